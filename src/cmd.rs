@@ -1,0 +1,87 @@
+//! The commands, one a file, and the names the old programs had.
+
+pub mod import;
+pub mod initdb;
+pub mod sample;
+pub mod serve;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is, the same for every command that needs it.
+#[derive(clap::Args)]
+pub struct ConfigFile {
+    /// Configuration file [default: $RBC_USAGE_CONFIG, ./cloudusage.cfg,
+    /// /opt/redbridge/rbc-usage/etc/cloudusage.cfg, /etc/rbc-usage/cloudusage.cfg]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Reads the configuration and the environment that overrides it.
+    pub fn load(&self) -> anyhow::Result<crate::config::Config> {
+        crate::config::Config::load(self.config.as_deref(), std::env::vars_os())
+    }
+}
+
+/// Turns the command line of a link named after an old program into ours.
+///
+/// `rbc-import-cloudusage …` is `rbc-usage import …`; `rbc-usage-server [HOST:PORT]` is
+/// `rbc-usage serve [--bind HOST:PORT]`.
+pub fn with_old_names(arguments: Vec<OsString>) -> Vec<OsString> {
+    let name = arguments
+        .first()
+        .and_then(|path| Path::new(path).file_name())
+        .map(OsString::from);
+    let rest = arguments.iter().skip(1).cloned();
+    let ours = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    match name.as_ref().and_then(|name| name.to_str()) {
+        Some("rbc-import-cloudusage") => ours(&["rbc-usage", "import"])
+            .into_iter()
+            .chain(rest)
+            .collect(),
+        Some("rbc-usage-server") => {
+            let is_address = |word: &OsString| !word.to_string_lossy().starts_with('-');
+            let bind = arguments.get(1).is_some_and(is_address);
+            let words = if bind {
+                ours(&["rbc-usage", "serve", "--bind"])
+            } else {
+                ours(&["rbc-usage", "serve"])
+            };
+            words.into_iter().chain(rest).collect()
+        }
+        _ => arguments,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(line: &str) -> String {
+        let words = with_old_names(line.split(' ').map(OsString::from).collect());
+        words
+            .iter()
+            .map(|w| w.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn the_old_names_become_commands() {
+        assert_eq!(
+            translated("/usr/bin/rbc-import-cloudusage -s 2013-06-01 -e 2013-06-05 -f -n"),
+            "rbc-usage import -s 2013-06-01 -e 2013-06-05 -f -n"
+        );
+        assert_eq!(
+            translated("rbc-usage-server 127.0.0.1:8888"),
+            "rbc-usage serve --bind 127.0.0.1:8888"
+        );
+        assert_eq!(
+            translated("rbc-usage-server --help"),
+            "rbc-usage serve --help"
+        );
+        assert_eq!(translated("rbc-usage-server"), "rbc-usage serve");
+        assert_eq!(translated("rbc-usage import"), "rbc-usage import");
+    }
+}

@@ -1,0 +1,198 @@
+//! A calendar day and a range of them. Says nothing of zones or instants: which moments a day holds is
+//! the zone's business. `Day` is the only parser and printer of `YYYY-MM-DD` in the program.
+
+use std::fmt;
+use std::str::FromStr;
+
+use time::{Date, Month};
+
+/// A day of the proleptic Gregorian calendar, from 1970-01-01 to 9999-12-30.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(Date);
+
+/// Why a text is not a day. The message names the text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ParseDayError(String);
+
+impl fmt::Display for ParseDayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseDayError {}
+
+impl FromStr for Day {
+    type Err = ParseDayError;
+
+    /// Takes exactly `YYYY-MM-DD`: ten ASCII characters, a day that exists, 1970 to 9999.
+    fn from_str(text: &str) -> Result<Self, ParseDayError> {
+        let bytes = text.as_bytes();
+        let shaped = bytes.len() == 10
+            && bytes.iter().enumerate().all(|(i, b)| match i {
+                4 | 7 => *b == b'-',
+                _ => b.is_ascii_digit(),
+            });
+        if !shaped {
+            return Err(ParseDayError(format!(
+                "{text:?} is not a day: write YYYY-MM-DD"
+            )));
+        }
+        let number = |range: std::ops::Range<usize>| {
+            bytes[range]
+                .iter()
+                .fold(0u16, |n, b| n * 10 + u16::from(b - b'0'))
+        };
+        let date = u8::try_from(number(5..7))
+            .ok()
+            .and_then(|month| Month::try_from(month).ok())
+            .zip(u8::try_from(number(8..10)).ok())
+            .and_then(|(month, day)| {
+                Date::from_calendar_date(i32::from(number(0..4)), month, day).ok()
+            });
+        match date {
+            Some(date) if date.year() >= 1970 && date != Date::MAX => Ok(Day(date)),
+            Some(_) => Err(ParseDayError(format!(
+                "{text} is out of range: days run from 1970-01-01 to 9999-12-30"
+            ))),
+            None => Err(ParseDayError(format!(
+                "{text} is not a day of the calendar"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.0;
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            u8::from(date.month()),
+            date.day()
+        )
+    }
+}
+
+impl Day {
+    /// The day that began `days` days after 1970-01-01.
+    pub fn from_days_since_1970(days: i64) -> anyhow::Result<Day> {
+        let julian = i32::try_from(days + 2_440_588)?;
+        Ok(Day(Date::from_julian_day(julian)?))
+    }
+
+    /// Whole days since 1970-01-01.
+    pub fn days_since_1970(self) -> i64 {
+        i64::from(self.0.to_julian_day()) - 2_440_588
+    }
+
+    /// The day after. Parsing keeps every day below the calendar's last, so there is one.
+    pub fn next(self) -> Day {
+        Day(self
+            .0
+            .next_day()
+            .expect("a parsed day is never the last of the calendar"))
+    }
+
+    /// The day before.
+    pub fn previous(self) -> Day {
+        Day(self
+            .0
+            .previous_day()
+            .expect("a parsed day is never the first of the calendar"))
+    }
+}
+
+/// Days from `first` to `last`, both inclusive; never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayRange {
+    first: Day,
+    last: Day,
+}
+
+impl DayRange {
+    /// Refuses a range whose end is before its start.
+    pub fn new(first: Day, last: Day) -> Result<DayRange, ParseDayError> {
+        if last < first {
+            return Err(ParseDayError(format!(
+                "the end {last} is before the start {first}"
+            )));
+        }
+        Ok(DayRange { first, last })
+    }
+
+    pub fn first(self) -> Day {
+        self.first
+    }
+
+    pub fn last(self) -> Day {
+        self.last
+    }
+
+    /// Every day of the range in order.
+    pub fn days(self) -> impl Iterator<Item = Day> {
+        std::iter::successors(Some(self.first), move |day| {
+            (*day < self.last).then(|| day.next())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_day_prints_as_it_was_written() {
+        assert_eq!(day("2013-06-01").to_string(), "2013-06-01");
+        assert_eq!(day("2012-02-29").next().to_string(), "2012-03-01");
+        assert_eq!(day("2013-01-01").previous().to_string(), "2012-12-31");
+    }
+
+    #[test]
+    fn counts_days_since_1970() {
+        assert_eq!(day("1970-01-01").days_since_1970(), 0);
+        assert_eq!(day("2013-06-01").days_since_1970(), 15857);
+        assert_eq!(Day::from_days_since_1970(15857).unwrap(), day("2013-06-01"));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_day() {
+        for (text, message) in [
+            ("2013-02-30", "2013-02-30 is not a day of the calendar"),
+            ("2013-13-01", "2013-13-01 is not a day of the calendar"),
+            ("2013-6-1", "\"2013-6-1\" is not a day: write YYYY-MM-DD"),
+            ("", "\"\" is not a day: write YYYY-MM-DD"),
+            (
+                "2013-06-01 ",
+                "\"2013-06-01 \" is not a day: write YYYY-MM-DD",
+            ),
+            (
+                "1969-12-31",
+                "1969-12-31 is out of range: days run from 1970-01-01 to 9999-12-30",
+            ),
+            (
+                "9999-12-31",
+                "9999-12-31 is out of range: days run from 1970-01-01 to 9999-12-30",
+            ),
+        ] {
+            assert_eq!(text.parse::<Day>().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_range_holds_both_its_ends() {
+        let range = DayRange::new(day("2013-02-27"), day("2013-03-01")).unwrap();
+        let days: Vec<String> = range.days().map(|d| d.to_string()).collect();
+        assert_eq!(days, ["2013-02-27", "2013-02-28", "2013-03-01"]);
+        let reversed = DayRange::new(day("2013-03-01"), day("2013-02-27")).unwrap_err();
+        assert_eq!(
+            reversed.to_string(),
+            "the end 2013-02-27 is before the start 2013-03-01"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Listening, workers, and an orderly end.

@@ -1,0 +1,1 @@
+//! Opens, migrates, writes and reads the ledger: the only module with the ledger's SQL.

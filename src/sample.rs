@@ -1,0 +1,1 @@
+//! The made-up CloudStack behind `rbc-usage sample`.
