@@ -1,0 +1,3 @@
+//! The real program, run as its users run it. One binary, so that the suite links once.
+
+mod sandbox;
