@@ -12,6 +12,11 @@ use mysql::prelude::Queryable;
 use crate::mariadb::{self, Server};
 use crate::sandbox::{Run, Sandbox};
 
+mod usage_row;
+
+pub use usage_row::UsageRow;
+use usage_row::quoted;
+
 /// The releases at which the tables we read changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
@@ -132,10 +137,8 @@ impl Cloud {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let user = format!("rbc_{number}");
         let names = [format!("cloud_{number}"), format!("cloud_usage_{number}")];
-        let password = percent_encoding::utf8_percent_encode(
-            PASSWORD,
-            percent_encoding::NON_ALPHANUMERIC,
-        );
+        let password =
+            percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC);
         let [main, usage] = names.each_ref().map(|name| {
             let mut conn = server.connect();
             for sql in [
@@ -202,7 +205,9 @@ impl Cloud {
     fn grant(&self) {
         let user = &self.user;
         let password = PASSWORD.replace('\'', "''");
-        self.main(&format!("create user {user}@'%' identified by '{password}'"));
+        self.main(&format!(
+            "create user {user}@'%' identified by '{password}'"
+        ));
         for (table, columns) in MAIN_GRANTS {
             self.main(&format!("grant select {columns} on {table} to {user}@'%'"));
         }
@@ -250,7 +255,8 @@ impl Cloud {
                 .collect();
             Ok(texts?.join(" | "))
         });
-        rows.and_then(Iterator::collect).expect("rows of the ledger")
+        rows.and_then(Iterator::collect)
+            .expect("rows of the ledger")
     }
 
     /// Executes one statement on the main database.
@@ -310,7 +316,11 @@ impl Cloud {
             ));
             self.main(&format!("insert into service_offering (id) values ({id})"));
         } else {
-            self.disk_offering(id, &format!("unrelated-{uuid}"), "an unrelated disk offering");
+            self.disk_offering(
+                id,
+                &format!("unrelated-{uuid}"),
+                "an unrelated disk offering",
+            );
             self.main(&format!(
                 "insert into service_offering (id, uuid, name) values ({id}, {}, {})",
                 quoted(uuid),
@@ -401,116 +411,6 @@ impl Cloud {
             ));
         }
     }
-}
-
-/// One row of `cloud_usage`. Dates are `YYYY-MM-DD HH:MM:SS` in GMT, the end inclusive.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsageRow {
-    pub zone_id: u64,
-    pub account_id: u64,
-    pub domain_id: u64,
-    pub description: String,
-    pub usage_display: String,
-    pub usage_type: u32,
-    pub raw_usage: f64,
-    pub vm_instance_id: Option<u64>,
-    pub vm_name: Option<String>,
-    pub offering_id: Option<u64>,
-    pub template_id: Option<u64>,
-    pub usage_id: Option<u64>,
-    /// The column `type`: hypervisor, device type, `SourceNat`.
-    pub kind: Option<String>,
-    pub size: Option<u64>,
-    pub network_id: Option<u64>,
-    pub start: String,
-    pub end: String,
-    pub virtual_size: Option<u64>,
-    pub cpu_speed: Option<u32>,
-    pub cpu_cores: Option<u32>,
-    pub memory: Option<u32>,
-    pub is_hidden: bool,
-    pub state: Option<String>,
-}
-
-impl UsageRow {
-    /// 24 hours of something, over a whole day in GMT.
-    pub fn of_day(day: &str, usage_type: u32, account_id: u64, usage_id: u64) -> UsageRow {
-        UsageRow {
-            zone_id: 1,
-            account_id,
-            domain_id: 1,
-            usage_type,
-            raw_usage: 24.0,
-            usage_display: "24 Hrs".to_owned(),
-            usage_id: Some(usage_id),
-            start: format!("{day} 00:00:00"),
-            end: format!("{day} 23:59:59"),
-            ..UsageRow::default()
-        }
-    }
-
-    /// A virtual machine: 1 running, 2 allocated.
-    pub fn of_vm(day: &str, usage_type: u32, account_id: u64, vm: u64, offering: u64) -> UsageRow {
-        UsageRow {
-            vm_instance_id: Some(vm),
-            offering_id: Some(offering),
-            template_id: Some(1),
-            kind: Some("KVM".to_owned()),
-            ..UsageRow::of_day(day, usage_type, account_id, vm)
-        }
-    }
-
-    /// The columns that this release has, with their values as SQL literals.
-    fn columns(&self, id: u64, version: Version) -> Vec<(&'static str, String)> {
-        let mut columns = vec![
-            ("id", id.to_string()),
-            ("zone_id", self.zone_id.to_string()),
-            ("account_id", self.account_id.to_string()),
-            ("domain_id", self.domain_id.to_string()),
-            ("description", quoted(&self.description)),
-            ("usage_display", quoted(&self.usage_display)),
-            ("usage_type", self.usage_type.to_string()),
-            // With an exponent, or MariaDB reads a DECIMAL.
-            ("raw_usage", format!("{:e}", self.raw_usage)),
-            ("vm_instance_id", number(self.vm_instance_id)),
-            ("vm_name", text(&self.vm_name)),
-            ("offering_id", number(self.offering_id)),
-            ("template_id", number(self.template_id)),
-            ("usage_id", number(self.usage_id)),
-            ("type", text(&self.kind)),
-            ("size", number(self.size)),
-            ("network_id", number(self.network_id)),
-            ("start_date", quoted(&self.start)),
-            ("end_date", quoted(&self.end)),
-        ];
-        if version >= Version::V4_2 {
-            columns.push(("virtual_size", number(self.virtual_size)));
-        }
-        if version >= Version::V4_4 {
-            columns.push(("cpu_speed", number(self.cpu_speed)));
-            columns.push(("cpu_cores", number(self.cpu_cores)));
-            columns.push(("memory", number(self.memory)));
-        }
-        if version >= Version::V4_15 {
-            columns.push(("is_hidden", u8::from(self.is_hidden).to_string()));
-        }
-        if version >= Version::V4_19_1 {
-            columns.push(("state", text(&self.state)));
-        }
-        columns
-    }
-}
-
-fn number<T: ToString>(value: Option<T>) -> String {
-    value.map_or("null".to_owned(), |value| value.to_string())
-}
-
-fn text(value: &Option<String>) -> String {
-    value.as_deref().map_or("null".to_owned(), quoted)
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn text_of(value: rusqlite::types::ValueRef<'_>) -> String {

@@ -1,7 +1,6 @@
 //! CloudStack's schema in every release whose tables differ, as upgraded databases have it.
 
-use crate::cloudstack::{Cloud, UsageRow, VERSIONS, Version};
-use mysql::prelude::Queryable;
+use crate::cloudstack::{Cloud, UsageRow, VERSIONS};
 
 #[test]
 fn smoke() {
@@ -11,13 +10,5 @@ fn smoke() {
         cloud.service_offering(3, "so3", "three");
         cloud.add_usage(&[UsageRow::of_vm("2013-06-01", 1, 2, 5, 3)]);
         cloud.finished_until("2013-06-01 23:59:59");
-        let cloud = Cloud::in_sqlite(version);
-        cloud.account(2, "u2", "two");
-        cloud.service_offering(3, "so3", "three");
-        cloud.add_usage(&[UsageRow::of_vm("2013-06-01", 1, 2, 5, 3)]);
     }
-    let mut c = crate::mariadb::shared().connect();
-    let n: Vec<String> = c.query("show databases").unwrap();
-    println!("{n:?}");
-    let _ = Version::V4_0;
 }
