@@ -1,10 +1,9 @@
 #!/bin/sh
-# Makes sure that the tests find MariaDB's server and client programs. Only the programs: the tests
-# start a private server themselves, so no service is installed or started.
+# Makes sure that the tests find MariaDB's server and client. The tests start a private server
+# themselves: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
-packages="mariadb-server-core mariadb-client-core"
 
 found() {
     for program in mariadbd mariadb-install-db mariadb; do
@@ -16,14 +15,18 @@ if found; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "install-mariadb: the tests need mariadbd, mariadb-install-db and mariadb: as root, install $packages (Debian, Ubuntu) or mariadb-server and mariadb (others)" >&2
+    echo "install-mariadb: mariadbd, mariadb-install-db or mariadb not found: install the packages mariadb-server and mariadb-client" >&2
     exit 1
+fi
+
+# Debian starts a service as soon as its package is installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-# shellcheck disable=SC2086 # two words on purpose
-apt-get install -qq -y --no-install-recommends $packages
-found || {
-    echo "install-mariadb: $packages are installed, but mariadbd, mariadb-install-db or mariadb is not on the PATH" >&2
-    exit 1
-}
+apt-get install -qq -y --no-install-recommends mariadb-server mariadb-client
+found

@@ -3,4 +3,3 @@
 mod cloudstack;
 mod mariadb;
 mod sandbox;
-mod variants;
