@@ -79,7 +79,7 @@ fn template(account: Account, number: i64) -> &'static Template {
 
 /// A place in a list of `length`, going round.
 fn index(number: i64, length: usize) -> usize {
-    usize::try_from(number).map_or(0, |number| number % length)
+    usize::try_from(number).expect("machines are numbered from 0") % length
 }
 
 impl Machine {
