@@ -116,7 +116,7 @@ impl Machine {
         }
     }
 
-    /// Its service offerings one after the other: the fourth machine of sixteen is made larger one noon.
+    /// Its service offerings one after the other: the fourth machine of sixteen is scaled one noon.
     fn offerings(&self) -> Vec<(i64, Span)> {
         let Span { from, to } = self.life;
         let first = 1 + (self.number + self.account.id) % 3;
