@@ -2,4 +2,5 @@
 
 mod cloudstack;
 mod mariadb;
+mod sample;
 mod sandbox;
