@@ -1,3 +1,5 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
 mod sandbox;
+mod serve;
+mod server;
