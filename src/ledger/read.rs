@@ -293,3 +293,37 @@ impl Sum {
         self.rounded + self.cut_off
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(quantities: &[f64]) -> f64 {
+        let mut sum = Sum::default();
+        quantities.iter().for_each(|quantity| sum.add(*quantity));
+        sum.value()
+    }
+
+    #[test]
+    fn a_sum_keeps_what_rounding_cuts_off() {
+        assert_eq!(sum(&[]), 0.0);
+        assert_eq!(sum(&[0.1; 10]), 1.0);
+        assert_eq!(sum(&[1.0, 1e16, 1.0, -1e16]), 2.0);
+        assert_eq!(sum(&[24.0, 23.0, 25.0]), 72.0);
+        assert!(sum(&[f64::MAX, f64::MAX]).is_nan());
+    }
+
+    #[test]
+    fn days_the_ledger_lacks_are_missing() {
+        let day = |text: &str| text.parse::<Day>().unwrap();
+        let range = DayRange::new(day("2013-02-26"), day("2013-03-02")).unwrap();
+        let stored = [
+            (day("2013-02-27"), false),
+            (day("2013-02-28"), true),
+            (day("2013-03-01"), false),
+        ];
+        let (open, missing) = unfinished_days(&stored, range);
+        assert_eq!(open, [day("2013-02-28")]);
+        assert_eq!(missing, [day("2013-02-26"), day("2013-03-02")]);
+    }
+}
