@@ -4,3 +4,5 @@ mod cloudstack;
 mod mariadb;
 mod sample;
 mod sandbox;
+mod serve;
+mod server;
