@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,15 +52,7 @@ pub struct Total {
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
     pub fn open(path: &Path) -> anyhow::Result<Reader> {
-        let reader = Reader {
-            path: path.to_owned(),
-            file: identity(&std::fs::metadata(path).with_context(|| {
-                format!("ledger {}: run rbc-usage initdb to make it", path.display())
-            })?),
-            connection: connect(path).with_context(|| format!("ledger {}", path.display()))?,
-        };
-        reader.check_that_it_is_a_ledger()?;
-        Ok(reader)
+        open(path).with_context(|| format!("ledger {}", path.display()))
     }
 
     /// Whether the path still names the file that was opened, and not another one or none.
@@ -107,35 +100,42 @@ impl Reader {
             });
         answer.with_context(|| format!("ledger {}", self.path.display()))
     }
+}
 
-    fn check_that_it_is_a_ledger(&self) -> anyhow::Result<()> {
-        let id: rusqlite::Result<i32> =
-            self.connection
-                .pragma_query_value(None, "application_id", |row| row.get(0));
-        let path = self.path.display();
-        match id {
-            Ok(APPLICATION_ID) => {
-                check_schema_version(&self.connection).with_context(|| format!("ledger {path}"))
-            }
-            Ok(_) => bail!("{path} is not a ledger of rbc-usage"),
-            Err(err) if err.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                bail!("{path} is not a ledger of rbc-usage")
-            }
-            Err(err) => Err(err).with_context(|| format!("ledger {path}")),
+fn open(path: &Path) -> anyhow::Result<Reader> {
+    let file = match std::fs::metadata(path) {
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            bail!("no such file: run rbc-usage initdb")
         }
-    }
+        other => identity(&other?),
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    check_application_id(&connection)?;
+    check_schema_version(&connection)?;
+    Ok(Reader {
+        path: path.to_owned(),
+        file,
+        connection,
+    })
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
+fn check_application_id(connection: &Connection) -> anyhow::Result<()> {
+    let id = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
+    match id.map_err(|err| (err.sqlite_error_code(), err)) {
+        Ok(APPLICATION_ID) => Ok(()),
+        Ok(_) | Err((Some(ErrorCode::NotADatabase), _)) => bail!("not a ledger of rbc-usage"),
+        Err((Some(ErrorCode::ReadOnly), _)) => {
+            bail!("its folder must be writable: SQLite keeps there what its users share")
+        }
+        Err((_, err)) => Err(err.into()),
+    }
 }
 
 fn check_schema_version(connection: &Connection) -> anyhow::Result<()> {

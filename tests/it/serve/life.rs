@@ -91,7 +91,7 @@ fn a_ledger_that_is_gone_is_503_until_it_is_back() {
     assert_eq!(server.get(&target()).status, 200);
     server.signal("TERM");
     let log = format!(
-        "rbc-usage: 503 {:?}: ledger {}: run rbc-usage initdb to make it: No such file or directory (os error 2)\n",
+        "rbc-usage: 503 {:?}: ledger {}: no such file: run rbc-usage initdb\n",
         target(),
         here.display()
     );
@@ -128,7 +128,7 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
 
     let missing = Sandbox::new();
     missing.write("cloudusage.cfg", CONFIG);
-    let message = "run rbc-usage initdb to make it: No such file or directory (os error 2)";
+    let message = "no such file: run rbc-usage initdb";
     complains(&missing, &format!("ledger {}: {message}", name(&missing)));
     assert!(!missing.path("usage.db").exists());
 
@@ -138,12 +138,12 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     );
     complains(
         &missing,
-        &format!("{} is not a ledger of rbc-usage", name(&missing)),
+        &format!("ledger {}: not a ledger of rbc-usage", name(&missing)),
     );
     missing.write("usage.db", "");
     complains(
         &missing,
-        &format!("{} is not a ledger of rbc-usage", name(&missing)),
+        &format!("ledger {}: not a ledger of rbc-usage", name(&missing)),
     );
 
     for (version, message) in [
