@@ -96,17 +96,6 @@ impl Config {
     }
 }
 
-/// Reads an address to listen on: an IP address or `localhost`, and a port; 0 lets the system choose.
-pub fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
-    let loopback = text
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok())
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    loopback
-        .or_else(|| text.parse().ok())
-        .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
-}
-
 /// Lays the environment over the file over the defaults.
 fn layers(
     text: &str,
@@ -226,6 +215,17 @@ impl Values<'_> {
         }
         Ok(())
     }
+}
+
+/// Reads an IP address or `localhost`, and a port; 0 lets the system choose one.
+fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
+    let loopback = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    loopback
+        .or_else(|| text.parse().ok())
+        .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
 }
 
 fn seconds(text: &str, lowest: u64, highest: u64) -> anyhow::Result<Duration> {
