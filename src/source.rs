@@ -31,14 +31,6 @@ pub enum Field<'a> {
     Moment(i64),
 }
 
-/// What a statement's `?` stands for.
-#[derive(Clone, Copy, Debug)]
-pub enum Parameter {
-    /// Seconds since 1970 UTC, compared with a DATETIME column.
-    Moment(i64),
-    Integer(i64),
-}
-
 /// A result row as the driver has it.
 pub trait Row {
     /// The value of a column by its place in the select list.
@@ -53,11 +45,11 @@ trait Connection: Send {
     /// Begins a read-only transaction whose statements all see one state.
     fn begin(&mut self) -> anyhow::Result<()>;
     fn end(&mut self) -> anyhow::Result<()>;
-    /// Hands over the rows one by one as they arrive.
+    /// Hands over the rows one by one as they arrive. Each `?` stands for a moment, in seconds since 1970 UTC.
     fn query(
         &mut self,
         sql: &str,
-        parameters: &[Parameter],
+        moments: &[i64],
         on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 }

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
 
-use super::{Connection, Field, Parameter, Row, moment_text};
+use super::{Connection, Field, Row, moment_text};
 use crate::config::{MysqlUri, Tls};
 use crate::day::Day;
 
@@ -112,13 +112,17 @@ impl Connection for Mysql {
     fn query(
         &mut self,
         sql: &str,
-        parameters: &[Parameter],
+        moments: &[i64],
         on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let timeout = self.read_timeout;
-        let bound = match parameters {
+        let bound = match moments {
             [] => Params::Empty,
-            some => Params::Positional(some.iter().map(value).collect::<anyhow::Result<_>>()?),
+            some => Params::Positional(
+                some.iter()
+                    .map(|moment| Ok(Value::from(moment_text(*moment)?)))
+                    .collect::<anyhow::Result<_>>()?,
+            ),
         };
         let rows = self
             .connection
@@ -154,13 +158,6 @@ impl Row for MysqlRow {
             Value::Time(..) => anyhow::bail!("a time of day instead of a value"),
         })
     }
-}
-
-fn value(parameter: &Parameter) -> anyhow::Result<Value> {
-    Ok(match parameter {
-        Parameter::Moment(seconds) => Value::from(moment_text(*seconds)?),
-        Parameter::Integer(number) => Value::from(*number),
-    })
 }
 
 fn is_timeout(err: &mysql::Error) -> bool {

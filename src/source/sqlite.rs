@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use rusqlite::types::ValueRef;
 use rusqlite::{OpenFlags, params_from_iter};
 
-use super::{Connection, Field, Parameter, Row, moment_text};
+use super::{Connection, Field, Row, moment_text};
 
 pub struct Snapshot {
     connection: rusqlite::Connection,
@@ -52,13 +52,14 @@ impl Connection for Snapshot {
     fn query(
         &mut self,
         sql: &str,
-        parameters: &[Parameter],
+        moments: &[i64],
         on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let bound: Vec<_> = parameters
+        // Dates are texts in a snapshot, in the form MySQL prints, which sorts as time does.
+        let bound: Vec<_> = moments
             .iter()
-            .map(bound)
+            .map(|moment| moment_text(*moment))
             .collect::<anyhow::Result<_>>()?;
         let mut rows = statement.query(params_from_iter(bound))?;
         while let Some(row) = rows.next()? {
@@ -79,12 +80,4 @@ impl Row for SnapshotRow<'_> {
             ValueRef::Text(text) | ValueRef::Blob(text) => Field::Text(text),
         })
     }
-}
-
-/// Dates are texts in a snapshot, in the form MySQL prints, which sorts as time does.
-fn bound(parameter: &Parameter) -> anyhow::Result<rusqlite::types::Value> {
-    Ok(match parameter {
-        Parameter::Integer(number) => (*number).into(),
-        Parameter::Moment(seconds) => moment_text(*seconds)?.into(),
-    })
 }

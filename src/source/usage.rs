@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context, ensure};
 
 use super::probe::Columns;
-use super::{Connection, Parameter, Row};
+use super::{Connection, Row};
 use crate::aggregate::window::DayBounds;
 use crate::row::{IdentityHasher, UsageRow};
 
@@ -190,7 +190,7 @@ impl UsageReader {
             rows.push(row);
             Ok(())
         };
-        let (start, end) = (Parameter::Moment(day.start), Parameter::Moment(day.end));
+        let DayBounds { start, end } = day;
         usage.query(&self.rows_sql, &[start, end], &mut keep)?;
         let last_start = one_moment(
             usage,
@@ -205,7 +205,7 @@ impl UsageReader {
         if let (Some(last_start), Some(next_end)) = (last_start, next_end)
             && next_end - last_start < self.longest_window
         {
-            let read_ahead = Parameter::Moment(day.end + self.longest_window);
+            let read_ahead = end + self.longest_window;
             usage.query(&self.spill_sql, &[end, read_ahead, end], &mut keep)?;
         }
         Ok((rows, addresses))
@@ -241,10 +241,10 @@ fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
 fn one_moment(
     usage: &mut dyn Connection,
     sql: &str,
-    parameters: &[Parameter],
+    moments: &[i64],
 ) -> anyhow::Result<Option<i64>> {
     let mut moment = None;
-    usage.query(sql, parameters, &mut |row| {
+    usage.query(sql, moments, &mut |row| {
         moment = row.field(0)?.moment()?;
         Ok(())
     })?;

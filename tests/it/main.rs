@@ -2,4 +2,7 @@
 
 mod cloudstack;
 mod mariadb;
+mod sample;
 mod sandbox;
+mod serve;
+mod server;
