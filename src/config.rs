@@ -1,12 +1,23 @@
-//! Typed configuration from `cloudusage.cfg` and the environment.
+//! Typed configuration from `cloudusage.cfg` and the environment: every key with its default and its
+//! check, and one report of all that is wrong. The crate `config` lays the environment over the file over
+//! the defaults. Finding the file is left to `file`, its syntax to `ini`, database URIs to `uri`.
 
+mod environment;
+mod file;
+mod ini;
+mod uri;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context, anyhow, bail};
+
 use crate::zone::Zone;
+use environment::Variables;
+pub use uri::{MysqlUri, Password, SourceUri, Tls};
 
 /// Everything `cloudusage.cfg` says, checked.
 #[derive(Debug)]
@@ -38,52 +49,332 @@ pub struct Server {
     pub workers: usize,
 }
 
-/// Where one of CloudStack's two databases is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceUri {
-    Mysql(MysqlUri),
-    Sqlite(PathBuf),
-}
+/// Every key there is, with its default; a key without one must be given.
+const KEYS: [(&str, Option<&str>); 9] = [
+    ("main.cloud_usage_uri", None),
+    ("main.cloud_uri", None),
+    ("main.rbc_usage_uri", None),
+    ("main.timezone", Some("GMT")),
+    ("import.connect_timeout", Some("10")),
+    ("import.read_timeout", Some("300")),
+    ("import.lock_timeout", Some("60")),
+    ("server.bind", Some("127.0.0.1:8888")),
+    ("server.workers", Some("4")),
+];
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct MysqlUri {
-    pub user: String,
-    pub password: Password,
-    pub host: String,
-    pub port: u16,
-    /// Used instead of host and port when set.
-    pub socket: Option<PathBuf>,
-    pub database: String,
-    pub tls: Tls,
-}
+impl Config {
+    /// Reads the file that is named by `explicit`, else by `RBC_USAGE_CONFIG`, else found; variables
+    /// such as `RBC_USAGE_MAIN__CLOUD_URI` replace its keys. An error holds all that is wrong, one
+    /// problem a line, and no password.
+    pub fn load(
+        explicit: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> anyhow::Result<Config> {
+        let variables = environment::ours(environment);
+        let named = variables.get("RBC_USAGE_CONFIG").map(Path::new);
+        let (path, text) = file::read(explicit.or(named))?;
+        Config::parse(&path, &text, &variables)
+    }
 
-/// How the connection to MySQL is encrypted.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Tls {
-    Off,
-    /// Encrypted, the server's certificate not checked (`?ssl=skip-verify`).
-    Unverified,
-    /// Encrypted and checked against the system's or the named authorities.
-    Verified {
-        authority: Option<PathBuf>,
-    },
-}
-
-/// A password that no `Debug` or `Display` shows.
-#[derive(Clone, PartialEq)]
-pub struct Password(pub String);
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+    fn parse(path: &Path, text: &str, variables: &Variables) -> anyhow::Result<Config> {
+        let mut problems = Vec::new();
+        let overrides = environment::overrides(variables, &mut problems);
+        let layers = layers(text, &overrides)
+            .map_err(|err| anyhow!("{err}"))
+            .with_context(|| path.display().to_string())?;
+        let mut values = Values {
+            path,
+            layers,
+            overrides,
+            problems,
+        };
+        values.report_unknown_keys()?;
+        match values.typed() {
+            Some(config) if values.problems.is_empty() => Ok(config),
+            Some(_) | None => bail!(values.problems.join("\n")),
+        }
     }
 }
 
-impl Config {
-    pub fn load(
-        _explicit: Option<&Path>,
-        _environment: impl Iterator<Item = (OsString, OsString)>,
-    ) -> anyhow::Result<Config> {
-        anyhow::bail!("not written yet")
+/// Lays the environment over the file over the defaults.
+fn layers(
+    text: &str,
+    overrides: &config::Map<String, String>,
+) -> Result<config::Config, config::ConfigError> {
+    let mut builder = config::Config::builder();
+    for (key, default) in KEYS {
+        if let Some(default) = default {
+            builder = builder.set_default(key, default)?;
+        }
+    }
+    builder
+        .add_source(config::File::from_str(text, ini::Ini))
+        .add_source(
+            config::Environment::with_prefix("RBC_USAGE")
+                .prefix_separator("_")
+                .separator("__")
+                .source(Some(overrides.clone())),
+        )
+        .build()
+}
+
+/// The layered values and what was found wrong with them.
+struct Values<'a> {
+    path: &'a Path,
+    layers: config::Config,
+    overrides: config::Map<String, String>,
+    problems: Vec<String>,
+}
+
+impl Values<'_> {
+    fn typed(&mut self) -> Option<Config> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let source = |text: &str| uri::parse_source(text, folder);
+        let cloud_usage = self.read("main.cloud_usage_uri", source);
+        let cloud = self.read("main.cloud_uri", source);
+        let ledger = self.read("main.rbc_usage_uri", |text| uri::parse_ledger(text, folder));
+        let zone = self.read("main.timezone", Zone::parse);
+        let connect_timeout = self.read("import.connect_timeout", |text| seconds(text, 1, 300));
+        let read_timeout = self.read("import.read_timeout", |text| seconds(text, 1, 86_400));
+        let lock_timeout = self.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
+        let bind = self.read("server.bind", parse_bind);
+        let workers = self.read("server.workers", |text| whole(text, 1, 64, "threads"));
+        Some(Config {
+            cloud_usage: cloud_usage?,
+            cloud: cloud?,
+            ledger: ledger?,
+            zone: zone?,
+            import: Import {
+                connect_timeout: connect_timeout?,
+                read_timeout: read_timeout?,
+                lock_timeout: lock_timeout?,
+            },
+            server: Server {
+                bind: bind?,
+                workers: usize::try_from(workers?).ok()?,
+            },
+        })
+    }
+
+    /// Reads one key, or notes what is wrong with it.
+    fn read<T>(&mut self, key: &str, parse: impl Fn(&str) -> anyhow::Result<T>) -> Option<T> {
+        let Ok(text) = self.layers.get_string(key) else {
+            self.complain(key, "missing");
+            return None;
+        };
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(err) => {
+                let comment = [" #", " ;", "\t#", "\t;"].iter().any(|c| text.contains(c));
+                let hint = if comment {
+                    "; a comment takes a line of its own"
+                } else {
+                    ""
+                };
+                self.complain(key, &format!("{err:#}{hint}"));
+                None
+            }
+        }
+    }
+
+    /// Names the variable if the key came from there, else the file and the key.
+    fn complain(&mut self, key: &str, wrong: &str) {
+        let variable = environment::variable_of(key);
+        self.problems
+            .push(if self.overrides.contains_key(&variable) {
+                format!("{variable}: {wrong}")
+            } else {
+                format!("{}: {key}: {wrong}", self.path.display())
+            });
+    }
+
+    fn report_unknown_keys(&mut self) -> anyhow::Result<()> {
+        use config::Source;
+        let sections: BTreeMap<_, _> = self.layers.collect()?.into_iter().collect();
+        for (section, keys) in sections {
+            let prefix = format!("{section}.");
+            let known: Vec<&str> = KEYS
+                .iter()
+                .filter_map(|(key, _)| key.strip_prefix(&prefix))
+                .collect();
+            if known.is_empty() {
+                self.complain(
+                    &format!("[{section}]"),
+                    "unknown section; there are [main], [import] and [server]",
+                );
+                continue;
+            }
+            let keys: BTreeMap<_, _> = keys.into_table()?.into_iter().collect();
+            for key in keys.keys().filter(|key| !known.contains(&key.as_str())) {
+                let known = known.join(", ");
+                self.complain(
+                    &format!("{prefix}{key}"),
+                    &format!("unknown key; [{section}] has {known}"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads an IP address or `localhost`, and a port; 0 lets the system choose one.
+fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
+    let loopback = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    loopback
+        .or_else(|| text.parse().ok())
+        .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
+}
+
+fn seconds(text: &str, lowest: u64, highest: u64) -> anyhow::Result<Duration> {
+    whole(text, lowest, highest, "seconds").map(Duration::from_secs)
+}
+
+fn whole(text: &str, lowest: u64, highest: u64, what: &str) -> anyhow::Result<u64> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (lowest..=highest).contains(number))
+        .with_context(|| {
+            format!("{text:?} is not a whole number of {what} from {lowest} to {highest}")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "[main]\n\
+        cloud_usage_uri = mysql://cloud:s3cr#t@db/cloud_usage?charset=utf8\n\
+        cloud_uri = mysql+mysqldb://cloud:s3cr#t@db/cloud\n\
+        rbc_usage_uri = sqlite:///usage.db\n";
+
+    /// Reads a text as if it were `/etc/x.cfg`.
+    fn config(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.to_string(), OsString::from(value)))
+            .collect();
+        Config::parse(Path::new("/etc/x.cfg"), text, &variables).map_err(|err| format!("{err:#}"))
+    }
+
+    #[test]
+    fn keys_that_are_not_given_have_defaults() {
+        let config = config(WHOLE, &[]).unwrap();
+        assert_eq!(config.cloud_usage.to_string(), "cloud@db:3306/cloud_usage");
+        assert_eq!(config.cloud.to_string(), "cloud@db:3306/cloud");
+        assert_eq!(config.ledger, Path::new("/etc/usage.db"));
+        assert_eq!(config.zone.name(), "GMT");
+        let import = Import {
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(300),
+            lock_timeout: Duration::from_secs(60),
+        };
+        assert_eq!(config.import, import);
+        let server = Server {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8888)),
+            workers: 4,
+        };
+        assert_eq!(config.server, server);
+        assert!(!format!("{config:?}").contains("s3cr"));
+    }
+
+    #[test]
+    fn the_environment_replaces_every_key() {
+        let replaced = config(
+            "[main]\ntimezone = nonsense\n",
+            &[
+                (
+                    "RBC_USAGE_MAIN__CLOUD_USAGE_URI",
+                    "sqlite:///cloud_usage.db",
+                ),
+                ("RBC_USAGE_MAIN__CLOUD_URI", "mysql://u:a=b;c#d@h/cloud"),
+                ("RBC_USAGE_MAIN__RBC_USAGE_URI", "sqlite:////a/usage.db"),
+                ("RBC_USAGE_MAIN__TIMEZONE", "Europe/Stockholm"),
+                ("RBC_USAGE_IMPORT__CONNECT_TIMEOUT", "1"),
+                ("RBC_USAGE_IMPORT__READ_TIMEOUT", "2"),
+                ("RBC_USAGE_IMPORT__LOCK_TIMEOUT", "0"),
+                ("RBC_USAGE_SERVER__BIND", "localhost:0"),
+                ("RBC_USAGE_SERVER__WORKERS", "64"),
+                ("RBC_USAGE_CONFIG", "ignored"),
+                ("RBC_USAGE_SERVICE_HOST", "10.0.0.1"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(replaced.cloud_usage.to_string(), "/etc/cloud_usage.db");
+        assert_eq!(replaced.cloud.to_string(), "u@h:3306/cloud");
+        assert_eq!(replaced.zone.name(), "Europe/Stockholm");
+        assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
+        assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
+        assert_eq!(replaced.server.workers, 64);
+    }
+
+    #[test]
+    fn all_problems_come_in_one_report() {
+        let text = "[main]\ncloud_url = mysql://u:s3cret@h/cloud\n\
+            rbc_usage_uri = mysql://u:s3cret@h/rbc_usage\ntimezone = GMT # winter\n\
+            [Server]\n[server]\nbind = :8888\nworkers = 0\n";
+        let variables = [
+            ("RBC_USAGE_IMPORT__READ_TIMEOUT", "5m"),
+            ("RBC_USAGE_MAIN_TIMEZONE", "GMT"),
+            ("RBC_USAGE_SERVER__PORT", "80"),
+        ];
+        let expected = "\
+RBC_USAGE_MAIN_TIMEZONE: unknown variable; write RBC_USAGE_MAIN__TIMEZONE
+RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which does not exist
+/etc/x.cfg: [Server]: unknown section; there are [main], [import] and [server]
+/etc/x.cfg: main.cloud_url: unknown key; [main] has cloud_usage_uri, cloud_uri, rbc_usage_uri, timezone
+/etc/x.cfg: main.cloud_usage_uri: missing
+/etc/x.cfg: main.cloud_uri: missing
+/etc/x.cfg: main.rbc_usage_uri: the ledger is one SQLite file: write a path such as sqlite:////var/lib/rbc-usage/usage.db
+/etc/x.cfg: main.timezone: \"GMT # winter\" is not a known time zone, and CloudStack reads an unknown one as GMT: \
+write GMT if CloudStack is set to this name, else a name such as Europe/Stockholm or GMT+2 here and there; \
+a comment takes a line of its own
+RBC_USAGE_IMPORT__READ_TIMEOUT: \"5m\" is not a whole number of seconds from 1 to 86400
+/etc/x.cfg: server.bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
+/etc/x.cfg: server.workers: \"0\" is not a whole number of threads from 1 to 64";
+        assert_eq!(config(text, &variables).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_syntax_error_names_file_and_line() {
+        assert_eq!(
+            config("[main]\nmysql//s3cret\n", &[]).unwrap_err(),
+            "/etc/x.cfg: line 2: not key = value"
+        );
+    }
+
+    #[test]
+    fn reads_addresses_to_listen_on() {
+        for (text, address) in [
+            ("0.0.0.0:80", Some("0.0.0.0:80")),
+            ("[::1]:8888", Some("[::1]:8888")),
+            ("localhost:8888", Some("127.0.0.1:8888")),
+            ("localhost", None),
+            ("8888", None),
+            ("::1:8888", None),
+            ("example.com:8888", None),
+            ("127.0.0.1:65536", None),
+        ] {
+            let read = parse_bind(text).ok().map(|address| address.to_string());
+            assert_eq!(read.as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_example_shows_every_key_once_with_its_default() {
+        let text = include_str!("../cloudusage.cfg.example");
+        let example = layers(text, &config::Map::new()).unwrap();
+        for (key, default) in KEYS {
+            let shown = example.get_string(key).unwrap();
+            assert_eq!(default.unwrap_or(&shown), shown, "{key}");
+            let (_, name) = key.split_once('.').unwrap();
+            let lines = text
+                .lines()
+                .filter(|line| line.starts_with(&format!("{name} =")));
+            assert_eq!(lines.count(), 1, "{key}");
+        }
+        config(text, &[]).unwrap();
     }
 }

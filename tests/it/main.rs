@@ -1,8 +1,13 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
 mod cloudstack;
+mod config;
+mod crash;
+mod import;
 mod mariadb;
 mod sample;
 mod sandbox;
 mod serve;
 mod server;
+mod source;
+mod variants;

@@ -1,0 +1,52 @@
+//! The environment variables that replace keys of the file: `RBC_USAGE_<SECTION>__<KEY>`. A misspelt one
+//! is an error, as it would be in the file; what is not meant for this program is left alone.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+const PREFIX: &str = "RBC_USAGE_";
+
+/// Variables by name.
+pub type Variables = BTreeMap<String, OsString>;
+
+/// Those of the environment whose names begin as ours do.
+pub fn ours(environment: impl Iterator<Item = (OsString, OsString)>) -> Variables {
+    environment
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect()
+}
+
+/// The variable that replaces a key.
+pub fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Picks the variables that replace keys, and complains of those that look like it but do not.
+pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::Map<String, String> {
+    let mut overrides = config::Map::new();
+    for (name, value) in variables {
+        let key = super::KEYS.iter().map(|(key, _)| variable_of(key));
+        match key.clone().find(|known| known == name) {
+            Some(_) => match value.to_str() {
+                Some(value) => {
+                    overrides.insert(name.clone(), value.to_owned());
+                }
+                None => problems.push(format!("{name}: not UTF-8")),
+            },
+            // Only what has our two underscores is meant for us: Kubernetes, for one, sets variables
+            // such as RBC_USAGE_SERVICE_HOST beside a service of our name.
+            None => {
+                if let Some(known) = key.clone().find(|known| known.replace("__", "_") == *name) {
+                    problems.push(format!("{name}: unknown variable; write {known}"));
+                } else if let Some((section, key)) = name[PREFIX.len()..].split_once("__") {
+                    let key = format!("{section}.{key}").to_lowercase();
+                    problems.push(format!(
+                        "{name}: unknown variable; its key would be {key}, which does not exist"
+                    ));
+                }
+            }
+        }
+    }
+    overrides
+}

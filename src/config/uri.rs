@@ -1,0 +1,187 @@
+//! Database URIs of `cloudusage.cfg`, in SQLAlchemy's spelling. No message holds any part of a URI but a
+//! parameter's name, so that none can hold a password.
+
+mod mysql;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use percent_encoding::percent_decode_str;
+
+pub use mysql::{MysqlUri, Password, Tls};
+
+/// Where one of CloudStack's two databases is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceUri {
+    Mysql(MysqlUri),
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for SourceUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceUri::Mysql(uri) => uri.fmt(f),
+            SourceUri::Sqlite(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Reads the URI of a source. Relative paths in it start from `folder`.
+pub fn parse_source(text: &str, folder: &Path) -> anyhow::Result<SourceUri> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
+    match scheme.split('+').next() {
+        Some("mysql" | "mariadb") => Ok(SourceUri::Mysql(mysql::parse(rest, folder)?)),
+        Some("sqlite") => Ok(SourceUri::Sqlite(parse_sqlite(rest, folder)?)),
+        Some(_) | None => bail!(
+            "not a database: write mysql://user:password@host/database or sqlite:////folder/file.db"
+        ),
+    }
+}
+
+/// Reads the URI of the ledger. A relative path starts from `folder`.
+pub fn parse_ledger(text: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+    match text.split_once("://") {
+        Some((scheme, rest)) if scheme.split('+').next() == Some("sqlite") => {
+            parse_sqlite(rest, folder)
+        }
+        Some(_) | None => bail!(
+            "the ledger is one SQLite file: write a path such as \
+             sqlite:////var/lib/rbc-usage/usage.db"
+        ),
+    }
+}
+
+/// Takes what follows `sqlite://`: a slash and the path.
+fn parse_sqlite(rest: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = rest
+        .strip_prefix('/')
+        .context("write sqlite:///relative/file.db or sqlite:////absolute/file.db")?;
+    ensure!(
+        !path.contains('?'),
+        "an SQLite file takes no parameters (write a ? in its name as %3F)"
+    );
+    ensure!(
+        !path.contains([' ', '\t']),
+        "a blank in the path (write one in a file's name as %20)"
+    );
+    let path = decoded(path)?;
+    let in_memory = path.starts_with(':') || path.starts_with("file:");
+    ensure!(
+        !in_memory && !path.is_empty() && !path.ends_with('/'),
+        "names no file: write sqlite:///relative/file.db or sqlite:////absolute/file.db"
+    );
+    Ok(folder.join(path))
+}
+
+/// Percent-decodes; a `%` without two hex digits after it stands for itself.
+fn decoded(text: &str) -> anyhow::Result<String> {
+    let bytes = percent_decode_str(text);
+    // The error itself would show the bytes.
+    let text = bytes.decode_utf8().ok();
+    Ok(text
+        .context("not UTF-8 once the %XX in it are decoded")?
+        .into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite(text: &str) -> PathBuf {
+        let ledger = parse_ledger(text, Path::new("/etc/rbc-usage")).unwrap();
+        let source = parse_source(text, Path::new("/etc/rbc-usage")).unwrap();
+        assert_eq!(source, SourceUri::Sqlite(ledger.clone()));
+        ledger
+    }
+
+    #[test]
+    fn reads_sqlite_paths() {
+        for (text, path) in [
+            ("sqlite:////var/lib/usage.db", "/var/lib/usage.db"),
+            ("sqlite:///usage.db", "/etc/rbc-usage/usage.db"),
+            ("sqlite:///../usage.db", "/etc/rbc-usage/../usage.db"),
+            ("sqlite:////a%20%3F%25.db", "/a ?%.db"),
+            ("sqlite+pysqlite:////a.db", "/a.db"),
+        ] {
+            assert_eq!(sqlite(text), PathBuf::from(path));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_never_shows_the_password() {
+        for (text, message) in [
+            ("s3cret", "not a database"),
+            ("u:s3cret@h/db", "not a database"),
+            ("postgresql://u:s3cret@h/db", "not a database"),
+            ("mysql://s3cret", "names no user"),
+            ("mysql://h/db?password=s3cret", "names no user"),
+            ("mysql://:s3cret@h/db", "names no user"),
+            ("mysql://u:s3cret@h", "names no database"),
+            ("mysql://u:s3cret@h/", "names no database"),
+            ("mysql://u:s3cret@h/?charset=utf8", "names no database"),
+            ("mysql://u:s3cret%ff@h/db", "not UTF-8 once"),
+            ("mysql://u:s3cret@h/db ; main", "a blank after the last @"),
+            ("mysql://u:s3cret@h/db # main", "a blank after the last @"),
+            ("mysql://u:s3cret@h:x/db", "the port is not a number"),
+            ("mysql://u:s3cret@h:0/db", "the port is not a number"),
+            ("mysql://u:s3cret@h:65536/db", "the port is not a number"),
+            ("mysql://u:s3cret@::1/db", "the port is not a number"),
+            ("mysql://u:s3cret@[h]/db", "not an IPv6 address"),
+            ("mysql://u:s3cret@[::1/db", "after an IPv6 address"),
+            ("mysql://u:s3cret@[::1]3306/db", "after an IPv6 address"),
+            ("mysql://u:p@s3cret#/db", "not a host"),
+            (
+                "mysql://u:s3cret@h/db?x=1",
+                "unknown parameter \"x\"; there",
+            ),
+            (
+                "mysql://u:s3cret@h/db?ssl=1",
+                "parameter ssl is none of true",
+            ),
+            ("mysql://u:s3cret@h/db?ssl_ca=", "parameter ssl_ca names no"),
+            (
+                "mysql://u:s3cret@h/db?unix_socket",
+                "parameter unix_socket nam",
+            ),
+            (
+                "mysql://u:s3cret@h/db?ssl=true&ssl=true",
+                "parameter ssl is there twice",
+            ),
+            (
+                "mysql://u:s3cret@h/db?ssl=false&ssl_ca=/a",
+                "ssl_ca asks for",
+            ),
+            (
+                "mysql://u:s3cret@h/db?ssl=true&unix_socket=/a",
+                "a unix_socket is never",
+            ),
+            ("sqlite://s3cret", "write sqlite:///"),
+            ("sqlite:///", "names no file"),
+            ("sqlite:////folder/", "names no file"),
+            ("sqlite:///:memory:", "names no file"),
+            ("sqlite:///file:s3cret", "names no file"),
+            (
+                "sqlite:///s3cret?mode=ro",
+                "an SQLite file takes no parameters",
+            ),
+            ("sqlite:////s3cret.db  # ledger", "a blank in the path"),
+        ] {
+            let err = format!("{:#}", parse_source(text, Path::new("")).unwrap_err());
+            assert!(err.starts_with(message), "{text}: {err}");
+            assert!(!err.contains("s3cret"), "{err}");
+        }
+    }
+
+    #[test]
+    fn the_ledger_is_a_file() {
+        for text in ["mysql://u:s3cret@h/rbc_usage", "/var/lib/usage.db", ""] {
+            let err = parse_ledger(text, Path::new("")).unwrap_err();
+            assert_eq!(
+                err.to_string(),
+                "the ledger is one SQLite file: write a path such as \
+                 sqlite:////var/lib/rbc-usage/usage.db"
+            );
+        }
+    }
+}
