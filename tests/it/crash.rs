@@ -1,8 +1,9 @@
 //! What an import leaves behind when it is stopped: killed, cut off from its source, kept from writing,
 //! or met by another import. Each day must be wholly old or wholly new, and the next import completes it.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+mod connection;
+
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -111,7 +112,7 @@ fn blocked_import(cloud: &Cloud, server: &Server) -> (mysql::Conn, Background) {
 
 #[test]
 fn killed_at_any_moment_each_day_is_old_or_new() {
-    let accounts = 200;
+    let accounts = 60;
     let cloud = Cloud::in_sqlite(NEWEST);
     furnish(&cloud, accounts);
     cloud.run(&RANGE).exits(0);
@@ -122,12 +123,12 @@ fn killed_at_any_moment_each_day_is_old_or_new() {
 
     let mut took = Duration::from_millis(500);
     let (mut old, mut interrupted) = (24, 0);
-    for round in 0..12_u32 {
+    for round in 0..8_u32 {
         // The source now says something else; an import that overwrites is killed at some point.
         let new = old - 1;
         cloud.usage(&format!("update cloud_usage set raw_usage = {new}"));
         let mut import = Background::start(&cloud, &force);
-        std::thread::sleep(took * (round + 1) / 13);
+        std::thread::sleep(took * (round + 1) / 9);
         import.0.kill().unwrap();
         import.0.wait().unwrap();
 
@@ -189,7 +190,7 @@ fn a_server_that_dies_ends_the_import_with_one_line() {
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
     let (_gate, import) = blocked_import(&cloud, &server);
     server.signal("KILL");
-    refuses(import.finish(), &[FIRST, "cloud_usage"]);
+    refuses(import.finish(), &["cloud_usage"]);
     assert_eq!(cloud.ledger(DAY_SUMS), [whole(2, 2, 24)]);
 }
 
@@ -206,70 +207,6 @@ fn a_server_that_freezes_ends_the_import_in_time() {
     server.signal("CONT");
     cloud.run(&RANGE).exits(0);
     assert_eq!(cloud.ledger("select count(*) from days"), ["10"]);
-}
-
-/// Passes bytes between the program and a server, and hangs up after so many from the server.
-fn hang_up_after(limit: usize, server_port: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind to loopback");
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            std::thread::spawn(move || pass_on(client, server_port, limit));
-        }
-    });
-    port
-}
-
-fn pass_on(mut client: TcpStream, server_port: u16, limit: usize) -> io::Result<()> {
-    let mut server = TcpStream::connect(("127.0.0.1", server_port))?;
-    let (mut requests, mut upstream) = (client.try_clone()?, server.try_clone()?);
-    std::thread::spawn(move || io::copy(&mut requests, &mut upstream));
-    let mut buffer = [0; 512];
-    let mut passed = 0;
-    while passed < limit {
-        let count = server.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        client.write_all(&buffer[..count])?;
-        passed += count;
-    }
-    server.shutdown(Shutdown::Both)?;
-    client.shutdown(Shutdown::Both)
-}
-
-#[test]
-fn a_connection_lost_at_any_byte_leaves_days_whole() {
-    let accounts = 30;
-    let mut cloud = Cloud::in_mariadb(NEWEST);
-    furnish(&cloud, accounts);
-    let direct = cloud.usage_uri.clone();
-    let port = mariadb::shared().port.to_string();
-    let mut days_seen = Vec::new();
-    let mut limit = 40;
-    loop {
-        let proxy = hang_up_after(limit, mariadb::shared().port).to_string();
-        cloud.usage_uri = direct.replace(&port, &proxy);
-        cloud.configure("GMT", "");
-        let run = cloud.run(&RANGE);
-        let found = cloud.ledger(DAY_SUMS);
-        for line in &found {
-            let day: u32 = line[8..10].parse().unwrap();
-            assert_eq!(*line, whole(day, accounts, 24), "{run}");
-        }
-        days_seen.push(found.len());
-        if run.code == Some(0) {
-            break;
-        }
-        refuses(run, &["cloud_usage"]);
-        limit *= 2;
-    }
-    assert_eq!(days_seen.first(), Some(&0), "{days_seen:?}");
-    assert_eq!(days_seen.last(), Some(&10), "{days_seen:?}");
-    assert!(
-        days_seen.iter().any(|n| (1..10).contains(n)),
-        "{days_seen:?}"
-    );
 }
 
 #[test]

@@ -34,9 +34,15 @@ pub fn refuses(run: Run, words: &[&str]) {
     }
 }
 
-/// Two accounts, two offerings, an empty ledger.
+/// Two accounts, two offerings, an empty ledger of days in GMT.
 fn cloud() -> Cloud {
+    cloud_in("GMT")
+}
+
+/// The same, billed in another zone.
+fn cloud_in(timezone: &str) -> Cloud {
     let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.configure(timezone, "");
     cloud.account(2, "alice-uuid", "alice");
     cloud.account(3, "bob-uuid", "bob");
     cloud.service_offering(5, "small-uuid", "small");
@@ -303,7 +309,7 @@ fn dry_run_reports_the_same_and_changes_nothing() {
 }
 
 #[test]
-fn a_findings_never_changes_a_figure() {
+fn a_finding_never_changes_a_figure() {
     let cloud = cloud();
     // Two rows of one VM that differ in offering: 30 hours in a day of 24.
     cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-01", 2, 6, 6.0)]);

@@ -2,8 +2,12 @@
 
 mod cloudstack;
 mod config;
+mod crash;
+mod import;
 mod mariadb;
 mod sample;
 mod sandbox;
 mod serve;
 mod server;
+mod source;
+mod variants;

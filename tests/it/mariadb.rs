@@ -21,8 +21,7 @@ use mysql::{Conn, OptsBuilder};
 /// Starting takes about a second; a loaded machine is given this much.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Small buffers, and nothing that only makes data survive a power cut: for the server and for the one
-/// that writes its system tables.
+/// Small buffers, and nothing that only makes data survive a power cut.
 const QUICK: [&str; 8] = [
     "--debug-no-sync",
     "--skip-innodb-doublewrite",
@@ -83,10 +82,7 @@ impl Server {
             }
             server.end();
         }
-        panic!(
-            "mariadbd did not start:\n{}",
-            std::fs::read_to_string(folder.join("log")).unwrap_or_default()
-        );
+        panic!("mariadbd did not start:\n{}", log(&folder));
     }
 
     fn launch(folder: &Path, options: &[&str]) -> Server {
@@ -116,8 +112,7 @@ impl Server {
             if Conn::new(self.options()).is_ok() {
                 return true;
             }
-            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            if log.contains("[ERROR] Aborting") {
+            if log(&self.folder).contains("[ERROR] Aborting") {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -132,7 +127,9 @@ impl Server {
 
     /// A connection that may do everything.
     pub fn connect(&self) -> Conn {
-        let mut conn = Conn::new(self.options()).expect("connect to the test server");
+        let mut conn = Conn::new(self.options()).unwrap_or_else(|err| {
+            panic!("connect to the test server: {err}\n{}", log(&self.folder));
+        });
         // So that a string literal means the same here and in SQLite.
         conn.query_drop("set sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'")
             .expect("set the sql mode");
@@ -166,6 +163,11 @@ impl Drop for Server {
     }
 }
 
+/// What a server has written so far.
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
 /// A port of 127.0.0.1 that nobody listens on.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind to loopback");
@@ -190,15 +192,21 @@ fn server_options(folder: &Path, port: u16) -> Vec<String> {
         "--innodb-fast-shutdown=2".to_owned(),
         "--max-connections=300".to_owned(),
     ];
-    options.extend(QUICK.map(str::to_owned));
-    options.extend(user_option(folder));
+    options.extend(common_options(folder));
     options
 }
 
-/// mariadbd refuses to run as root unless it is told to; anybody else may not tell it.
-fn user_option(folder: &Path) -> Option<String> {
+/// Of the server and of the one that writes its system tables.
+fn common_options(folder: &Path) -> Vec<String> {
+    let mut options = QUICK.map(str::to_owned).to_vec();
+    // A starting server removes what temporary tables it finds there, were they another server's.
+    options.push(format!("--tmpdir={}", folder.display()));
     let owner = std::fs::metadata(folder).expect("the folder's owner").uid();
-    (owner == 0).then(|| "--user=root".to_owned())
+    if owner == 0 {
+        // mariadbd refuses to run as root unless it is told to; anybody else may not tell it.
+        options.push("--user=root".to_owned());
+    }
+    options
 }
 
 fn create_system_tables(folder: &Path) {
@@ -210,8 +218,7 @@ fn create_system_tables(folder: &Path) {
             "--skip-test-db",
             "--skip-name-resolve",
         ])
-        .args(QUICK)
-        .args(user_option(folder))
+        .args(common_options(folder))
         .output()
         .expect("start mariadb-install-db");
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();

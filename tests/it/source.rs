@@ -119,7 +119,7 @@ fn a_server_that_never_answers_is_given_up() {
         }
         cloud.configure("GMT", "[import]\nconnect_timeout = 1\nread_timeout = 1\n");
         let started = Instant::now();
-        refuses(import(&cloud), &[database, "1 s"]);
+        refuses(import(&cloud), &[database, "within 1 second"]);
         assert!(started.elapsed() < Duration::from_secs(20));
     }
 }
@@ -130,7 +130,7 @@ fn a_query_that_never_ends_is_given_up() {
     cloud.configure("GMT", "[import]\nread_timeout = 1\n");
     cloud.usage("lock tables cloud_usage write");
     let started = Instant::now();
-    refuses(import(&cloud), &["2013-06-01", "cloud_usage", "1 s"]);
+    refuses(import(&cloud), &["cloud_usage", "within 1 second"]);
     assert!(started.elapsed() < Duration::from_secs(20));
     cloud.usage("unlock tables");
     imports(&cloud);

@@ -1,6 +1,6 @@
 //! Which local day a source row is booked on.
 
-use super::{UsageRow, cloud, vm};
+use super::{UsageRow, cloud, cloud_in, vm};
 
 /// The hours of virtual machines by day.
 const HOURS: &str = "select day, sum(quantity) from daily_usage where metric = 'vm_running'
@@ -17,8 +17,7 @@ fn window(start: &str, end: &str, hours: f64) -> UsageRow {
 
 #[test]
 fn a_local_day_is_found_by_interval() {
-    let cloud = cloud();
-    cloud.configure("Europe/Stockholm", "");
+    let cloud = cloud_in("Europe/Stockholm");
     // The 10th of July in Stockholm, at +2.
     cloud.add_usage(&[
         window("2013-07-08 22:00:00", "2013-07-09 21:59:59", 1.0),
@@ -36,8 +35,7 @@ fn a_local_day_is_found_by_interval() {
 
 #[test]
 fn days_of_23_and_25_hours_are_whole_days() {
-    let cloud = cloud();
-    cloud.configure("Europe/Stockholm", "");
+    let cloud = cloud_in("Europe/Stockholm");
     cloud.add_usage(&[
         // 31 March 2013: the clock goes from 2 to 3.
         window("2013-03-30 23:00:00", "2013-03-31 21:59:59", 23.0),
@@ -112,8 +110,7 @@ fn a_late_event_is_not_billed_twice() {
 
 #[test]
 fn java_zone_names_are_understood() {
-    let cloud = cloud();
-    cloud.configure("GMT+2", "");
+    let cloud = cloud_in("GMT+2");
     cloud.add_usage(&[window("2013-01-09 22:00:00", "2013-01-10 21:59:59", 24.0)]);
     cloud.finished_until("2013-01-10 21:59:59");
     cloud.run(&["import", "-s", "2013-01-10"]).exits(0);
