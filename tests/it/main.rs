@@ -1,3 +1,6 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
+mod cloudstack;
+mod mariadb;
 mod sandbox;
+mod variants;
