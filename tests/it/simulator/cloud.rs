@@ -285,8 +285,9 @@ impl Maker {
         self.counter([21, 22, 23, 24].map(direction).into());
     }
 
-    /// VM snapshots of both kinds. They are taken at whole 5 minutes and deleted at whole 5 minutes and a
-    /// half: rows with their own times are placed by these, and so stay clear of the minute before midnight.
+    /// VM snapshots of both kinds. Their rows carry their own times, and are placed by these. So they are
+    /// taken at whole 5 minutes, clear of the minute before midnight, and end with the last millisecond of a
+    /// second, so that the cut to seconds in the stored dates does not blur how a row is split.
     fn snapshots(&mut self, account_id: u64, vm: u64) {
         for usage_type in [25, 27] {
             let start = self.dice.instant(self.range, 5 * MINUTE);
@@ -303,7 +304,7 @@ impl Maker {
                 size: Some(self.dice.pick(1..=50) << 30),
                 ..Identity::default()
             };
-            let end = self.dice.instant(rest, 5 * MINUTE) + 150 * SECOND;
+            let end = self.dice.instant(rest, 5 * MINUTE) + 150 * SECOND - 1;
             self.live(identity, Window { start, end });
         }
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::cloud::{Cloud, Counter, Gauge, Identity, Life};
 use super::windows::{Window, cut, hours};
-use super::{HOUR, SECOND};
 
 /// One row of `cloud_usage`. The dates are stored to the second (see `zones::stored`).
 #[derive(Clone, Debug)]
@@ -115,9 +114,13 @@ impl<'a> Server<'a> {
             }
             match life.identity.usage_type {
                 // VM snapshots have a row each, with their own times.
-                25 | 27 => self.rows.push(hours_row(&life.identity, lived.length(), lived)),
+                25 | 27 => self
+                    .rows
+                    .push(hours_row(&life.identity, lived.length(), lived)),
                 // Networks and VPCs have a row for each period of a state, with the window's times.
-                30 | 31 => self.rows.push(hours_row(&life.identity, lived.length(), window)),
+                30 | 31 => self
+                    .rows
+                    .push(hours_row(&life.identity, lived.length(), window)),
                 _ => *merged.entry(life.identity.clone()).or_default() += lived.length(),
             }
             if let (true, Some(vm)) = (self.per_vm_volumes, life.attached_to) {
@@ -211,7 +214,10 @@ impl Gauge {
 }
 
 /// Whole numbers below 2^53 are the same as floats.
-#[expect(clippy::cast_precision_loss, reason = "the figures are made below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the figures are made below 2^53"
+)]
 pub fn exact(number: u64) -> f64 {
     number as f64
 }

@@ -108,14 +108,25 @@ fn number_of(day: &str) -> i64 {
 fn local_days_of_2025_have_their_lengths() {
     let hours = |zone: &Zone, first: &str| -> Vec<i64> {
         let days = zone.days(first, 3);
-        days.iter().map(|d| (d.ends - d.begins) / 3_600_000).collect()
+        days.iter()
+            .map(|d| (d.ends - d.begins) / 3_600_000)
+            .collect()
     };
     assert_eq!(hours(&STOCKHOLM, "2025-03-29"), [24, 23, 24]);
     assert_eq!(hours(&STOCKHOLM, "2025-10-25"), [24, 25, 24]);
     assert_eq!(hours(&NEW_YORK, "2025-03-08"), [24, 23, 24]);
     assert_eq!(hours(&NEW_YORK, "2025-11-01"), [24, 25, 24]);
     assert_eq!(hours(&KOLKATA, "2025-10-25"), [24, 24, 24]);
-    assert_eq!(stored(STOCKHOLM.midnight("2025-06-10")), "2025-06-09 22:00:00");
-    assert_eq!(stored(KOLKATA.midnight("2025-06-10")), "2025-06-09 18:30:00");
-    assert_eq!(stored(NEW_YORK.midnight("2025-12-31")), "2025-12-31 05:00:00");
+    assert_eq!(
+        stored(STOCKHOLM.midnight("2025-06-10")),
+        "2025-06-09 22:00:00"
+    );
+    assert_eq!(
+        stored(KOLKATA.midnight("2025-06-10")),
+        "2025-06-09 18:30:00"
+    );
+    assert_eq!(
+        stored(NEW_YORK.midnight("2025-12-31")),
+        "2025-12-31 05:00:00"
+    );
 }
