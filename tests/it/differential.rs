@@ -30,9 +30,9 @@ struct Scenario {
     /// Hours from the beginning between which the usage server is down.
     down: &'static [(i64, i64)],
     /// Events that the usage server learns of only on the day of the second number.
-    late: &'static [(Before, usize)],
+    late: Vec<(Before, usize)>,
     /// Events that it can never process.
-    stuck: &'static [Before],
+    stuck: Vec<Before>,
     version: Version,
 }
 
@@ -42,8 +42,8 @@ const DAILY: Scenario = Scenario {
     days: 6,
     piece: DAY,
     down: &[],
-    late: &[],
-    stuck: &[],
+    late: Vec::new(),
+    stuck: Vec::new(),
     version: Version::V4_19_1,
 };
 
@@ -55,12 +55,12 @@ const HOURLY: Scenario = Scenario {
 
 const MIDDAY: i64 = 12 * HOUR;
 
-const fn before(day: usize, by: i64) -> Before {
+fn before(day: usize, by: i64) -> Before {
     Before { day, by }
 }
 
 /// The same scenario in a zone, from a local day on.
-const fn in_zone(scenario: Scenario, zone: &'static Zone, first: &'static str) -> Scenario {
+fn in_zone(scenario: Scenario, zone: &'static Zone, first: &'static str) -> Scenario {
     Scenario {
         zone,
         first,
@@ -98,7 +98,7 @@ impl Scenario {
 
     fn disturb(&self, cloud: &mut Cloud, days: &[LocalDay]) {
         let instant = |at: &Before| days[at.day].begins - at.by;
-        for (account, (at, known)) in (2..).zip(self.late) {
+        for (account, (at, known)) in (2..).zip(&self.late) {
             cloud.begin_late(account, instant(at), days[*known].begins + 5 * MINUTE);
         }
         cloud.stuck_events = self.stuck.iter().map(instant).collect();
@@ -221,17 +221,17 @@ fn an_event_arrived_late() {
         late,
         ..in_zone(DAILY, zone, first)
     };
-    const TWO_SECONDS: (Before, usize) = (before(3, 2 * SECOND), 3);
-    const TEN_MINUTES: (Before, usize) = (before(3, 10 * MINUTE), 3);
-    const TWO_DAYS: (Before, usize) = (before(3, MIDDAY), 4);
+    let two_seconds = (before(3, 2 * SECOND), 3);
+    let ten_minutes = (before(3, 10 * MINUTE), 3);
+    let two_days = (before(3, MIDDAY), 4);
     agree(&[
-        late(&GMT, "2025-06-10", &[TWO_SECONDS]),
-        late(&GMT, "2025-06-10", &[TEN_MINUTES]),
-        late(&STOCKHOLM, "2025-06-10", &[TWO_SECONDS]),
-        late(&STOCKHOLM, "2025-06-10", &[TEN_MINUTES]),
-        late(&NEW_YORK, "2025-06-10", &[TWO_DAYS]),
+        late(&GMT, "2025-06-10", vec![two_seconds]),
+        late(&GMT, "2025-06-10", vec![ten_minutes]),
+        late(&STOCKHOLM, "2025-06-10", vec![two_seconds]),
+        late(&STOCKHOLM, "2025-06-10", vec![ten_minutes]),
+        late(&NEW_YORK, "2025-06-10", vec![two_days]),
         Scenario {
-            late: &[TEN_MINUTES, TWO_SECONDS],
+            late: vec![ten_minutes, two_seconds],
             days: 4,
             ..in_zone(HOURLY, &KOLKATA, "2025-06-10")
         },
@@ -245,12 +245,12 @@ fn every_run_goes_back_to_an_event_it_cannot_process() {
         ..in_zone(DAILY, zone, first)
     };
     agree(&[
-        stuck(&GMT, "2025-06-10", &[before(2, MIDDAY)]),
-        stuck(&STOCKHOLM, "2025-06-10", &[before(2, 2 * SECOND)]),
-        stuck(&KOLKATA, "2025-06-10", &[before(1, 10 * MINUTE)]),
+        stuck(&GMT, "2025-06-10", vec![before(2, MIDDAY)]),
+        stuck(&STOCKHOLM, "2025-06-10", vec![before(2, 2 * SECOND)]),
+        stuck(&KOLKATA, "2025-06-10", vec![before(1, 10 * MINUTE)]),
         Scenario {
             days: 1,
-            stuck: &[before(0, -(9 * HOUR + 20 * MINUTE))],
+            stuck: vec![before(0, -(9 * HOUR + 20 * MINUTE))],
             ..in_zone(HOURLY, &STOCKHOLM, "2025-06-10")
         },
     ]);
@@ -261,8 +261,8 @@ fn all_at_once() {
     agree(&[Scenario {
         days: 9,
         down: &[(50, 100)],
-        late: &[(before(2, 10 * MINUTE), 2), (before(6, 2 * SECOND), 6)],
-        stuck: &[before(5, MIDDAY)],
+        late: vec![(before(2, 10 * MINUTE), 2), (before(6, 2 * SECOND), 6)],
+        stuck: vec![before(5, MIDDAY)],
         ..in_zone(DAILY, &STOCKHOLM, "2025-06-10")
     }]);
 }
@@ -272,7 +272,7 @@ fn all_at_once() {
 fn volumes_have_a_row_for_each_vm_too() {
     let newest = |zone, first| Scenario {
         version: Version::V4_22_1,
-        stuck: &[before(5, MIDDAY)],
+        stuck: vec![before(5, MIDDAY)],
         ..in_zone(DAILY, zone, first)
     };
     agree(&[
