@@ -16,7 +16,6 @@ mod rows;
 mod usage_row;
 
 pub use usage_row::UsageRow;
-use usage_row::quoted;
 
 /// The releases at which the tables we read changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,8 +73,7 @@ pub struct Cloud {
     pub sandbox: Sandbox,
     pub main_uri: String,
     pub usage_uri: String,
-    /// Names of the two databases and of the importer's user; empty for SQLite files.
-    pub main_name: String,
+    /// Name of the usage database and of the importer's user; empty for SQLite files.
     pub usage_name: String,
     pub user: String,
     version: Version,
@@ -129,18 +127,21 @@ fn section<'a>(script: &'a str, label: &str) -> &'a str {
 impl Cloud {
     /// In two databases of the test run's server, billed in GMT.
     pub fn in_mariadb(version: Version) -> Cloud {
-        Cloud::on(mariadb::shared(), version)
+        Cloud::on(mariadb::shared(), mariadb::shared(), version)
     }
 
-    /// In two databases of a server of the test's own.
-    pub fn on(server: &Server, version: Version) -> Cloud {
+    /// The main database on one server, the usage database on another or the same.
+    pub fn on(main: &Server, usage: &Server, version: Version) -> Cloud {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let user = format!("rbc_{number}");
         let names = [format!("cloud_{number}"), format!("cloud_usage_{number}")];
-        let password =
-            percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC);
-        let [main, usage] = names.each_ref().map(|name| {
+        let password = percent_encode(PASSWORD);
+        let uri = |server: &Server, name: &str| {
+            format!("mysql://{user}:{password}@127.0.0.1:{}/{name}", server.port)
+        };
+        let uris = [uri(main, &names[0]), uri(usage, &names[1])];
+        let stores = [(main, &names[0]), (usage, &names[1])].map(|(server, name)| {
             let mut conn = server.connect();
             for sql in [
                 format!("create database {name} character set utf8"),
@@ -150,9 +151,7 @@ impl Cloud {
             }
             Store::Mariadb(RefCell::new(conn))
         });
-        let uri = |name| format!("mysql://{user}:{password}@127.0.0.1:{}/{name}", server.port);
-        let uris = names.each_ref().map(uri);
-        let cloud = Cloud::fill(version, main, usage, uris, names, &user);
+        let cloud = Cloud::fill(version, stores, uris, names[1].clone(), &user);
         cloud.grant();
         cloud
     }
@@ -160,14 +159,14 @@ impl Cloud {
     /// In two SQLite files of the sandbox.
     pub fn in_sqlite(version: Version) -> Cloud {
         let sandbox = Sandbox::new();
-        let [main, usage] = ["cloud.db", "cloud_usage.db"].map(|name| {
+        let stores = ["cloud.db", "cloud_usage.db"].map(|name| {
             let conn = rusqlite::Connection::open(sandbox.path(name)).expect("make a file");
             conn.pragma_update(None, "synchronous", "off")
                 .expect("write without waiting for the disk");
             Store::Sqlite(conn)
         });
         let uris = ["sqlite:///cloud.db", "sqlite:///cloud_usage.db"].map(str::to_owned);
-        let mut cloud = Cloud::fill(version, main, usage, uris, Default::default(), "");
+        let mut cloud = Cloud::fill(version, stores, uris, String::new(), "");
         cloud.sandbox = sandbox;
         cloud.configure("GMT", "");
         cloud
@@ -175,10 +174,9 @@ impl Cloud {
 
     fn fill(
         version: Version,
-        main: Store,
-        usage: Store,
+        [main, usage]: [Store; 2],
         [main_uri, usage_uri]: [String; 2],
-        [main_name, usage_name]: [String; 2],
+        usage_name: String,
         user: &str,
     ) -> Cloud {
         main.upgrade(MAIN_SQL, None, version);
@@ -187,7 +185,6 @@ impl Cloud {
             sandbox: Sandbox::new(),
             main_uri,
             usage_uri,
-            main_name,
             usage_name,
             user: user.to_owned(),
             version,
@@ -206,9 +203,9 @@ impl Cloud {
     fn grant(&self) {
         let user = &self.user;
         let password = PASSWORD.replace('\'', "''");
-        self.main(&format!(
-            "create user {user}@'%' identified by '{password}'"
-        ));
+        let create = format!("create user if not exists {user}@'%' identified by '{password}'");
+        self.main(&create);
+        self.usage(&create);
         for (table, columns) in MAIN_GRANTS {
             self.main(&format!("grant select {columns} on {table} to {user}@'%'"));
         }
@@ -308,6 +305,11 @@ impl Cloud {
             ));
         }
     }
+}
+
+/// As a user name or password has to be written in an address.
+pub fn percent_encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 fn text_of(value: rusqlite::types::ValueRef<'_>) -> String {

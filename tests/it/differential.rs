@@ -47,13 +47,15 @@ const DAILY: Scenario = Scenario {
     version: Version::V4_19_1,
 };
 
-const HOURLY: Scenario = Scenario {
-    days: 3,
-    piece: HOUR,
-    ..DAILY
-};
-
 const MIDDAY: i64 = 12 * HOUR;
+
+fn hourly() -> Scenario {
+    Scenario {
+        days: 3,
+        piece: HOUR,
+        ..DAILY
+    }
+}
 
 fn before(day: usize, by: i64) -> Before {
     Before { day, by }
@@ -173,9 +175,9 @@ fn days_around_the_change_to_winter_time() {
 #[test]
 fn hourly_windows() {
     agree(&[
-        in_zone(HOURLY, &STOCKHOLM, "2025-03-29"),
-        in_zone(HOURLY, &NEW_YORK, "2025-11-01"),
-        in_zone(HOURLY, &KOLKATA, "2025-06-10"),
+        in_zone(hourly(), &STOCKHOLM, "2025-03-29"),
+        in_zone(hourly(), &NEW_YORK, "2025-11-01"),
+        in_zone(hourly(), &KOLKATA, "2025-06-10"),
     ]);
 }
 
@@ -196,7 +198,7 @@ fn the_usage_server_was_down_for_days() {
         down(&NEW_YORK, "2025-10-31", &[(30, 70)]),
         Scenario {
             down: &[(5, 11), (20, 30)],
-            ..in_zone(HOURLY, &STOCKHOLM, "2025-10-25")
+            ..in_zone(hourly(), &STOCKHOLM, "2025-10-25")
         },
     ]);
 }
@@ -233,7 +235,7 @@ fn an_event_arrived_late() {
         Scenario {
             late: vec![ten_minutes, two_seconds],
             days: 4,
-            ..in_zone(HOURLY, &KOLKATA, "2025-06-10")
+            ..in_zone(hourly(), &KOLKATA, "2025-06-10")
         },
     ]);
 }
@@ -251,7 +253,7 @@ fn every_run_goes_back_to_an_event_it_cannot_process() {
         Scenario {
             days: 1,
             stuck: vec![before(0, -(9 * HOUR + 20 * MINUTE))],
-            ..in_zone(HOURLY, &STOCKHOLM, "2025-06-10")
+            ..in_zone(hourly(), &STOCKHOLM, "2025-06-10")
         },
     ]);
 }

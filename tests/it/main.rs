@@ -5,4 +5,3 @@ mod differential;
 mod mariadb;
 mod sandbox;
 mod simulator;
-mod variants;

@@ -1,0 +1,154 @@
+//! The command line of `import` and the state of the ledger it finds.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use super::{Cloud, DAYS, EVERYTHING, NEWEST, cloud, refuses, two_closed_days, vm};
+use crate::sandbox::{PROGRAM, Run};
+
+#[test]
+fn an_impossible_range_is_refused() {
+    let cloud = two_closed_days();
+    let before = cloud.ledger(EVERYTHING);
+    refuses(
+        cloud.run(&["import", "-s", "2013-06-02", "-e", "2013-06-01"]),
+        &["2013-06-02", "2013-06-01"],
+    );
+    refuses(cloud.run(&["import", "-s", "2999-01-01"]), &["2999-01-01"]);
+    for text in ["2013-02-30", "2013-6-1", "yesterday", ""] {
+        let run = cloud.run(&["import", "-s", text]).exits(2);
+        assert!(run.stderr.contains(text) && run.stdout.is_empty(), "{run}");
+    }
+    assert_eq!(cloud.ledger(EVERYTHING), before);
+}
+
+#[test]
+fn without_a_start_the_import_catches_up() {
+    let cloud = two_closed_days();
+    for day in ["2013-06-03", "2013-06-04", "2013-06-05"] {
+        cloud.add_usage(&[vm(day, 2, 5, 24.0)]);
+    }
+    cloud.finished_until("2013-06-04 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger(DAYS),
+        [
+            "2013-06-01 | closed",
+            "2013-06-02 | closed",
+            "2013-06-03 | closed",
+            "2013-06-04 | closed"
+        ]
+    );
+    // Nothing new: nothing to do, and no error.
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS).len(), 4);
+}
+
+#[test]
+fn catching_up_begins_with_the_first_day_of_the_source() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-02", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger(DAYS),
+        ["2013-06-01 | closed", "2013-06-02 | closed"]
+    );
+}
+
+#[test]
+fn import_says_when_the_ledger_was_not_initialised() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    refuses(
+        cloud.run(&["import", "-s", "2013-06-01"]),
+        &["usage.db", "rbc-usage initdb"],
+    );
+    assert!(!cloud.sandbox.path("usage.db").exists());
+
+    cloud.run(&["import", "-i"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS), [""; 0]);
+}
+
+#[test]
+fn initdb_makes_a_private_file_and_changes_nothing_the_second_time() {
+    let cloud = two_closed_days();
+    let mode = |name: &str| {
+        let file = std::fs::metadata(cloud.sandbox.path(name)).unwrap();
+        file.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("usage.db"), 0o600);
+    let before = cloud.ledger(EVERYTHING);
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import", "--initdb"]).exits(0);
+    assert_eq!(cloud.ledger(EVERYTHING), before);
+}
+
+#[track_caller]
+fn leaves_the_ledger_file_alone(cloud: &Cloud, words: &[&str]) {
+    let file = cloud.sandbox.path("usage.db");
+    let before = std::fs::read(&file).unwrap();
+    for command in [&["initdb"][..], &["import", "-s", "2013-06-01"]] {
+        refuses(cloud.run(command), words);
+        assert!(before == std::fs::read(&file).unwrap(), "{command:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_left_alone() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud
+        .sandbox
+        .write("usage.db", &"precious text\n".repeat(500));
+    leaves_the_ledger_file_alone(&cloud, &["usage.db"]);
+
+    let cloud = Cloud::in_sqlite(NEWEST);
+    let conn = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    conn.execute_batch("create table notes (text); pragma user_version = 1;")
+        .unwrap();
+    drop(conn);
+    leaves_the_ledger_file_alone(&cloud, &["usage.db"]);
+}
+
+#[test]
+fn a_ledger_of_a_newer_program_is_left_alone() {
+    let cloud = two_closed_days();
+    let file = cloud.sandbox.path("usage.db");
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch("pragma user_version = 9999; pragma wal_checkpoint(truncate);")
+        .unwrap();
+    drop(conn);
+    leaves_the_ledger_file_alone(&cloud, &["usage.db", "9999"]);
+}
+
+#[test]
+fn the_zone_of_a_ledger_cannot_be_changed_under_it() {
+    let cloud = two_closed_days();
+    let before = cloud.ledger(EVERYTHING);
+    cloud.configure("Europe/Stockholm", "");
+    refuses(
+        cloud.run(&["import", "-s", "2013-06-01"]),
+        &["GMT", "Europe/Stockholm"],
+    );
+    assert_eq!(cloud.ledger(EVERYTHING), before);
+}
+
+#[test]
+fn the_old_name_imports_with_the_old_flags() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-01 23:59:59");
+    let link = cloud.sandbox.path("rbc-import-cloudusage");
+    symlink(PROGRAM, &link).unwrap();
+    let old = |words: &[&str]| {
+        let mut command = Command::new(&link);
+        command.args(words).current_dir(cloud.sandbox.folder());
+        Run::of(command.env_clear())
+    };
+    // With -i it only initialised, whatever else was asked.
+    old(&["-i", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS), [""; 0]);
+    old(&["-s", "2013-06-01", "-e", "2013-06-01", "-n"]).exits(0);
+    old(&["-s", "2013-06-01", "-e", "2013-06-01", "-f", "-n"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS), ["2013-06-01 | closed"]);
+}

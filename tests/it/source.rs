@@ -1,0 +1,254 @@
+//! Reading from a real server: who may log in and how, what the least privileges are, and what is said
+//! when something is missing. No run may show a password.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use crate::cloudstack::{Cloud, NEWEST, PASSWORD, UsageRow, percent_encode};
+use crate::import::refuses;
+use crate::mariadb::{self, Server, free_port};
+use crate::sandbox::Run;
+
+const HOURS: &str = "select day, account_name, resource_name, quantity
+                     from daily_usage where metric = 'vm_running' order by 1, 2, 3";
+
+/// One finished day with one running VM, and an empty ledger.
+fn furnished(cloud: Cloud) -> Cloud {
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.service_offering(5, "small-uuid", "small");
+    cloud.guest_os(1, "CentOS 6");
+    cloud.guest_os(2, "Debian 7");
+    cloud.template(1, 2);
+    cloud.vm(11, 1);
+    cloud.add_usage(&[UsageRow::of_vm("2013-06-01", 1, 2, 11, 5)]);
+    cloud.finished_until("2013-06-01 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud
+}
+
+fn cloud() -> Cloud {
+    furnished(Cloud::in_mariadb(NEWEST))
+}
+
+/// Imports the day and insists that no spelling of the password appears.
+#[track_caller]
+fn import(cloud: &Cloud) -> Run {
+    let mut command = cloud.sandbox.command(&["import", "-s", "2013-06-01"]);
+    let run = Run::of(command.env("RUST_BACKTRACE", "1"));
+    for secret in [PASSWORD, &percent_encode(PASSWORD), "s3cret"] {
+        assert!(
+            !format!("{}{}", run.stdout, run.stderr).contains(secret),
+            "{run}"
+        );
+    }
+    run
+}
+
+#[track_caller]
+fn imports(cloud: &Cloud) {
+    import(cloud).exits(0);
+    assert_eq!(cloud.ledger(HOURS), ["2013-06-01 | alice | small | 24"]);
+}
+
+/// Runs the import with one of the two addresses changed, then with the other.
+fn with_each_address(change: impl Fn(&str) -> String, check: impl Fn(Run, &str)) {
+    let mut cloud = cloud();
+    let (main, usage) = (cloud.main_uri.clone(), cloud.usage_uri.clone());
+    cloud.main_uri = change(&main);
+    cloud.configure("GMT", "");
+    check(import(&cloud), "cloud");
+    cloud.main_uri = main;
+    cloud.usage_uri = change(&usage);
+    cloud.configure("GMT", "");
+    check(import(&cloud), "cloud_usage");
+    assert_eq!(cloud.ledger("select count(*) from days"), ["0"]);
+}
+
+#[test]
+fn a_wrong_password_is_reported_without_it() {
+    let wrong = |uri: &str| {
+        let (user, host) = (uri.find("rbc_").unwrap(), uri.find('@').unwrap());
+        let name = uri[user..].split(':').next().unwrap();
+        format!("mysql://{name}:s3cret{}", &uri[host..])
+    };
+    with_each_address(wrong, |run, database| {
+        refuses(run, &[database, "Access denied"]);
+    });
+}
+
+#[test]
+fn a_closed_port_is_reported() {
+    let port = free_port();
+    let closed = |uri: &str| {
+        let (before, after) = uri.rsplit_once(':').unwrap();
+        format!("{before}:{port}{}", &after[after.find('/').unwrap()..])
+    };
+    with_each_address(closed, |run, database| {
+        refuses(run, &[database, &port.to_string(), "refused"]);
+    });
+}
+
+#[test]
+fn a_missing_database_is_reported() {
+    with_each_address(
+        |uri| format!("{uri}_gone"),
+        |run, database| refuses(run, &[database, "_gone"]),
+    );
+}
+
+#[test]
+fn a_missing_table_is_reported() {
+    let cloud = cloud();
+    cloud.usage("rename table cloud_usage to elsewhere");
+    refuses(import(&cloud), &["cloud_usage"]);
+    cloud.usage("rename table elsewhere to cloud_usage");
+    cloud.main("rename table account to elsewhere");
+    refuses(import(&cloud), &["cloud", "account"]);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for database in ["cloud", "cloud_usage"] {
+        let mut cloud = cloud();
+        let uri = format!("mysql://user:s3cret@127.0.0.1:{port}/{database}");
+        match database {
+            "cloud" => cloud.main_uri = uri,
+            _ => cloud.usage_uri = uri,
+        }
+        cloud.configure("GMT", "[import]\nconnect_timeout = 1\nread_timeout = 1\n");
+        let started = Instant::now();
+        refuses(import(&cloud), &[database, "1 s"]);
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn a_query_that_never_ends_is_given_up() {
+    let cloud = cloud();
+    cloud.configure("GMT", "[import]\nread_timeout = 1\n");
+    cloud.usage("lock tables cloud_usage write");
+    let started = Instant::now();
+    refuses(import(&cloud), &["2013-06-01", "cloud_usage", "1 s"]);
+    assert!(started.elapsed() < Duration::from_secs(20));
+    cloud.usage("unlock tables");
+    imports(&cloud);
+}
+
+#[test]
+fn old_spellings_of_the_address_work() {
+    let mut cloud = cloud();
+    for (scheme, end) in [
+        ("mysql+mysqldb://", "?charset=utf8"),
+        ("mysql+pymysql://", "?charset=utf8mb4&use_unicode=1"),
+    ] {
+        cloud.main_uri = cloud.main_uri.replace("mysql://", scheme) + end;
+        cloud.configure("GMT", "");
+        imports(&cloud);
+        cloud.main_uri = cloud.main_uri.replace(scheme, "mysql://").replace(end, "");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_used_when_named() {
+    let mut cloud = cloud();
+    let socket = mariadb::shared().path("socket");
+    // The port is closed: only the socket leads to the server.
+    let address = format!("127.0.0.1:{}", mariadb::shared().port);
+    for uri in [&mut cloud.main_uri, &mut cloud.usage_uri] {
+        *uri = uri.replace(&address, &format!("127.0.0.1:{}", free_port()));
+        *uri += &format!("?unix_socket={}", socket.display());
+    }
+    cloud.configure("GMT", "");
+    imports(&cloud);
+}
+
+#[test]
+fn tls_is_used_when_asked_for_and_checks_the_certificate() {
+    let mut cloud = cloud();
+    let user = cloud.user.clone();
+    cloud.main(&format!("alter user {user}@'%' require ssl"));
+    refuses(import(&cloud), &["cloud", "Access denied"]);
+
+    let authority = mariadb::shared().path("ca.pem");
+    let (main, usage) = (cloud.main_uri.clone(), cloud.usage_uri.clone());
+    let mut with = |options: &str| {
+        cloud.main_uri = format!("{main}?{options}");
+        cloud.usage_uri = format!("{usage}?{options}");
+        cloud.configure("GMT", "");
+        import(&cloud)
+    };
+    with(&format!("ssl_ca={}", authority.display())).exits(0);
+    with("ssl=skip-verify").exits(0);
+    // The system's authorities do not know ours.
+    refuses(with("ssl=true"), &["cloud", "certificate"]);
+    refuses(with("ssl_ca=/no/such/file.pem"), &["/no/such/file.pem"]);
+    imports(&cloud);
+}
+
+#[test]
+fn an_ed25519_account_can_log_in() {
+    let cloud = cloud();
+    cloud.main("install soname 'auth_ed25519'");
+    let password = PASSWORD.replace('\'', "''");
+    cloud.main(&format!(
+        "alter user {}@'%' identified via ed25519 using password('{password}')",
+        cloud.user
+    ));
+    imports(&cloud);
+}
+
+#[test]
+fn the_two_databases_may_be_on_two_servers() {
+    let other = Server::start();
+    imports(&furnished(Cloud::on(mariadb::shared(), &other, NEWEST)));
+}
+
+#[test]
+fn without_usage_job_the_import_goes_on_and_says_what_is_lost() {
+    let cloud = cloud();
+    cloud.usage(&format!(
+        "revoke select on usage_job from {}@'%'",
+        cloud.user
+    ));
+    let run = import(&cloud).exits(0);
+    assert!(run.stderr.contains("usage_job"), "{run}");
+    assert_eq!(cloud.ledger(HOURS), ["2013-06-01 | alice | small | 24"]);
+    // Some row reaches the last second of the day.
+    assert_eq!(
+        cloud.ledger("select day, state from days"),
+        ["2013-06-01 | closed"]
+    );
+}
+
+#[test]
+fn without_vm_instance_the_os_is_that_of_the_template() {
+    let cloud = cloud();
+    cloud.main(&format!(
+        "revoke select (id, uuid, guest_os_id, removed) on vm_instance from {}@'%'",
+        cloud.user
+    ));
+    let run = import(&cloud).exits(0);
+    assert!(run.stderr.contains("vm_instance"), "{run}");
+    assert_eq!(
+        cloud.ledger("select resource_name, quantity from daily_usage where metric = 'os_usage'"),
+        ["Debian 7 | 24"]
+    );
+}
+
+#[test]
+fn without_a_table_that_gives_names_there_are_stand_ins() {
+    let cloud = cloud();
+    cloud.main(&format!(
+        "revoke select on service_offering from {}@'%'",
+        cloud.user
+    ));
+    let run = import(&cloud);
+    assert!(run.stderr.contains("service_offering"), "{run}");
+    run.exits(0);
+    assert_eq!(
+        cloud.ledger("select resource_uuid, quantity from daily_usage where metric = 'vm_running'"),
+        ["service_offering:5 | 24"]
+    );
+}
