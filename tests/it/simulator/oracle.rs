@@ -97,10 +97,10 @@ impl<'a> Placement<'a> {
             // Rows of VM snapshots carry their own times: they are spread over their life, not the window.
             let own_times = matches!(life.identity.usage_type, 25 | 27);
             let glued = self.glued(*window);
-            if own_times && glued.is_none() {
+            let counted_before = window.start < run.fresh.start && life.reported < run.fresh.start;
+            if glued.is_none() && (own_times || counted_before) {
                 continue;
             }
-            let counted_before = window.start < run.fresh.start && life.reported < run.fresh.start;
             let taken = match glued {
                 Some(midnight) => Window {
                     start: window.start,
