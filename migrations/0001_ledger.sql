@@ -41,7 +41,7 @@ insert into resources (id, kind, source_id, uuid, name) values (0, 'none', 0, ''
 create table vm_guest_oses (
   vm_id integer not null,                 -- vm_instance.id in CloudStack
   since_day text not null,                -- holds from this day until the VM's next row
-  resource_id integer not null references resources (id),
+  guest_os_id integer not null,           -- guest_os.id in CloudStack; 0: unknown
   primary key (vm_id, since_day)
 ) strict, without rowid;
 

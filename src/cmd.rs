@@ -7,6 +7,9 @@ pub mod serve;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::day::Day;
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -22,6 +25,25 @@ impl ConfigFile {
     pub fn load(&self) -> anyhow::Result<crate::config::Config> {
         crate::config::Config::load(self.config.as_deref(), std::env::vars_os())
     }
+}
+
+/// Seconds since 1970 UTC.
+fn unix_now() -> anyhow::Result<i64> {
+    Ok(i64::try_from(
+        SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+    )?)
+}
+
+/// The time as the ledger writes it: UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+fn utc_text(unix: i64) -> anyhow::Result<String> {
+    let day = Day::from_days_since_1970(unix.div_euclid(86_400))?;
+    let second = unix.rem_euclid(86_400);
+    Ok(format!(
+        "{day}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    ))
 }
 
 /// Turns the command line of a link named after an old program into ours.
@@ -65,6 +87,11 @@ mod tests {
             .map(|w| w.to_string_lossy())
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(utc_text(1_370_131_199).unwrap(), "2013-06-01T23:59:59Z");
     }
 
     #[test]

@@ -43,22 +43,8 @@ impl FromStr for Day {
                 .iter()
                 .fold(0u16, |n, b| n * 10 + u16::from(b - b'0'))
         };
-        let date = u8::try_from(number(5..7))
-            .ok()
-            .and_then(|month| Month::try_from(month).ok())
-            .zip(u8::try_from(number(8..10)).ok())
-            .and_then(|(month, day)| {
-                Date::from_calendar_date(i32::from(number(0..4)), month, day).ok()
-            });
-        match date {
-            Some(date) if date.year() >= 1970 && date != Date::MAX => Ok(Day(date)),
-            Some(_) => Err(ParseDayError(format!(
-                "{text} is out of range: days run from 1970-01-01 to 9999-12-30"
-            ))),
-            None => Err(ParseDayError(format!(
-                "{text} is not a day of the calendar"
-            ))),
-        }
+        // Two digits fit a byte.
+        Day::from_calendar(number(0..4), number(5..7) as u8, number(8..10) as u8)
     }
 }
 
@@ -76,6 +62,23 @@ impl fmt::Display for Day {
 }
 
 impl Day {
+    /// The day of these numbers, if there is one.
+    pub fn from_calendar(year: u16, month: u8, day: u8) -> Result<Day, ParseDayError> {
+        let date = Month::try_from(month)
+            .ok()
+            .and_then(|month| Date::from_calendar_date(i32::from(year), month, day).ok());
+        let wrong = |why| {
+            Err(ParseDayError(format!(
+                "{year:04}-{month:02}-{day:02} is {why}"
+            )))
+        };
+        match date {
+            Some(date) if date.year() >= 1970 && date != Date::MAX => Ok(Day(date)),
+            Some(_) => wrong("out of range: days run from 1970-01-01 to 9999-12-30"),
+            None => wrong("not a day of the calendar"),
+        }
+    }
+
     /// The day that began `days` days after 1970-01-01.
     pub fn from_days_since_1970(days: i64) -> anyhow::Result<Day> {
         let julian = i32::try_from(days + 2_440_588)?;

@@ -1,1 +1,301 @@
-//! Opens, migrates, writes and reads the ledger: the only module with the ledger's SQL.
+//! The ledger: one SQLite file. Opens, creates and upgrades it here, writes days in `write`, answers from it
+//! in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
+
+pub mod lock;
+pub mod read;
+mod registry;
+pub mod write;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+/// Marks a SQLite file as a ledger: "RBCU".
+pub const APPLICATION_ID: i32 = 0x5242_4355;
+
+/// What `initdb` brings a ledger to.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Every migration in order; the version of a ledger is the number of those it has had.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_ledger.sql")];
+
+/// How long a statement waits for somebody else's write, such as a shell's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A ledger open for writing.
+pub struct Ledger {
+    connection: Connection,
+    path: PathBuf,
+    registry: registry::Registry,
+    rehearsal: bool,
+}
+
+/// What `initdb` found and did.
+#[derive(Debug, PartialEq)]
+pub enum Initialised {
+    Created,
+    Upgraded { from: i64 },
+    Current,
+}
+
+/// Creates the ledger with mode 0600, or brings it to this program's schema. `timezone` is written into a new
+/// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Initialised> {
+    let named = || format!("ledger {}", path.display());
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .with_context(named)?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let found = version(&connection, path)?;
+    if found == Some(SCHEMA_VERSION) {
+        check_timezone(&connection, timezone).with_context(named)?;
+        return Ok(Initialised::Current);
+    }
+    migrate(&mut connection, found.unwrap_or(0), timezone, now).with_context(named)?;
+    Ok(found.map_or(Initialised::Created, |from| Initialised::Upgraded { from }))
+}
+
+fn migrate(
+    connection: &mut Connection,
+    from: i64,
+    timezone: &str,
+    now: &str,
+) -> anyhow::Result<()> {
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    // Someone may have been quicker between the look at the version and the lock.
+    let from = from.max(tx.query_row(
+        "select user_version from pragma_user_version",
+        [],
+        |row| row.get(0),
+    )?);
+    for (version, migration) in (1i64..)
+        .zip(MIGRATIONS)
+        .filter(|(version, _)| *version > from)
+    {
+        tx.execute_batch(migration)
+            .with_context(|| format!("migration {version}"))?;
+    }
+    tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let sql = "insert into ledgers (only, timezone, created_at) values (1, ?1, ?2) on conflict do nothing";
+    tx.execute(sql, (timezone, now))?;
+    Ok(tx.commit()?)
+}
+
+/// Opens the file and sets what every connection wants. Never creates it.
+fn open(path: &Path, access: OpenFlags) -> anyhow::Result<Connection> {
+    let named = || format!("ledger {}", path.display());
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .with_context(named)?;
+    connection.busy_timeout(BUSY_TIMEOUT).with_context(named)?;
+    connection
+        .pragma_update(None, "foreign_keys", true)
+        .with_context(named)?;
+    Ok(connection)
+}
+
+/// The schema version of a ledger, `None` for an empty file. Refuses what is not a ledger and what is newer
+/// than this program.
+fn version(connection: &Connection, path: &Path) -> anyhow::Result<Option<i64>> {
+    let facts = "select (select user_version from pragma_user_version), \
+                 (select application_id from pragma_application_id), (select count(*) from sqlite_schema)";
+    let read = connection.query_row(facts, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (version, application, objects): (i64, i32, i64) = match read {
+        Err(err) if err.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            bail!("{} is not a ledger", path.display())
+        }
+        other => other.with_context(|| format!("ledger {}", path.display()))?,
+    };
+    if objects == 0 && version == 0 {
+        return Ok(None);
+    }
+    ensure!(
+        application == APPLICATION_ID,
+        "{} is not a ledger",
+        path.display()
+    );
+    ensure!(
+        version <= SCHEMA_VERSION,
+        "ledger {} has schema {version}, newer than this program's {SCHEMA_VERSION}: install a newer rbc-usage",
+        path.display()
+    );
+    Ok(Some(version))
+}
+
+/// Insists on an initialised ledger of this program's schema.
+fn insist_on_current(connection: &Connection, path: &Path) -> anyhow::Result<()> {
+    let found = version(connection, path)?;
+    ensure!(
+        found == Some(SCHEMA_VERSION),
+        "ledger {} is not initialised for this version: run rbc-usage initdb",
+        path.display()
+    );
+    Ok(())
+}
+
+/// The days of a ledger are those of one zone for ever.
+fn check_timezone(connection: &Connection, timezone: &str) -> anyhow::Result<()> {
+    let stored: String =
+        connection.query_row("select timezone from ledgers", [], |row| row.get(0))?;
+    ensure!(
+        stored == timezone,
+        "its days are those of {stored}, main.timezone says {timezone}"
+    );
+    Ok(())
+}
+
+impl Ledger {
+    /// Opens an initialised ledger for an import. A rehearsal does everything and keeps nothing.
+    pub fn open(path: &Path, timezone: &str, rehearsal: bool) -> anyhow::Result<Ledger> {
+        ensure!(
+            path.exists(),
+            "there is no ledger {}: run rbc-usage initdb",
+            path.display()
+        );
+        let named = || format!("ledger {}", path.display());
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        insist_on_current(&connection, path)?;
+        check_timezone(&connection, timezone).with_context(named)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        if rehearsal {
+            connection
+                .execute_batch("begin immediate")
+                .with_context(named)?;
+        }
+        let registry = registry::Registry::load(&connection).with_context(named)?;
+        Ok(Ledger {
+            connection,
+            path: path.to_owned(),
+            registry,
+            rehearsal,
+        })
+    }
+
+    /// Closed days, the newest.
+    pub fn newest_closed_day(&self) -> anyhow::Result<Option<crate::day::Day>> {
+        let sql = "select max(day) from stored_days where state = 'closed'";
+        let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(day.map(|day| day.parse()).transpose()?)
+    }
+
+    /// Days that were imported before the source had finished them, in order.
+    pub fn list_open_days(&self) -> anyhow::Result<Vec<crate::day::Day>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("select day from stored_days where state = 'open' order by day")?;
+        let days: Vec<String> = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        days.iter().map(|day| Ok(day.parse()?)).collect()
+    }
+
+    /// How many days between the ledger's first and newest closed day it does not hold, and the first of them.
+    pub fn find_gap(&self) -> anyhow::Result<Option<(u64, crate::day::Day)>> {
+        let sql = "select day, following from (select day, lead(day) over (order by day) as following \
+                   from stored_days) where julianday(following) - julianday(day) > 1 order by day";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let gaps: Vec<(String, String)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut missing = 0;
+        let mut first = None;
+        for (before, after) in &gaps {
+            let (before, after): (crate::day::Day, crate::day::Day) =
+                (before.parse()?, after.parse()?);
+            missing += u64::try_from(after.days_since_1970() - before.days_since_1970() - 1)?;
+            first = first.or(Some(before.next()));
+        }
+        Ok(first.map(|first| (missing, first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_migrations_is_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["0001_ledger.sql"]);
+        assert_eq!(MIGRATIONS.len(), names.len());
+    }
+
+    #[test]
+    fn initialising_twice_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let now = "2013-06-02T00:20:00Z";
+        assert_eq!(initialise(&path, "GMT", now).unwrap(), Initialised::Created);
+        assert_eq!(
+            initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap(),
+            Initialised::Current
+        );
+        let created: String = Connection::open(&path)
+            .unwrap()
+            .query_row("select created_at from ledgers", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(created, now);
+        let other = initialise(&path, "Europe/Stockholm", now).unwrap_err();
+        assert!(
+            format!("{other:#}")
+                .ends_with("its days are those of GMT, main.timezone says Europe/Stockholm")
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, other, newer) = (
+            folder.path().join("text"),
+            folder.path().join("other"),
+            folder.path().join("newer"),
+        );
+        std::fs::write(&text, "a text that is long enough to have room for the head of a database file, which it is not").unwrap();
+        Connection::open(&other)
+            .unwrap()
+            .execute_batch("create table things (id integer)")
+            .unwrap();
+        initialise(&newer, "GMT", "2013-06-02T00:20:00Z").unwrap();
+        Connection::open(&newer)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        for (path, message) in [
+            (&text, format!("{} is not a ledger", text.display())),
+            (&other, format!("{} is not a ledger", other.display())),
+            (
+                &newer,
+                format!(
+                    "ledger {} has schema 99, newer than this program's 1: install a newer rbc-usage",
+                    newer.display()
+                ),
+            ),
+        ] {
+            let before = std::fs::read(path).unwrap();
+            assert_eq!(
+                format!(
+                    "{:#}",
+                    initialise(path, "GMT", "2013-06-02T00:20:00Z").unwrap_err()
+                ),
+                message
+            );
+            assert_eq!(std::fs::read(path).unwrap(), before);
+        }
+    }
+}

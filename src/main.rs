@@ -1,11 +1,17 @@
 //! Entry point: which command was asked for, its error in one line, its exit code.
 
+mod aggregate;
 mod cmd;
 mod config;
 mod day;
+mod finding;
 mod http;
+mod import;
 mod ledger;
+mod metric;
+mod row;
 mod sample;
+mod source;
 mod zone;
 
 use std::ffi::OsString;

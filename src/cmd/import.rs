@@ -1,17 +1,294 @@
-//! `rbc-usage import`: extract, aggregate and store daily usage.
+//! `rbc-usage import`: extract, aggregate and store daily usage. One line a day on stdout; on stderr what a
+//! person should look at.
 
-use std::io::Write;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-/// Import daily usage from CloudStack
+use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use crate::config::Config;
+use crate::day::{Day, DayRange};
+use crate::import::{DayReport, Outcome, Request, plan, run as import};
+use crate::ledger::Ledger;
+use crate::ledger::lock::ImportLock;
+use crate::ledger::write::{DayState, Existing};
+use crate::source::{Options, Source};
+use crate::zone::Zone;
+
+/// Differences of one day that are told in full; the ledger's findings hold all of them.
+const DIFFERENCES_TOLD: usize = 10;
+
+/// Import daily usage from CloudStack into the ledger
+///
+/// Without -s it catches up: every day after the newest closed one, up to the last day CloudStack's usage
+/// server has finished. Days that were imported before they were finished are finished by any import.
+///
+/// Exit code: 0 done; 1 done, but a day was refused or differs from the source; 2 an error.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage import                                   catch up, as cron does each day\n  \
+    rbc-usage import -s 2013-06-01 -e 2013-06-30       a month\n  \
+    rbc-usage import -s 2013-06-01 --dry-run           what would a day bring?\n  \
+    rbc-usage import -s 2013-06-01 -f                  take over what changed in the source")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
+    /// First day, YYYY-MM-DD
+    #[arg(short, long, value_name = "DAY")]
+    start: Option<Day>,
+    /// Last day, inclusive [default: the first]
+    #[arg(short, long, value_name = "DAY", requires = "start")]
+    end: Option<Day>,
+    /// Overwrite what closed days hold; the old values are kept as corrections
+    #[arg(short, long)]
+    force: bool,
+    /// Do everything, tell the same, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Wait a random time of up to SECONDS first, so that many crontabs do not start at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    splay: u64,
+    /// Do not wait, which is the default (for old crontabs)
+    #[arg(short, long, conflicts_with = "splay")]
+    no_splay: bool,
+    /// Only initialise the ledger, as `rbc-usage initdb` does
+    #[arg(short, long)]
+    initdb: bool,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    writeln!(out, "{}", config.ledger.display())?;
-    Ok(ExitCode::SUCCESS)
+    if args.initdb {
+        super::initdb::initialise_ledger(&config, out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = super::unix_now()?;
+    let range = days_asked_for(&args, config.zone.day_at(now)?, &config.zone)?;
+    wait_at_random(args.splay);
+    let began = Instant::now();
+    let now = super::utc_text(now)?;
+    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
+    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
+    let mut source = open_source(&config)?;
+    for limitation in source.limitations() {
+        eprint_line(&limitation);
+    }
+    let existing = if args.force {
+        Existing::Overwrite
+    } else {
+        Existing::Keep
+    };
+    let request = Request {
+        range,
+        existing,
+        zone: &config.zone,
+        now: &now,
+    };
+    let days = plan(&request, &mut source, &ledger)?;
+    let zones_differ = warn_of_other_zone(&mut source, &config.zone, &days)?;
+    let mut total = Total::default();
+    let bar = progress_bar(days.len());
+    import(&days, &request, &mut source, &mut ledger, &mut |report| {
+        total.add(&report);
+        bar.inc(1);
+        bar.suspend(|| tell(&report, out))
+    })?;
+    bar.finish_and_clear();
+    total.tell(out, args.dry_run, began.elapsed())?;
+    if let Some((days, first)) = ledger.find_gap()? {
+        eprint_line(&format!(
+            "{days} days are missing in the ledger, the first is {first}: import them with -s and -e"
+        ));
+    }
+    Ok(if total.needs_a_look || zones_differ {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The range of -s and -e; refuses days that have not begun.
+fn days_asked_for(args: &Args, today: Day, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
+    let Some(start) = args.start else {
+        return Ok(None);
+    };
+    let range = DayRange::new(start, args.end.unwrap_or(start)).context("-s and -e")?;
+    let named = if range.first() > today {
+        range.first()
+    } else {
+        range.last()
+    };
+    ensure!(
+        range.last() <= today,
+        "{named} has not begun: today is {today} in {}",
+        zone.name()
+    );
+    Ok(Some(range))
+}
+
+fn wait_at_random(up_to_seconds: u64) {
+    if up_to_seconds > 0 {
+        // A hasher of the standard library is seeded by the system: random enough to spread crontabs.
+        let random = RandomState::new().hash_one(std::process::id());
+        std::thread::sleep(Duration::from_secs(random % (up_to_seconds + 1)));
+    }
+}
+
+fn open_source(config: &Config) -> anyhow::Result<Source> {
+    Source::open(&Options {
+        cloud_usage: &config.cloud_usage,
+        cloud: &config.cloud,
+        connect_timeout: config.import.connect_timeout,
+        read_timeout: config.import.read_timeout,
+    })
+}
+
+/// Days that are cut elsewhere than CloudStack's windows end are estimates. Zones of different names that
+/// agree on the days in question are as good as one.
+fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow::Result<bool> {
+    let Some(theirs) = source.aggregation_timezone()? else {
+        return Ok(false);
+    };
+    // Java, and so CloudStack, takes a name it does not know for GMT.
+    let other = Zone::parse(&theirs).or_else(|_| Zone::parse("GMT"))?;
+    let differ = days
+        .iter()
+        .any(|day| zone.midnight(*day) != other.midnight(*day));
+    if differ {
+        eprint_line(&format!(
+            "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: its windows do not end at \
+             midnight and are shared between days",
+            zone.name()
+        ));
+    }
+    Ok(differ)
+}
+
+fn progress_bar(days: usize) -> ProgressBar {
+    let wanted = days > 1 && std::io::stderr().is_terminal();
+    let target = if wanted {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    // A count of days fits 64 bits.
+    ProgressBar::with_draw_target(Some(days as u64), target)
+}
+
+/// One line a day, and on stderr what differs.
+fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
+    let day = report.day;
+    match &report.outcome {
+        Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
+        Outcome::Written(written) => {
+            let state = match written.state {
+                DayState::Open => "open",
+                DayState::Closed => "closed",
+            };
+            writeln!(
+                out,
+                "{day} {state} accounts={} rows={} replayed={} added={} kept={} overwritten={} differing={} findings={}",
+                written.accounts,
+                report.source_rows,
+                report.replayed_rows,
+                written.added,
+                written.kept,
+                written.overwritten,
+                written.differences.len(),
+                written.findings
+            )?;
+        }
+    }
+    let differences = report.differences();
+    for difference in differences.iter().take(DIFFERENCES_TOLD) {
+        let resource = difference
+            .resource
+            .as_deref()
+            .map_or(String::new(), |resource| format!(" {resource}"));
+        let source = difference
+            .source
+            .map_or("nothing".to_owned(), |quantity| quantity.to_string());
+        eprint_line(&format!(
+            "{day} is closed and differs: account {} {}{resource}: stored {}, the source says {source}",
+            difference.account,
+            difference.metric.name(),
+            difference.stored
+        ));
+    }
+    if differences.len() > DIFFERENCES_TOLD {
+        let more = differences.len() - DIFFERENCES_TOLD;
+        eprint_line(&format!(
+            "{day} is closed and differs: {more} more, see the ledger's findings"
+        ));
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A reader of stderr that has gone away is no reason to stop an import.
+fn eprint_line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "rbc-usage: {text}");
+}
+
+/// What all days came to.
+#[derive(Default)]
+struct Total {
+    days: u64,
+    rows: u64,
+    hidden_rows: u64,
+    per_vm_volume_rows: u64,
+    added: u64,
+    overwritten: u64,
+    findings: u64,
+    needs_a_look: bool,
+}
+
+impl Total {
+    fn add(&mut self, report: &DayReport) {
+        self.days += 1;
+        self.rows += report.source_rows;
+        self.hidden_rows += report.hidden_rows;
+        self.per_vm_volume_rows += report.per_vm_volume_rows;
+        self.needs_a_look |= report.needs_a_look();
+        if let Outcome::Written(written) = &report.outcome {
+            self.added += written.added;
+            self.overwritten += written.overwritten;
+            self.findings += written.findings;
+        }
+    }
+
+    fn tell(&self, out: &mut dyn Write, dry_run: bool, took: Duration) -> anyhow::Result<()> {
+        let Total {
+            days,
+            rows,
+            added,
+            overwritten,
+            findings,
+            ..
+        } = self;
+        let kept = if dry_run {
+            "dry run, nothing was written: "
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{kept}{days} days, {rows} rows, {added} records added, {overwritten} overwritten, {findings} findings, \
+             {:.1} s",
+            took.as_secs_f64()
+        )?;
+        if self.hidden_rows > 0 {
+            eprint_line(&format!("{} hidden rows are not counted", self.hidden_rows));
+        }
+        if self.per_vm_volume_rows > 0 {
+            eprint_line(&format!(
+                "{} volume rows per attached VM repeat the volumes' own and are not counted",
+                self.per_vm_volume_rows
+            ));
+        }
+        Ok(())
+    }
 }

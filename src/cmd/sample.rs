@@ -1,18 +1,77 @@
 //! `rbc-usage sample DIR`: a small made-up CloudStack to try every command on.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::sample;
+
 /// Write a small made-up CloudStack to try every command on
+///
+/// DIR gets cloudusage.cfg, cloud.db and cloud_usage.db: 20 accounts and their usage of 40 days, with a day of
+/// 25 hours and one that CloudStack counted twice. It is the same sample every time. Files that are there already
+/// are not overwritten.
 #[derive(clap::Args)]
+#[command(after_help = "Example: rbc-usage sample demo")]
 pub struct Args {
-    /// Folder to write cloudusage.cfg, cloud.db and cloud_usage.db into
+    /// Folder to write into, made if it is missing
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    writeln!(out, "{}", args.folder.display())?;
+    let contents = sample::write(&args.folder)?;
+    let (first, last) = (sample::days().first(), sample::days().last());
+    let in_folder = |name: &str| shell_word(&args.folder.join(name));
+    let config = in_folder("cloudusage.cfg");
+    writeln!(out, "{config}")?;
+    writeln!(
+        out,
+        "{}: {} accounts, {} virtual machines",
+        in_folder("cloud.db"),
+        contents.accounts,
+        contents.vms
+    )?;
+    writeln!(
+        out,
+        "{}: {} usage rows, {first} to {last}",
+        in_folder("cloud_usage.db"),
+        contents.usage_rows
+    )?;
+    writeln!(out, "\nWhat to type next:")?;
+    writeln!(out, "  rbc-usage initdb --config {config}")?;
+    writeln!(
+        out,
+        "  rbc-usage import --config {config} -s {first} -e {last}"
+    )?;
+    writeln!(out, "  rbc-usage serve --config {config}")?;
+    writeln!(
+        out,
+        "  curl 'http://127.0.0.1:8888/usage/{}?start=2026-10-01&end=2026-10-31'",
+        sample::DEMO_ACCOUNT_UUID
+    )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A path as it can be pasted into a shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@".contains(c);
+    if text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_spaces_and_quotes_stays_one_word() {
+        assert_eq!(shell_word(Path::new("demo/cloud.db")), "demo/cloud.db");
+        assert_eq!(shell_word(Path::new("my demo")), "'my demo'");
+        assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
+    }
 }

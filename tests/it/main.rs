@@ -3,5 +3,8 @@
 mod cloudstack;
 mod differential;
 mod mariadb;
+mod sample;
 mod sandbox;
 mod simulator;
+mod serve;
+mod server;

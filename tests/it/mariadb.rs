@@ -63,6 +63,11 @@ pub fn shared() -> &'static Server {
 impl Server {
     /// Starts a server and waits until it answers.
     pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Starts a server with further options, which win over ours.
+    pub fn start_with(options: &[&str]) -> Server {
         let folder = tempfile::Builder::new()
             .prefix("rbc-usage-mariadb-")
             .tempdir()
@@ -72,7 +77,7 @@ impl Server {
         create_system_tables(&folder);
         // Another process may take the port between our look and the server's bind.
         for _ in 0..5 {
-            let mut server = Server::launch(&folder);
+            let mut server = Server::launch(&folder, options);
             if server.answers() {
                 return server;
             }
@@ -84,7 +89,7 @@ impl Server {
         );
     }
 
-    fn launch(folder: &Path) -> Server {
+    fn launch(folder: &Path, options: &[&str]) -> Server {
         let port = free_port();
         let mut watchdog = Command::new("sh");
         watchdog
@@ -92,6 +97,7 @@ impl Server {
             .arg(folder)
             .arg(find_program("mariadbd"))
             .args(server_options(folder, port))
+            .args(options)
             .stdin(Stdio::piped())
             // A Ctrl-C for the tests must not end the shell before it has cleaned up.
             .process_group(0);

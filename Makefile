@@ -1,0 +1,28 @@
+PREFIX = /usr/local
+
+build:
+	cargo build --release --locked
+
+demo: build
+	sh tests/demo.sh
+
+test:
+	cargo test --locked
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+check: lint test
+
+bench:
+	cargo bench --locked
+
+install: build
+	install -D -m 0755 target/release/rbc-usage $(DESTDIR)$(PREFIX)/bin/rbc-usage
+
+clean:
+	cargo clean
+	rm -rf demo
+
+.PHONY: build demo test lint check bench install clean

@@ -1,0 +1,303 @@
+//! Source rows of one day in, daily records and findings out. Pure: no database, no clock, and the result
+//! does not depend on the order of the rows. Replay removal and the placing of windows on days are below;
+//! uuids and names are not known here, records carry CloudStack's ids.
+
+pub mod replay;
+pub mod window;
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, ensure};
+
+use crate::finding::{Finding, FindingKind};
+use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
+use crate::row::UsageRow;
+use crate::zone::Zone;
+use replay::{Replay, mark_replays};
+use window::{DayBounds, hours, share_of_day};
+
+/// How much longer than the day a resource may seem in use: CloudStack computes hours in 32-bit floats.
+const HOURS_TOLERANCE: f64 = 0.01;
+
+/// One figure of one day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record {
+    /// `account.id` in CloudStack.
+    pub account_id: u64,
+    pub metric: Metric,
+    /// Id in CloudStack of what the metric is kept per; 0 if it is not, or if the row names none.
+    pub source_id: u64,
+    /// In the metric's unit.
+    pub quantity: f64,
+}
+
+/// A day's figures, sorted by account, metric and source id.
+#[derive(Debug, Default, PartialEq)]
+pub struct DayUsage {
+    pub records: Vec<Record>,
+    pub findings: Vec<Finding>,
+    /// Rows that touch the day, replays included.
+    pub source_rows: u64,
+    pub replayed_rows: u64,
+    /// Rows hidden from CloudStack's own API; not counted.
+    pub hidden_rows: u64,
+    /// Volume rows per attached VM (4.22.1 and later), which repeat the volume's own row; not counted.
+    pub per_vm_volume_rows: u64,
+}
+
+/// What `cloud` knows of VMs.
+pub struct VmFacts<'a> {
+    /// The guest OS id of a VM id and template id; 0 for unknown.
+    pub guest_os: &'a dyn Fn(u64, u64) -> u64,
+    /// When the VM was removed, in seconds since 1970 UTC.
+    pub removed: &'a dyn Fn(u64) -> Option<i64>,
+}
+
+/// What is added up as one record.
+type Key = (u64, Metric, u64);
+
+/// Adds up one day. `rows` are all rows whose windows touch the day, in any order; they are sorted in place.
+pub fn aggregate(
+    rows: &mut [UsageRow],
+    day: DayBounds,
+    zone: &Zone,
+    vms: &VmFacts,
+) -> anyhow::Result<DayUsage> {
+    let verdicts = mark_replays(rows);
+    let mut usage = DayUsage::default();
+    let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
+    let mut doubts = Doubts::default();
+    for (row, verdict) in rows.iter().zip(verdicts) {
+        ensure!(
+            row.raw_usage.is_finite() && row.raw_usage >= 0.0,
+            "cloud_usage row {}: raw_usage is {}",
+            row.id,
+            row.raw_usage
+        );
+        let share = share_of_day(row.start, row.end, day, zone)
+            .with_context(|| format!("cloud_usage row {}", row.id))?;
+        if share == 0.0 {
+            continue;
+        }
+        usage.source_rows += 1;
+        if let Some(replay) = verdict {
+            usage.replayed_rows += 1;
+            doubts.replayed(row, replay);
+        } else if row.hidden {
+            usage.hidden_rows += 1;
+        } else if row.usage_type == Some(6) && row.vm_instance_id != 0 {
+            usage.per_vm_volume_rows += 1;
+        } else {
+            let (metric, quantity) = measure(row, &mut doubts);
+            let account = row.account_id;
+            parts.push(((account, metric, source_id(row, metric)), quantity * share));
+            if metric == Metric::VmRunning {
+                let guest_os = (vms.guest_os)(row.usage_id, row.template_id);
+                parts.push(((account, Metric::OsUsage, guest_os), quantity * share));
+            }
+            doubts.used(row, metric, share, day);
+            if matches!(row.usage_type, Some(1 | 2)) {
+                doubts.used_after_removal(row, metric, (vms.removed)(row.usage_id));
+            }
+        }
+    }
+    usage.records = add_up(parts);
+    usage.findings = doubts.into_findings(day);
+    Ok(usage)
+}
+
+/// The metric and quantity of a whole row, before its share of the day is taken.
+fn measure(row: &UsageRow, doubts: &mut Doubts) -> (Metric, f64) {
+    let (metric, measure) = Metric::of_usage_type(row.usage_type);
+    if metric == Metric::BackupByteHours && !row.raw_is_hours {
+        doubts.not_hours(row);
+        return (Metric::UsageType(28), row.raw_usage);
+    }
+    let quantity = match measure {
+        Measure::Raw => row.raw_usage,
+        // Up to 8 EiB fit the 53 bits of a double in steps of a kilobyte; MySQL's product is a double too.
+        Measure::RawTimesSize => match row.size {
+            Some(size) => row.raw_usage * size as f64,
+            None => {
+                doubts.size_unknown(row, metric);
+                0.0
+            }
+        },
+        Measure::RawTimesWindow => row.raw_usage * hours(row.end - row.start),
+    };
+    (metric, quantity)
+}
+
+/// The id in CloudStack of what the metric is kept per.
+fn source_id(row: &UsageRow, metric: Metric) -> u64 {
+    use crate::metric::Per;
+    match metric.per() {
+        Some(Per::ServiceOffering | Per::NetworkOffering | Per::BackupOffering) => row.offering_id,
+        Some(Per::IpAddress) => row.usage_id,
+        // Guest OS hours are booked beside the VM's, where its OS is known.
+        Some(Per::GuestOs) | None => 0,
+    }
+}
+
+/// Adds the parts of each key. The parts are added in order of size, so that neither the order of the rows
+/// nor their ids can change a last bit of the sum.
+fn add_up(mut parts: Vec<(Key, f64)>) -> Vec<Record> {
+    parts.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    parts
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|group| {
+            let (account_id, metric, source_id) = group[0].0;
+            Record {
+                account_id,
+                metric,
+                source_id,
+                quantity: group.iter().map(|part| part.1).sum(),
+            }
+        })
+        .collect()
+}
+
+/// Doubtful things noted while the rows go by.
+#[derive(Default)]
+struct Doubts {
+    findings: Vec<Finding>,
+    replayed: BTreeMap<(Option<u32>, Replay), u64>,
+    unknown_types: BTreeMap<(u64, Metric), u64>,
+    spanning_rows: u64,
+    /// Hours by usage type, zone and resource, and an account that used it.
+    hours: HashMap<(Option<u32>, u64, u64), (f64, u64)>,
+}
+
+impl Doubts {
+    fn replayed(&mut self, row: &UsageRow, replay: Replay) {
+        *self.replayed.entry((row.usage_type, replay)).or_default() += 1;
+    }
+
+    fn size_unknown(&mut self, row: &UsageRow, metric: Metric) {
+        self.about_row(
+            FindingKind::SizeUnknown,
+            row,
+            metric,
+            "the size is NULL and counts as 0",
+        );
+    }
+
+    fn not_hours(&mut self, row: &UsageRow) {
+        let detail = "usage_display is not in hours: raw_usage is kept as it is";
+        self.about_row(FindingKind::NotHours, row, Metric::UsageType(28), detail);
+    }
+
+    fn used_after_removal(&mut self, row: &UsageRow, metric: Metric, removed: Option<i64>) {
+        if removed.is_some_and(|removed| removed < row.start) {
+            self.about_row(
+                FindingKind::UsedAfterRemoval,
+                row,
+                metric,
+                "the VM was removed before",
+            );
+        }
+    }
+
+    fn about_row(&mut self, kind: FindingKind, row: &UsageRow, metric: Metric, detail: &str) {
+        self.findings.push(Finding {
+            kind,
+            account_id: Some(row.account_id),
+            metric: Some(metric),
+            resource: Some(resource(row.usage_type, row.usage_id)),
+            detail: format!("row {}: {detail}", row.id),
+        });
+    }
+
+    fn used(&mut self, row: &UsageRow, metric: Metric, share: f64, day: DayBounds) {
+        if let Metric::UsageType(_) | Metric::UntypedUsage = metric
+            && row.usage_type != Some(28)
+        {
+            *self
+                .unknown_types
+                .entry((row.account_id, metric))
+                .or_default() += 1;
+        }
+        if share < 1.0 && (row.start < day.start || row.end > day.end) {
+            self.spanning_rows += 1;
+        }
+        if hours_are_bounded_by_the_day(row.usage_type) && row.usage_id != 0 {
+            let used = self
+                .hours
+                .entry((row.usage_type, row.zone_id, row.usage_id))
+                .or_insert((0.0, row.account_id));
+            used.0 += row.raw_usage * share;
+            used.1 = used.1.min(row.account_id);
+        }
+    }
+
+    fn into_findings(self, day: DayBounds) -> Vec<Finding> {
+        let of_the_day = |kind, metric, detail| Finding {
+            kind,
+            account_id: None,
+            metric,
+            resource: None,
+            detail,
+        };
+        let mut findings = self.findings;
+        for ((usage_type, replay), rows) in self.replayed {
+            let why = match replay {
+                Replay::SameWindow => "repeat another row's window",
+                Replay::Contained => "lie inside another row's window",
+            };
+            let metric = Metric::of_usage_type(usage_type).0;
+            let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
+                format!("usage type {number}")
+            });
+            let detail = format!("{rows} rows of {of_type} {why} and are not counted");
+            findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
+        }
+        if self.spanning_rows > 0 {
+            let detail = format!(
+                "{} rows span midnight and are shared by elapsed time",
+                self.spanning_rows
+            );
+            findings.push(of_the_day(FindingKind::SpansMidnight, None, detail));
+        }
+        for ((account_id, metric), rows) in self.unknown_types {
+            let detail = format!("{rows} rows are kept as {}", metric.name());
+            let kind = FindingKind::UnknownUsageType;
+            findings.push(Finding {
+                account_id: Some(account_id),
+                ..of_the_day(kind, Some(metric), detail)
+            });
+        }
+        for ((usage_type, _, usage_id), (used, account_id)) in self.hours {
+            if used > day.hours() + HOURS_TOLERANCE {
+                let metric = Metric::of_usage_type(usage_type).0;
+                let detail = format!("{used:.2} hours on a day of {}", day.hours());
+                let kind = FindingKind::HoursExceedDay;
+                findings.push(Finding {
+                    account_id: Some(account_id),
+                    resource: Some(resource(usage_type, usage_id)),
+                    ..of_the_day(kind, Some(metric), detail)
+                });
+            }
+        }
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| {
+                (
+                    f.kind,
+                    f.account_id,
+                    f.metric,
+                    f.resource.clone(),
+                    f.detail.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+        findings
+    }
+}
+
+/// How a finding names a resource: `vm:12`.
+pub fn resource(usage_type: Option<u32>, usage_id: u64) -> String {
+    format!("{}:{usage_id}", resource_of_usage_type(usage_type))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! What goes back to a client: a status and a JSON body. The keys of the usage answer are a contract
+//! with billing systems; the misspelled `responeType` is one of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::day::{Day, DayRange};
+use crate::ledger::read::AccountUsage;
+
+/// The lists that are in every answer, empty or not: all metrics per account, then each metric per resource.
+const LISTS: [&str; 7] = [
+    "usage",
+    "backup_byte_hours",
+    "ip_address_allocated",
+    "network_offering",
+    "os_usage",
+    "vm_allocated",
+    "vm_running",
+];
+
+/// An answer, ready to be sent.
+#[derive(Debug, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    /// JSON, with a line feed at the end for people with a shell.
+    pub body: String,
+}
+
+/// 200: what an account used in a range of days.
+pub fn usage(range: DayRange, usage: &AccountUsage) -> Reply {
+    let mut lists: BTreeMap<&str, Vec<Value>> = LISTS.map(|key| (key, Vec::new())).into();
+    for total in &usage.totals {
+        // A metric per resource that is not among the lists gets one of its own: nothing is left out.
+        let (key, name) = match &total.resource_uuid {
+            Some(uuid) => (total.metric.as_str(), uuid),
+            None => ("usage", &total.metric),
+        };
+        let entry = json!([name, total.quantity]);
+        lists.entry(key).or_default().push(entry);
+    }
+    let mut body = json!({
+        "start": range.first().to_string(),
+        "end": range.last().to_string(),
+        "responeType": "usageResponse",
+        "responseType": "usageResponse",
+        "timezone": usage.timezone,
+        "complete": usage.open_days.is_empty() && usage.missing_days.is_empty(),
+        "open_days": dates(&usage.open_days),
+        "missing_days": dates(&usage.missing_days),
+    });
+    for (key, list) in lists {
+        body[key] = Value::Array(list);
+    }
+    Reply {
+        status: 200,
+        body: format!("{body}\n"),
+    }
+}
+
+/// Any status but 200.
+pub fn error(status: u16, message: &str) -> Reply {
+    let body = json!({"responseType": "errorResponse", "message": message});
+    Reply {
+        status,
+        body: format!("{body}\n"),
+    }
+}
+
+fn dates(days: &[Day]) -> Vec<String> {
+    days.iter().map(Day::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::read::Total;
+
+    fn total(metric: &str, resource_uuid: Option<&str>, quantity: f64) -> Total {
+        Total {
+            metric: metric.to_owned(),
+            resource_uuid: resource_uuid.map(str::to_owned),
+            quantity,
+        }
+    }
+
+    fn range() -> DayRange {
+        DayRange::new("2013-04-01".parse().unwrap(), "2013-04-03".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_account_with_no_usage_has_empty_lists() {
+        let none = AccountUsage {
+            timezone: "GMT".to_owned(),
+            totals: vec![],
+            open_days: vec!["2013-04-02".parse().unwrap()],
+            missing_days: vec!["2013-04-03".parse().unwrap()],
+        };
+        assert_eq!(
+            usage(range(), &none).body,
+            concat!(
+                r#"{"backup_byte_hours":[],"complete":false,"end":"2013-04-03","ip_address_allocated":[],"#,
+                r#""missing_days":["2013-04-03"],"network_offering":[],"open_days":["2013-04-02"],"os_usage":[],"#,
+                r#""responeType":"usageResponse","responseType":"usageResponse","start":"2013-04-01","#,
+                r#""timezone":"GMT","usage":[],"vm_allocated":[],"vm_running":[]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_metric_nobody_foresaw_is_answered_too() {
+        let some = AccountUsage {
+            timezone: "Europe/Stockholm".to_owned(),
+            totals: vec![
+                total("gpu_hours", Some("a"), 1.5),
+                total("gpu_hours", Some("b"), 24.0),
+                total("usage_type_99", None, 3.0),
+            ],
+            open_days: vec![],
+            missing_days: vec![],
+        };
+        let body = usage(range(), &some).body;
+        assert!(
+            body.contains(r#""gpu_hours":[["a",1.5],["b",24.0]]"#),
+            "{body}"
+        );
+        assert!(
+            body.contains(r#""usage":[["usage_type_99",3.0]]"#),
+            "{body}"
+        );
+        assert!(body.contains(r#""complete":true"#), "{body}");
+    }
+
+    #[test]
+    fn an_error_quotes_what_the_client_sent() {
+        assert_eq!(
+            error(404, "no \"\u{1}\u{7f}é\"").body,
+            "{\"message\":\"no \\\"\\u0001\u{7f}é\\\"\",\"responseType\":\"errorResponse\"}\n"
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! The import: which days to read, and for each of them read, aggregate, write. Reading the next day goes on
+//! while one is aggregated and written, so no more than two days of rows are in memory.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use anyhow::Context;
+
+use crate::aggregate::aggregate;
+use crate::aggregate::window::DayBounds;
+use crate::day::{Day, DayRange};
+use crate::finding::{Finding, FindingKind};
+use crate::ledger::Ledger;
+use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
+use crate::source::{Source, SourceDay, Watermark};
+use crate::zone::Zone;
+
+/// What is asked of an import.
+pub struct Request<'a> {
+    /// `None`: every day after the newest closed one that the source has finished.
+    pub range: Option<DayRange>,
+    pub existing: Existing,
+    pub zone: &'a Zone,
+    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
+    pub now: &'a str,
+}
+
+/// What became of one day.
+#[derive(Debug, PartialEq)]
+pub struct DayReport {
+    pub day: Day,
+    pub source_rows: u64,
+    pub replayed_rows: u64,
+    pub hidden_rows: u64,
+    pub per_vm_volume_rows: u64,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    Written(Written),
+    /// The ledger holds what the source no longer has; the day stays as it is.
+    Refused(String),
+}
+
+/// The days an import has to do, in order.
+pub fn plan(request: &Request, source: &mut Source, ledger: &Ledger) -> anyhow::Result<Vec<Day>> {
+    let watermark = source.watermark()?;
+    let closed = |day: Day| is_closed(day, request.zone, watermark);
+    let mut days: BTreeSet<Day> = ledger
+        .list_open_days()?
+        .into_iter()
+        .filter(|day| closed(*day))
+        .collect();
+    match request.range {
+        Some(range) => days.extend(range.days()),
+        None => {
+            let first = match (ledger.newest_closed_day()?, source.first_instant()?) {
+                (Some(newest), _) => Some(newest.next()),
+                (None, Some(instant)) => Some(request.zone.day_at(instant)?),
+                (None, None) => None,
+            };
+            days.extend(
+                std::iter::successors(first, |day| Some(day.next())).take_while(|day| closed(*day)),
+            );
+        }
+    }
+    Ok(days.into_iter().collect())
+}
+
+/// Imports days in order; `on_day` is told of each once it is safely in the ledger.
+pub fn run(
+    days: &[Day],
+    request: &Request,
+    source: &mut Source,
+    ledger: &mut Ledger,
+    on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        // Nothing is stored in the channel: a day is read ahead, no more.
+        let (sender, receiver) = sync_channel(0);
+        scope.spawn(move || {
+            for day in days {
+                let read = source
+                    .read_day(bounds(*day, request.zone))
+                    .with_context(|| format!("import {day}"));
+                let failed = read.is_err();
+                // The importer has gone when an earlier day failed; then nobody waits for this one.
+                if sender.send(read).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        import_days(days, request, receiver, ledger, on_day)
+    })
+}
+
+fn import_days(
+    days: &[Day],
+    request: &Request,
+    receiver: Receiver<anyhow::Result<SourceDay>>,
+    ledger: &mut Ledger,
+    on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for day in days {
+        let read = receiver
+            .recv()
+            .context("the reader of the source ended early")??;
+        let report =
+            import_day(*day, request, read, ledger).with_context(|| format!("import {day}"))?;
+        on_day(report)?;
+    }
+    Ok(())
+}
+
+fn import_day(
+    day: Day,
+    request: &Request,
+    read: SourceDay,
+    ledger: &mut Ledger,
+) -> anyhow::Result<DayReport> {
+    let SourceDay {
+        mut rows,
+        names,
+        watermark,
+        oldest,
+        stuck_since,
+    } = read;
+    let bounds = bounds(day, request.zone);
+    let stored = ledger.find_day(day)?;
+    let counted_before = stored.is_some_and(|stored| stored.state == DayState::Closed);
+    ledger.learn(names);
+    let mut usage = ledger.with_vm_facts(day, counted_before, |vms| {
+        aggregate(&mut rows, bounds, request.zone, vms)
+    })?;
+    if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
+        usage.findings.push(stuck(request.zone.day_at(since)?));
+    }
+    let outcome = match stored.and_then(|stored| purged(stored, usage.source_rows, oldest, bounds))
+    {
+        Some(reason) => Outcome::Refused(reason),
+        None => {
+            let state = if is_closed(day, request.zone, watermark) {
+                DayState::Closed
+            } else {
+                DayState::Open
+            };
+            let (existing, now) = (request.existing, request.now);
+            let new = NewDay {
+                day,
+                state,
+                usage: &usage,
+                rows: &rows,
+                existing,
+                now,
+            };
+            Outcome::Written(ledger.write_day(&new)?)
+        }
+    };
+    Ok(DayReport {
+        day,
+        source_rows: usage.source_rows,
+        replayed_rows: usage.replayed_rows,
+        hidden_rows: usage.hidden_rows,
+        per_vm_volume_rows: usage.per_vm_volume_rows,
+        outcome,
+    })
+}
+
+fn bounds(day: Day, zone: &Zone) -> DayBounds {
+    DayBounds {
+        start: zone.midnight(day),
+        end: zone.midnight(day.next()),
+    }
+}
+
+/// A day is closed once the source has finished its last second.
+fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>) -> bool {
+    watermark.is_some_and(|watermark| watermark.finished_until >= zone.midnight(day.next()))
+}
+
+/// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes
+/// those that ended before some instant, which can fall within a local day.
+fn purged(
+    stored: StoredDay,
+    source_rows: u64,
+    oldest: Option<i64>,
+    day: DayBounds,
+) -> Option<String> {
+    let kept = || {
+        format!(
+            "{} records of {} rows are kept",
+            stored.records, stored.source_rows
+        )
+    };
+    if stored.source_rows > 0 && source_rows == 0 {
+        return Some(format!("the source has no rows of it any more; {}", kept()));
+    }
+    let cut = oldest.is_none_or(|oldest| oldest >= day.start) && source_rows < stored.source_rows;
+    cut.then(|| {
+        format!(
+            "the source has only {source_rows} rows of it left and none older; {}",
+            kept()
+        )
+    })
+}
+
+fn stuck(since: Day) -> Finding {
+    let detail = format!(
+        "the newest usage jobs all start on {since}: a usage event cannot be processed and every run writes the days \
+         since then again"
+    );
+    Finding {
+        kind: FindingKind::UsageJobStuck,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail,
+    }
+}
+
+impl DayReport {
+    /// Something a person should look at.
+    pub fn needs_a_look(&self) -> bool {
+        match &self.outcome {
+            Outcome::Written(written) => !written.differences.is_empty(),
+            Outcome::Refused(_) => true,
+        }
+    }
+
+    /// Values of a closed day that are not what the source says.
+    pub fn differences(&self) -> &[Difference] {
+        match &self.outcome {
+            Outcome::Written(written) => &written.differences,
+            Outcome::Refused(_) => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: DayBounds = DayBounds {
+        start: 86_400,
+        end: 172_800,
+    };
+    const STORED: StoredDay = StoredDay {
+        state: DayState::Closed,
+        source_rows: 100,
+        records: 40,
+    };
+
+    #[test]
+    fn a_day_whose_rows_are_gone_is_purged() {
+        let reason = purged(STORED, 0, Some(0), DAY).unwrap();
+        assert_eq!(
+            reason,
+            "the source has no rows of it any more; 40 records of 100 rows are kept"
+        );
+        assert!(
+            purged(
+                StoredDay {
+                    source_rows: 0,
+                    records: 0,
+                    ..STORED
+                },
+                0,
+                None,
+                DAY
+            )
+            .is_none()
+        );
+    }
+
+    #[test]
+    fn a_day_that_the_purge_cut_through_is_purged() {
+        let reason = purged(STORED, 60, Some(90_000), DAY).unwrap();
+        assert_eq!(
+            reason,
+            "the source has only 60 rows of it left and none older; 40 records of 100 rows are kept"
+        );
+        // With older rows in the source, fewer rows are an ordinary difference.
+        assert!(purged(STORED, 60, Some(80_000), DAY).is_none());
+        assert!(purged(STORED, 100, Some(90_000), DAY).is_none());
+    }
+}

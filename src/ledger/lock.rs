@@ -1,0 +1,94 @@
+//! One import at a time. The lock is an advisory lock on a file beside the ledger, which the kernel lets go
+//! of when its holder dies in whatever way; the file's text says who that is.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+/// How often a waiting import looks again.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Held for as long as it lives.
+pub struct ImportLock {
+    _file: File,
+}
+
+impl ImportLock {
+    /// Waits up to `timeout` for the ledger's lock. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`, and told to whoever
+    /// waits for us.
+    pub fn acquire(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
+        let path = lock_path(ledger);
+        let named = || format!("lock {}", path.display());
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(named)?;
+        let deadline = Instant::now() + timeout;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(INTERVAL)
+                }
+                Err(TryLockError::WouldBlock) => bail!(
+                    "ledger {}: another import holds it: {}; waited {} seconds",
+                    ledger.display(),
+                    holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
+                    timeout.as_secs()
+                ),
+                Err(TryLockError::Error(err)) => return Err(err).with_context(named),
+            }
+        }
+        file.set_len(0).with_context(named)?;
+        file.rewind().with_context(named)?;
+        writeln!(file, "process {} since {now}", std::process::id()).with_context(named)?;
+        Ok(ImportLock { _file: file })
+    }
+}
+
+fn holder(file: &mut File) -> std::io::Result<String> {
+    file.rewind()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text.trim().to_owned())
+}
+
+fn lock_path(ledger: &Path) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_import_is_told_who_holds_the_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("usage.db");
+        let first = ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:20:00Z").unwrap();
+        let second = ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:21:00Z")
+            .err()
+            .unwrap();
+        assert_eq!(
+            second.to_string(),
+            format!(
+                "ledger {}: another import holds it: process {} since 2013-06-02T00:20:00Z; waited 0 seconds",
+                ledger.display(),
+                std::process::id()
+            )
+        );
+        drop(first);
+        ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:22:00Z").unwrap();
+    }
+}

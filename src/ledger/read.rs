@@ -1,0 +1,329 @@
+//! The read side of the ledger: what one account used in a range of days, from a connection that
+//! cannot write. An answer is read in one transaction, so it shows one state of the ledger even while
+//! an import commits days, and the next answer sees them. How the answer looks is left to others.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, named_params};
+
+use super::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::day::{Day, DayRange};
+
+/// In WAL mode only the recovery after a crash makes a reader wait.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A read-only connection to a ledger.
+pub struct Reader {
+    path: PathBuf,
+    /// Device and inode of the file when it was opened.
+    file: (u64, u64),
+    connection: Connection,
+}
+
+/// What one account used in a range of days.
+#[derive(Debug, PartialEq)]
+pub struct AccountUsage {
+    /// The zone whose local days the ledger holds.
+    pub timezone: String,
+    /// Sorted by metric, then resource.
+    pub totals: Vec<Total>,
+    /// Days of the range whose usage is not final yet, in order.
+    pub open_days: Vec<Day>,
+    /// Days of the range the ledger does not have, in order.
+    pub missing_days: Vec<Day>,
+}
+
+/// One metric, of one resource where it is kept per resource, summed over the range.
+#[derive(Debug, PartialEq)]
+pub struct Total {
+    pub metric: String,
+    /// None where the metric is kept per account only.
+    pub resource_uuid: Option<String>,
+    /// In the metric's unit; finite.
+    pub quantity: f64,
+}
+
+impl Reader {
+    /// Opens a ledger that `initdb` has made; creates and changes nothing.
+    pub fn open(path: &Path) -> anyhow::Result<Reader> {
+        let reader = Reader {
+            path: path.to_owned(),
+            file: identity(&std::fs::metadata(path).with_context(|| {
+                format!("ledger {}: run rbc-usage initdb to make it", path.display())
+            })?),
+            connection: connect(path).with_context(|| format!("ledger {}", path.display()))?,
+        };
+        reader.check_that_it_is_a_ledger()?;
+        Ok(reader)
+    }
+
+    /// Whether the path still names the file that was opened, and not another one or none.
+    pub fn is_current(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
+    }
+
+    /// The zone whose local days the ledger holds, by the name it was made with.
+    pub fn timezone(&mut self) -> anyhow::Result<String> {
+        self.read(find_timezone)
+    }
+
+    /// Usage of the account that has this uuid or whose project has it; none if there is no such account.
+    pub fn account_usage(
+        &mut self,
+        uuid: &str,
+        range: DayRange,
+    ) -> anyhow::Result<Option<AccountUsage>> {
+        self.read(|tx| {
+            let Some(account) = find_account(tx, uuid)? else {
+                return Ok(None);
+            };
+            let (open_days, missing_days) = unfinished_days(&list_days(tx, range)?, range);
+            Ok(Some(AccountUsage {
+                timezone: find_timezone(tx)?,
+                totals: list_totals(tx, account, range)?,
+                open_days,
+                missing_days,
+            }))
+        })
+    }
+
+    /// Runs one read transaction, after a look at the schema: an upgrade may have happened meanwhile.
+    fn read<T>(
+        &mut self,
+        question: impl FnOnce(&Transaction) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let answer = self
+            .connection
+            .transaction()
+            .map_err(anyhow::Error::from)
+            .and_then(|tx| {
+                check_schema_version(&tx)?;
+                question(&tx)
+            });
+        answer.with_context(|| format!("ledger {}", self.path.display()))
+    }
+
+    fn check_that_it_is_a_ledger(&self) -> anyhow::Result<()> {
+        let id: rusqlite::Result<i32> =
+            self.connection
+                .pragma_query_value(None, "application_id", |row| row.get(0));
+        let path = self.path.display();
+        match id {
+            Ok(APPLICATION_ID) => {
+                check_schema_version(&self.connection).with_context(|| format!("ledger {path}"))
+            }
+            Ok(_) => bail!("{path} is not a ledger of rbc-usage"),
+            Err(err) if err.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                bail!("{path} is not a ledger of rbc-usage")
+            }
+            Err(err) => Err(err).with_context(|| format!("ledger {path}")),
+        }
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn check_schema_version(connection: &Connection) -> anyhow::Result<()> {
+    let version: i64 = connection
+        .prepare_cached("pragma user_version")?
+        .query_one([], |row| row.get(0))?;
+    ensure!(
+        version >= SCHEMA_VERSION,
+        "its schema {version} is older than this program's {SCHEMA_VERSION}: run rbc-usage initdb"
+    );
+    ensure!(
+        version <= SCHEMA_VERSION,
+        "its schema {version} is newer than this program's {SCHEMA_VERSION}: use a newer rbc-usage"
+    );
+    Ok(())
+}
+
+fn find_timezone(tx: &Transaction) -> anyhow::Result<String> {
+    tx.prepare_cached("select timezone from ledgers")?
+        .query_one([], |row| row.get(0))
+        .optional()?
+        .context("it has no timezone: run rbc-usage initdb")
+}
+
+fn find_account(tx: &Transaction, uuid: &str) -> anyhow::Result<Option<i64>> {
+    let mut statement = tx.prepare_cached(
+        "select id
+         from stored_accounts
+         where uuid = :uuid or project_uuid = :uuid
+         order by uuid = :uuid desc, id
+         limit 1",
+    )?;
+    let id = statement.query_one(named_params! {":uuid": uuid}, |row| row.get(0));
+    Ok(id.optional()?)
+}
+
+/// The days of the range that the ledger has, in order, and whether each is open.
+fn list_days(tx: &Transaction, range: DayRange) -> anyhow::Result<Vec<(Day, bool)>> {
+    let mut statement = tx.prepare_cached(
+        "select day, state = 'open'
+         from stored_days
+         where day between :first and :last
+         order by day",
+    )?;
+    let mut rows = statement.query(named_params! {
+        ":first": range.first().to_string(),
+        ":last": range.last().to_string(),
+    })?;
+    let mut days = Vec::new();
+    while let Some(row) = rows.next()? {
+        days.push((row.get_ref(0)?.as_str()?.parse()?, row.get(1)?));
+    }
+    Ok(days)
+}
+
+/// Open days and missing days of a range, given the days the ledger has of it.
+fn unfinished_days(stored: &[(Day, bool)], range: DayRange) -> (Vec<Day>, Vec<Day>) {
+    let open = stored.iter().filter(|(_, open)| *open);
+    let mut had = stored.iter().map(|(day, _)| *day).peekable();
+    let missing = range.days().filter(|day| had.next_if_eq(day).is_none());
+    (open.map(|(day, _)| *day).collect(), missing.collect())
+}
+
+/// Sums the records here and not in SQL: one walk along the account's stretch of the table, without
+/// the sorting that `group by` would need, in about half the time.
+fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
+    let mut sums: BTreeMap<(i64, i64), Sum> = BTreeMap::new();
+    for_each_record(tx, account, range, |metric_id, resource_id, quantity| {
+        sums.entry((metric_id, resource_id))
+            .or_default()
+            .add(quantity);
+    })?;
+    // A resource that was renamed upstream has two rows with one uuid: the names join them again.
+    let mut totals: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
+    for ((metric_id, resource_id), sum) in sums {
+        let names = find_names(tx, metric_id, resource_id)?;
+        totals.entry(names).or_default().add(sum.value());
+    }
+    totals
+        .into_iter()
+        .map(|((metric, resource_uuid), sum)| {
+            let quantity = sum.value();
+            ensure!(quantity.is_finite(), "the sum of {metric} is not a number");
+            Ok(Total {
+                metric,
+                resource_uuid,
+                quantity,
+            })
+        })
+        .collect()
+}
+
+fn for_each_record(
+    tx: &Transaction,
+    account: i64,
+    range: DayRange,
+    mut visit: impl FnMut(i64, i64, f64),
+) -> anyhow::Result<()> {
+    let mut statement = tx.prepare_cached(
+        "select metric_id, resource_id, quantity
+         from stored_records
+         where account_id = :account and day between :first and :last
+         order by day, metric_id, resource_id",
+    )?;
+    let mut rows = statement.query(named_params! {
+        ":account": account,
+        ":first": range.first().to_string(),
+        ":last": range.last().to_string(),
+    })?;
+    while let Some(row) = rows.next()? {
+        visit(row.get(0)?, row.get(1)?, row.get(2)?);
+    }
+    Ok(())
+}
+
+/// The metric's name, and the resource's uuid if the metric is kept per resource.
+fn find_names(
+    tx: &Transaction,
+    metric_id: i64,
+    resource_id: i64,
+) -> anyhow::Result<(String, Option<String>)> {
+    let mut statement = tx.prepare_cached(
+        "select m.name, case when m.per is not null then s.uuid end
+         from metrics m
+         join resources s on s.id = :resource_id
+         where m.id = :metric_id",
+    )?;
+    let names = statement.query_one(
+        named_params! {":metric_id": metric_id, ":resource_id": resource_id},
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(names)
+}
+
+/// A sum that carries along what rounding cuts off (Neumaier's method), as SQLite's own `sum` does: ten
+/// times 0.1 is 1.0, and `sqlite3` finds the same figure.
+#[derive(Default)]
+struct Sum {
+    rounded: f64,
+    cut_off: f64,
+}
+
+impl Sum {
+    fn add(&mut self, quantity: f64) {
+        let rounded = self.rounded + quantity;
+        self.cut_off += if self.rounded.abs() > quantity.abs() {
+            (self.rounded - rounded) + quantity
+        } else {
+            (quantity - rounded) + self.rounded
+        };
+        self.rounded = rounded;
+    }
+
+    fn value(&self) -> f64 {
+        self.rounded + self.cut_off
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(quantities: &[f64]) -> f64 {
+        let mut sum = Sum::default();
+        quantities.iter().for_each(|quantity| sum.add(*quantity));
+        sum.value()
+    }
+
+    #[test]
+    fn a_sum_keeps_what_rounding_cuts_off() {
+        assert_eq!(sum(&[]), 0.0);
+        assert_eq!(sum(&[0.1; 10]), 1.0);
+        assert_eq!(sum(&[1.0, 1e16, 1.0, -1e16]), 2.0);
+        assert_eq!(sum(&[24.0, 23.0, 25.0]), 72.0);
+        assert!(sum(&[f64::MAX, f64::MAX]).is_nan());
+    }
+
+    #[test]
+    fn days_the_ledger_lacks_are_missing() {
+        let day = |text: &str| text.parse::<Day>().unwrap();
+        let range = DayRange::new(day("2013-02-26"), day("2013-03-02")).unwrap();
+        let stored = [
+            (day("2013-02-27"), false),
+            (day("2013-02-28"), true),
+            (day("2013-03-01"), false),
+        ];
+        let (open, missing) = unfinished_days(&stored, range);
+        assert_eq!(open, [day("2013-02-28")]);
+        assert_eq!(missing, [day("2013-02-26"), day("2013-03-02")]);
+    }
+}

@@ -1,0 +1,358 @@
+//! What the ledger knows by name: metrics, accounts, resources, and which guest OS a VM was counted under.
+//! Held in memory during an import, so that no figure asks the database for a name.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, ensure};
+use rusqlite::Connection;
+
+use crate::day::Day;
+use crate::metric::{Metric, Per};
+use crate::source::{Account, Names};
+
+/// A resource as it is frozen in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Frozen {
+    per: Per,
+    source_id: u64,
+    uuid: String,
+    name: String,
+}
+
+/// A resource for a new record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resource {
+    pub id: i64,
+    /// Neither CloudStack nor the ledger knows its uuid.
+    pub stand_in: bool,
+}
+
+#[derive(Default)]
+pub struct Registry {
+    metrics: HashMap<Metric, i64>,
+    accounts: HashMap<u64, Account>,
+    resources: HashMap<Frozen, i64>,
+    /// The newest resolved resource of a source id.
+    newest: HashMap<(Per, u64), i64>,
+    /// Guest OS ids of a VM, each with the first day it holds for, in order of days.
+    guest_oses: HashMap<u64, Vec<(Day, u64)>>,
+    /// What the source says in this run.
+    names: Names,
+    /// Accounts and resources that were looked up in this run, with the answer.
+    settled_accounts: HashMap<u64, bool>,
+    settled_resources: HashMap<(Per, u64), Resource>,
+}
+
+impl Registry {
+    /// Reads all of it.
+    pub fn load(connection: &Connection) -> anyhow::Result<Registry> {
+        let mut registry = Registry::default();
+        let mut statement = connection.prepare("select id, name from metrics")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(1)?;
+            let metric = Metric::of_name(&name)
+                .with_context(|| format!("metric {name} is not this program's"))?;
+            registry.metrics.insert(metric, row.get(0)?);
+        }
+        let mut statement = connection
+            .prepare("select id, kind, source_id, uuid, name from resources order by id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let kind: String = row.get(1)?;
+            let Some(per) = Per::ALL.into_iter().find(|per| per.name() == kind) else {
+                continue;
+            };
+            let frozen = Frozen {
+                per,
+                source_id: row.get(2)?,
+                uuid: row.get(3)?,
+                name: row.get(4)?,
+            };
+            registry.remember(frozen, row.get(0)?);
+        }
+        let mut statement = connection.prepare(
+            "select vm_id, since_day, guest_os_id from vm_guest_oses order by vm_id, since_day",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let since: String = row.get(1)?;
+            registry
+                .guest_oses
+                .entry(row.get(0)?)
+                .or_default()
+                .push((since.parse()?, row.get(2)?));
+        }
+        let mut statement = connection.prepare(
+            "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let account = Account {
+                uuid: Some(row.get(1)?),
+                name: row.get(2)?,
+                domain_uuid: row.get(3)?,
+                domain_path: row.get(4)?,
+                project_uuid: row.get(5)?,
+                project_name: row.get(6)?,
+            };
+            registry.accounts.insert(row.get(0)?, account);
+        }
+        Ok(registry)
+    }
+
+    /// Takes in what the source says of ids.
+    pub fn learn(&mut self, names: Names) {
+        self.names.accounts.extend(names.accounts);
+        self.names.resources.extend(names.resources);
+        self.names.vms.extend(names.vms);
+        self.names.templates.extend(names.templates);
+        self.names.addresses.extend(names.addresses);
+    }
+
+    /// When the source says a VM was removed, in seconds since 1970 UTC.
+    pub fn vm_removed(&self, vm_id: u64) -> Option<i64> {
+        self.names.vms.get(&vm_id).and_then(|vm| vm.removed)
+    }
+
+    /// The guest OS a VM's hours of a day are counted under; 0: unknown. On a day that was counted before it
+    /// is the one of then, else the VM's own, else the one it had before, else its template's.
+    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted_before: bool) -> u64 {
+        let frozen = self.frozen_guest_os(vm_id, day);
+        let own = self.names.vms.get(&vm_id).map(|vm| vm.guest_os_id);
+        let now = if counted_before {
+            frozen.or(own)
+        } else {
+            own.or(frozen)
+        };
+        now.or_else(|| self.names.templates.get(&template_id).copied())
+            .unwrap_or(0)
+    }
+
+    fn frozen_guest_os(&self, vm_id: u64, day: Day) -> Option<u64> {
+        let since = self.guest_oses.get(&vm_id)?;
+        since
+            .iter()
+            .rev()
+            .find(|(first, _)| *first <= day)
+            .map(|(_, guest_os_id)| *guest_os_id)
+    }
+
+    /// Freezes the guest OS that a VM was counted under on a day. Later days, if there are any in the ledger,
+    /// keep what they had.
+    pub fn freeze_guest_os(
+        &mut self,
+        connection: &Connection,
+        vm_id: u64,
+        day: Day,
+        guest_os_id: u64,
+        later_days: bool,
+    ) -> anyhow::Result<()> {
+        let before = self.frozen_guest_os(vm_id, day);
+        if before == Some(guest_os_id) {
+            return Ok(());
+        }
+        let since = self.guest_oses.entry(vm_id).or_default();
+        let mut changes = vec![(day, guest_os_id)];
+        if let Some(before) = before
+            && later_days
+            && since.iter().all(|(first, _)| *first != day.next())
+        {
+            changes.push((day.next(), before));
+        }
+        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id) values (?1, ?2, ?3) \
+                   on conflict do update set guest_os_id = excluded.guest_os_id";
+        let mut statement = connection.prepare_cached(sql)?;
+        for (first, guest_os_id) in changes {
+            statement.execute((vm_id, first.to_string(), guest_os_id))?;
+            since.retain(|(other, _)| *other != first);
+            since.push((first, guest_os_id));
+        }
+        since.sort_unstable();
+        Ok(())
+    }
+
+    /// The metric's id in the ledger.
+    pub fn metric(&mut self, connection: &Connection, metric: Metric) -> anyhow::Result<i64> {
+        if let Some(id) = self.metrics.get(&metric) {
+            return Ok(*id);
+        }
+        let sql = "insert into metrics (name, unit, per) values (?1, ?2, ?3) returning id";
+        let per = metric.per().map(Per::name);
+        let id =
+            connection.query_row(sql, (metric.name(), metric.unit(), per), |row| row.get(0))?;
+        self.metrics.insert(metric, id);
+        Ok(id)
+    }
+
+    /// The metric with an id in the ledger.
+    pub fn find_metric(&self, id: i64) -> Option<Metric> {
+        self.metrics
+            .iter()
+            .find(|(_, other)| **other == id)
+            .map(|(metric, _)| *metric)
+    }
+
+    /// Stores an account as the source has it now. Answers whether its uuid is known.
+    pub fn account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
+        if let Some(resolved) = self.settled_accounts.get(&id) {
+            return Ok(*resolved);
+        }
+        let resolved = self.store_account(connection, id)?;
+        self.settled_accounts.insert(id, resolved);
+        Ok(resolved)
+    }
+
+    /// An id whose uuid changes is another cloud's, which must not be mixed into this ledger.
+    fn store_account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
+        let stand_in = format!("account:{id}");
+        let stored = self.accounts.get(&id);
+        let known = self.names.accounts.get(&id);
+        let uuid = known.and_then(|known| known.uuid.clone());
+        if let (Some(stored), Some(uuid)) = (stored.and_then(|stored| stored.uuid.as_ref()), &uuid)
+        {
+            ensure!(
+                stored == uuid || *stored == stand_in,
+                "account {id} is {stored} in the ledger and {uuid} in cloud: this is another CloudStack"
+            );
+        }
+        let account = match (known, stored) {
+            (Some(known), stored) => {
+                let before = stored.and_then(|stored| stored.uuid.clone());
+                Account {
+                    uuid: Some(uuid.or(before).unwrap_or_else(|| stand_in.clone())),
+                    ..known.clone()
+                }
+            }
+            (None, Some(stored)) => stored.clone(),
+            (None, None) => Account {
+                uuid: Some(stand_in.clone()),
+                name: stand_in.clone(),
+                domain_uuid: None,
+                domain_path: None,
+                project_uuid: None,
+                project_name: None,
+            },
+        };
+        let resolved = account.uuid.as_ref() != Some(&stand_in);
+        if stored != Some(&account) {
+            let sql = "insert into stored_accounts \
+                         (id, uuid, name, domain_uuid, domain_path, project_uuid, project_name) \
+                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                       on conflict (id) do update set uuid = excluded.uuid, name = excluded.name, \
+                         domain_uuid = excluded.domain_uuid, domain_path = excluded.domain_path, \
+                         project_uuid = excluded.project_uuid, project_name = excluded.project_name";
+            let Account {
+                uuid,
+                name,
+                domain_uuid,
+                domain_path,
+                project_uuid,
+                project_name,
+            } = &account;
+            connection
+                .prepare_cached(sql)?
+                .execute((
+                    id,
+                    uuid,
+                    name,
+                    domain_uuid,
+                    domain_path,
+                    project_uuid,
+                    project_name,
+                ))
+                .with_context(|| format!("account {id}"))?;
+            self.accounts.insert(id, account);
+        }
+        Ok(resolved)
+    }
+
+    /// The uuid an account is stored under.
+    pub fn account_uuid(&self, id: u64) -> String {
+        let stored = self
+            .accounts
+            .get(&id)
+            .and_then(|account| account.uuid.clone());
+        stored.unwrap_or_else(|| format!("account:{id}"))
+    }
+
+    /// The resource for a new record: as the source has it now, else as the ledger has it, else a stand-in.
+    pub fn resource(
+        &mut self,
+        connection: &Connection,
+        per: Per,
+        source_id: u64,
+    ) -> anyhow::Result<Resource> {
+        if let Some(resource) = self.settled_resources.get(&(per, source_id)) {
+            return Ok(*resource);
+        }
+        let resource = self.store_resource(connection, per, source_id)?;
+        self.settled_resources.insert((per, source_id), resource);
+        Ok(resource)
+    }
+
+    fn store_resource(
+        &mut self,
+        connection: &Connection,
+        per: Per,
+        source_id: u64,
+    ) -> anyhow::Result<Resource> {
+        let address = if per == Per::IpAddress {
+            self.names.addresses.get(&source_id)
+        } else {
+            None
+        };
+        let known = self.names.resources.get(&(per, source_id));
+        let frozen = match (known, self.newest.get(&(per, source_id))) {
+            (Some((uuid, name)), _) => {
+                let name = address.unwrap_or(name).clone();
+                Frozen {
+                    per,
+                    source_id,
+                    uuid: uuid.clone(),
+                    name,
+                }
+            }
+            (None, Some(id)) => {
+                return Ok(Resource {
+                    id: *id,
+                    stand_in: false,
+                });
+            }
+            (None, None) => {
+                let uuid = stand_in(per, source_id);
+                let name = address.unwrap_or(&uuid).clone();
+                Frozen {
+                    per,
+                    source_id,
+                    uuid,
+                    name,
+                }
+            }
+        };
+        let stand_in = known.is_none();
+        if let Some(id) = self.resources.get(&frozen) {
+            return Ok(Resource { id: *id, stand_in });
+        }
+        let sql = "insert into resources (kind, source_id, uuid, name) values (?1, ?2, ?3, ?4) returning id";
+        let id = connection
+            .prepare_cached(sql)?
+            .query_row((per.name(), source_id, &frozen.uuid, &frozen.name), |row| {
+                row.get(0)
+            })?;
+        self.remember(frozen, id);
+        Ok(Resource { id, stand_in })
+    }
+
+    fn remember(&mut self, frozen: Frozen, id: i64) {
+        if frozen.uuid != stand_in(frozen.per, frozen.source_id) {
+            self.newest.insert((frozen.per, frozen.source_id), id);
+        }
+        self.resources.insert(frozen, id);
+    }
+}
+
+/// The stable text a resource is kept under while its uuid cannot be found.
+pub fn stand_in(per: Per, source_id: u64) -> String {
+    format!("{}:{source_id}", per.name())
+}

@@ -1,0 +1,309 @@
+//! Reads CloudStack: the only module with CloudStack's SQL. MySQL and SQLite snapshots are read by the same
+//! statements through `Connection`; which columns there are is asked at the start, so every schema from 4.0
+//! to 4.22.1 is read by name. A day is read under one consistent snapshot of each database.
+
+mod mysql;
+mod names;
+mod probe;
+mod sqlite;
+mod usage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::aggregate::window::DayBounds;
+use crate::config::SourceUri;
+use crate::row::UsageRow;
+pub use names::{Account, Names};
+pub use usage::Watermark;
+
+/// One value of a result row, borrowed from the driver.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Field<'a> {
+    Null,
+    Integer(i64),
+    Unsigned(u64),
+    Real(f64),
+    Text(&'a [u8]),
+    /// Seconds since 1970 UTC.
+    Moment(i64),
+}
+
+/// A result row as the driver has it.
+pub trait Row {
+    /// The value of a column by its place in the select list.
+    fn field(&self, column: usize) -> anyhow::Result<Field<'_>>;
+}
+
+/// One of CloudStack's databases, read-only.
+trait Connection: Send {
+    /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
+    /// right to read it.
+    fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>>;
+    /// Begins a read-only transaction whose statements all see one state.
+    fn begin(&mut self) -> anyhow::Result<()>;
+    fn end(&mut self) -> anyhow::Result<()>;
+    /// Hands over the rows one by one as they arrive. Each `?` stands for a moment, in seconds since 1970 UTC.
+    fn query(
+        &mut self,
+        sql: &str,
+        moments: &[i64],
+        on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
+}
+
+/// CloudStack's two databases.
+pub struct Source {
+    cloud_usage: Box<dyn Connection>,
+    cloud: Box<dyn Connection>,
+    usage: usage::UsageReader,
+    names: names::NameReader,
+}
+
+/// What CloudStack has for one day, all of one state.
+pub struct SourceDay {
+    /// Rows whose windows touch the day, in no order.
+    pub rows: Vec<UsageRow>,
+    /// Names for ids that no earlier day of this run has brought.
+    pub names: Names,
+    /// How far the usage server had got.
+    pub watermark: Option<Watermark>,
+    /// The oldest `end_date` in the source, since 1970 UTC.
+    pub oldest: Option<i64>,
+    /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
+    pub stuck_since: Option<i64>,
+}
+
+/// Where to read and how long to wait for an answer.
+pub struct Options<'a> {
+    pub cloud_usage: &'a SourceUri,
+    pub cloud: &'a SourceUri,
+    pub connect_timeout: Duration,
+    pub read_timeout: Duration,
+}
+
+impl Source {
+    /// Connects to both databases and looks at what they hold. Errors name the database.
+    pub fn open(options: &Options) -> anyhow::Result<Source> {
+        let mut cloud_usage = connect(options.cloud_usage, options).context("open cloud_usage")?;
+        let mut cloud = connect(options.cloud, options).context("open cloud")?;
+        let names = names::NameReader::probe(cloud.as_mut()).context("read cloud")?;
+        let range = probe::aggregation_range_minutes(cloud.as_mut()).context("read cloud")?;
+        let usage =
+            usage::UsageReader::probe(cloud_usage.as_mut(), range).context("read cloud_usage")?;
+        Ok(Source {
+            cloud_usage,
+            cloud,
+            usage,
+            names,
+        })
+    }
+
+    /// What cannot be read and is done without, each as a sentence that says what is lost.
+    pub fn limitations(&self) -> Vec<String> {
+        let mut sentences = self.usage.limitations();
+        sentences.extend(self.names.limitations());
+        sentences
+    }
+
+    /// How far the usage server has got; `None`: it has never finished anything.
+    pub fn watermark(&mut self) -> anyhow::Result<Option<Watermark>> {
+        self.usage
+            .watermark(self.cloud_usage.as_mut())
+            .context("read cloud_usage")
+    }
+
+    /// The first instant any usage row tells of, since 1970 UTC.
+    pub fn first_instant(&mut self) -> anyhow::Result<Option<i64>> {
+        usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
+    }
+
+    /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.
+    pub fn aggregation_timezone(&mut self) -> anyhow::Result<Option<String>> {
+        probe::aggregation_timezone(self.cloud.as_mut()).context("read cloud")
+    }
+
+    /// Reads one day.
+    pub fn read_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
+        self.cloud_usage.begin().context("read cloud_usage")?;
+        self.cloud.begin().context("read cloud")?;
+        let usage = self.cloud_usage.as_mut();
+        let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
+        let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
+        let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
+        let (rows, addresses) = self
+            .usage
+            .read_rows(usage, day)
+            .context("read cloud_usage")?;
+        let names = self
+            .names
+            .read_names(self.cloud.as_mut(), &rows, addresses)
+            .context("read cloud")?;
+        self.cloud_usage.end().context("read cloud_usage")?;
+        self.cloud.end().context("read cloud")?;
+        Ok(SourceDay {
+            rows,
+            names,
+            watermark,
+            oldest,
+            stuck_since,
+        })
+    }
+}
+
+fn connect(uri: &SourceUri, options: &Options) -> anyhow::Result<Box<dyn Connection>> {
+    match uri {
+        SourceUri::Mysql(uri) => Ok(Box::new(mysql::Mysql::connect(
+            uri,
+            options.connect_timeout,
+            options.read_timeout,
+        )?)),
+        SourceUri::Sqlite(path) => Ok(Box::new(sqlite::Snapshot::open(
+            Path::new(path),
+            options.read_timeout,
+        )?)),
+    }
+}
+
+impl Field<'_> {
+    /// An id or count; 0 for NULL.
+    fn id(self) -> anyhow::Result<u64> {
+        Ok(self.unsigned()?.unwrap_or(0))
+    }
+
+    fn unsigned(self) -> anyhow::Result<Option<u64>> {
+        match self {
+            Field::Null => Ok(None),
+            Field::Unsigned(number) => Ok(Some(number)),
+            Field::Integer(number) => Ok(Some(u64::try_from(number).context("a negative number")?)),
+            Field::Text(text) => Ok(Some(
+                std::str::from_utf8(text)?
+                    .parse()
+                    .context("a text instead of a number")?,
+            )),
+            Field::Real(_) | Field::Moment(_) => {
+                anyhow::bail!("{self:?} instead of a whole number")
+            }
+        }
+    }
+
+    fn real(self) -> anyhow::Result<f64> {
+        match self {
+            Field::Real(number) => Ok(number),
+            // CloudStack's whole-number amounts are bytes and counts far below 2^53.
+            Field::Integer(number) => Ok(number as f64),
+            Field::Unsigned(number) => Ok(number as f64),
+            Field::Text(text) => std::str::from_utf8(text)?
+                .parse()
+                .context("a text instead of a number"),
+            Field::Null | Field::Moment(_) => anyhow::bail!("{self:?} instead of a number"),
+        }
+    }
+
+    fn text(self) -> anyhow::Result<Option<String>> {
+        match self {
+            Field::Null => Ok(None),
+            // Old tables hold whatever a client once sent; a name is worth keeping with a mark in it.
+            Field::Text(text) => Ok(Some(String::from_utf8_lossy(text).into_owned())),
+            Field::Integer(number) => Ok(Some(number.to_string())),
+            Field::Unsigned(number) => Ok(Some(number.to_string())),
+            Field::Real(number) => Ok(Some(number.to_string())),
+            Field::Moment(_) => anyhow::bail!("a date instead of a text"),
+        }
+    }
+
+    /// Seconds since 1970 UTC; CloudStack's DATETIMEs are GMT.
+    fn moment(self) -> anyhow::Result<Option<i64>> {
+        match self {
+            Field::Null => Ok(None),
+            Field::Moment(seconds) => Ok(Some(seconds)),
+            Field::Text(text) => Ok(Some(parse_moment(text)?)),
+            Field::Integer(_) | Field::Unsigned(_) | Field::Real(_) => {
+                anyhow::bail!("{self:?} instead of a date")
+            }
+        }
+    }
+}
+
+/// `YYYY-MM-DD HH:MM:SS`, as MySQL prints a DATETIME; a `T` between and a fraction after are taken as well.
+fn parse_moment(text: &[u8]) -> anyhow::Result<i64> {
+    let wrong = || format!("{:?} is not a date and time", String::from_utf8_lossy(text));
+    let text_of = |range: std::ops::Range<usize>| {
+        text.get(range)
+            .and_then(|part| std::str::from_utf8(part).ok())
+    };
+    let shaped = text.len() >= 19
+        && matches!(text[10], b' ' | b'T')
+        && text[13] == b':'
+        && text[16] == b':'
+        && (text.len() == 19 || text[19] == b'.');
+    anyhow::ensure!(shaped, wrong());
+    let day: crate::day::Day = text_of(0..10)
+        .with_context(wrong)?
+        .parse()
+        .with_context(wrong)?;
+    let number = |range| -> anyhow::Result<i64> {
+        text_of(range)
+            .with_context(wrong)?
+            .parse()
+            .with_context(wrong)
+    };
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    anyhow::ensure!(
+        (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second),
+        wrong()
+    );
+    Ok(day.days_since_1970() * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// A DATETIME as MySQL prints it.
+fn moment_text(seconds: i64) -> anyhow::Result<String> {
+    let day = crate::day::Day::from_days_since_1970(seconds.div_euclid(86_400))?;
+    let second = seconds.rem_euclid(86_400);
+    Ok(format!(
+        "{day} {:02}:{:02}:{:02}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_dates_as_mysql_prints_them() {
+        assert_eq!(parse_moment(b"2013-06-01 00:00:00").unwrap(), 1_370_044_800);
+        assert_eq!(moment_text(1_370_131_199).unwrap(), "2013-06-01 23:59:59");
+        assert_eq!(
+            parse_moment(b"2013-06-01T23:59:59.250").unwrap(),
+            1_370_131_199
+        );
+        for wrong in [
+            "2013-06-01",
+            "0000-00-00 00:00:00",
+            "2013-06-01 24:00:00",
+            "2013-06-01 00:00:00Z",
+            "",
+        ] {
+            let message = parse_moment(wrong.as_bytes()).unwrap_err().to_string();
+            assert_eq!(message, format!("{wrong:?} is not a date and time"));
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_are_stored() {
+        assert_eq!(
+            Field::Unsigned(u64::MAX).unsigned().unwrap(),
+            Some(u64::MAX)
+        );
+        assert_eq!(Field::Text(b"42").unsigned().unwrap(), Some(42));
+        assert_eq!(Field::Null.id().unwrap(), 0);
+        assert_eq!(Field::Integer(3).real().unwrap(), 3.0);
+        assert!(Field::Integer(-1).unsigned().is_err());
+        assert!(Field::Null.real().is_err());
+    }
+}

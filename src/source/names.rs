@@ -1,0 +1,315 @@
+//! Reads `cloud`: the uuids and names behind the ids of usage rows. Only ids that occur are asked for, in
+//! batches, and each once a run. Removed rows are looked up like any other.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::probe::Columns;
+use super::usage::Addresses;
+use super::{Connection, Row};
+use crate::metric::{Metric, Per};
+use crate::row::UsageRow;
+
+/// Ids asked for by one statement.
+const BATCH: usize = 1000;
+
+/// An account as `cloud` knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// NULL in databases upgraded from long ago.
+    pub uuid: Option<String>,
+    pub name: String,
+    pub domain_uuid: Option<String>,
+    pub domain_path: Option<String>,
+    /// Set for the hidden account of a project.
+    pub project_uuid: Option<String>,
+    pub project_name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Vm {
+    pub guest_os_id: u64,
+    /// Seconds since 1970 UTC.
+    pub removed: Option<i64>,
+}
+
+/// What ids of one day stand for. An id that `cloud` does not know is absent.
+#[derive(Debug, Default)]
+pub struct Names {
+    pub accounts: HashMap<u64, Account>,
+    /// Uuid and name by kind and id.
+    pub resources: HashMap<(Per, u64), (String, String)>,
+    pub vms: HashMap<u64, Vm>,
+    /// Guest OS id by template id.
+    pub templates: HashMap<u64, u64>,
+    /// Address by `user_ip_address.id`, as usage rows spell it: all that is left of a deleted range.
+    pub addresses: Addresses,
+}
+
+/// What can be read of `cloud`, and which ids have been asked for.
+pub struct NameReader {
+    accounts_sql: String,
+    vms_sql: Option<String>,
+    templates_sql: Option<String>,
+    resources_sql: Vec<(Per, Option<String>)>,
+    asked: HashSet<(Asked, u64)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Asked {
+    Account,
+    Vm,
+    Template,
+    Resource(Per),
+}
+
+impl NameReader {
+    /// Looks at the schema. Without the account table there is no usage of anybody; all else is optional.
+    pub fn probe(cloud: &mut dyn Connection) -> anyhow::Result<NameReader> {
+        Columns::of(cloud, "account")?.require(&["id", "uuid", "account_name", "domain_id"])?;
+        let vms = Columns::of(cloud, "vm_instance")?;
+        let template = Columns::of(cloud, "vm_template")?;
+        let domain = Columns::of(cloud, "domain")?.have(&["id", "uuid", "path"]);
+        let projects =
+            Columns::of(cloud, "projects")?.have(&["uuid", "name", "project_account_id"]);
+        let resources_sql = vec![
+            (Per::ServiceOffering, service_offerings_sql(cloud)?),
+            (Per::GuestOs, named(cloud, "guest_os", "display_name")?),
+            (
+                Per::IpAddress,
+                named(cloud, "user_ip_address", "public_ip_address")?,
+            ),
+            (
+                Per::NetworkOffering,
+                named(cloud, "network_offerings", "name")?,
+            ),
+            (
+                Per::BackupOffering,
+                named(cloud, "backup_offering", "name")?,
+            ),
+        ];
+        Ok(NameReader {
+            accounts_sql: accounts_sql(domain, projects),
+            vms_sql: vms.have(&["id", "guest_os_id"]).then(|| {
+                format!(
+                    "select {} from vm_instance where id",
+                    vms.select_list(&["id", "guest_os_id", "removed"])
+                )
+            }),
+            templates_sql: template
+                .have(&["id", "guest_os_id"])
+                .then(|| "select id, guest_os_id from vm_template where id".to_owned()),
+            resources_sql,
+            asked: HashSet::new(),
+        })
+    }
+
+    /// What is done without.
+    pub fn limitations(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.vms_sql.is_none() {
+            sentences.push(
+                "cloud: vm_instance cannot be read: the guest OS of a VM is taken from its template, and use after a \
+                 VM's removal goes unnoticed"
+                    .to_owned(),
+            );
+        }
+        if self.templates_sql.is_none() {
+            sentences.push(
+                "cloud: vm_template cannot be read: a VM that is gone has no guest OS".to_owned(),
+            );
+        }
+        for (per, sql) in &self.resources_sql {
+            // Only CloudStack 4.14 and later have backup offerings.
+            if sql.is_none() && *per != Per::BackupOffering {
+                let kind = per.name();
+                sentences.push(format!(
+                    "cloud: the table of {kind}s cannot be read: they are kept as {kind}:<id>"
+                ));
+            }
+        }
+        sentences
+    }
+
+    /// Asks for the ids of these rows that were not asked for before.
+    pub fn read_names(
+        &mut self,
+        cloud: &mut dyn Connection,
+        rows: &[UsageRow],
+        addresses: Addresses,
+    ) -> anyhow::Result<Names> {
+        let mut names = Names::default();
+        let account_ids = self.new_ids(Asked::Account, rows.iter().map(|row| row.account_id));
+        let vm_rows = || {
+            rows.iter()
+                .filter(|row| matches!(row.usage_type, Some(1 | 2)))
+        };
+        let vm_ids = self.new_ids(Asked::Vm, vm_rows().map(|row| row.usage_id));
+        let template_ids = self.new_ids(Asked::Template, vm_rows().map(|row| row.template_id));
+        select(
+            cloud,
+            Some(&self.accounts_sql),
+            &account_ids,
+            &mut |id, row| {
+                names.accounts.insert(id, account(row)?);
+                Ok(())
+            },
+        )?;
+        select(cloud, self.vms_sql.as_deref(), &vm_ids, &mut |id, row| {
+            names.vms.insert(
+                id,
+                Vm {
+                    guest_os_id: row.field(1)?.id()?,
+                    removed: row.field(2)?.moment()?,
+                },
+            );
+            Ok(())
+        })?;
+        select(
+            cloud,
+            self.templates_sql.as_deref(),
+            &template_ids,
+            &mut |id, row| {
+                names.templates.insert(id, row.field(1)?.id()?);
+                Ok(())
+            },
+        )?;
+        self.read_resources(cloud, rows, &mut names)?;
+        names.addresses = addresses;
+        Ok(names)
+    }
+
+    fn read_resources(
+        &mut self,
+        cloud: &mut dyn Connection,
+        rows: &[UsageRow],
+        names: &mut Names,
+    ) -> anyhow::Result<()> {
+        let mut ids: HashMap<Per, BTreeSet<u64>> = HashMap::new();
+        for row in rows {
+            let (metric, _) = Metric::of_usage_type(row.usage_type);
+            if let Some(per) = metric.per() {
+                let id = if per == Per::IpAddress {
+                    row.usage_id
+                } else {
+                    row.offering_id
+                };
+                ids.entry(per).or_default().insert(id);
+            }
+        }
+        let guest_oses = names
+            .vms
+            .values()
+            .map(|vm| vm.guest_os_id)
+            .chain(names.templates.values().copied());
+        ids.entry(Per::GuestOs).or_default().extend(guest_oses);
+        for index in 0..self.resources_sql.len() {
+            let per = self.resources_sql[index].0;
+            let wanted = self.new_ids(
+                Asked::Resource(per),
+                ids.remove(&per).unwrap_or_default().into_iter(),
+            );
+            select(
+                cloud,
+                self.resources_sql[index].1.as_deref(),
+                &wanted,
+                &mut |id, row| {
+                    // Without a uuid the id stays unresolved, and the ledger gives it a stand-in.
+                    if let Some(uuid) = row.field(1)?.text()? {
+                        let name = row.field(2)?.text()?.unwrap_or_default();
+                        names.resources.insert((per, id), (uuid, name));
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Those of the ids that are asked for now for the first time, in order.
+    fn new_ids(&mut self, asked: Asked, ids: impl Iterator<Item = u64>) -> Vec<u64> {
+        let mut new: Vec<u64> = ids
+            .filter(|id| *id != 0 && self.asked.insert((asked, *id)))
+            .collect();
+        new.sort_unstable();
+        new
+    }
+}
+
+fn accounts_sql(domain: bool, projects: bool) -> String {
+    let (domain_columns, domain_join) = match domain {
+        true => ("d.uuid, d.path", "left join domain d on d.id = a.domain_id"),
+        false => ("null, null", ""),
+    };
+    let (project_columns, project_join) = match projects {
+        true => (
+            "p.uuid, p.name",
+            "left join projects p on p.project_account_id = a.id",
+        ),
+        false => ("null, null", ""),
+    };
+    format!(
+        "select a.id, a.uuid, a.account_name, {domain_columns}, {project_columns} \
+         from account a {domain_join} {project_join} where a.id"
+    )
+}
+
+/// From CloudStack 4.17 uuid and name are columns of service_offering; before, they are those of the disk
+/// offering with the same id.
+fn service_offerings_sql(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
+    let columns = Columns::of(cloud, "service_offering")?;
+    let table = if columns.has("uuid") {
+        "service_offering"
+    } else {
+        "disk_offering"
+    };
+    // A table that cannot be read at all says nothing about the schema, and the wrong table has wrong uuids.
+    if columns.has("id") {
+        named(cloud, table, "name")
+    } else {
+        Ok(None)
+    }
+}
+
+/// The statement for uuids and names of a table, if it can be read.
+fn named(
+    cloud: &mut dyn Connection,
+    table: &'static str,
+    name: &'static str,
+) -> anyhow::Result<Option<String>> {
+    let columns = Columns::of(cloud, table)?;
+    Ok(columns
+        .have(&["id", "uuid", name])
+        .then(|| format!("select id, uuid, {name} from {table} where id")))
+}
+
+fn account(row: &dyn Row) -> anyhow::Result<Account> {
+    let text = |column: usize| row.field(column)?.text();
+    Ok(Account {
+        uuid: text(1)?,
+        name: text(2)?.unwrap_or_default(),
+        domain_uuid: text(3)?,
+        domain_path: text(4)?,
+        project_uuid: text(5)?,
+        project_name: text(6)?,
+    })
+}
+
+/// Runs a statement that ends in `where <id>` for each batch of ids. The ids are written into the text: they
+/// are numbers, and no dialect takes a list as one parameter.
+fn select(
+    cloud: &mut dyn Connection,
+    sql: Option<&str>,
+    ids: &[u64],
+    on_row: &mut dyn FnMut(u64, &dyn Row) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(sql) = sql else { return Ok(()) };
+    for batch in ids.chunks(BATCH) {
+        let list: Vec<String> = batch.iter().map(u64::to_string).collect();
+        cloud.query(
+            &format!("{sql} in ({})", list.join(", ")),
+            &[],
+            &mut |row| on_row(row.field(0)?.id()?, row),
+        )?;
+    }
+    Ok(())
+}

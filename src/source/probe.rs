@@ -1,0 +1,95 @@
+//! What a CloudStack installation looks like: which columns there are, and the two settings worth a look.
+//! Settings are optional: the table holds secrets, and an operator may rightly not let us read it.
+
+use std::collections::HashSet;
+
+use anyhow::ensure;
+
+use super::Connection;
+
+/// The columns of one table that may be read.
+pub struct Columns {
+    table: &'static str,
+    names: HashSet<String>,
+}
+
+impl Columns {
+    pub fn of(connection: &mut dyn Connection, table: &'static str) -> anyhow::Result<Columns> {
+        Ok(Columns {
+            table,
+            names: connection.columns(table)?.into_iter().collect(),
+        })
+    }
+
+    pub fn has(&self, column: &str) -> bool {
+        self.names.contains(column)
+    }
+
+    /// Whether every one of these can be read.
+    pub fn have(&self, columns: &[&str]) -> bool {
+        columns.iter().all(|column| self.has(column))
+    }
+
+    /// Insists on columns that nothing can be done without.
+    pub fn require(&self, columns: &[&str]) -> anyhow::Result<()> {
+        ensure!(
+            !self.names.is_empty(),
+            "there is no table {} or no right to read it",
+            self.table
+        );
+        let missing: Vec<&str> = columns
+            .iter()
+            .filter(|column| !self.has(column))
+            .copied()
+            .collect();
+        ensure!(
+            missing.is_empty(),
+            "table {} has no column {} or no right to read it",
+            self.table,
+            missing.join(", ")
+        );
+        Ok(())
+    }
+
+    /// A select list in the order asked for, with `null` in place of columns this schema does not have.
+    pub fn select_list(&self, columns: &[&'static str]) -> String {
+        let or_null = |column: &&'static str| if self.has(column) { *column } else { "null" };
+        columns.iter().map(or_null).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `usage.stats.job.aggregation.range`: the length of a usage window in minutes.
+pub fn aggregation_range_minutes(cloud: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    let value = setting(
+        cloud,
+        "select value from configuration where name = 'usage.stats.job.aggregation.range'",
+    )?;
+    Ok(value.and_then(|text| text.trim().parse().ok()))
+}
+
+/// `usage.aggregation.timezone` as CloudStack uses it: empty or unset is GMT.
+pub fn aggregation_timezone(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
+    let value = setting(
+        cloud,
+        "select value from configuration where name = 'usage.aggregation.timezone'",
+    )?;
+    Ok(value.map(|name| {
+        if name.is_empty() {
+            "GMT".to_owned()
+        } else {
+            name
+        }
+    }))
+}
+
+/// `None`: the settings cannot be read, or this one is not there.
+fn setting(cloud: &mut dyn Connection, sql: &str) -> anyhow::Result<Option<String>> {
+    let mut value = None;
+    if Columns::of(cloud, "configuration")?.have(&["name", "value"]) {
+        cloud.query(sql, &[], &mut |row| {
+            value = Some(row.field(0)?.text()?.unwrap_or_default());
+            Ok(())
+        })?;
+    }
+    Ok(value)
+}

@@ -1,0 +1,328 @@
+//! Reads `cloud_usage`: the rows of a day, and how far the usage server has got.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, ensure};
+
+use super::probe::Columns;
+use super::{Connection, Row};
+use crate::aggregate::window::DayBounds;
+use crate::row::{IdentityHasher, UsageRow};
+
+/// CloudStack's daily aggregation range, in minutes.
+const DAILY_RANGE: i64 = 1440;
+
+/// How much longer than the aggregation range a window may be: a DST change, and the minute that is glued on.
+const RANGE_SLACK_MINUTES: i64 = 61;
+
+/// The columns of a usage row, in the order `UsageRow` is read from. Those that differ between schemas are
+/// replaced by null where they are missing; `usage_display` is only asked for where it decides something.
+const REQUIRED: [&str; 17] = [
+    "id",
+    "zone_id",
+    "account_id",
+    "usage_type",
+    "raw_usage",
+    "vm_instance_id",
+    "offering_id",
+    "template_id",
+    "usage_id",
+    "type",
+    "size",
+    "network_id",
+    "description",
+    "start_date",
+    "end_date",
+    "usage_display",
+    "domain_id",
+];
+const SELECTED: [&str; 21] = [
+    "id",
+    "zone_id",
+    "account_id",
+    "usage_type",
+    "raw_usage",
+    "vm_instance_id",
+    "offering_id",
+    "template_id",
+    "usage_id",
+    "type",
+    "size",
+    "network_id",
+    "description",
+    "start_date",
+    "end_date",
+    "virtual_size",
+    "cpu_speed",
+    "cpu_cores",
+    "memory",
+    "state",
+    "is_hidden",
+];
+const DISPLAY: usize = SELECTED.len();
+
+/// How far the source has got.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watermark {
+    /// Everything before this instant is finished; seconds since 1970 UTC.
+    pub finished_until: i64,
+    pub kind: WatermarkKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatermarkKind {
+    /// From the usage server's own account of its jobs.
+    Job,
+    /// From the newest usage row, as the jobs cannot be read. An idle cloud never gets there.
+    NewestRow,
+}
+
+/// The newest successful jobs that are looked at to see whether the usage server is stuck.
+const JOBS_TO_COMPARE: usize = 3;
+
+pub struct UsageReader {
+    rows_sql: String,
+    spill_sql: String,
+    jobs: bool,
+    /// No window is longer than this, in seconds.
+    longest_window: i64,
+}
+
+/// The text of an address by its `user_ip_address.id`, from the rows' descriptions.
+pub type Addresses = HashMap<u64, String>;
+
+impl UsageReader {
+    /// Looks at the schema. `range` is CloudStack's aggregation range in minutes where it is known.
+    pub fn probe(usage: &mut dyn Connection, range: Option<i64>) -> anyhow::Result<UsageReader> {
+        let columns = Columns::of(usage, "cloud_usage")?;
+        columns.require(&REQUIRED)?;
+        let selected = columns.select_list(&SELECTED);
+        let rows_sql = format!(
+            "select {selected}, case when usage_type = 28 then usage_display end \
+             from cloud_usage where end_date >= ? and end_date < ?"
+        );
+        let spill_sql = format!("{rows_sql} and start_date < ?");
+        let jobs =
+            Columns::of(usage, "usage_job")?.have(&["start_millis", "end_millis", "success"]);
+        let range_seconds = range.unwrap_or(DAILY_RANGE).max(DAILY_RANGE) * 60;
+        let longest_window =
+            range_seconds.max(longest_recent_window(usage)?) + RANGE_SLACK_MINUTES * 60;
+        Ok(UsageReader {
+            rows_sql,
+            spill_sql,
+            jobs,
+            longest_window,
+        })
+    }
+
+    /// What is done without.
+    pub fn limitations(&self) -> Vec<String> {
+        let sentence = "cloud_usage: usage_job cannot be read: a day counts as closed once a usage row ends on its \
+                        last second, and a stuck usage server goes unnoticed";
+        if self.jobs {
+            Vec::new()
+        } else {
+            vec![sentence.to_owned()]
+        }
+    }
+
+    /// How far the usage server has got.
+    pub fn watermark(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<Watermark>> {
+        if !self.jobs {
+            let newest = one_moment(usage, "select max(end_date) from cloud_usage", &[])?;
+            return Ok(newest.map(|end| Watermark {
+                finished_until: end + 1,
+                kind: WatermarkKind::NewestRow,
+            }));
+        }
+        let sql = "select max(end_millis) from usage_job where success = 1 and end_millis > 0";
+        let mut watermark = None;
+        usage.query(sql, &[], &mut |row| {
+            if let Some(millis) = row.field(0)?.unsigned()? {
+                // The job's range ends with its last millisecond: …59.999.
+                let finished_until = i64::try_from(millis + 1)? / 1000;
+                watermark = Some(Watermark {
+                    finished_until,
+                    kind: WatermarkKind::Job,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(watermark)
+    }
+
+    /// The start that the newest successful jobs share while their ends advance: an event since then cannot
+    /// be processed, and every run writes all days since then again (CloudStack 4.x to 4.22.1).
+    pub fn stuck_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+        if !self.jobs {
+            return Ok(None);
+        }
+        let sql = "select start_millis, end_millis from usage_job where success = 1 and end_millis > 0 \
+                   order by end_millis desc limit 3";
+        let mut jobs: Vec<(u64, u64)> = Vec::new();
+        usage.query(sql, &[], &mut |row| {
+            jobs.push((row.field(0)?.id()?, row.field(1)?.id()?));
+            Ok(())
+        })?;
+        let stuck = jobs.len() == JOBS_TO_COMPARE
+            && jobs
+                .windows(2)
+                .all(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
+        if stuck {
+            Ok(Some(i64::try_from(jobs[0].0)? / 1000))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The rows whose windows touch the day: those that end on it, and those that start before its end and
+    /// end after. The second kind is rare, and looking for it costs a read of the next day, so two index
+    /// look-ups first tell whether there can be any.
+    pub fn read_rows(
+        &self,
+        usage: &mut dyn Connection,
+        day: DayBounds,
+    ) -> anyhow::Result<(Vec<UsageRow>, Addresses)> {
+        let mut rows = Vec::new();
+        let mut addresses = Addresses::new();
+        let mut keep = |row: &dyn Row| -> anyhow::Result<()> {
+            let row = usage_row(row, &mut addresses)?;
+            rows.push(row);
+            Ok(())
+        };
+        let DayBounds { start, end } = day;
+        usage.query(&self.rows_sql, &[start, end], &mut keep)?;
+        let last_start = one_moment(
+            usage,
+            "select max(start_date) from cloud_usage where start_date < ?",
+            &[end],
+        )?;
+        let next_end = one_moment(
+            usage,
+            "select min(end_date) from cloud_usage where end_date >= ?",
+            &[end],
+        )?;
+        if let (Some(last_start), Some(next_end)) = (last_start, next_end)
+            && next_end - last_start < self.longest_window
+        {
+            let read_ahead = end + self.longest_window;
+            usage.query(&self.spill_sql, &[end, read_ahead, end], &mut keep)?;
+        }
+        Ok((rows, addresses))
+    }
+}
+
+/// The first instant any row tells of.
+pub fn first_start(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    one_moment(usage, "select min(start_date) from cloud_usage", &[])
+}
+
+/// The oldest `end_date`: what ended before has been purged, or never was.
+pub fn oldest_end(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    one_moment(usage, "select min(end_date) from cloud_usage", &[])
+}
+
+/// The longest window among the newest rows, in seconds, for a CloudStack whose settings cannot be read.
+fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
+    let mut longest = 0;
+    usage.query(
+        "select start_date, end_date from cloud_usage order by id desc limit 1000",
+        &[],
+        &mut |row| {
+            if let (Some(start), Some(end)) = (row.field(0)?.moment()?, row.field(1)?.moment()?) {
+                longest = longest.max(end + 1 - start);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(longest)
+}
+
+fn one_moment(
+    usage: &mut dyn Connection,
+    sql: &str,
+    moments: &[i64],
+) -> anyhow::Result<Option<i64>> {
+    let mut moment = None;
+    usage.query(sql, moments, &mut |row| {
+        moment = row.field(0)?.moment()?;
+        Ok(())
+    })?;
+    Ok(moment)
+}
+
+/// Reads one row; errors name its id.
+fn usage_row(row: &dyn Row, addresses: &mut Addresses) -> anyhow::Result<UsageRow> {
+    let id = row.field(0)?.id().context("cloud_usage column id")?;
+    read_fields(row, id, addresses).with_context(|| format!("cloud_usage row {id}"))
+}
+
+fn read_fields(row: &dyn Row, id: u64, addresses: &mut Addresses) -> anyhow::Result<UsageRow> {
+    let at = |column: usize| row.field(column);
+    let named = |column: usize| move || format!("column {}", SELECTED[column]);
+    let number =
+        |column: usize| -> anyhow::Result<u64> { at(column)?.id().with_context(named(column)) };
+    let moment = |column: usize| -> anyhow::Result<i64> {
+        at(column)?
+            .moment()
+            .with_context(named(column))?
+            .with_context(named(column))
+    };
+    let usage_type = at(3)?
+        .unsigned()?
+        .map(u32::try_from)
+        .transpose()
+        .with_context(named(3))?;
+    let (start, end) = (moment(13)?, moment(14)? + 1);
+    ensure!(start < end, "the window ends before it starts");
+    let usage_id = number(8)?;
+    if usage_type == Some(3) && !addresses.contains_key(&usage_id) {
+        let description = at(12)?.text()?.unwrap_or_default();
+        if let Some(address) = description.strip_prefix("IPAddress: ") {
+            addresses.insert(usage_id, address.trim().to_owned());
+        }
+    }
+    let raw_is_hours = match at(DISPLAY)? {
+        super::Field::Text(display) => display.ends_with(b"Hrs"),
+        _ => true,
+    };
+    Ok(UsageRow {
+        id,
+        zone_id: number(1)?,
+        account_id: number(2)?,
+        usage_type,
+        raw_usage: at(4)?.real().with_context(named(4))?,
+        vm_instance_id: number(5)?,
+        offering_id: number(6)?,
+        template_id: number(7)?,
+        usage_id,
+        size: at(10)?.unsigned().with_context(named(10))?,
+        start,
+        end,
+        hidden: number(20)? != 0,
+        raw_is_hours,
+        identity: identity(row, usage_type)?,
+    })
+}
+
+/// Columns that make up a row's identity besides its usage type; see `Identity`.
+const IDENTITY: [usize; 13] = [1, 2, 5, 6, 7, 8, 9, 11, 12, 16, 17, 18, 19];
+/// Size and virtual size, which a backup's replay writes anew and so do not tell backups apart.
+const SIZES: [usize; 2] = [10, 15];
+
+fn identity(row: &dyn Row, usage_type: Option<u32>) -> anyhow::Result<crate::row::Identity> {
+    let mut hasher = IdentityHasher::new();
+    hasher.part(usage_type);
+    let sizes: &[usize] = if usage_type == Some(28) { &[] } else { &SIZES };
+    for column in IDENTITY.iter().chain(sizes) {
+        match row.field(*column)? {
+            super::Field::Null => hasher.part(0u8),
+            super::Field::Integer(number) => hasher.part((1u8, number)),
+            super::Field::Unsigned(number) => hasher.part((2u8, number)),
+            super::Field::Text(text) => hasher.part((3u8, text)),
+            super::Field::Real(number) => hasher.part((4u8, number.to_bits())),
+            super::Field::Moment(seconds) => hasher.part((5u8, seconds)),
+        }
+    }
+    Ok(hasher.finish())
+}

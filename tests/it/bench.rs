@@ -1,0 +1,189 @@
+//! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
+//! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build.
+//!
+//! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
+//! client fetching the very rows and columns the importer asks for and throwing them away.
+
+mod bench_cloud;
+#[allow(dead_code)]
+mod cloudstack;
+#[allow(dead_code)]
+mod mariadb;
+#[allow(dead_code)]
+mod sandbox;
+
+/// The program's own modules, to time a read of the ledger without HTTP around it.
+#[allow(dead_code, unused_imports)]
+#[path = "../../src"]
+mod program {
+    pub mod aggregate;
+    pub mod config;
+    pub mod day;
+    pub mod finding;
+    pub mod ledger;
+    pub mod metric;
+    pub mod row;
+    pub mod source;
+    pub mod zone;
+}
+use program::*;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bench_cloud::{BenchCloud, Size};
+
+/// Each figure is the median of this many.
+const ROUNDS: usize = 3;
+
+/// Account-months read from the ledger.
+const READS: u32 = 2000;
+
+/// What one run of the program took.
+struct Cost {
+    time: Duration,
+    /// The most memory it held, in megabytes.
+    peak: f64,
+}
+
+fn main() {
+    let server = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
+    println!(
+        "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  peak MB"
+    );
+    for size in [Size::S, Size::M] {
+        let cloud = BenchCloud::build(&server, size);
+        let [mut group_by, mut fetch, mut first, mut again] = [const { Vec::new() }; 4];
+        let mut peak = 0f64;
+        for _ in 0..ROUNDS {
+            group_by.push(timed(cloud.client(GROUP_BY)));
+            fetch.push(timed(cloud.client(FETCH)));
+            cloud.forget_ledger();
+            for times in [&mut first, &mut again] {
+                let cost = import(&cloud, size);
+                times.push(cost.time);
+                peak = peak.max(cost.peak);
+            }
+        }
+        let [group_by, fetch, first, again] = [group_by, fetch, first, again].map(median);
+        println!(
+            "{:<5} {:>9} {:>7.2} s {:>12.2} s {:>8.2} s {:>10.2} {:>9.2} {:>17.2} {:>8.0}",
+            size.name(),
+            cloud.rows,
+            first,
+            group_by,
+            fetch,
+            first / group_by,
+            first / fetch,
+            again / first,
+            peak
+        );
+        println!("      per row: {:.2} µs", first * 1e6 / cloud.rows as f64);
+        if matches!(size, Size::M) {
+            read_account_months(&cloud, size);
+        }
+    }
+    if std::env::var("BENCH").is_ok_and(|size| size == "L") {
+        let cloud = BenchCloud::build(&server, Size::L);
+        let fetch = timed(cloud.client(FETCH)).as_secs_f64();
+        let cost = import(&cloud, Size::L);
+        let first = cost.time.as_secs_f64();
+        println!(
+            "L     {:>9} {first:>7.2} s              – {fetch:>8.2} s          – {:>9.2}                 – {:>8.0}",
+            cloud.rows,
+            first / fetch,
+            cost.peak
+        );
+        println!("      per row: {:.2} µs", first * 1e6 / cloud.rows as f64);
+        read_account_months(&cloud, Size::L);
+    }
+}
+
+const GROUP_BY: &str = "select account_id, date(start_date), usage_type, offering_id, sum(raw_usage), \
+     sum(raw_usage * size) from cloud_usage \
+     group by account_id, date(start_date), usage_type, offering_id";
+
+/// The importer's statement, with the whole month as its range.
+const FETCH: &str = "select id, zone_id, account_id, usage_type, raw_usage, vm_instance_id, offering_id, \
+     template_id, usage_id, type, size, network_id, description, start_date, end_date, virtual_size, cpu_speed, \
+     cpu_cores, memory, state, is_hidden, case when usage_type = 28 then usage_display end \
+     from cloud_usage where end_date >= '2013-06-01' and end_date < '2013-08-01'";
+
+fn timed(mut command: Command) -> Duration {
+    let began = Instant::now();
+    let status = command
+        .stdout(Stdio::null())
+        .status()
+        .expect("start the client");
+    assert!(status.success(), "{command:?}");
+    began.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+/// Runs an import of the whole month, and looks at its memory while it runs.
+fn import(cloud: &BenchCloud, size: Size) -> Cost {
+    let last = format!("2013-06-{:02}", size.days().min(30));
+    let last = if size.days() == 31 {
+        "2013-07-01"
+    } else {
+        &last
+    };
+    let mut command = cloud
+        .cloud
+        .sandbox
+        .command(&["import", "-s", "2013-06-01", "-e", last]);
+    let began = Instant::now();
+    let mut child = command
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("start the import");
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak = 0f64;
+    loop {
+        if let Some(status) = child.try_wait().expect("wait for the import") {
+            assert!(status.success(), "{command:?}");
+            return Cost {
+                time: began.elapsed(),
+                peak,
+            };
+        }
+        let status = std::fs::read_to_string(&status_file).unwrap_or_default();
+        let high_water = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes =
+            high_water.and_then(|text| text.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        peak = peak.max(kilobytes.unwrap_or(0.0) / 1024.0);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// One account's month after the other, as a worker of the server reads them.
+fn read_account_months(cloud: &BenchCloud, size: Size) {
+    let path = cloud.cloud.sandbox.path("usage.db");
+    let mut reader = ledger::read::Reader::open(&path).expect("open the ledger");
+    let range = day::DayRange::new(
+        "2013-06-01".parse().expect("a day"),
+        "2013-06-30".parse().expect("a day"),
+    );
+    let range = range.expect("a range");
+    let mut times = Vec::new();
+    for number in 0..READS {
+        let account = 1 + number * 7919 % size.accounts();
+        let began = Instant::now();
+        let usage = reader
+            .account_usage(&bench_cloud::account_uuid(account), range)
+            .expect("read the ledger");
+        times.push(began.elapsed());
+        assert!(!usage.expect("the account").totals.is_empty());
+    }
+    times.sort();
+    let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
+    println!(
+        "      one account-month from the ledger: p50 {:.3} ms, p99 {:.3} ms",
+        at(0.5),
+        at(0.99)
+    );
+}

@@ -1,0 +1,202 @@
+//! `rbc-usage serve` on a free port, and a client for it that shows every byte of the protocol. The
+//! server is killed when the test ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{Run, Sandbox};
+
+/// How long anything may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Server {
+    child: Child,
+    /// HOST:PORT, as the server printed it.
+    pub address: String,
+}
+
+/// One connection, kept alive between requests.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// Name in lower case, and value.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Server {
+    /// Starts `serve` with the sandbox's configuration, which must bind to port 0.
+    pub fn start(sandbox: &Sandbox) -> Server {
+        Server::of(&mut sandbox.command(&["serve"]))
+    }
+
+    /// Starts any command that ends up in `serve`, and waits until it listens.
+    pub fn of(command: &mut Command) -> Server {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start the server");
+        let stdout = child.stdout.as_mut().expect("stdout is piped");
+        let mut line = String::new();
+        // One read a byte, so that what else is written stays in the pipe.
+        for byte in stdout.bytes() {
+            line.push(char::from(byte.expect("read the server's stdout")));
+            if line.ends_with('\n') {
+                break;
+            }
+        }
+        let Some(address) = line
+            .strip_prefix("listening on http://")
+            .and_then(|rest| rest.strip_suffix('\n'))
+        else {
+            let output = child.wait_with_output().expect("the server's output");
+            panic!("{command:?} printed {line:?} and then {output:?}");
+        };
+        Server {
+            address: address.to_owned(),
+            child,
+        }
+    }
+
+    pub fn connect(&self) -> Client {
+        let stream = TcpStream::connect(&self.address).expect("connect to the server");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("set a time-out");
+        Client {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Asks on a connection of its own.
+    pub fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target)
+    }
+
+    pub fn ask(&self, method: &str, target: &str) -> Answer {
+        let mut client = self.connect();
+        client.send(method, target);
+        client.receive(method)
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        Run::of(Command::new("sh").args(["-c", &kill])).exits(0);
+    }
+
+    /// Waits until the program has ended by itself.
+    pub fn end(mut self) -> Run {
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().expect("ask for the end").is_none() {
+            assert!(Instant::now() < deadline, "the server does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut run = Run {
+            command: format!("the server at {}", self.address),
+            code: self.child.wait().expect("the exit code").code(),
+            stdout: String::new(),
+            stderr: String::new(),
+        };
+        let streams = (self.child.stdout.take(), self.child.stderr.take());
+        let (mut stdout, mut stderr) = (streams.0.expect("piped"), streams.1.expect("piped"));
+        stdout
+            .read_to_string(&mut run.stdout)
+            .expect("stdout is UTF-8");
+        stderr
+            .read_to_string(&mut run.stderr)
+            .expect("stderr is UTF-8");
+        run
+    }
+
+    /// How often the workers have gone to sleep so far. While a request is held up, the number grows;
+    /// while none is in hand, it stands still.
+    pub fn sleeps_of_workers(&self) -> u64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).expect("list the server's threads");
+        tasks
+            .filter_map(|task| {
+                let folder = task.expect("list the server's threads").path();
+                // A thread may end between the listing and the reading.
+                let name = std::fs::read_to_string(folder.join("comm")).ok()?;
+                let status = std::fs::read_to_string(folder.join("status")).ok()?;
+                let count = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+                name.starts_with("worker")
+                    .then(|| count.trim().parse::<u64>().expect("a number"))
+            })
+            .sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where a test waited for that.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Client {
+    pub fn send(&mut self, method: &str, target: &str) {
+        self.send_bytes(&format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        ));
+    }
+
+    pub fn send_bytes(&mut self, text: &str) {
+        let stream = self.stream.get_mut();
+        stream.write_all(text.as_bytes()).expect("send a request");
+    }
+
+    /// Reads one answer, by its Content-Length.
+    pub fn receive(&mut self, method: &str) -> Answer {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("read an answer");
+            assert!(
+                line.ends_with("\r\n"),
+                "the answer breaks off after {head:?} {line:?}"
+            );
+            if line == "\r\n" {
+                break;
+            }
+            head.push(line.trim_end().to_owned());
+        }
+        let status = head[0].strip_prefix("HTTP/1.1 ").expect("a status line")[..3].parse();
+        let mut answer = Answer {
+            status: status.expect("a status"),
+            headers: head[1..]
+                .iter()
+                .map(|line| line.split_once(": ").expect("a header"))
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .collect(),
+            body: String::new(),
+        };
+        if method != "HEAD" {
+            let length = answer.header("content-length").expect("a length");
+            let mut body = vec![0; length.parse().expect("a length")];
+            self.stream.read_exact(&mut body).expect("read a body");
+            answer.body = String::from_utf8(body).expect("a body is UTF-8");
+        }
+        answer
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
