@@ -17,7 +17,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::zone::Zone;
 use environment::Variables;
-pub use uri::{MysqlUri, Password, SourceUri, Tls};
+pub use uri::{MysqlUri, SourceUri, Tls};
 
 /// Everything `cloudusage.cfg` says, checked.
 #[derive(Debug)]
