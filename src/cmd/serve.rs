@@ -1,11 +1,12 @@
 //! `rbc-usage serve`: answer usage questions over HTTP.
 
 use std::io::Write;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::config;
 use crate::http;
 use crate::ledger::read::Reader;
 use crate::zone::Zone;
@@ -18,12 +19,13 @@ use crate::zone::Zone;
 #[command(after_help = "Examples:
   rbc-usage serve
   rbc-usage serve --bind 127.0.0.1:8080
-  curl 'http://127.0.0.1:8888/usage/5b9c3a3e-…?start=2013-04-01&end=2013-04-30'")]
+  curl 'http://127.0.0.1:8888/usage/5b9c3a3e-…?start=2013-04-01&end=2013-04-30'
+")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Address to listen on, instead of `[server] bind`; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = config::parse_bind)]
     bind: Option<SocketAddr>,
 }
 
@@ -35,15 +37,4 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let listener = http::listen(args.bind.unwrap_or(config.server.bind))?;
     http::serve(listener, config.server.workers, &config.ledger, &zone, out)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes a name as well as an address; of a name's addresses an IPv4 one, which every client tries.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let addresses = text.to_socket_addrs().map_err(|err| err.to_string())?;
-    let mut addresses: Vec<SocketAddr> = addresses.collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    addresses
-        .first()
-        .copied()
-        .ok_or_else(|| "the name has no address".to_owned())
 }

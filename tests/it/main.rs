@@ -3,11 +3,13 @@
 mod cloudstack;
 mod config;
 mod crash;
+mod differential;
 mod import;
 mod mariadb;
 mod sample;
 mod sandbox;
 mod serve;
 mod server;
+mod simulator;
 mod source;
 mod variants;

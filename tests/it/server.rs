@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::sandbox::{Run, Sandbox};
@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     /// HOST:PORT, as the server printed it.
     pub address: String,
 }
@@ -43,15 +44,11 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("start the server");
-        let stdout = child.stdout.as_mut().expect("stdout is piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
-        // One read a byte, so that what else is written stays in the pipe.
-        for byte in stdout.bytes() {
-            line.push(char::from(byte.expect("read the server's stdout")));
-            if line.ends_with('\n') {
-                break;
-            }
-        }
+        stdout
+            .read_line(&mut line)
+            .expect("read the server's stdout");
         let Some(address) = line
             .strip_prefix("listening on http://")
             .and_then(|rest| rest.strip_suffix('\n'))
@@ -62,6 +59,7 @@ impl Server {
         Server {
             address: address.to_owned(),
             child,
+            stdout,
         }
     }
 
@@ -105,9 +103,8 @@ impl Server {
             stdout: String::new(),
             stderr: String::new(),
         };
-        let streams = (self.child.stdout.take(), self.child.stderr.take());
-        let (mut stdout, mut stderr) = (streams.0.expect("piped"), streams.1.expect("piped"));
-        stdout
+        let stderr = self.child.stderr.as_mut().expect("stderr is piped");
+        self.stdout
             .read_to_string(&mut run.stdout)
             .expect("stdout is UTF-8");
         stderr

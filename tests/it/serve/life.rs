@@ -91,9 +91,8 @@ fn a_ledger_that_is_gone_is_503_until_it_is_back() {
     assert_eq!(server.get(&target()).status, 200);
     server.signal("TERM");
     let log = format!(
-        "rbc-usage: 503 {:?}: ledger {}: run rbc-usage initdb to make it: No such file or directory (os error 2)\n",
-        target(),
-        here.display()
+        "rbc-usage: 503 {:?}: ledger ./usage.db: no such file: run rbc-usage initdb\n",
+        target()
     );
     server.end().exits(0).complains(&log);
 }
@@ -120,31 +119,20 @@ fn a_spoilt_ledger_is_503() {
 
 #[test]
 fn says_in_one_line_why_a_ledger_cannot_be_served() {
-    let name = |sandbox: &Sandbox| sandbox.path("usage.db").display().to_string();
     let complains = |sandbox: &Sandbox, message: &str| {
-        let stderr = format!("rbc-usage: {message}\n");
+        let stderr = format!("rbc-usage: ledger ./usage.db: {message}\n");
         sandbox.run(&["serve"]).exits(2).complains(&stderr);
     };
 
     let missing = Sandbox::new();
     missing.write("cloudusage.cfg", CONFIG);
-    let message = "run rbc-usage initdb to make it: No such file or directory (os error 2)";
-    complains(&missing, &format!("ledger {}: {message}", name(&missing)));
+    complains(&missing, "no such file: run rbc-usage initdb");
     assert!(!missing.path("usage.db").exists());
-
-    missing.write(
-        "usage.db",
-        "this is a letter, and not a ledger at all; it is long enough to have a header",
-    );
-    complains(
-        &missing,
-        &format!("{} is not a ledger of rbc-usage", name(&missing)),
-    );
-    missing.write("usage.db", "");
-    complains(
-        &missing,
-        &format!("{} is not a ledger of rbc-usage", name(&missing)),
-    );
+    let letter = "this is a letter to somebody. ".repeat(100);
+    for content in [letter.as_str(), ""] {
+        missing.write("usage.db", content);
+        complains(&missing, "not a ledger of rbc-usage");
+    }
 
     for (version, message) in [
         (
@@ -160,7 +148,7 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
         ledger(&sandbox)
             .pragma_update(None, "user_version", version)
             .unwrap();
-        complains(&sandbox, &format!("ledger {}: {message}", name(&sandbox)));
+        complains(&sandbox, message);
     }
 }
 

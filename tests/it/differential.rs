@@ -1,0 +1,284 @@
+//! Random clouds against the real program: a simulated usage server turns their lives into rows, the program
+//! imports these, and the ledger must equal what the lives say by direct arithmetic over the local days.
+//!
+//! Each scenario runs with a few fixed seeds, the first of them from MariaDB, the others from SQLite files.
+//! `RBC_USAGE_SEEDS=200` runs more of them; a failure names its scenario and seed.
+
+use crate::cloudstack::{self, Version};
+use crate::simulator::cloud::Cloud;
+use crate::simulator::oracle::{differences, expected};
+use crate::simulator::server::Server;
+use crate::simulator::windows::Window;
+use crate::simulator::zones::{GMT, KOLKATA, LocalDay, NEW_YORK, STOCKHOLM, Zone};
+use crate::simulator::{DAY, HOUR, MINUTE, SECOND, store};
+
+/// A moment: so many milliseconds before the midnight that begins the day of this number, counted from 0.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    day: usize,
+    by: i64,
+}
+
+/// A history of the usage server. The days are local, and 2025's.
+#[derive(Debug)]
+struct Scenario {
+    zone: &'static Zone,
+    first: &'static str,
+    days: i64,
+    /// Length of a window: the aggregation range.
+    piece: i64,
+    /// Hours from the beginning between which the usage server is down.
+    down: &'static [(i64, i64)],
+    /// Events that the usage server learns of only on the day of the second number.
+    late: Vec<(Before, usize)>,
+    /// Events that it can never process.
+    stuck: Vec<Before>,
+    version: Version,
+}
+
+const DAILY: Scenario = Scenario {
+    zone: &GMT,
+    first: "2025-06-10",
+    days: 6,
+    piece: DAY,
+    down: &[],
+    late: Vec::new(),
+    stuck: Vec::new(),
+    version: Version::V4_19_1,
+};
+
+const MIDDAY: i64 = 12 * HOUR;
+
+fn hourly() -> Scenario {
+    Scenario {
+        days: 3,
+        piece: HOUR,
+        ..DAILY
+    }
+}
+
+fn before(day: usize, by: i64) -> Before {
+    Before { day, by }
+}
+
+/// The same scenario in a zone, from a local day on.
+fn in_zone(scenario: Scenario, zone: &'static Zone, first: &'static str) -> Scenario {
+    Scenario {
+        zone,
+        first,
+        ..scenario
+    }
+}
+
+impl Scenario {
+    /// Imports the history that a seed gives and compares the ledger with the lives.
+    fn check(&self, seed: u64, from: cloudstack::Cloud) {
+        let days = self.zone.days(self.first, self.days);
+        let mut cloud = Cloud::random(seed, whole(&days));
+        self.disturb(&mut cloud, &days);
+        let per_vm_volumes = self.version >= Version::V4_22_1;
+        let mut server = Server::new(&cloud, self.piece, days[0].begins, per_vm_volumes);
+        for end in self.ends(&days) {
+            server.run(end);
+        }
+        store::write(&from, &cloud, &server);
+        from.configure(self.zone.name, "");
+        from.run(&["initdb"]).exits(0);
+        let last = &days.last().expect("a day").day;
+        let run = from.run(&["import", "-s", self.first, "-e", last]).exits(0);
+        let differ = differences(
+            &expected(&cloud, &server.runs, &days),
+            &store::ledger(&from),
+        );
+        assert!(
+            differ.is_empty(),
+            "seed {seed} of {self:?}: {} figures differ\n{}\n{run}",
+            differ.len(),
+            differ[..differ.len().min(20)].join("\n"),
+        );
+    }
+
+    fn disturb(&self, cloud: &mut Cloud, days: &[LocalDay]) {
+        let instant = |at: &Before| days[at.day].begins - at.by;
+        for (account, (at, known)) in (2..).zip(&self.late) {
+            cloud.begin_late(account, instant(at), days[*known].begins + 5 * MINUTE);
+        }
+        cloud.stuck_events = self.stuck.iter().map(instant).collect();
+    }
+
+    /// The last millisecond of each run's range.
+    fn ends(&self, days: &[LocalDay]) -> Vec<i64> {
+        let Window { start, end } = whole(days);
+        let ends: Vec<i64> = if self.piece == DAY {
+            days.iter().map(|day| day.ends - 1).collect()
+        } else if self.piece == HOUR {
+            (1..=(end + 1 - start) / HOUR)
+                .map(|hour| start + hour * HOUR - 1)
+                .collect()
+        } else {
+            // Any other range ends when the job happens to run, here a few seconds later each time.
+            let late = 7 * SECOND;
+            (1..=(end - start) / self.piece + 1)
+                .map(|n| start + n * (self.piece + late) - 1)
+                .collect()
+        };
+        let is_down = |at: i64| {
+            let mut hours = self.down.iter().map(|(from, to)| from * HOUR..to * HOUR);
+            hours.any(|down| down.contains(&(at - start)))
+        };
+        ends.into_iter().filter(|at| !is_down(*at)).collect()
+    }
+}
+
+fn whole(days: &[LocalDay]) -> Window {
+    Window {
+        start: days[0].begins,
+        end: days.last().expect("a day").ends - 1,
+    }
+}
+
+/// Every scenario with every seed.
+#[track_caller]
+fn agree(scenarios: &[Scenario]) {
+    let seeds = std::env::var("RBC_USAGE_SEEDS").map_or(2, |n| n.parse().expect("a number"));
+    for scenario in scenarios {
+        for seed in 1..=seeds {
+            let from = match seed {
+                1 => cloudstack::Cloud::in_mariadb(scenario.version),
+                _ => cloudstack::Cloud::in_sqlite(scenario.version),
+            };
+            scenario.check(seed, from);
+        }
+    }
+}
+
+#[test]
+fn days_around_the_change_to_summer_time() {
+    agree(&[
+        in_zone(DAILY, &GMT, "2025-03-28"),
+        in_zone(DAILY, &STOCKHOLM, "2025-03-28"),
+        in_zone(DAILY, &NEW_YORK, "2025-03-06"),
+        in_zone(DAILY, &KOLKATA, "2025-03-28"),
+    ]);
+}
+
+#[test]
+fn days_around_the_change_to_winter_time() {
+    agree(&[
+        in_zone(DAILY, &GMT, "2025-10-24"),
+        in_zone(DAILY, &STOCKHOLM, "2025-10-24"),
+        in_zone(DAILY, &NEW_YORK, "2025-10-31"),
+        in_zone(DAILY, &KOLKATA, "2025-10-24"),
+    ]);
+}
+
+#[test]
+fn hourly_windows() {
+    agree(&[
+        in_zone(hourly(), &STOCKHOLM, "2025-03-29"),
+        in_zone(hourly(), &NEW_YORK, "2025-11-01"),
+        in_zone(hourly(), &KOLKATA, "2025-06-10"),
+    ]);
+}
+
+/// After an outage the windows are still whole days, but those before a change of the clocks are an hour
+/// off and span midnights.
+#[test]
+fn the_usage_server_was_down_for_days() {
+    let down = |zone, first, down| Scenario {
+        down,
+        ..in_zone(DAILY, zone, first)
+    };
+    agree(&[
+        down(&GMT, "2025-06-10", &[(30, 110)]),
+        // The change is in the first, a middle, the last day of the backlog.
+        down(&STOCKHOLM, "2025-03-29", &[(30, 100)]),
+        down(&STOCKHOLM, "2025-10-24", &[(30, 100)]),
+        down(&NEW_YORK, "2025-03-06", &[(30, 90)]),
+        down(&NEW_YORK, "2025-10-31", &[(30, 70)]),
+        Scenario {
+            down: &[(5, 11), (20, 30)],
+            ..in_zone(hourly(), &STOCKHOLM, "2025-10-25")
+        },
+    ]);
+}
+
+#[test]
+fn windows_of_ten_hours() {
+    let ten_hours = |zone, first| Scenario {
+        piece: 600 * MINUTE,
+        ..in_zone(DAILY, zone, first)
+    };
+    agree(&[
+        ten_hours(&GMT, "2025-06-10"),
+        ten_hours(&NEW_YORK, "2025-10-31"),
+    ]);
+}
+
+/// Two seconds are glued to the next day's row and billed twice; ten minutes make a row of their own that
+/// lies inside the row of its day; from two days ago, a whole day is written again.
+#[test]
+fn an_event_arrived_late() {
+    let late = |zone, first, late| Scenario {
+        late,
+        ..in_zone(DAILY, zone, first)
+    };
+    let two_seconds = (before(3, 2 * SECOND), 3);
+    let ten_minutes = (before(3, 10 * MINUTE), 3);
+    let two_days = (before(3, MIDDAY), 4);
+    agree(&[
+        late(&GMT, "2025-06-10", vec![two_seconds]),
+        late(&GMT, "2025-06-10", vec![ten_minutes]),
+        late(&STOCKHOLM, "2025-06-10", vec![two_seconds]),
+        late(&STOCKHOLM, "2025-06-10", vec![ten_minutes]),
+        late(&NEW_YORK, "2025-06-10", vec![two_days]),
+        Scenario {
+            late: vec![ten_minutes, two_seconds],
+            days: 4,
+            ..in_zone(hourly(), &KOLKATA, "2025-06-10")
+        },
+    ]);
+}
+
+#[test]
+fn every_run_goes_back_to_an_event_it_cannot_process() {
+    let stuck = |zone, first, stuck| Scenario {
+        stuck,
+        ..in_zone(DAILY, zone, first)
+    };
+    agree(&[
+        stuck(&GMT, "2025-06-10", vec![before(2, MIDDAY)]),
+        stuck(&STOCKHOLM, "2025-06-10", vec![before(2, 2 * SECOND)]),
+        stuck(&KOLKATA, "2025-06-10", vec![before(1, 10 * MINUTE)]),
+        Scenario {
+            days: 1,
+            stuck: vec![before(0, -(9 * HOUR + 20 * MINUTE))],
+            ..in_zone(hourly(), &STOCKHOLM, "2025-06-10")
+        },
+    ]);
+}
+
+#[test]
+fn all_at_once() {
+    agree(&[Scenario {
+        days: 9,
+        down: &[(50, 100)],
+        late: vec![(before(2, 10 * MINUTE), 2), (before(6, 2 * SECOND), 6)],
+        stuck: vec![before(5, MIDDAY)],
+        ..in_zone(DAILY, &STOCKHOLM, "2025-06-10")
+    }]);
+}
+
+/// From 4.22.1 on an attached volume has a second row, which names its VM and must not be counted.
+#[test]
+fn volumes_have_a_row_for_each_vm_too() {
+    let newest = |zone, first| Scenario {
+        version: Version::V4_22_1,
+        stuck: vec![before(5, MIDDAY)],
+        ..in_zone(DAILY, zone, first)
+    };
+    agree(&[
+        newest(&STOCKHOLM, "2025-06-10"),
+        newest(&NEW_YORK, "2025-10-31"),
+    ]);
+}

@@ -1,0 +1,292 @@
+//! What the ledger must hold: each life intersected with each local day [midnight, next midnight), summed.
+//!
+//! Where the usage server itself moves usage between days, no importer can know better, and the oracle
+//! follows the documented rule. A window that spans a local midnight is spread evenly over its time. One
+//! that begins at most a minute before a midnight counts wholly after it; if that minute had already been
+//! counted by an earlier run, the source bills it twice. Counters land where the last window of their run
+//! lands. Sizes of buckets and backups are what they were when a run first covered the time.
+
+use std::collections::BTreeMap;
+
+use super::MINUTE;
+use super::cloud::{Cloud, Identity, Life};
+use super::server::{Run, exact};
+use super::windows::Window;
+use super::zones::LocalDay;
+
+/// Day, account's uuid, metric, resource's uuid (empty where the metric has none).
+pub type Key = (String, String, String, String);
+
+/// Quantities in the unit of their metric.
+pub type Usage = BTreeMap<Key, f64>;
+
+/// The sum of what lived, flowed and was held on these days, which follow each other without a gap.
+pub fn expected(cloud: &Cloud, runs: &[Run], days: &[LocalDay]) -> Usage {
+    let placed = Placement::of(runs, days);
+    let mut usage = Usage::new();
+    let mut book = |identity: &Identity, milliseconds: &[f64], factor: f64| {
+        for (metric, resource, size) in measures(identity, cloud) {
+            for (day, amount) in days.iter().zip(milliseconds) {
+                let account = account_uuid(identity.account_id);
+                let key = (
+                    day.day.clone(),
+                    account,
+                    metric.to_owned(),
+                    resource.clone(),
+                );
+                *usage.entry(key).or_default() += amount * factor * size;
+            }
+        }
+    };
+    let per_hour = 1.0 / 3_600_000.0;
+    for life in cloud.lives.iter().filter(|l| !l.identity.is_hidden) {
+        book(&life.identity, &placed.life(life), per_hour);
+    }
+    for gauge in &cloud.gauges {
+        let held = placed.held(|instant| gauge.at(instant));
+        book(&gauge.identity, &held, per_hour);
+    }
+    for counter in &cloud.counters {
+        for (n, identity) in counter.identities.iter().enumerate() {
+            let counted = placed.counted(|fresh| counter.counted(fresh)[n]);
+            book(identity, &counted, 1.0);
+        }
+    }
+    usage
+}
+
+/// Where the windows of all runs lie on the days.
+struct Placement<'a> {
+    runs: &'a [Run],
+    days: &'a [LocalDay],
+    midnights: Vec<i64>,
+    /// Windows that span a midnight, each with the run that wrote it first.
+    odd: BTreeMap<Window, &'a Run>,
+}
+
+impl<'a> Placement<'a> {
+    fn of(runs: &'a [Run], days: &'a [LocalDay]) -> Placement<'a> {
+        let midnights: Vec<i64> = days.iter().flat_map(|d| [d.begins, d.ends]).collect();
+        let mut odd = BTreeMap::new();
+        for run in runs {
+            for window in &run.windows {
+                let inside = window.start + 1..=window.end;
+                if midnights.iter().any(|midnight| inside.contains(midnight)) {
+                    odd.entry(*window).or_insert(run);
+                }
+            }
+        }
+        Placement {
+            runs,
+            days,
+            midnights,
+            odd,
+        }
+    }
+
+    /// Milliseconds of a life on each day.
+    fn life(&self, life: &Life) -> Vec<f64> {
+        let covered = Window {
+            start: self.runs.first().expect("a run").fresh.start,
+            end: self.runs.last().expect("a run").fresh.end,
+        };
+        let on = |day: &LocalDay, window| overlap(life.within(window), day);
+        let mut plain: Vec<i64> = self.days.iter().map(|day| on(day, covered)).collect();
+        let mut moved = vec![0.0; plain.len()];
+        for (window, run) in &self.odd {
+            // Rows of VM snapshots carry their own times: they are spread over their life, not the window.
+            let own_times = matches!(life.identity.usage_type, 25 | 27);
+            let glued = self.glued(*window);
+            let counted_before = window.start < run.fresh.start && life.reported < run.fresh.start;
+            if glued.is_none() && (own_times || counted_before) {
+                continue;
+            }
+            let taken = match glued {
+                Some(midnight) => Window {
+                    start: window.start,
+                    end: midnight - 1,
+                },
+                None => *window,
+            };
+            let Some(lived) = life.within(taken) else {
+                continue;
+            };
+            if !counted_before {
+                for (sum, day) in plain.iter_mut().zip(self.days) {
+                    *sum -= overlap(Some(lived), day);
+                }
+            }
+            for (sum, share) in moved.iter_mut().zip(self.shares(*window)) {
+                *sum += float(lived.length()) * share;
+            }
+        }
+        plain
+            .iter()
+            .zip(moved)
+            .map(|(p, m)| float(*p) + m)
+            .collect()
+    }
+
+    /// Byte-milliseconds on each day of what holds `bytes` when a run is made.
+    fn held(&self, bytes: impl Fn(i64) -> u64) -> Vec<f64> {
+        let mut sums = vec![0.0; self.days.len()];
+        for run in self.runs {
+            for (sum, day) in sums.iter_mut().zip(self.days) {
+                *sum += float(overlap(Some(run.fresh), day)) * exact(bytes(run.fresh.end));
+            }
+        }
+        for (window, run) in &self.odd {
+            let Some(midnight) = self.glued(*window) else {
+                continue;
+            };
+            let before = Window {
+                start: window.start,
+                end: midnight - 1,
+            };
+            let amount = exact(bytes(run.fresh.end));
+            for ((sum, day), share) in sums.iter_mut().zip(self.days).zip(self.shares(*window)) {
+                *sum += float(before.length()) * amount * share;
+                if window.start >= run.fresh.start {
+                    *sum -= float(overlap(Some(before), day)) * amount;
+                }
+            }
+        }
+        sums
+    }
+
+    /// What a counter counted, on the days where its runs stamp it.
+    fn counted(&self, delta: impl Fn(Window) -> u64) -> Vec<f64> {
+        let mut sums = vec![0.0; self.days.len()];
+        let mut add = |window: Window, amount: u64| {
+            for (sum, share) in sums.iter_mut().zip(self.shares(window)) {
+                *sum += exact(amount) * share;
+            }
+        };
+        for run in self.runs {
+            let last = run.windows.last().expect("a run has a window");
+            add(*last, delta(run.fresh));
+            // A glued second before midnight holds the stamp of the run before: its bytes come again.
+            for (window, _) in self
+                .odd
+                .iter()
+                .filter(|(_, first)| std::ptr::eq(**first, run))
+            {
+                let Some(midnight) = self.glued(*window) else {
+                    continue;
+                };
+                for earlier in self.runs {
+                    if (window.start..midnight).contains(&earlier.fresh.end) {
+                        add(*window, delta(earlier.fresh));
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// The midnight that a window begins at most a minute before.
+    fn glued(&self, window: Window) -> Option<i64> {
+        let inside = window.start + 1..=window.end;
+        let mut midnights = self.midnights.iter().copied();
+        midnights.find(|midnight| inside.contains(midnight) && midnight - window.start <= MINUTE)
+    }
+
+    /// Which part of a window falls on each day.
+    fn shares(&self, window: Window) -> Vec<f64> {
+        let window = Window {
+            start: self.glued(window).unwrap_or(window.start),
+            end: window.end,
+        };
+        let whole = float(window.length());
+        let parts = self.days.iter().map(|day| overlap(Some(window), day));
+        parts.map(|part| float(part) / whole).collect()
+    }
+}
+
+/// Milliseconds of a span on a day.
+fn overlap(span: Option<Window>, day: &LocalDay) -> i64 {
+    let Some(span) = span else { return 0 };
+    ((span.end + 1).min(day.ends) - span.start.max(day.begins)).max(0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few weeks in milliseconds")]
+fn float(milliseconds: i64) -> f64 {
+    milliseconds as f64
+}
+
+/// The metrics a row counts for: name, resource, what its figure is multiplied by.
+fn measures(identity: &Identity, cloud: &Cloud) -> Vec<(&'static str, String, f64)> {
+    let bytes = || exact(identity.size.expect("a size"));
+    let offering = |kind| uuid(kind, identity.offering_id.expect("an offering"));
+    let none = String::new;
+    match identity.usage_type {
+        1 => {
+            let vm = cloud.vms.iter().find(|(vm, _)| *vm == identity.usage_id);
+            vec![
+                ("vm_running", offering("service_offering"), 1.0),
+                ("os_usage", uuid("os", vm.expect("a VM").1), 1.0),
+            ]
+        }
+        2 => vec![("vm_allocated", offering("service_offering"), 1.0)],
+        3 => vec![("ip_address_allocated", uuid("ip", identity.usage_id), 1.0)],
+        4 => vec![("network_bytes_sent", none(), 1.0)],
+        5 => vec![("network_bytes_received", none(), 1.0)],
+        6 => vec![("primary_byte_hours", none(), bytes())],
+        7..=9 => vec![("secondary_byte_hours", none(), bytes())],
+        10 => vec![("security_group", none(), 1.0)],
+        11 => vec![("load_balancer_policy", none(), 1.0)],
+        12 => vec![("port_forwarding_rule", none(), 1.0)],
+        13 => vec![("network_offering", offering("network_offering"), 1.0)],
+        14 => vec![("vpn_user", none(), 1.0)],
+        21 => vec![("disk_read_requests", none(), 1.0)],
+        22 => vec![("disk_write_requests", none(), 1.0)],
+        23 => vec![("disk_bytes_read", none(), 1.0)],
+        24 => vec![("disk_bytes_written", none(), 1.0)],
+        25 => vec![("vm_snapshot_byte_hours", none(), bytes())],
+        26 => vec![("volume_secondary_byte_hours", none(), bytes())],
+        27 => vec![("vm_snapshot_on_primary_byte_hours", none(), bytes())],
+        28 => vec![("backup_byte_hours", offering("backup_offering"), 1.0)],
+        29 => vec![("bucket_byte_hours", none(), 1.0)],
+        30 => vec![("network", none(), 1.0)],
+        31 => vec![("vpc", none(), 1.0)],
+        other => panic!("the cloud has nothing of type {other}"),
+    }
+}
+
+/// The uuid that `store` gives a row of the main database.
+pub fn uuid(kind: &str, id: u64) -> String {
+    format!("{kind}-{id}")
+}
+
+pub fn account_uuid(id: u64) -> String {
+    uuid("account", id)
+}
+
+/// Every figure in which a ledger differs from what was expected. Nothing and 0 are the same.
+pub fn differences(expected: &Usage, found: &Usage) -> Vec<String> {
+    let mut keys: Vec<&Key> = expected.keys().chain(found.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter_map(|key| {
+            let [wanted, got] = [expected, found].map(|usage| *usage.get(key).unwrap_or(&0.0));
+            let near = (wanted - got).abs() <= tolerance(&key.2) * wanted.abs().max(got.abs());
+            (!near).then(|| format!("{key:?}: expected {wanted}, found {got}"))
+        })
+        .collect()
+}
+
+/// Hours pass through four operations on 32-bit floats, each off by at most 6e-8 of the figure, and sums of
+/// positive figures are off by no more than their parts. Counts are whole numbers below 1e11, where 1e-12
+/// means exactly; it only leaves room for those that a window across midnight splits.
+fn tolerance(metric: &str) -> f64 {
+    match metric {
+        "network_bytes_sent"
+        | "network_bytes_received"
+        | "disk_read_requests"
+        | "disk_write_requests"
+        | "disk_bytes_read"
+        | "disk_bytes_written" => 1e-12,
+        _ => 1e-6,
+    }
+}

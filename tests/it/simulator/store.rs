@@ -1,0 +1,108 @@
+//! Writes a simulated cloud and what its usage server made of it into CloudStack's tables, and reads a
+//! ledger back.
+
+use super::cloud::{
+    ACCOUNTS, BACKUP_OFFERINGS, Cloud, DISK_OFFERINGS, GUEST_OSES, NETWORK_OFFERINGS,
+    SERVICE_OFFERINGS, TEMPLATES,
+};
+use super::oracle::{Usage, account_uuid, uuid};
+use super::server::{Row, Server};
+use super::zones::stored;
+use crate::cloudstack::{self, UsageRow};
+
+/// Fills both databases.
+pub fn write(into: &cloudstack::Cloud, cloud: &Cloud, server: &Server) {
+    write_names(into, cloud);
+    let rows: Vec<UsageRow> = server.rows.iter().map(usage_row).collect();
+    into.add_usage(&rows);
+    for (n, run) in server.runs.iter().enumerate() {
+        into.usage(&format!(
+            "insert into usage_job (id, job_type, start_millis, end_millis, success, heartbeat) \
+             values ({}, 0, {}, {}, 1, '{}')",
+            n + 1,
+            run.range.start,
+            run.range.end,
+            stored(run.range.end + 1)
+        ));
+    }
+}
+
+fn write_names(into: &cloudstack::Cloud, cloud: &Cloud) {
+    for id in ACCOUNTS {
+        if id == *ACCOUNTS.end() {
+            into.project(id, &account_uuid(id), "project-1", "a project");
+        } else {
+            into.account(id, &account_uuid(id), &format!("account {id}"));
+        }
+    }
+    for id in SERVICE_OFFERINGS {
+        into.service_offering(id, &uuid("service_offering", id), "a size");
+    }
+    for id in DISK_OFFERINGS {
+        into.disk_offering(id, &uuid("disk_offering", id), "a disk");
+    }
+    for id in NETWORK_OFFERINGS {
+        let uuid = uuid("network_offering", id);
+        into.other_offering("network_offerings", id, &uuid, "a network");
+    }
+    for id in BACKUP_OFFERINGS {
+        let uuid = uuid("backup_offering", id);
+        into.other_offering("backup_offering", id, &uuid, "a backup");
+    }
+    for id in GUEST_OSES {
+        into.guest_os(id, &format!("OS {id}"));
+    }
+    for id in TEMPLATES {
+        into.template(id, *GUEST_OSES.start());
+    }
+    for (vm, guest_os) in &cloud.vms {
+        into.vm(*vm, *guest_os);
+    }
+    for id in &cloud.addresses {
+        into.ip_address(*id, &uuid("ip", *id), &format!("192.0.2.{}", id % 256));
+    }
+}
+
+fn usage_row(row: &Row) -> UsageRow {
+    let identity = &row.identity;
+    UsageRow {
+        zone_id: 1,
+        account_id: identity.account_id,
+        domain_id: 1,
+        description: identity.description.clone(),
+        usage_display: row.usage_display.clone(),
+        usage_type: identity.usage_type,
+        raw_usage: row.raw_usage,
+        vm_instance_id: identity.vm_instance_id,
+        offering_id: identity.offering_id,
+        template_id: identity.template_id,
+        usage_id: Some(identity.usage_id),
+        kind: identity.device.map(str::to_owned),
+        size: identity.size,
+        network_id: identity.network_id,
+        start: stored(row.window.start),
+        end: stored(row.window.end),
+        is_hidden: identity.is_hidden,
+        state: identity.state.map(str::to_owned),
+        ..UsageRow::default()
+    }
+}
+
+/// What the ledger in the sandbox holds.
+pub fn ledger(of: &cloudstack::Cloud) -> Usage {
+    let ledger = rusqlite::Connection::open(of.sandbox.path("usage.db")).expect("open the ledger");
+    let mut statement = ledger
+        .prepare(
+            "select day, account_uuid, metric, coalesce(resource_uuid, ''), sum(quantity) \
+             from daily_usage group by 1, 2, 3, 4",
+        )
+        .expect("a query on the ledger");
+    let rows = statement
+        .query_map([], |row| {
+            let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok((key, row.get(4)?))
+        })
+        .expect("rows of the ledger");
+    rows.collect::<Result<Usage, _>>()
+        .expect("a row of the ledger")
+}
