@@ -7,6 +7,7 @@ demo: build
 	sh tests/demo.sh
 
 test:
+	sh tests/install-mariadb.sh
 	cargo test --locked
 
 lint:
@@ -16,7 +17,8 @@ lint:
 check: lint test
 
 bench:
-	cargo bench --locked
+	sh tests/install-mariadb.sh
+	cargo bench --locked --bench bench
 
 install: build
 	install -D -m 0755 target/release/rbc-usage $(DESTDIR)$(PREFIX)/bin/rbc-usage

@@ -61,9 +61,9 @@ const KINDS: [&str; 7] = [
      (9, null, null, 1), (9, null, null, 2)",
 ];
 
-const USAGE: &str = "insert into cloud_usage (zone_id, account_id, domain_id, description, usage_display, usage_type, \
+const USAGE: &str = "insert into cloud_usage (id, zone_id, account_id, domain_id, description, usage_display, usage_type, \
        raw_usage, vm_instance_id, vm_name, offering_id, template_id, usage_id, type, size, start_date, end_date) \
-     select 1, a.seq, 1, \
+     select ((d.seq - 1) * ACCOUNTS + a.seq - 1) * 39 + k.n, 1, a.seq, 1, \
        concat('vm-', a.seq, '-', k.resource, ' usage (ServiceOffering: ', ifnull(k.offering, 0), ') (Template: 5)'), \
        if(k.usage_type in (4, 5, 21, 22, 23, 24), '123456789 bytes', '24 Hrs'), k.usage_type, \
        if(k.usage_type in (4, 5, 21, 22, 23, 24), 1000000 + (a.seq * 7919 + d.seq * 31) % 999983, 24), \
@@ -77,9 +77,11 @@ impl<'a> BenchCloud<'a> {
     pub fn build(server: &'a Server, size: Size) -> BenchCloud<'a> {
         let cloud = Cloud::on(server, server, NEWEST);
         cloud.configure("GMT", "");
-        cloud.usage("create table kinds (usage_type int, vm int, offering int, resource int)");
+        cloud.usage("create table kinds (n int auto_increment primary key, usage_type int, vm int, offering int, resource int)");
         for kind in KINDS {
-            cloud.usage(&format!("insert into kinds {kind}"));
+            cloud.usage(&format!(
+                "insert into kinds (usage_type, vm, offering, resource) {kind}"
+            ));
         }
         let sized = |sql: &str| {
             sql.replace("DAYS", &size.days().to_string())
