@@ -101,7 +101,12 @@ impl Scenario {
     fn disturb(&self, cloud: &mut Cloud, days: &[LocalDay]) {
         let instant = |at: &Before| days[at.day].begins - at.by;
         for (account, (at, known)) in (2..).zip(&self.late) {
-            cloud.begin_late(account, instant(at), days[*known].begins + 5 * MINUTE);
+            let reported = days[*known].begins + 5 * MINUTE;
+            cloud.begin_late(account, instant(at), reported);
+            // What a later run adds to a row is seen only where it writes the whole window again.
+            if at.by == 0 {
+                cloud.second_card_late(account, instant(at), reported);
+            }
         }
         cloud.stuck_events = self.stuck.iter().map(instant).collect();
     }
@@ -216,7 +221,7 @@ fn windows_of_ten_hours() {
 }
 
 /// Two seconds are glued to the next day's row and billed twice; ten minutes make a row of their own that
-/// lies inside the row of its day; from two days ago, a whole day is written again.
+/// lies inside the row of its day; from days ago, whole days are written again.
 #[test]
 fn an_event_arrived_late() {
     let late = |zone, first, late| Scenario {
@@ -232,6 +237,7 @@ fn an_event_arrived_late() {
         late(&STOCKHOLM, "2025-06-10", vec![two_seconds]),
         late(&STOCKHOLM, "2025-06-10", vec![ten_minutes]),
         late(&NEW_YORK, "2025-06-10", vec![two_days]),
+        late(&GMT, "2025-06-10", vec![(before(2, 0), 4)]),
         Scenario {
             late: vec![ten_minutes, two_seconds],
             days: 4,

@@ -149,6 +149,29 @@ impl Cloud {
             });
         }
     }
+
+    /// A VM with a network card, and one more of the same offering that began at `start` and was learned of
+    /// at `reported`: later runs write a larger figure into the row that both share.
+    pub fn second_card_late(&mut self, account_id: u64, start: i64, reported: i64) {
+        let identity = Identity {
+            usage_type: 13,
+            account_id,
+            usage_id: 1,
+            description: "two cards".to_owned(),
+            vm_instance_id: Some(9_900),
+            offering_id: Some(31),
+            ..Identity::default()
+        };
+        for (start, reported) in [(start - 30 * DAY, start - 30 * DAY), (start, reported)] {
+            self.lives.push(Life {
+                identity: identity.clone(),
+                start,
+                end: i64::MAX,
+                reported,
+                attached_to: None,
+            });
+        }
+    }
 }
 
 struct Maker {
