@@ -218,7 +218,7 @@ impl Values<'_> {
 }
 
 /// Reads an IP address or `localhost`, and a port; 0 lets the system choose one.
-fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
+pub fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
     let loopback = text
         .strip_prefix("localhost:")
         .and_then(|port| port.parse().ok())
