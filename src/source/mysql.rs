@@ -195,7 +195,10 @@ fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
         mysql::Error::IoError(io) => anyhow!("{io}"),
         mysql::Error::TlsError(tls) => anyhow!("TLS: {tls}"),
         mysql::Error::DriverError(driver) => anyhow!("{driver}"),
-        mysql::Error::CodecError(codec) => anyhow!("{codec}"),
+        mysql::Error::CodecError(codec) => match std::error::Error::source(&codec) {
+            Some(source) => anyhow!("{source}"),
+            None => anyhow!("{codec}"),
+        },
         mysql::Error::UrlError(_)
         | mysql::Error::FromValueError(_)
         | mysql::Error::FromRowError(_) => {
