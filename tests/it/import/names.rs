@@ -84,6 +84,12 @@ fn an_unknown_usage_type_is_stored_as_it_is() {
         cloud.ledger("select metric, unit, resource_uuid, quantity from daily_usage"),
         ["usage_type_99 | as stored | null | 1.5"]
     );
+    cloud.usage("update cloud_usage set usage_type = null");
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select metric, unit, resource_uuid, quantity from daily_usage"),
+        ["usage_type_null | as stored | null | 1.5"]
+    );
 }
 
 #[test]
@@ -120,8 +126,11 @@ fn names_of_past_days_are_frozen() {
     let before = cloud.ledger(EVERYTHING);
     cloud.main("update service_offering set name = 'tiny', uuid = 'tiny-uuid' where id = 5");
     cloud.main("update guest_os set display_name = 'CentOS Linux 6' where id = 1");
-    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
-    assert_eq!(cloud.ledger(EVERYTHING), before);
+    for force in [&[][..], &["-f"]] {
+        let words = [&["import", "-s", "2013-06-01"], force].concat();
+        cloud.run(&words).exits(0);
+        assert_eq!(cloud.ledger(EVERYTHING), before, "{words:?}");
+    }
 
     cloud.add_usage(&[vm("2013-06-03", 2, 5, 24.0)]);
     cloud.finished_until("2013-06-03 23:59:59");
@@ -132,6 +141,28 @@ fn names_of_past_days_are_frozen() {
             "2013-06-01 | alice | small | 24",
             "2013-06-02 | alice | small | 24",
             "2013-06-03 | alice | tiny | 24"
+        ]
+    );
+}
+
+#[test]
+fn another_os_of_a_machine_does_not_change_past_days() {
+    let cloud = two_closed_days();
+    cloud.guest_os(2, "Debian 7");
+    cloud.main("update vm_instance set guest_os_id = 2 where id = 11");
+    cloud.add_usage(&[vm("2013-06-03", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-03 23:59:59");
+    cloud
+        .run(&["import", "-s", "2013-06-01", "-e", "2013-06-03", "-f"])
+        .exits(0);
+    assert_eq!(
+        cloud.ledger(
+            "select day, resource_name from daily_usage where metric = 'os_usage' order by 1"
+        ),
+        [
+            "2013-06-01 | CentOS 6",
+            "2013-06-02 | CentOS 6",
+            "2013-06-03 | Debian 7"
         ]
     );
 }
