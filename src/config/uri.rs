@@ -1,5 +1,5 @@
-//! Database URIs of `cloudusage.cfg`, in SQLAlchemy's spelling. No message holds any part of a URI but a
-//! parameter's name, so that none can hold a password.
+//! Database URIs of `cloudusage.cfg`, in SQLAlchemy's spelling. No message holds any part of a URI but its
+//! parameters, so that none can hold a password.
 
 mod mysql;
 
@@ -141,6 +141,10 @@ mod tests {
             ),
             ("mysql://u:s3cret@h/db?ssl_ca=", "parameter ssl_ca names no"),
             (
+                "mysql://u:s3cret@h/db?ssl_ca=/no/ca",
+                "ssl_ca /no/ca: No such",
+            ),
+            (
                 "mysql://u:s3cret@h/db?unix_socket",
                 "parameter unix_socket nam",
             ),
@@ -149,7 +153,7 @@ mod tests {
                 "parameter ssl is there twice",
             ),
             (
-                "mysql://u:s3cret@h/db?ssl=false&ssl_ca=/a",
+                "mysql://u:s3cret@h/db?ssl=false&ssl_ca=/",
                 "ssl_ca asks for",
             ),
             (

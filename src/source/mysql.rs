@@ -45,12 +45,19 @@ impl Mysql {
             .write_timeout(Some(read_timeout))
             .ssl_opts(tls_options(&uri.tls));
         let server = socket.unwrap_or_else(|| format!("{}:{}", uri.host, uri.port));
-        let mut connection = Conn::new(options).map_err(|err| match is_timeout(&err) {
-            true => anyhow!(
-                "{server}: no answer within {} seconds",
-                connect_timeout.as_secs()
-            ),
-            false => anyhow!("{server}: {}", explain(err, read_timeout)),
+        let mut connection = Conn::new(options).map_err(|err| {
+            // While the connection is made nothing is read yet, so no other wait can have run out.
+            let timed_out = matches!(
+                err,
+                mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
+            ) || io_kind(&err) == Some(ErrorKind::TimedOut);
+            match timed_out {
+                true => anyhow!(
+                    "{server}: no answer within {} seconds",
+                    connect_timeout.as_secs()
+                ),
+                false => anyhow!("{server}: {}", explain(err, read_timeout)),
+            }
         })?;
         for statement in [
             "set session time_zone = '+00:00'",
@@ -160,30 +167,38 @@ impl Row for MysqlRow {
     }
 }
 
-fn is_timeout(err: &mysql::Error) -> bool {
-    let mysql::Error::IoError(io) = err else {
-        return matches!(
-            err,
-            mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
-        );
-    };
-    matches!(io.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+/// The input or output error behind a driver's error, if that is what it is.
+fn io_kind(err: &mysql::Error) -> Option<ErrorKind> {
+    match err {
+        mysql::Error::IoError(io) => Some(io.kind()),
+        mysql::Error::CodecError(codec) => {
+            let source = std::error::Error::source(codec)?;
+            source.downcast_ref().map(std::io::Error::kind)
+        }
+        _ => None,
+    }
 }
 
 /// The driver's error in words an operator can act on. None of them holds a password.
 fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
-    if is_timeout(&err) {
-        return anyhow!("no answer within {} seconds", read_timeout.as_secs());
+    match io_kind(&err) {
+        Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            return anyhow!("no answer within {} seconds", read_timeout.as_secs());
+        }
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+            return anyhow!("the server closed the connection");
+        }
+        Some(_) | None => {}
     }
     match err {
         mysql::Error::MySqlError(err) => anyhow!("{} (error {})", err.message, err.code),
-        mysql::Error::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
-            anyhow!("the server closed the connection")
-        }
         mysql::Error::IoError(io) => anyhow!("{io}"),
         mysql::Error::TlsError(tls) => anyhow!("TLS: {tls}"),
         mysql::Error::DriverError(driver) => anyhow!("{driver}"),
-        mysql::Error::CodecError(codec) => anyhow!("{codec}"),
+        mysql::Error::CodecError(codec) => match std::error::Error::source(&codec) {
+            Some(source) => anyhow!("{source}"),
+            None => anyhow!("{codec}"),
+        },
         mysql::Error::UrlError(_)
         | mysql::Error::FromValueError(_)
         | mysql::Error::FromRowError(_) => {

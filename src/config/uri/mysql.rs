@@ -2,6 +2,7 @@
 //! character as it is, for it ends at the last `@` of the URI.
 
 use std::fmt;
+use std::fs::File;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +135,7 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
             // They told the old programs' drivers how to decode text; here it is always UTF-8.
             "charset" | "use_unicode" => false,
             "unix_socket" => socket.replace(path()?).is_some(),
-            "ssl_ca" => authority.replace(path()?).is_some(),
+            "ssl_ca" => authority.replace(readable(path()?)?).is_some(),
             "ssl" => tls.replace(parse_ssl(value)?).is_some(),
             _ => bail!(
                 "unknown parameter {name:?}; there are charset, use_unicode, unix_socket, ssl_ca and ssl"
@@ -157,6 +158,12 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
     Ok((socket, tls))
 }
 
+/// Looks now, because the driver's error would not name the file.
+fn readable(path: PathBuf) -> anyhow::Result<PathBuf> {
+    File::open(&path).with_context(|| format!("ssl_ca {}", path.display()))?;
+    Ok(path)
+}
+
 fn parse_ssl(value: &str) -> anyhow::Result<Tls> {
     match value {
         "true" | "required" | "verify" => Ok(Tls::Verified { authority: None }),
@@ -172,7 +179,7 @@ mod tests {
     use super::*;
 
     fn mysql(text: &str) -> MysqlUri {
-        match parse_source(text, Path::new("/etc/rbc-usage")).unwrap() {
+        match parse_source(text, Path::new("/etc")).unwrap() {
             SourceUri::Mysql(uri) => uri,
             SourceUri::Sqlite(path) => panic!("{}", path.display()),
         }
@@ -219,6 +226,28 @@ mod tests {
         assert_eq!(mysql("mysql://do%3Amain%40x:p@h/db").user, "do:main@x");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_password_can_be_written(password in "\\PC*") {
+            let all = percent_encoding::NON_ALPHANUMERIC;
+            let encoded = percent_encoding::utf8_percent_encode(&password, all);
+            let uri = mysql(&format!("mysql://u:{encoded}@h/db"));
+            proptest::prop_assert_eq!(&uri.password.0, &password);
+            let raw = password.replace('%', "%25");
+            let uri = mysql(&format!("mysql://u:{raw}@h/db"));
+            proptest::prop_assert_eq!(&uri.password.0, &password);
+        }
+
+        #[test]
+        fn no_text_is_too_odd_to_refuse(text in "\\PC*") {
+            let tail = text.replace('@', "");
+            for uri in [text, format!("mysql://{tail}"), format!("mysql://u:p@{tail}")] {
+                // Whether it is refused or not: it does not panic.
+                let _ = parse_source(&uri, Path::new("/etc"));
+            }
+        }
+    }
+
     #[test]
     fn reads_every_form_of_address() {
         for (address, host, port) in [
@@ -246,8 +275,8 @@ mod tests {
             ("ssl=true", Tls::Verified { authority: None }),
             ("ssl=required", Tls::Verified { authority: None }),
             ("ssl=verify&charset=utf8", Tls::Verified { authority: None }),
-            ("ssl_ca=/ca.pem", authority("/ca.pem")),
-            ("ssl=true&ssl_ca=ca.pem", authority("/etc/rbc-usage/ca.pem")),
+            ("ssl_ca=/dev/null", authority("/dev/null")),
+            ("ssl=true&ssl_ca=../dev/null", authority("/etc/../dev/null")),
         ] {
             assert_eq!(mysql(&format!("mysql://u:p@h/db?{parameters}")).tls, tls);
         }
