@@ -5,6 +5,7 @@
 
 pub mod cloud;
 pub mod oracle;
+mod random;
 pub mod server;
 pub mod store;
 pub mod windows;
