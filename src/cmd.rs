@@ -27,6 +27,12 @@ impl ConfigFile {
     }
 }
 
+/// Someone read the first lines of our output and left, as `head` does.
+pub fn is_closed_pipe(err: &anyhow::Error) -> bool {
+    let io = err.downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Seconds since 1970 UTC.
 fn unix_now() -> anyhow::Result<i64> {
     Ok(i64::try_from(

@@ -40,19 +40,35 @@ fn main() -> ExitCode {
         Cli::Serve(args) => cmd::serve::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
     };
-    match result.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+    // Who stops reading what is left changes nothing about what was done.
+    let flushed = out.flush().map_err(anyhow::Error::from);
+    let flushed = flushed.or_else(|err| {
+        if cmd::is_closed_pipe(&err) {
+            Ok(())
+        } else {
+            Err(err)
+        }
+    });
+    match result.and_then(|code| flushed.map(|()| code)) {
         Ok(code) => code,
-        Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
+        Err(err) if cmd::is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             // A reader of stderr that has gone away is no reason to panic.
-            let _ = writeln!(io::stderr(), "rbc-usage: {err:#}");
+            let _ = writeln!(io::stderr(), "rbc-usage: {}", one_line(&err));
             ExitCode::from(2)
         }
     }
 }
 
-/// Someone read the first lines of our output and left, as `head` does.
-fn is_closed_pipe(err: &anyhow::Error) -> bool {
-    err.downcast_ref::<io::Error>()
-        .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+/// The error and its causes; a cause that only repeats what was said is left out.
+fn one_line(err: &anyhow::Error) -> String {
+    err.chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |said, cause| {
+            match cause.rsplit(": ").next() {
+                Some(last) if !said.is_empty() && said.ends_with(last) => said,
+                _ if said.is_empty() => cause,
+                _ => format!("{said}: {cause}"),
+            }
+        })
 }

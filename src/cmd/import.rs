@@ -2,7 +2,7 @@
 //! person should look at.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let now = super::unix_now()?;
+    let out = &mut EvenUnread(out);
     let range = days_asked_for(&args, config.zone.day_at(now)?, &config.zone)?;
     wait_at_random(args.splay);
     let began = Instant::now();
@@ -108,6 +109,25 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Goes on in silence once nobody reads: that must not stop an import.
+struct EvenUnread<'a>(&'a mut dyn Write);
+
+impl Write for EvenUnread<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
 }
 
 /// The range of -s and -e; refuses days that have not begun.
@@ -168,7 +188,7 @@ fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow:
 }
 
 fn progress_bar(days: usize) -> ProgressBar {
-    let wanted = days > 1 && std::io::stderr().is_terminal();
+    let wanted = days > 1 && io::stderr().is_terminal();
     let target = if wanted {
         ProgressDrawTarget::stderr()
     } else {
@@ -230,7 +250,7 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// A reader of stderr that has gone away is no reason to stop an import.
 fn eprint_line(text: &str) {
-    let _ = writeln!(std::io::stderr(), "rbc-usage: {text}");
+    let _ = writeln!(io::stderr(), "rbc-usage: {text}");
 }
 
 /// What all days came to.
