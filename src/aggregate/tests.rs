@@ -313,6 +313,80 @@ fn a_short_window_inside_another_is_dropped_and_one_on_its_own_is_not() {
 }
 
 #[test]
+fn a_replay_over_the_change_to_summer_time_counts_once() {
+    // Stockholm, 2025. An event of the 28th at 12:00 could not be processed, so the run of the 30th cut its
+    // pieces of 24 hours from there on, shifted by one hour against the rows of the 28th and 29th.
+    let stockholm = Zone::parse("Europe/Stockholm").unwrap();
+    let midnight = |day: &str| stockholm.midnight(day.parse().unwrap());
+    let hour = 3600;
+    let end = midnight("2025-03-31");
+    let vm = |id, from, until, hours| UsageRow {
+        usage_id: 1,
+        offering_id: 3,
+        start: from,
+        end: until,
+        ..row(id, 2, hours)
+    };
+    let rows = identified(vec![
+        vm(1, midnight("2025-03-28"), midnight("2025-03-29"), 24.0),
+        vm(2, midnight("2025-03-29"), midnight("2025-03-30"), 24.0),
+        vm(3, midnight("2025-03-28") + 12 * hour, end - 48 * hour, 11.0),
+        vm(4, end - 48 * hour, end - 24 * hour, 24.0),
+        vm(5, end - 24 * hour, end, 24.0),
+    ]);
+    let vms = VmFacts {
+        guest_os: &|_, _| 0,
+        removed: &|_| None,
+    };
+    let hours_of = |day: &str| {
+        let bounds = DayBounds {
+            start: midnight(day),
+            end: midnight(&day.parse::<crate::day::Day>().unwrap().next().to_string()),
+        };
+        // As the source gives them: the rows whose windows touch the day.
+        let touches = |row: &&UsageRow| row.start < bounds.end && row.end > bounds.start;
+        let mut touching: Vec<UsageRow> = rows.iter().filter(touches).cloned().collect();
+        aggregate(&mut touching, bounds, &stockholm, &vms).unwrap()
+    };
+    let days = ["2025-03-28", "2025-03-29", "2025-03-30"].map(hours_of);
+    assert_eq!(
+        days.each_ref().map(|day| day.records[0].quantity),
+        [24.0, 24.0, 23.0]
+    );
+    assert_eq!(days.each_ref().map(|day| day.replayed_rows), [2, 2, 0]);
+    assert_eq!(
+        days[1].findings[0].detail,
+        "2 rows of usage type 2 lie inside the windows of rows written before and are not counted"
+    );
+}
+
+#[test]
+fn of_overlapping_windows_the_one_written_first_counts_whole() {
+    // 06:00–18:00 was written first, 12:00–24:00 later: 12 hours, and half of the other 12.
+    let half = |id, from: i64, until: i64| UsageRow {
+        usage_id: 1,
+        start: TENTH + from * 3600,
+        end: TENTH + until * 3600,
+        ..row(id, 10, 12.0)
+    };
+    let usage = day_of(vec![half(1, 6, 18), half(2, 12, 24)]);
+    assert_eq!(figures(&usage), [(7, "security_group".into(), 0, 18.0)]);
+    assert_eq!(
+        usage.findings[0].detail,
+        "1 rows of usage type 10 overlap rows written before and count for what is new in them"
+    );
+    // A minute of overlap is what CloudStack glues to a window, and both count.
+    let glued = UsageRow {
+        start: TENTH + 12 * 3600 - 60,
+        ..half(2, 0, 24)
+    };
+    assert_eq!(
+        figures(&day_of(vec![half(1, 0, 12), glued])),
+        [(7, "security_group".into(), 0, 24.0)]
+    );
+}
+
+#[test]
 fn windows_over_midnight_are_shared_and_reported() {
     // 18:00 of the 9th to 06:00 of the 10th: half of 12 hours and half of 1,000 bytes.
     let half = |id, usage_type, raw| UsageRow {

@@ -99,9 +99,11 @@ impl<'a> BenchCloud<'a> {
             "insert into account (id, account_name, uuid, type, domain_id) \
              select seq, concat('account ', seq), concat('a0000000-0000-4000-8000-', lpad(seq, 12, '0')), 0, 1 \
              from seq_1_to_ACCOUNTS",
-            "insert into vm_instance (id, uuid, name, guest_os_id) select a.seq * 10 + v.seq, uuid(), 'vm', 1 + v.seq % 2 \
+            "insert into vm_instance (id, uuid, name, instance_name, vnc_password, guest_os_id) \
+             select a.seq * 10 + v.seq, uuid(), 'vm', 'i-vm', 'secret', 1 + v.seq % 2 \
              from seq_1_to_ACCOUNTS a straight_join seq_1_to_4 v",
-            "insert into user_ip_address (id, uuid, public_ip_address) select a.seq * 10 + v.seq, uuid(), '203.0.113.7' \
+            "insert into user_ip_address (id, uuid, public_ip_address, data_center_id) \
+             select a.seq * 10 + v.seq, uuid(), '203.0.113.7', 1 \
              from seq_1_to_ACCOUNTS a straight_join seq_1_to_2 v",
         ] {
             cloud.main(&sized(sql));
