@@ -13,8 +13,8 @@ use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
 use crate::row::UsageRow;
 use crate::zone::Zone;
-use replay::{Replay, Replays, mark_replays};
-use window::{DayBounds, hours, share_of_day, share_of_spans};
+use replay::{Replay, mark_replays};
+use window::{DayBounds, hours, share_of_day};
 
 /// How much longer than the day a resource may seem in use: CloudStack computes hours in 32-bit floats.
 const HOURS_TOLERANCE: f64 = 0.01;
@@ -63,11 +63,11 @@ pub fn aggregate(
     zone: &Zone,
     vms: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
-    let Replays { verdicts, clipped } = mark_replays(rows);
+    let verdicts = mark_replays(rows);
     let mut usage = DayUsage::default();
     let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
     let mut doubts = Doubts::default();
-    for (index, (row, verdict)) in rows.iter().zip(verdicts).enumerate() {
+    for (row, verdict) in rows.iter().zip(verdicts) {
         ensure!(
             row.raw_usage.is_finite() && row.raw_usage >= 0.0,
             "cloud_usage row {}: raw_usage is {}",
@@ -80,16 +80,6 @@ pub fn aggregate(
             continue;
         }
         usage.source_rows += 1;
-        let new_spans = clipped.get(&index);
-        let share = new_spans.map_or(share, |spans| {
-            share_of_spans(spans, row.end - row.start, day)
-        });
-        // What a row has beyond those written before can lie on other days.
-        let verdict = if share == 0.0 {
-            Some(Replay::Covered)
-        } else {
-            verdict
-        };
         if let Some(replay) = verdict {
             usage.replayed_rows += 1;
             doubts.replayed(row, replay);
@@ -106,9 +96,6 @@ pub fn aggregate(
                 parts.push(((account, Metric::OsUsage, guest_os), quantity * share));
             }
             doubts.used(row, metric, share, day);
-            if new_spans.is_some() {
-                doubts.overlapping(row);
-            }
             if matches!(row.usage_type, Some(1 | 2)) {
                 doubts.used_after_removal(row, metric, (vms.removed)(row.usage_id));
             }
@@ -175,7 +162,6 @@ fn add_up(mut parts: Vec<(Key, f64)>) -> Vec<Record> {
 struct Doubts {
     findings: Vec<Finding>,
     replayed: BTreeMap<(Option<u32>, Replay), u64>,
-    overlapping: BTreeMap<Option<u32>, u64>,
     unknown_types: BTreeMap<(u64, Metric), u64>,
     spanning_rows: u64,
     /// Hours by usage type, zone and resource, and an account that used it.
@@ -185,10 +171,6 @@ struct Doubts {
 impl Doubts {
     fn replayed(&mut self, row: &UsageRow, replay: Replay) {
         *self.replayed.entry((row.usage_type, replay)).or_default() += 1;
-    }
-
-    fn overlapping(&mut self, row: &UsageRow) {
-        *self.overlapping.entry(row.usage_type).or_default() += 1;
     }
 
     fn size_unknown(&mut self, row: &UsageRow, metric: Metric) {
@@ -261,26 +243,13 @@ impl Doubts {
             let why = match replay {
                 Replay::SameWindow => "repeat another row's window",
                 Replay::Contained => "lie inside another row's window",
-                Replay::Covered => "lie inside the windows of rows written before",
             };
             let metric = Metric::of_usage_type(usage_type).0;
-            let detail = format!(
-                "{rows} rows of {} {why} and are not counted",
-                named(usage_type)
-            );
+            let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
+                format!("usage type {number}")
+            });
+            let detail = format!("{rows} rows of {of_type} {why} and are not counted");
             findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
-        }
-        for (usage_type, rows) in self.overlapping {
-            let metric = Metric::of_usage_type(usage_type).0;
-            let detail = format!(
-                "{rows} rows of {} overlap rows written before and count for what is new in them",
-                named(usage_type)
-            );
-            findings.push(of_the_day(
-                FindingKind::OverlappingRows,
-                Some(metric),
-                detail,
-            ));
         }
         if self.spanning_rows > 0 {
             let detail = format!(
@@ -323,12 +292,6 @@ impl Doubts {
         });
         findings
     }
-}
-
-fn named(usage_type: Option<u32>) -> String {
-    usage_type.map_or("no usage type".to_owned(), |number| {
-        format!("usage type {number}")
-    })
 }
 
 /// How a finding names a resource: `vm:12`.

@@ -21,8 +21,6 @@ pub enum FindingKind {
     SizeUnknown,
     /// Rows that repeat others were left out.
     ReplayedRows,
-    /// Rows whose windows overlap those of rows written before count for what is new in them.
-    OverlappingRows,
     /// A resource was in use for longer than the day lasts.
     HoursExceedDay,
     /// A VM was used after `cloud` says it was removed.
@@ -47,7 +45,6 @@ impl FindingKind {
         match self {
             FindingKind::SizeUnknown => "size_unknown",
             FindingKind::ReplayedRows => "replayed_rows",
-            FindingKind::OverlappingRows => "overlapping_rows",
             FindingKind::HoursExceedDay => "hours_exceed_day",
             FindingKind::UsedAfterRemoval => "used_after_removal",
             FindingKind::UnknownUsageType => "unknown_usage_type",

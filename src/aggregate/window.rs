@@ -5,7 +5,7 @@
 use crate::zone::Zone;
 
 /// CloudStack (4.0 to 4.22.1) glues a remainder of up to this many seconds to the piece that follows it.
-pub const GLUED_SECONDS: i64 = 60;
+const GLUED_SECONDS: i64 = 60;
 
 /// The instants of one local day: `[start, end)` in seconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,13 +47,6 @@ pub fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zone) -> anyhow
     }
     // Both spans are far below 2^53 seconds.
     Ok(overlap as f64 / (end - start) as f64)
-}
-
-/// The part of a window of this many seconds that spans of it have on the day, from 0 to 1.
-pub fn share_of_spans(spans: &[(i64, i64)], window_seconds: i64, day: DayBounds) -> f64 {
-    let on_day = |(start, end): &(i64, i64)| (end.min(&day.end) - start.max(&day.start)).max(0);
-    // Far below 2^53 seconds.
-    spans.iter().map(on_day).sum::<i64>() as f64 / window_seconds as f64
 }
 
 #[cfg(test)]
