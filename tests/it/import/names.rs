@@ -185,6 +185,37 @@ fn a_purge_upstream_adds_no_stand_in_beside_what_is_there() {
 }
 
 #[test]
+fn an_os_that_becomes_known_later_is_not_counted_beside_the_unknown_one() {
+    let cloud = cloud();
+    cloud.main("delete from vm_instance");
+    cloud.main("delete from vm_template");
+    imports_one_day(&cloud, &[vm("2013-06-01", 2, 5, 24.0)]);
+    let oses = "select resource_uuid, quantity from daily_usage where metric = 'os_usage'";
+    assert_eq!(cloud.ledger(oses), ["guest_os:0 | 24"]);
+
+    cloud.vm(11, 1);
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(cloud.ledger(oses), ["guest_os:0 | 24"]);
+    let os = cloud.ledger("select uuid from resources where kind = 'guest_os' and source_id = 1");
+    assert_eq!(os, [""; 0]);
+
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select resource_name, quantity from daily_usage where metric = 'os_usage'"),
+        ["CentOS 6 | 24"]
+    );
+    cloud.add_usage(&[vm("2013-06-02", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger(
+            "select day, resource_name, quantity from daily_usage where metric = 'os_usage' order by 1"
+        ),
+        ["2013-06-01 | CentOS 6 | 24", "2013-06-02 | CentOS 6 | 24"]
+    );
+}
+
+#[test]
 fn the_name_of_an_account_is_the_current_one() {
     let cloud = two_closed_days();
     cloud.main("update account set account_name = 'alicia' where id = 2");
