@@ -232,10 +232,19 @@ impl Registry {
         }
         let account = match (known, stored) {
             (Some(known), stored) => {
-                let before = stored.and_then(|stored| stored.uuid.clone());
-                Account {
-                    uuid: Some(uuid.or(before).unwrap_or_else(|| stand_in.clone())),
+                // Rows of domains and projects stay in cloud: without one, it is the right to read it that is gone.
+                let known = known.clone();
+                let before = stored.cloned().unwrap_or(Account {
+                    uuid: Some(stand_in.clone()),
                     ..known.clone()
+                });
+                Account {
+                    uuid: uuid.or(before.uuid),
+                    name: known.name,
+                    domain_uuid: known.domain_uuid.or(before.domain_uuid),
+                    domain_path: known.domain_path.or(before.domain_path),
+                    project_uuid: known.project_uuid.or(before.project_uuid),
+                    project_name: known.project_name.or(before.project_name),
                 }
             }
             (None, Some(stored)) => stored.clone(),

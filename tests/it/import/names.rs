@@ -216,6 +216,29 @@ fn an_os_that_becomes_known_later_is_not_counted_beside_the_unknown_one() {
 }
 
 #[test]
+fn without_projects_to_read_a_project_keeps_its_uuid() {
+    let cloud = cloud();
+    cloud.project(4, "hidden-uuid", "project-uuid", "website");
+    imports_one_day(&cloud, &[vm("2013-06-01", 4, 5, 24.0)]);
+    cloud.main("drop table projects");
+    cloud.main("drop table domain");
+    cloud.add_usage(&[vm("2013-06-02", 4, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    let run = cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select distinct domain_path, project_uuid from daily_usage"),
+        ["/ | project-uuid"]
+    );
+    for table in ["projects", "domain"] {
+        assert!(
+            run.stderr
+                .contains(&format!("cloud: {table} cannot be read")),
+            "{run}"
+        );
+    }
+}
+
+#[test]
 fn the_name_of_an_account_is_the_current_one() {
     let cloud = two_closed_days();
     cloud.main("update account set account_name = 'alicia' where id = 2");
