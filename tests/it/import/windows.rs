@@ -1,6 +1,6 @@
 //! Which local day a source row is booked on.
 
-use super::{UsageRow, cloud, cloud_in, vm};
+use super::{UsageRow, cloud, cloud_in, refuses, vm};
 
 /// The hours of virtual machines by day.
 const HOURS: &str = "select day, sum(quantity) from daily_usage where metric = 'vm_running'
@@ -115,4 +115,14 @@ fn java_zone_names_are_understood() {
     cloud.finished_until("2013-01-10 21:59:59");
     cloud.run(&["import", "-s", "2013-01-10"]).exits(0);
     assert_eq!(cloud.ledger(HOURS), ["2013-01-10 | 24"]);
+}
+
+#[test]
+fn dates_that_cannot_be_searched_are_refused() {
+    let cloud = cloud_in("Europe/Stockholm");
+    cloud.add_usage(&[window("2013-07-09 22:00:00", "2013-07-10 21:59:59", 24.0)]);
+    cloud.finished_until("2013-07-11 21:59:59");
+    cloud.usage("update cloud_usage set end_date = replace(end_date, ' ', 'T')");
+    let run = cloud.run(&["import", "-s", "2013-07-10"]);
+    refuses(run, &["cloud_usage", "2013-07-10T21:59:59"]);
 }
