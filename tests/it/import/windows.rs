@@ -126,3 +126,21 @@ fn dates_that_cannot_be_searched_are_refused() {
     let run = cloud.run(&["import", "-s", "2013-07-10"]);
     refuses(run, &["cloud_usage", "2013-07-10T21:59:59"]);
 }
+
+#[test]
+fn windows_longer_than_todays_are_found_as_well() {
+    let cloud = cloud();
+    // CloudStack once wrote windows of three days; now they are a day long.
+    cloud.add_usage(&[
+        window("2013-06-01 00:00:00", "2013-06-03 23:59:59", 72.0),
+        window("2013-06-04 00:00:00", "2013-06-06 23:59:59", 72.0),
+    ]);
+    let daily: Vec<UsageRow> = (0..1000)
+        .map(|_| window("2013-06-07 00:00:00", "2013-06-07 23:59:59", 24.0))
+        .collect();
+    cloud.add_usage(&daily);
+    cloud.finished_until("2013-06-07 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    let days: Vec<String> = (1..=7).map(|day| format!("2013-06-0{day} | 24")).collect();
+    assert_eq!(cloud.ledger(HOURS), days);
+}
