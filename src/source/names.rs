@@ -136,7 +136,7 @@ impl NameReader {
             if sql.is_none() && *per != Per::BackupOffering {
                 let kind = per.name();
                 sentences.push(format!(
-                    "cloud: the table of {kind}s cannot be read: they are kept as {kind}:<id>"
+                    "cloud: the table of {kind} names cannot be read: they are kept as {kind}:<id>"
                 ));
             }
         }
@@ -172,7 +172,8 @@ impl NameReader {
                 id,
                 Vm {
                     guest_os_id: row.field(1)?.id()?,
-                    removed: row.field(2)?.moment()?,
+                    // Only good for a finding: a date that is none is no reason to stop.
+                    removed: row.field(2)?.moment().unwrap_or(None),
                 },
             );
             Ok(())

@@ -36,6 +36,14 @@ fn an_unknown_offering_gets_a_stand_in() {
 }
 
 #[test]
+fn a_removal_at_no_date_stops_nothing() {
+    let cloud = cloud();
+    cloud.main("update vm_instance set removed = '0000-00-00 00:00:00'");
+    imports_one_day(&cloud, &[vm("2013-06-01", 2, 5, 24.0)]);
+    assert_eq!(cloud.ledger(RUNNING), ["2013-06-01 | alice | small | 24"]);
+}
+
+#[test]
 fn an_unknown_account_gets_a_stand_in() {
     let cloud = cloud();
     imports_one_day(&cloud, &[vm("2013-06-01", 45, 5, 24.0)]);
