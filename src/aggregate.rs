@@ -13,8 +13,8 @@ use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
 use crate::row::UsageRow;
 use crate::zone::Zone;
-use replay::{Replay, mark_replays};
-use window::{DayBounds, hours, share_of_day};
+use replay::{Replay, mark_replays, shares_of_overlapping};
+use window::{DayBounds, hours, part_of_day};
 
 /// How much longer than the day a resource may seem in use: CloudStack computes hours in 32-bit floats.
 const HOURS_TOLERANCE: f64 = 0.01;
@@ -64,25 +64,32 @@ pub fn aggregate(
     vms: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
     let verdicts = mark_replays(rows);
+    let overlapping = shares_of_overlapping(rows, &verdicts, day, zone)?;
     let mut usage = DayUsage::default();
     let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
     let mut doubts = Doubts::default();
-    for (row, verdict) in rows.iter().zip(verdicts) {
+    for (place, (row, verdict)) in rows.iter().zip(verdicts).enumerate() {
         ensure!(
             row.raw_usage.is_finite() && row.raw_usage >= 0.0,
             "cloud_usage row {}: raw_usage is {}",
             row.id,
             row.raw_usage
         );
-        let share = share_of_day(row.start, row.end, day, zone)
+        let part = part_of_day(row.start, row.end, day, zone)
             .with_context(|| format!("cloud_usage row {}", row.id))?;
-        if share == 0.0 {
-            continue;
-        }
+        let Some(part) = part else { continue };
         usage.source_rows += 1;
-        if let Some(replay) = verdict {
-            usage.replayed_rows += 1;
+        let whole = part.share(part.to - part.from);
+        let share = overlapping.get(&place).map_or(whole, |share| *share);
+        let replay = match verdict {
+            Some(Replay::Overlapping) | None => (share < whole).then_some(Replay::Overlapping),
+            inside => inside,
+        };
+        if let Some(replay) = replay {
             doubts.replayed(row, replay);
+        }
+        if share == 0.0 || matches!(replay, Some(Replay::SameWindow | Replay::Contained)) {
+            usage.replayed_rows += 1;
         } else if row.hidden {
             usage.hidden_rows += 1;
         } else if row.usage_type == Some(6) && row.vm_instance_id != 0 {
@@ -241,14 +248,15 @@ impl Doubts {
         let mut findings = self.findings;
         for ((usage_type, replay), rows) in self.replayed {
             let why = match replay {
-                Replay::SameWindow => "repeat another row's window",
-                Replay::Contained => "lie inside another row's window",
+                Replay::SameWindow => "repeat another row's window and are not counted",
+                Replay::Contained => "lie inside another row's window and are not counted",
+                Replay::Overlapping => "overlap other rows' windows and count only beside them",
             };
             let metric = Metric::of_usage_type(usage_type).0;
             let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
                 format!("usage type {number}")
             });
-            let detail = format!("{rows} rows of {of_type} {why} and are not counted");
+            let detail = format!("{rows} rows of {of_type} {why}");
             findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
         }
         if self.spanning_rows > 0 {

@@ -128,9 +128,8 @@ fn import_day(
     } = read;
     let bounds = bounds(day, request.zone);
     let stored = ledger.find_day(day)?;
-    let counted_before = stored.is_some_and(|stored| stored.state == DayState::Closed);
     ledger.learn(names);
-    let mut usage = ledger.with_vm_facts(day, counted_before, |vms| {
+    let mut usage = ledger.with_vm_facts(day, stored, request.existing, |vms| {
         aggregate(&mut rows, bounds, request.zone, vms)
     })?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {

@@ -183,6 +183,12 @@ impl Field<'_> {
                     .parse()
                     .context("a text instead of a number")?,
             )),
+            // Tools that know no NULL among whole numbers write 3 as 3.0 into a snapshot.
+            Field::Real(number)
+                if number.fract() == 0.0 && (0.0..=2f64.powi(53)).contains(&number) =>
+            {
+                Ok(Some(number as u64))
+            }
             Field::Real(_) | Field::Moment(_) => {
                 anyhow::bail!("{self:?} instead of a whole number")
             }
@@ -227,7 +233,8 @@ impl Field<'_> {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, as MySQL prints a DATETIME; a `T` between and a fraction after are taken as well.
+/// `YYYY-MM-DD HH:MM:SS`, as MySQL prints a DATETIME; a fraction after it is taken as well. A `T` between
+/// is not: snapshots are searched by text, and it would sort behind every time of its day.
 fn parse_moment(text: &[u8]) -> anyhow::Result<i64> {
     let wrong = || format!("{:?} is not a date and time", String::from_utf8_lossy(text));
     let text_of = |range: std::ops::Range<usize>| {
@@ -235,7 +242,7 @@ fn parse_moment(text: &[u8]) -> anyhow::Result<i64> {
             .and_then(|part| std::str::from_utf8(part).ok())
     };
     let shaped = text.len() >= 19
-        && matches!(text[10], b' ' | b'T')
+        && text[10] == b' '
         && text[13] == b':'
         && text[16] == b':'
         && (text.len() == 19 || text[19] == b'.');
@@ -279,7 +286,7 @@ mod tests {
         assert_eq!(parse_moment(b"2013-06-01 00:00:00").unwrap(), 1_370_044_800);
         assert_eq!(moment_text(1_370_131_199).unwrap(), "2013-06-01 23:59:59");
         assert_eq!(
-            parse_moment(b"2013-06-01T23:59:59.250").unwrap(),
+            parse_moment(b"2013-06-01 23:59:59.250").unwrap(),
             1_370_131_199
         );
         for wrong in [
@@ -287,6 +294,7 @@ mod tests {
             "0000-00-00 00:00:00",
             "2013-06-01 24:00:00",
             "2013-06-01 00:00:00Z",
+            "2013-06-01T00:00:00",
             "",
         ] {
             let message = parse_moment(wrong.as_bytes()).unwrap_err().to_string();
@@ -304,6 +312,10 @@ mod tests {
         assert_eq!(Field::Null.id().unwrap(), 0);
         assert_eq!(Field::Integer(3).real().unwrap(), 3.0);
         assert!(Field::Integer(-1).unsigned().is_err());
+        assert_eq!(Field::Real(3.0).unsigned().unwrap(), Some(3));
+        for wrong in [0.5, -1.0, 1e17, f64::NAN] {
+            assert!(Field::Real(wrong).unsigned().is_err());
+        }
         assert!(Field::Null.real().is_err());
     }
 }

@@ -1,18 +1,24 @@
 //! Which rows of a day say again what another row says. One usage event that cannot be processed makes
 //! CloudStack's usage server (4.0 to 4.22.1) write every day since that event again on each run, and a late
-//! event leaves short pieces that lie inside a day already written.
+//! event leaves short pieces that lie inside a day already written. Across a clock change, or with an
+//! aggregation range that does not divide the day, the later windows are cut elsewhere than the earlier ones.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
+use super::window::{DayBounds, Part, part_of_day};
 use crate::row::UsageRow;
+use crate::zone::Zone;
 
-/// Why a row is not counted.
+/// Why a row is not counted, or not wholly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Replay {
     /// Another row has the same identity and the same window.
     SameWindow,
     /// Another row of the same identity has a window around this one's.
     Contained,
+    /// Windows of the same identity lie across each other: see `shares_of_overlapping`.
+    Overlapping,
 }
 
 /// Sorts the rows and says of each, in the new order, whether it is a replay. The verdict on a row does not
@@ -47,8 +53,10 @@ pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
                 if (previous.start, previous.end) == (row.start, row.end) {
                     let again = !may_repeat(row) || previous.raw_usage == row.raw_usage;
                     again.then_some(Replay::SameWindow)
+                } else if row.end <= reaches {
+                    Some(Replay::Contained)
                 } else {
-                    (row.end <= reaches).then_some(Replay::Contained)
+                    (row.start < reaches).then_some(Replay::Overlapping)
                 }
             }
             Some(_) | None => {
@@ -63,6 +71,65 @@ pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
         verdicts.push(verdict);
     }
     verdicts
+}
+
+/// Where windows of one identity lie across each other, the share of each row, by its place, that counts for
+/// the day: no second counts twice. Rows within the day come first, as those that span midnight only
+/// estimate what is whose; then the row that would count if the windows were the same.
+pub fn shares_of_overlapping(
+    rows: &[UsageRow],
+    verdicts: &[Option<Replay>],
+    day: DayBounds,
+    zone: &Zone,
+) -> anyhow::Result<HashMap<usize, f64>> {
+    let mut shares = HashMap::new();
+    let mut first = 0;
+    for group in rows.chunk_by(|a, b| a.identity == b.identity) {
+        let places = first..first + group.len();
+        first = places.end;
+        if !verdicts[places.clone()].contains(&Some(Replay::Overlapping)) {
+            continue;
+        }
+        let mut parts: Vec<(usize, Part)> = Vec::new();
+        for place in places {
+            let row = &rows[place];
+            if matches!(verdicts[place], None | Some(Replay::Overlapping))
+                && let Some(part) = part_of_day(row.start, row.end, day, zone)?
+            {
+                parts.push((place, part));
+            }
+        }
+        parts.sort_by_key(|(place, part)| {
+            let spans_midnight = part.to - part.from < part.of_seconds;
+            (spans_midnight, preference(&rows[*place]))
+        });
+        let window = |place: usize| (rows[place].start, rows[place].end);
+        for (index, (place, part)) in parts.iter().enumerate() {
+            let before = &parts[..index];
+            let same_window = before
+                .iter()
+                .find(|(other, _)| window(*other) == window(*place));
+            let share = match same_window {
+                Some((other, _)) => shares[other],
+                None => part.share(seconds_beside(*part, before)),
+            };
+            shares.insert(*place, share);
+        }
+    }
+    Ok(shares)
+}
+
+/// How many seconds of a part lie in none of the others.
+fn seconds_beside(part: Part, others: &[(usize, Part)]) -> i64 {
+    let mut left = vec![(part.from, part.to)];
+    for (_, other) in others {
+        left = left
+            .into_iter()
+            .flat_map(|(from, to)| [(from, to.min(other.from)), (from.max(other.to), to)])
+            .filter(|(from, to)| from < to)
+            .collect();
+    }
+    left.into_iter().map(|(from, to)| to - from).sum()
 }
 
 fn may_repeat(row: &UsageRow) -> bool {

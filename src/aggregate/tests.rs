@@ -313,6 +313,39 @@ fn a_short_window_inside_another_is_dropped_and_one_on_its_own_is_not() {
 }
 
 #[test]
+fn windows_across_each_other_are_counted_once() {
+    // A replay across a clock change is cut an hour off: 1 to 1 o'clock instead of midnight to midnight.
+    let shifted = |id, from: i64| UsageRow {
+        start: TENTH + from * 3600,
+        end: TENTH + (from + 24) * 3600,
+        ..row(id, 10, 24.0)
+    };
+    let usage = day_of(vec![row(1, 10, 20.0), shifted(2, -23), shifted(3, 1)]);
+    assert_eq!(figures(&usage), [(7, "security_group".into(), 0, 20.0)]);
+    assert_eq!((usage.source_rows, usage.replayed_rows), (3, 2));
+    assert_eq!(
+        usage.findings[0].detail,
+        "2 rows of usage type 10 overlap other rows' windows and count only beside them"
+    );
+    // Without a row of the day itself the two share it.
+    let usage = day_of(vec![shifted(2, -23), shifted(3, 1)]);
+    assert_eq!(figures(&usage)[0].3, 24.0);
+    let ten_hours = |id, from: i64| UsageRow {
+        raw_usage: 10.0,
+        end: TENTH + (from + 10) * 3600,
+        ..shifted(id, from)
+    };
+    // 0 to 10, 10 to 20, and again 5 to 15 and 15 to 25 by a later run: 24 hours are 24 hours.
+    let usage = day_of(vec![
+        ten_hours(1, 0),
+        ten_hours(2, 10),
+        ten_hours(3, 5),
+        ten_hours(4, 15),
+    ]);
+    assert_eq!(figures(&usage)[0].3, 24.0);
+}
+
+#[test]
 fn windows_over_midnight_are_shared_and_reported() {
     // 18:00 of the 9th to 06:00 of the 10th: half of 12 hours and half of 1,000 bytes.
     let half = |id, usage_type, raw| UsageRow {
@@ -496,7 +529,8 @@ proptest! {
         let gmt = Zone::parse("GMT").unwrap();
         let share = |day: i64| {
             let bounds = DayBounds { start: TENTH + day * 86_400, end: TENTH + (day + 1) * 86_400 };
-            share_of_day(TENTH + from, TENTH + from + seconds, bounds, &gmt).unwrap()
+            let part = part_of_day(TENTH + from, TENTH + from + seconds, bounds, &gmt).unwrap();
+            part.map_or(0.0, |part| part.share(part.to - part.from))
         };
         let whole: f64 = (-4..8).map(share).sum();
         prop_assert!((whole - 1.0).abs() < 1e-12, "{}", whole);

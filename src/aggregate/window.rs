@@ -26,33 +26,59 @@ pub fn hours(seconds: i64) -> f64 {
     seconds as f64 / 3600.0
 }
 
-/// The part of the window `[start, end)` that belongs to the day, from 0 to 1. Over all days the parts of a
-/// window add up to 1.
+/// What a day has of a window: the instants `[from, to)`, out of so many seconds that the window lasts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    pub from: i64,
+    pub to: i64,
+    pub of_seconds: i64,
+}
+
+impl Part {
+    /// What so many seconds are of the window, from 0 to 1. Both spans are far below 2^53 seconds.
+    pub fn share(self, seconds: i64) -> f64 {
+        seconds as f64 / self.of_seconds as f64
+    }
+}
+
+/// The part of the window `[start, end)` that belongs to the day, if any. Over all days the parts of a
+/// window make up the window.
 ///
 /// A start up to a minute before a local midnight is moved to it when the window goes on after it; a window
 /// within one day belongs to it whole; any other is shared by elapsed time.
-pub fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zone) -> anyhow::Result<f64> {
-    if start >= day.start && end <= day.end {
-        return Ok(1.0);
-    }
-    let next_midnight = zone.midnight(zone.day_at(start)?.next());
-    let start = if next_midnight - start <= GLUED_SECONDS && end > next_midnight {
-        next_midnight
-    } else {
+pub fn part_of_day(
+    start: i64,
+    end: i64,
+    day: DayBounds,
+    zone: &Zone,
+) -> anyhow::Result<Option<Part>> {
+    let start = if start >= day.start && end <= day.end {
         start
+    } else {
+        let next_midnight = zone.midnight(zone.day_at(start)?.next());
+        if next_midnight - start <= GLUED_SECONDS && end > next_midnight {
+            next_midnight
+        } else {
+            start
+        }
     };
-    let overlap = end.min(day.end) - start.max(day.start);
-    if overlap <= 0 {
-        return Ok(0.0);
-    }
-    // Both spans are far below 2^53 seconds.
-    Ok(overlap as f64 / (end - start) as f64)
+    let part = Part {
+        from: start.max(day.start),
+        to: end.min(day.end),
+        of_seconds: end - start,
+    };
+    Ok((part.from < part.to).then_some(part))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::day::Day;
+
+    fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zone) -> anyhow::Result<f64> {
+        let part = part_of_day(start, end, day, zone)?;
+        Ok(part.map_or(0.0, |part| part.share(part.to - part.from)))
+    }
 
     fn zone(name: &str) -> Zone {
         Zone::parse(name).unwrap()

@@ -48,8 +48,8 @@ pub struct Args {
     /// Do everything, tell the same, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait a random time of up to SECONDS first, so that many crontabs do not start at once
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    /// Wait a random time of up to SECONDS (a day at most) first, so that many crontabs do not start at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
     splay: u64,
     /// Do not wait, which is the default (for old crontabs)
     #[arg(short, long, conflicts_with = "splay")]

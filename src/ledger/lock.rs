@@ -62,8 +62,10 @@ fn holder(file: &mut File) -> std::io::Result<String> {
     Ok(text.trim().to_owned())
 }
 
+/// Beside the file itself: a link to the ledger is the same ledger.
 fn lock_path(ledger: &Path) -> PathBuf {
-    let mut name = ledger.as_os_str().to_owned();
+    let file = std::fs::canonicalize(ledger).unwrap_or_else(|_| ledger.to_owned());
+    let mut name = file.into_os_string();
     name.push(".lock");
     PathBuf::from(name)
 }
@@ -88,6 +90,10 @@ mod tests {
                 std::process::id()
             )
         );
+        std::fs::write(&ledger, "").unwrap();
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(&ledger, &link).unwrap();
+        assert!(ImportLock::acquire(&link, Duration::ZERO, "2013-06-02T00:21:00Z").is_err());
         drop(first);
         ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:22:00Z").unwrap();
     }

@@ -27,6 +27,17 @@ pub struct Resource {
     pub stand_in: bool,
 }
 
+/// How much the guest OS that a VM was counted under on a day weighs when the day is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The day is new or open: what the source says now goes first.
+    Afresh,
+    /// Its records stay, also those of an unknown OS: nothing may come to stand beside them.
+    ForGood,
+    /// Its records may be replaced: an unknown OS gives way to one that has become known.
+    UntilKnown,
+}
+
 #[derive(Default)]
 pub struct Registry {
     metrics: HashMap<Metric, i64>,
@@ -117,15 +128,17 @@ impl Registry {
 
     /// The guest OS a VM's hours of a day are counted under; 0: unknown. On a day that was counted before it
     /// is the one of then, else the VM's own, else the one it had before, else its template's.
-    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted_before: bool) -> u64 {
+    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted: Counted) -> u64 {
         let frozen = self.frozen_guest_os(vm_id, day);
+        let known = frozen.filter(|guest_os_id| *guest_os_id != 0);
         let own = self.names.vms.get(&vm_id).map(|vm| vm.guest_os_id);
-        let now = if counted_before {
-            frozen.or(own)
-        } else {
-            own.or(frozen)
+        let found = match counted {
+            Counted::Afresh => own.or(known),
+            Counted::ForGood => frozen.or(own),
+            Counted::UntilKnown => known.or(own),
         };
-        now.or_else(|| self.names.templates.get(&template_id).copied())
+        found
+            .or_else(|| self.names.templates.get(&template_id).copied())
             .unwrap_or(0)
     }
 
@@ -149,7 +162,8 @@ impl Registry {
         later_days: bool,
     ) -> anyhow::Result<()> {
         let before = self.frozen_guest_os(vm_id, day);
-        if before == Some(guest_os_id) {
+        // A row that names no VM says nothing of another such row.
+        if before == Some(guest_os_id) || vm_id == 0 {
             return Ok(());
         }
         let since = self.guest_oses.entry(vm_id).or_default();
@@ -218,10 +232,19 @@ impl Registry {
         }
         let account = match (known, stored) {
             (Some(known), stored) => {
-                let before = stored.and_then(|stored| stored.uuid.clone());
-                Account {
-                    uuid: Some(uuid.or(before).unwrap_or_else(|| stand_in.clone())),
+                // Rows of domains and projects stay in cloud: without one, it is the right to read it that is gone.
+                let known = known.clone();
+                let before = stored.cloned().unwrap_or(Account {
+                    uuid: Some(stand_in.clone()),
                     ..known.clone()
+                });
+                Account {
+                    uuid: uuid.or(before.uuid),
+                    name: known.name,
+                    domain_uuid: known.domain_uuid.or(before.domain_uuid),
+                    domain_path: known.domain_path.or(before.domain_path),
+                    project_uuid: known.project_uuid.or(before.project_uuid),
+                    project_name: known.project_name.or(before.project_name),
                 }
             }
             (None, Some(stored)) => stored.clone(),

@@ -8,7 +8,7 @@ use anyhow::Context;
 use rusqlite::{Connection, named_params};
 
 use super::Ledger;
-use super::registry::{Registry, stand_in};
+use super::registry::{Counted, Registry, stand_in};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
@@ -133,10 +133,12 @@ impl Ledger {
     pub fn with_vm_facts<T>(
         &self,
         day: Day,
-        counted_before: bool,
+        stored: Option<StoredDay>,
+        existing: Existing,
         act: impl FnOnce(&VmFacts) -> T,
     ) -> T {
-        let guest_os = |vm, template| self.registry.guest_os(vm, template, day, counted_before);
+        let counted = counted(stored, existing);
+        let guest_os = |vm, template| self.registry.guest_os(vm, template, day, counted);
         let removed = |vm| self.registry.vm_removed(vm);
         act(&VmFacts {
             guest_os: &guest_os,
@@ -236,7 +238,7 @@ impl DayWriter<'_> {
                 written.overwritten += 1;
             }
         }
-        self.freeze_guest_oses(was_closed)?;
+        self.freeze_guest_oses(counted(stored, self.new.existing))?;
         sort_differences(&mut written.differences);
         findings.extend(written.differences.iter().map(difference_finding));
         if only_gain && written.added > 0 {
@@ -347,25 +349,23 @@ impl DayWriter<'_> {
         })
     }
 
-    fn freeze_guest_oses(&mut self, counted_before: bool) -> anyhow::Result<()> {
+    fn freeze_guest_oses(&mut self, counted: Counted) -> anyhow::Result<()> {
         let day = self.new.day;
         let sql = "select exists (select 1 from stored_days where day > ?1)";
         let later_days: bool = self
             .connection
             .query_row(sql, [day.to_string()], |row| row.get(0))?;
         for row in self.new.rows.iter().filter(|row| row.usage_type == Some(1)) {
-            let guest_os =
-                self.registry
-                    .guest_os(row.usage_id, row.template_id, day, counted_before);
-            if guest_os != 0 {
-                self.registry.freeze_guest_os(
-                    self.connection,
-                    row.usage_id,
-                    day,
-                    guest_os,
-                    later_days,
-                )?;
-            }
+            let guest_os = self
+                .registry
+                .guest_os(row.usage_id, row.template_id, day, counted);
+            self.registry.freeze_guest_os(
+                self.connection,
+                row.usage_id,
+                day,
+                guest_os,
+                later_days,
+            )?;
         }
         Ok(())
     }
@@ -513,6 +513,14 @@ impl DayWriter<'_> {
             .connection
             .prepare_cached(sql)?
             .query_row([&day], |row| row.get(0))?)
+    }
+}
+
+fn counted(stored: Option<StoredDay>, existing: Existing) -> Counted {
+    match (stored.map(|day| day.state), existing) {
+        (Some(DayState::Closed), Existing::Keep) => Counted::ForGood,
+        (Some(DayState::Closed), Existing::Overwrite) => Counted::UntilKnown,
+        (Some(DayState::Open) | None, _) => Counted::Afresh,
     }
 }
 

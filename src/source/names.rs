@@ -48,6 +48,8 @@ pub struct Names {
 /// What can be read of `cloud`, and which ids have been asked for.
 pub struct NameReader {
     accounts_sql: String,
+    domains: bool,
+    projects: bool,
     vms_sql: Option<String>,
     templates_sql: Option<String>,
     resources_sql: Vec<(Per, Option<String>)>,
@@ -89,6 +91,8 @@ impl NameReader {
         ];
         Ok(NameReader {
             accounts_sql: accounts_sql(domain, projects),
+            domains: domain,
+            projects,
             vms_sql: vms.have(&["id", "guest_os_id"]).then(|| {
                 format!(
                     "select {} from vm_instance where id",
@@ -106,6 +110,15 @@ impl NameReader {
     /// What is done without.
     pub fn limitations(&self) -> Vec<String> {
         let mut sentences = Vec::new();
+        if !self.domains {
+            sentences.push("cloud: domain cannot be read: new accounts have no domain".to_owned());
+        }
+        if !self.projects {
+            sentences.push(
+                "cloud: projects cannot be read: new projects are only known by the uuid of their account"
+                    .to_owned(),
+            );
+        }
         if self.vms_sql.is_none() {
             sentences.push(
                 "cloud: vm_instance cannot be read: the guest OS of a VM is taken from its template, and use after a \
@@ -123,7 +136,7 @@ impl NameReader {
             if sql.is_none() && *per != Per::BackupOffering {
                 let kind = per.name();
                 sentences.push(format!(
-                    "cloud: the table of {kind}s cannot be read: they are kept as {kind}:<id>"
+                    "cloud: the table of {kind} names cannot be read: they are kept as {kind}:<id>"
                 ));
             }
         }
@@ -159,7 +172,8 @@ impl NameReader {
                 id,
                 Vm {
                     guest_os_id: row.field(1)?.id()?,
-                    removed: row.field(2)?.moment()?,
+                    // Only good for a finding: a date that is none is no reason to stop.
+                    removed: row.field(2)?.moment().unwrap_or(None),
                 },
             );
             Ok(())

@@ -176,8 +176,9 @@ impl UsageReader {
     }
 
     /// The rows whose windows touch the day: those that end on it, and those that start before its end and
-    /// end after. The second kind is rare, and looking for it costs a read of the next day, so two index
-    /// look-ups first tell whether there can be any.
+    /// end after. The second kind is rare, and looking for it costs a read of the next day, so three index
+    /// look-ups first tell whether there can be any. Windows longer than today's settings make them, as
+    /// former settings did, are found where no other starts before they end.
     pub fn read_rows(
         &self,
         usage: &mut dyn Connection,
@@ -202,11 +203,17 @@ impl UsageReader {
             "select min(end_date) from cloud_usage where end_date >= ?",
             &[end],
         )?;
-        if let (Some(last_start), Some(next_end)) = (last_start, next_end)
-            && next_end - last_start < self.longest_window
-        {
-            let read_ahead = end + self.longest_window;
-            usage.query(&self.spill_sql, &[end, read_ahead, end], &mut keep)?;
+        let next_start = one_moment(
+            usage,
+            "select min(start_date) from cloud_usage where start_date >= ?",
+            &[end],
+        )?;
+        if let (Some(last_start), Some(next_end)) = (last_start, next_end) {
+            let started_before = next_start.is_none_or(|next_start| next_start > next_end);
+            if started_before || next_end - last_start < self.longest_window {
+                let read_ahead = (end + self.longest_window).max(next_end + 1);
+                usage.query(&self.spill_sql, &[end, read_ahead, end], &mut keep)?;
+            }
         }
         Ok((rows, addresses))
     }

@@ -23,6 +23,16 @@ fn an_impossible_range_is_refused() {
 }
 
 #[test]
+fn a_splay_of_more_than_a_day_is_refused() {
+    for text in ["86401", "18446744073709551615"] {
+        let run = cloud()
+            .run(&["import", &format!("--splay={text}")])
+            .exits(2);
+        assert!(run.stderr.contains("0..=86400"), "{run}");
+    }
+}
+
+#[test]
 fn without_a_start_the_import_catches_up() {
     let cloud = two_closed_days();
     for day in ["2013-06-03", "2013-06-04", "2013-06-05"] {

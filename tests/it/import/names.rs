@@ -36,6 +36,14 @@ fn an_unknown_offering_gets_a_stand_in() {
 }
 
 #[test]
+fn a_removal_at_no_date_stops_nothing() {
+    let cloud = cloud();
+    cloud.main("update vm_instance set removed = '0000-00-00 00:00:00'");
+    imports_one_day(&cloud, &[vm("2013-06-01", 2, 5, 24.0)]);
+    assert_eq!(cloud.ledger(RUNNING), ["2013-06-01 | alice | small | 24"]);
+}
+
+#[test]
 fn an_unknown_account_gets_a_stand_in() {
     let cloud = cloud();
     imports_one_day(&cloud, &[vm("2013-06-01", 45, 5, 24.0)]);
@@ -182,6 +190,60 @@ fn a_purge_upstream_adds_no_stand_in_beside_what_is_there() {
     let run = cloud.run(&["import", "-s", "2013-06-01", "-f"]);
     assert_eq!(cloud.ledger(EVERYTHING), before, "{run}");
     run.exits(0);
+}
+
+#[test]
+fn an_os_that_becomes_known_later_is_not_counted_beside_the_unknown_one() {
+    let cloud = cloud();
+    cloud.main("delete from vm_instance");
+    cloud.main("delete from vm_template");
+    imports_one_day(&cloud, &[vm("2013-06-01", 2, 5, 24.0)]);
+    let oses = "select resource_uuid, quantity from daily_usage where metric = 'os_usage'";
+    assert_eq!(cloud.ledger(oses), ["guest_os:0 | 24"]);
+
+    cloud.vm(11, 1);
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(cloud.ledger(oses), ["guest_os:0 | 24"]);
+    let os = cloud.ledger("select uuid from resources where kind = 'guest_os' and source_id = 1");
+    assert_eq!(os, [""; 0]);
+
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select resource_name, quantity from daily_usage where metric = 'os_usage'"),
+        ["CentOS 6 | 24"]
+    );
+    cloud.add_usage(&[vm("2013-06-02", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger(
+            "select day, resource_name, quantity from daily_usage where metric = 'os_usage' order by 1"
+        ),
+        ["2013-06-01 | CentOS 6 | 24", "2013-06-02 | CentOS 6 | 24"]
+    );
+}
+
+#[test]
+fn without_projects_to_read_a_project_keeps_its_uuid() {
+    let cloud = cloud();
+    cloud.project(4, "hidden-uuid", "project-uuid", "website");
+    imports_one_day(&cloud, &[vm("2013-06-01", 4, 5, 24.0)]);
+    cloud.main("drop table projects");
+    cloud.main("drop table domain");
+    cloud.add_usage(&[vm("2013-06-02", 4, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    let run = cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select distinct domain_path, project_uuid from daily_usage"),
+        ["/ | project-uuid"]
+    );
+    for table in ["projects", "domain"] {
+        assert!(
+            run.stderr
+                .contains(&format!("cloud: {table} cannot be read")),
+            "{run}"
+        );
+    }
 }
 
 #[test]

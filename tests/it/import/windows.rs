@@ -1,6 +1,6 @@
 //! Which local day a source row is booked on.
 
-use super::{UsageRow, cloud, cloud_in, vm};
+use super::{UsageRow, cloud, cloud_in, refuses, vm};
 
 /// The hours of virtual machines by day.
 const HOURS: &str = "select day, sum(quantity) from daily_usage where metric = 'vm_running'
@@ -115,4 +115,32 @@ fn java_zone_names_are_understood() {
     cloud.finished_until("2013-01-10 21:59:59");
     cloud.run(&["import", "-s", "2013-01-10"]).exits(0);
     assert_eq!(cloud.ledger(HOURS), ["2013-01-10 | 24"]);
+}
+
+#[test]
+fn dates_that_cannot_be_searched_are_refused() {
+    let cloud = cloud_in("Europe/Stockholm");
+    cloud.add_usage(&[window("2013-07-09 22:00:00", "2013-07-10 21:59:59", 24.0)]);
+    cloud.finished_until("2013-07-11 21:59:59");
+    cloud.usage("update cloud_usage set end_date = replace(end_date, ' ', 'T')");
+    let run = cloud.run(&["import", "-s", "2013-07-10"]);
+    refuses(run, &["cloud_usage", "2013-07-10T21:59:59"]);
+}
+
+#[test]
+fn windows_longer_than_todays_are_found_as_well() {
+    let cloud = cloud();
+    // CloudStack once wrote windows of three days; now they are a day long.
+    cloud.add_usage(&[
+        window("2013-06-01 00:00:00", "2013-06-03 23:59:59", 72.0),
+        window("2013-06-04 00:00:00", "2013-06-06 23:59:59", 72.0),
+    ]);
+    let daily: Vec<UsageRow> = (0..1000)
+        .map(|_| window("2013-06-07 00:00:00", "2013-06-07 23:59:59", 24.0))
+        .collect();
+    cloud.add_usage(&daily);
+    cloud.finished_until("2013-06-07 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    let days: Vec<String> = (1..=7).map(|day| format!("2013-06-0{day} | 24")).collect();
+    assert_eq!(cloud.ledger(HOURS), days);
 }
