@@ -346,6 +346,54 @@ fn windows_across_each_other_are_counted_once() {
 }
 
 #[test]
+fn a_replay_over_the_change_to_summer_time_counts_once() {
+    // Stockholm, 2025. An event of the 28th at 12:00 could not be processed, so the run of the 30th cut its
+    // pieces of 24 hours from there on, shifted by one hour against the rows of the 28th and 29th.
+    let stockholm = Zone::parse("Europe/Stockholm").unwrap();
+    let midnight = |day: &str| stockholm.midnight(day.parse().unwrap());
+    let hour = 3600;
+    let end = midnight("2025-03-31");
+    let vm = |id, from, until, hours| UsageRow {
+        usage_id: 1,
+        offering_id: 3,
+        start: from,
+        end: until,
+        ..row(id, 2, hours)
+    };
+    let rows = identified(vec![
+        vm(1, midnight("2025-03-28"), midnight("2025-03-29"), 24.0),
+        vm(2, midnight("2025-03-29"), midnight("2025-03-30"), 24.0),
+        vm(3, midnight("2025-03-28") + 12 * hour, end - 48 * hour, 11.0),
+        vm(4, end - 48 * hour, end - 24 * hour, 24.0),
+        vm(5, end - 24 * hour, end, 24.0),
+    ]);
+    let vms = VmFacts {
+        guest_os: &|_, _| 0,
+        removed: &|_| None,
+    };
+    let hours_of = |day: &str| {
+        let bounds = DayBounds {
+            start: midnight(day),
+            end: midnight(&day.parse::<crate::day::Day>().unwrap().next().to_string()),
+        };
+        // As the source gives them: the rows whose windows touch the day.
+        let touches = |row: &&UsageRow| row.start < bounds.end && row.end > bounds.start;
+        let mut touching: Vec<UsageRow> = rows.iter().filter(touches).cloned().collect();
+        aggregate(&mut touching, bounds, &stockholm, &vms).unwrap()
+    };
+    let days = ["2025-03-28", "2025-03-29", "2025-03-30"].map(hours_of);
+    assert_eq!(
+        days.each_ref().map(|day| day.records[0].quantity),
+        [24.0, 24.0, 23.0]
+    );
+    assert_eq!(days.each_ref().map(|day| day.replayed_rows), [2, 2, 0]);
+    assert_eq!(
+        days[1].findings[0].detail,
+        "2 rows of usage type 2 overlap other rows' windows and count only beside them"
+    );
+}
+
+#[test]
 fn windows_over_midnight_are_shared_and_reported() {
     // 18:00 of the 9th to 06:00 of the 10th: half of 12 hours and half of 1,000 bytes.
     let half = |id, usage_type, raw| UsageRow {
