@@ -29,26 +29,35 @@ fn row(id: u64, usage_type: u32, raw_usage: f64) -> UsageRow {
         end: DAY.end,
         hidden: false,
         raw_is_hours: true,
-        identity: IdentityHasher::new().finish(),
+        identity: IdentityHasher::default().finish(),
     }
 }
 
 /// Gives rows the identity that their fields make, as the source does.
 fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
+    let mut hasher = IdentityHasher::default();
     for row in &mut rows {
-        let mut hasher = IdentityHasher::new();
         let size = if row.usage_type == Some(28) {
             None
         } else {
             row.size
         };
-        hasher.part((
-            row.usage_type,
+        for part in [row.usage_type.map(u64::from), size] {
+            match part {
+                Some(number) => hasher.number(number),
+                None => hasher.missing(),
+            }
+        }
+        for part in [
             row.zone_id,
             row.account_id,
             row.vm_instance_id,
-        ));
-        hasher.part((row.offering_id, row.template_id, row.usage_id, size));
+            row.offering_id,
+        ] {
+            hasher.number(part);
+        }
+        hasher.number(row.template_id);
+        hasher.number(row.usage_id);
         row.identity = hasher.finish();
     }
     rows
