@@ -186,12 +186,7 @@ fn purged(
     oldest: Option<i64>,
     day: DayBounds,
 ) -> Option<String> {
-    let kept = || {
-        format!(
-            "{} records of {} rows are kept",
-            stored.records, stored.source_rows
-        )
-    };
+    let kept = || format!("what {} rows gave is kept", stored.source_rows);
     if stored.source_rows > 0 && source_rows == 0 {
         return Some(format!("the source has no rows of it any more; {}", kept()));
     }
@@ -247,7 +242,6 @@ mod tests {
     const STORED: StoredDay = StoredDay {
         state: DayState::Closed,
         source_rows: 100,
-        records: 40,
     };
 
     #[test]
@@ -255,13 +249,12 @@ mod tests {
         let reason = purged(STORED, 0, Some(0), DAY).unwrap();
         assert_eq!(
             reason,
-            "the source has no rows of it any more; 40 records of 100 rows are kept"
+            "the source has no rows of it any more; what 100 rows gave is kept"
         );
         assert!(
             purged(
                 StoredDay {
                     source_rows: 0,
-                    records: 0,
                     ..STORED
                 },
                 0,
@@ -277,7 +270,7 @@ mod tests {
         let reason = purged(STORED, 60, Some(90_000), DAY).unwrap();
         assert_eq!(
             reason,
-            "the source has only 60 rows of it left and none older; 40 records of 100 rows are kept"
+            "the source has only 60 rows of it left and none older; what 100 rows gave is kept"
         );
         // With older rows in the source, fewer rows are an ordinary difference.
         assert!(purged(STORED, 60, Some(80_000), DAY).is_none());

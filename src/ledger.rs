@@ -4,6 +4,7 @@
 pub mod lock;
 pub mod read;
 mod registry;
+mod statements;
 pub mod write;
 
 use std::fs::OpenOptions;

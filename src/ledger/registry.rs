@@ -2,6 +2,7 @@
 //! Held in memory during an import, so that no figure asks the database for a name.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
@@ -42,7 +43,8 @@ pub enum Counted {
 pub struct Registry {
     metrics: HashMap<Metric, i64>,
     accounts: HashMap<u64, Account>,
-    resources: HashMap<Frozen, i64>,
+    resources: HashMap<Rc<Frozen>, i64>,
+    resources_by_id: HashMap<i64, Rc<Frozen>>,
     /// The newest resolved resource of a source id.
     newest: HashMap<(Per, u64), i64>,
     /// Guest OS ids of a VM, each with the first day it holds for, in order of days.
@@ -367,11 +369,40 @@ impl Registry {
         Ok(Resource { id, stand_in })
     }
 
+    /// The id in CloudStack of a stored resource; 0 for what is not per resource.
+    pub fn source_id(&self, resource_id: i64) -> u64 {
+        self.resources_by_id
+            .get(&resource_id)
+            .map_or(0, |frozen| frozen.source_id)
+    }
+
+    /// The uuid a resource is stored under; `None` for what is not per resource.
+    pub fn resource_uuid(&self, resource_id: i64) -> Option<String> {
+        self.resources_by_id
+            .get(&resource_id)
+            .map(|frozen| frozen.uuid.clone())
+    }
+
+    /// Whether a stored resource's uuid could not be found.
+    pub fn is_stand_in(&self, resource_id: i64) -> bool {
+        self.resources_by_id
+            .get(&resource_id)
+            .is_some_and(|frozen| frozen.is_stand_in())
+    }
+
     fn remember(&mut self, frozen: Frozen, id: i64) {
-        if frozen.uuid != stand_in(frozen.per, frozen.source_id) {
+        let frozen = Rc::new(frozen);
+        if !frozen.is_stand_in() {
             self.newest.insert((frozen.per, frozen.source_id), id);
         }
+        self.resources_by_id.insert(id, frozen.clone());
         self.resources.insert(frozen, id);
+    }
+}
+
+impl Frozen {
+    fn is_stand_in(&self) -> bool {
+        self.uuid == stand_in(self.per, self.source_id)
     }
 }
 

@@ -2,17 +2,16 @@
 //! day only gains records unless it is forced, and every value of a closed day that changes is kept in
 //! `corrections`.
 
-use std::collections::HashMap;
-
 use anyhow::Context;
-use rusqlite::{Connection, named_params};
+use rusqlite::Connection;
 
 use super::Ledger;
 use super::registry::{Counted, Registry, stand_in};
+use super::statements::{Key, OldRecord, Statements};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
-use crate::metric::{Metric, Per};
+use crate::metric::Metric;
 use crate::row::UsageRow;
 use crate::source::Names;
 
@@ -35,7 +34,6 @@ pub enum Existing {
 pub struct StoredDay {
     pub state: DayState,
     pub source_rows: u64,
-    pub records: u64,
 }
 
 /// What to write.
@@ -78,10 +76,6 @@ pub struct Difference {
     pub source: Option<f64>,
 }
 
-/// What identifies a record within its day, whatever its resource was called when it was stored: account,
-/// metric id, source id.
-type Key = (u64, i64, u64);
-
 /// A record to be written.
 struct NewRecord {
     key: Key,
@@ -91,21 +85,10 @@ struct NewRecord {
     quantity: f64,
 }
 
-/// A record that is there.
-struct OldRecord {
-    resource_id: i64,
-    /// Its uuid is a stand-in.
-    stand_in: bool,
-    resource: Option<String>,
-    quantity: f64,
-}
-
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows, (select count(*) from stored_accounts a \
-                     join stored_records r on r.account_id = a.id and r.day = d.day) \
-                   from stored_days d where day = ?1";
+        let sql = "select state, source_rows from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
         let Some(row) = rows.next()? else {
@@ -117,11 +100,8 @@ impl Ledger {
         } else {
             DayState::Open
         };
-        Ok(Some(StoredDay {
-            state,
-            source_rows: row.get(1)?,
-            records: row.get(2)?,
-        }))
+        let source_rows = row.get(1)?;
+        Ok(Some(StoredDay { state, source_rows }))
     }
 
     /// Takes in the source's names, for the days written from now on.
@@ -160,12 +140,8 @@ impl Ledger {
             false => ("begin immediate", "commit", "rollback"),
         };
         self.connection.execute_batch(begin).with_context(named)?;
-        let mut writer = DayWriter {
-            connection: &self.connection,
-            registry: &mut self.registry,
-            new,
-        };
-        let result = writer.write(stored).and_then(|written| {
+        let mut writer = DayWriter::new(&self.connection, &mut self.registry, new, stored);
+        let result = writer.write().and_then(|written| {
             self.connection.execute_batch(commit)?;
             Ok(written)
         });
@@ -181,24 +157,46 @@ struct DayWriter<'a> {
     connection: &'a Connection,
     registry: &'a mut Registry,
     new: &'a NewDay<'a>,
+    stored: Option<StoredDay>,
+    was_closed: bool,
+    /// A closed day whose existing records stay as they are.
+    only_gains: bool,
+    statements: Statements<'a>,
 }
 
-impl DayWriter<'_> {
-    fn write(&mut self, stored: Option<StoredDay>) -> anyhow::Result<Written> {
+impl<'a> DayWriter<'a> {
+    fn new(
+        connection: &'a Connection,
+        registry: &'a mut Registry,
+        new: &'a NewDay<'a>,
+        stored: Option<StoredDay>,
+    ) -> DayWriter<'a> {
         let was_closed = stored.is_some_and(|day| day.state == DayState::Closed);
-        let state = if was_closed {
+        let only_gains = was_closed && new.existing == Existing::Keep;
+        let statements = Statements::new(connection, new.day, new.now);
+        DayWriter {
+            connection,
+            registry,
+            new,
+            stored,
+            was_closed,
+            only_gains,
+            statements,
+        }
+    }
+
+    fn write(&mut self) -> anyhow::Result<Written> {
+        let state = if self.was_closed {
             DayState::Closed
         } else {
             self.new.state
         };
-        let only_gain = was_closed && self.new.existing == Existing::Keep;
-        let mut old = if stored.is_some() {
-            self.list_old_records()?
-        } else {
-            HashMap::new()
+        let old = match self.stored {
+            Some(_) => self.statements.list_records(self.registry)?,
+            None => Vec::new(),
         };
-        if !only_gain {
-            self.upsert_day(state)?;
+        if !self.only_gains {
+            self.statements.upsert_day(state, self.new.usage)?;
         }
         let mut findings = self.new.usage.findings.clone();
         let records = self.resolve(&mut findings)?;
@@ -211,44 +209,18 @@ impl DayWriter<'_> {
             differences: Vec::new(),
             findings: 0,
         };
-        for record in &records {
-            match old.remove(&record.key) {
-                None => {
-                    self.insert_record(record)?;
-                    written.added += 1;
-                    if was_closed {
-                        self.insert_correction(
-                            record.key,
-                            record.resource_id,
-                            None,
-                            Some(record.quantity),
-                        )?;
-                    }
-                }
-                Some(before) if only_gain => self.compare(record, before, &mut written),
-                Some(before) => self.replace(record, before, was_closed, &mut written)?,
-            }
-        }
-        for (key, before) in old {
-            if only_gain {
-                written.differences.push(self.vanished(key, before)?);
-            } else {
-                self.delete_record(key, before.resource_id)?;
-                self.insert_correction(key, before.resource_id, Some(before.quantity), None)?;
-                written.overwritten += 1;
-            }
-        }
-        self.freeze_guest_oses(counted(stored, self.new.existing))?;
-        sort_differences(&mut written.differences);
+        self.reconcile(&records, old, &mut written)?;
+        self.freeze_guest_oses(counted(self.stored, self.new.existing))?;
         findings.extend(written.differences.iter().map(difference_finding));
-        if only_gain && written.added > 0 {
-            self.upsert_day(state)?;
+        let gained = self.only_gains && written.added > 0;
+        if gained {
+            self.statements.upsert_day(state, self.new.usage)?;
         }
-        written.findings = self.replace_findings(&findings, only_gain && written.added == 0)?;
+        written.findings = self.replace_findings(&findings, self.only_gains && !gained)?;
         Ok(written)
     }
 
-    /// Gives the day's records their ids in the ledger; notes what had to be given a stand-in.
+    /// Gives the day's records their ids in the ledger; notes what had to be given a stand-in. Sorted by key.
     fn resolve(&mut self, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<NewRecord>> {
         let mut records = Vec::with_capacity(self.new.usage.records.len());
         let mut unresolved_account = None;
@@ -260,7 +232,7 @@ impl DayWriter<'_> {
                 let account = format!("account:{}", record.account_id);
                 findings.push(unresolved(record.account_id, None, account));
             }
-            let (resource_id, stand_in) = match record.metric.per() {
+            let (resource_id, is_stand_in) = match record.metric.per() {
                 None => (0, false),
                 Some(per) => {
                     let resource =
@@ -273,88 +245,140 @@ impl DayWriter<'_> {
                     (resource.id, resource.stand_in)
                 }
             };
-            let key = (record.account_id, metric_id, record.source_id);
-            let (metric, quantity) = (record.metric, record.quantity);
             records.push(NewRecord {
-                key,
+                key: (record.account_id, metric_id, record.source_id),
                 resource_id,
-                stand_in,
-                metric,
-                quantity,
+                stand_in: is_stand_in,
+                metric: record.metric,
+                quantity: record.quantity,
             });
         }
+        records.sort_unstable_by_key(|record| record.key);
         Ok(records)
     }
 
+    /// Walks along what is new and what is there, both in the order of their keys.
+    fn reconcile(
+        &mut self,
+        records: &[NewRecord],
+        old: Vec<OldRecord>,
+        written: &mut Written,
+    ) -> anyhow::Result<()> {
+        let mut insert = self.statements.prepare_insert()?;
+        let mut old = old.into_iter().peekable();
+        for record in records {
+            while let Some(gone) = old.next_if(|before| before.key < record.key) {
+                self.vanished(&gone, written)?;
+            }
+            match old.next_if(|before| before.key == record.key) {
+                Some(before) if self.only_gains => self.compare(record, &before, written),
+                Some(before) => self.replace(record, &before, written)?,
+                None => {
+                    let (account_id, metric_id, _) = record.key;
+                    let day = self.statements.day();
+                    insert.execute((
+                        account_id,
+                        day,
+                        metric_id,
+                        record.resource_id,
+                        record.quantity,
+                    ))?;
+                    written.added += 1;
+                    if self.was_closed {
+                        let new = Some(record.quantity);
+                        self.statements.insert_correction(
+                            record.key,
+                            record.resource_id,
+                            None,
+                            new,
+                        )?;
+                    }
+                }
+            }
+        }
+        old.try_for_each(|gone| self.vanished(&gone, written))
+    }
+
+    /// A record that the source says nothing of any more.
+    fn vanished(&self, gone: &OldRecord, written: &mut Written) -> anyhow::Result<()> {
+        if self.only_gains {
+            let metric = self
+                .registry
+                .find_metric(gone.key.1)
+                .context("a record of an unknown metric")?;
+            written
+                .differences
+                .push(self.difference(gone, metric, None));
+            return Ok(());
+        }
+        self.statements.delete_record(gone.key, gone.resource_id)?;
+        self.statements
+            .insert_correction(gone.key, gone.resource_id, Some(gone.quantity), None)?;
+        written.overwritten += 1;
+        Ok(())
+    }
+
     /// On a closed day that only gains: the old value stays.
-    fn compare(&self, record: &NewRecord, before: OldRecord, written: &mut Written) {
+    fn compare(&self, record: &NewRecord, before: &OldRecord, written: &mut Written) {
         written.kept += 1;
         if before.quantity != record.quantity {
-            written.differences.push(Difference {
-                account: self.registry.account_uuid(record.key.0),
-                account_id: record.key.0,
-                metric: record.metric,
-                resource: before.resource,
-                stored: before.quantity,
-                source: Some(record.quantity),
-            });
+            written
+                .differences
+                .push(self.difference(before, record.metric, Some(record.quantity)));
+        }
+    }
+
+    fn difference(&self, before: &OldRecord, metric: Metric, source: Option<f64>) -> Difference {
+        Difference {
+            account: self.registry.account_uuid(before.key.0),
+            account_id: before.key.0,
+            metric,
+            resource: self.registry.resource_uuid(before.resource_id),
+            stored: before.quantity,
+            source,
         }
     }
 
     /// The new value takes the old one's place, under the name that was frozen unless that is a stand-in. On
     /// an open day growth is the rule, and only what shrinks is kept as a correction.
     fn replace(
-        &mut self,
+        &self,
         record: &NewRecord,
-        before: OldRecord,
-        was_closed: bool,
+        before: &OldRecord,
         written: &mut Written,
     ) -> anyhow::Result<()> {
-        if before.stand_in && !record.stand_in && before.resource_id != record.resource_id {
-            self.delete_record(record.key, before.resource_id)?;
-            self.insert_record(record)?;
-            self.insert_correction(record.key, before.resource_id, Some(before.quantity), None)?;
-            self.insert_correction(record.key, record.resource_id, None, Some(record.quantity))?;
+        let statements = &self.statements;
+        let (old, new) = (Some(before.quantity), Some(record.quantity));
+        if !record.stand_in
+            && before.resource_id != record.resource_id
+            && self.registry.is_stand_in(before.resource_id)
+        {
+            statements.delete_record(record.key, before.resource_id)?;
+            statements.prepare_insert()?.execute((
+                record.key.0,
+                statements.day(),
+                record.key.1,
+                record.resource_id,
+                record.quantity,
+            ))?;
+            statements.insert_correction(record.key, before.resource_id, old, None)?;
+            statements.insert_correction(record.key, record.resource_id, None, new)?;
             written.overwritten += 1;
         } else if before.quantity == record.quantity {
             written.kept += 1;
         } else {
-            self.update_record(record.key, before.resource_id, record.quantity)?;
-            if was_closed || record.quantity < before.quantity {
-                let (old, new) = (Some(before.quantity), Some(record.quantity));
-                self.insert_correction(record.key, before.resource_id, old, new)?;
+            statements.update_record(record.key, before.resource_id, record.quantity)?;
+            if self.was_closed || record.quantity < before.quantity {
+                statements.insert_correction(record.key, before.resource_id, old, new)?;
             }
             written.overwritten += 1;
         }
         Ok(())
     }
 
-    /// A record of a closed day that the source says nothing of any more.
-    fn vanished(&self, key: Key, before: OldRecord) -> anyhow::Result<Difference> {
-        let metric = self
-            .registry
-            .find_metric(key.1)
-            .context("a record of an unknown metric")?;
-        let OldRecord {
-            resource, quantity, ..
-        } = before;
-        let account = self.registry.account_uuid(key.0);
-        Ok(Difference {
-            account,
-            account_id: key.0,
-            metric,
-            resource,
-            stored: quantity,
-            source: None,
-        })
-    }
-
     fn freeze_guest_oses(&mut self, counted: Counted) -> anyhow::Result<()> {
         let day = self.new.day;
-        let sql = "select exists (select 1 from stored_days where day > ?1)";
-        let later_days: bool = self
-            .connection
-            .query_row(sql, [day.to_string()], |row| row.get(0))?;
+        let later_days = self.statements.has_later_days()?;
         for row in self.new.rows.iter().filter(|row| row.usage_type == Some(1)) {
             let guest_os = self
                 .registry
@@ -370,104 +394,6 @@ impl DayWriter<'_> {
         Ok(())
     }
 
-    fn list_old_records(&mut self) -> anyhow::Result<HashMap<Key, OldRecord>> {
-        let sql = "select r.account_id, r.metric_id, s.source_id, r.resource_id, s.kind, s.uuid, r.quantity \
-                   from stored_accounts a \
-                   join stored_records r on r.account_id = a.id and r.day = :day \
-                   join resources s on s.id = r.resource_id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(named_params! { ":day": self.new.day.to_string() })?;
-        let mut records = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let (source_id, kind, uuid): (u64, String, String) =
-                (row.get(2)?, row.get(4)?, row.get(5)?);
-            let per = Per::ALL.into_iter().find(|per| per.name() == kind);
-            let record = OldRecord {
-                resource_id: row.get(3)?,
-                stand_in: per.is_some_and(|per| stand_in(per, source_id) == uuid),
-                resource: per.is_some().then_some(uuid),
-                quantity: row.get(6)?,
-            };
-            records.insert((row.get(0)?, row.get(1)?, source_id), record);
-        }
-        Ok(records)
-    }
-
-    fn upsert_day(&self, state: DayState) -> anyhow::Result<()> {
-        let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
-                   values (:day, :state, :source_rows, :replayed_rows, :now) \
-                   on conflict do update set state = excluded.state, source_rows = excluded.source_rows, \
-                     replayed_rows = excluded.replayed_rows, imported_at = excluded.imported_at";
-        self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {
-                ":day": self.new.day.to_string(),
-                ":state": match state { DayState::Open => "open", DayState::Closed => "closed" },
-                ":source_rows": self.new.usage.source_rows,
-                ":replayed_rows": self.new.usage.replayed_rows,
-                ":now": self.new.now,
-            })?;
-        Ok(())
-    }
-
-    fn insert_record(&self, record: &NewRecord) -> anyhow::Result<()> {
-        let sql = "insert into stored_records (account_id, day, metric_id, resource_id, quantity) \
-                   values (?1, ?2, ?3, ?4, ?5)";
-        let (account_id, metric_id, _) = record.key;
-        let day = self.new.day.to_string();
-        self.connection.prepare_cached(sql)?.execute((
-            account_id,
-            day,
-            metric_id,
-            record.resource_id,
-            record.quantity,
-        ))?;
-        Ok(())
-    }
-
-    fn update_record(&self, key: Key, resource_id: i64, quantity: f64) -> anyhow::Result<()> {
-        let sql = "update stored_records set quantity = ?5 \
-                   where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
-        let day = self.new.day.to_string();
-        self.connection
-            .prepare_cached(sql)?
-            .execute((key.0, day, key.1, resource_id, quantity))?;
-        Ok(())
-    }
-
-    fn delete_record(&self, key: Key, resource_id: i64) -> anyhow::Result<()> {
-        let sql = "delete from stored_records \
-                   where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
-        let day = self.new.day.to_string();
-        self.connection
-            .prepare_cached(sql)?
-            .execute((key.0, day, key.1, resource_id))?;
-        Ok(())
-    }
-
-    fn insert_correction(
-        &self,
-        key: Key,
-        resource_id: i64,
-        old: Option<f64>,
-        new: Option<f64>,
-    ) -> anyhow::Result<()> {
-        let sql = "insert into stored_corrections \
-                     (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let day = self.new.day.to_string();
-        self.connection.prepare_cached(sql)?.execute((
-            day,
-            key.0,
-            key.1,
-            resource_id,
-            old,
-            new,
-            self.new.now,
-        ))?;
-        Ok(())
-    }
-
     /// Puts the findings in place of the day's former ones. On a closed day that gained nothing the former
     /// ones still hold, and only the differences are new. Answers how many there are now.
     fn replace_findings(
@@ -475,18 +401,9 @@ impl DayWriter<'_> {
         findings: &[Finding],
         only_differences: bool,
     ) -> anyhow::Result<u64> {
-        let day = self.new.day.to_string();
         let differs = FindingKind::DiffersFromSource;
-        let kind = if only_differences {
-            Some(differs.name())
-        } else {
-            None
-        };
-        let sql = "delete from stored_findings where day = ?1 and kind = coalesce(?2, kind)";
-        self.connection.prepare_cached(sql)?.execute((&day, kind))?;
-        let sql = "insert into stored_findings (day, kind, account_id, metric_id, resource, detail) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut insert = self.connection.prepare_cached(sql)?;
+        self.statements
+            .delete_findings(only_differences.then_some(differs))?;
         for finding in findings
             .iter()
             .filter(|finding| !only_differences || finding.kind == differs)
@@ -498,21 +415,9 @@ impl DayWriter<'_> {
                 Some(metric) => Some(self.registry.metric(self.connection, metric)?),
                 None => None,
             };
-            let kind = finding.kind.name();
-            insert.execute((
-                &day,
-                kind,
-                finding.account_id,
-                metric_id,
-                &finding.resource,
-                &finding.detail,
-            ))?;
+            self.statements.insert_finding(finding, metric_id)?;
         }
-        let sql = "select count(*) from stored_findings where day = ?1";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([&day], |row| row.get(0))?)
+        self.statements.count_findings()
     }
 }
 
@@ -527,12 +432,6 @@ fn counted(stored: Option<StoredDay>, existing: Existing) -> Counted {
 fn count_accounts(records: &[NewRecord]) -> u64 {
     // The records come sorted by account; a count of rows fits 64 bits.
     records.chunk_by(|a, b| a.key.0 == b.key.0).count() as u64
-}
-
-fn sort_differences(differences: &mut [Difference]) {
-    differences.sort_by(|a, b| {
-        (a.account_id, a.metric, &a.resource).cmp(&(b.account_id, b.metric, &b.resource))
-    });
 }
 
 fn unresolved(account_id: u64, metric: Option<Metric>, stand_in: String) -> Finding {
