@@ -22,7 +22,10 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_ledger.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_ledger.sql"),
+    include_str!("../migrations/0002_proof.sql"),
+];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -233,7 +236,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         names.sort();
-        assert_eq!(names, ["0001_ledger.sql"]);
+        assert_eq!(names, ["0001_ledger.sql", "0002_proof.sql"]);
         assert_eq!(MIGRATIONS.len(), names.len());
     }
 
@@ -260,6 +263,35 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_of_the_first_schema_keeps_its_days() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        old.execute_batch(
+            "insert into ledgers values (1, 'GMT', '2013-06-02T00:20:00Z');
+             insert into stored_days values ('2013-06-01', 'closed', 3, 1, '2013-06-02T00:20:00Z');",
+        )
+        .unwrap();
+        drop(old);
+        let now = "2014-01-01T00:00:00Z";
+        assert_eq!(
+            initialise(&path, "GMT", now).unwrap(),
+            Initialised::Upgraded { from: 1 }
+        );
+        let day: (String, i64, Option<String>) = Connection::open(&path)
+            .unwrap()
+            .query_row("select state, source_rows, sealed_at from days", [], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(day, ("closed".to_owned(), 3, None));
+    }
+
+    #[test]
     fn refuses_what_is_not_a_ledger() {
         let folder = tempfile::tempdir().unwrap();
         let (text, other, newer) = (
@@ -283,7 +315,7 @@ mod tests {
             (
                 &newer,
                 format!(
-                    "ledger {} has schema 99, newer than this program's 1: install a newer rbc-usage",
+                    "ledger {} has schema 99, newer than this program's {SCHEMA_VERSION}: install a newer rbc-usage",
                     newer.display()
                 ),
             ),

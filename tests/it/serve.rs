@@ -28,15 +28,11 @@ const IDLE_ACCOUNT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f003";
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("cloudusage.cfg", CONFIG);
+    sandbox.run(&["initdb"]).exits(0);
     let ledger = ledger(&sandbox);
     ledger
-        .execute_batch(concat!(
-            "pragma journal_mode = wal;",
-            include_str!("../../migrations/0001_ledger.sql"),
-            "pragma application_id = 0x52424355;
-             pragma user_version = 1;
-             insert into ledgers values (1, 'GMT', '2013-04-01T00:00:00Z');
-             insert into metrics values
+        .execute_batch(
+            "insert into metrics values
                (1, 'network_bytes_sent', 'bytes', null),
                (2, 'primary_byte_hours', 'byte-hours', null),
                (3, 'secondary_byte_hours', 'byte-hours', null),
@@ -44,7 +40,7 @@ fn sandbox() -> Sandbox {
                (5, 'vm_running', 'hours', 'service offering'),
                (6, 'os_usage', 'hours', 'guest OS'),
                (7, 'gpu_hours', 'hours', 'graphics card');",
-        ))
+        )
         .unwrap();
     let mut add = ledger
         .prepare("insert into stored_accounts (id, uuid, name, project_uuid) values (?, ?, 'x', ?)")
@@ -61,7 +57,8 @@ fn ledger(sandbox: &Sandbox) -> Connection {
 }
 
 fn add_day(ledger: &Connection, day: &str, state: &str) {
-    let sql = "insert into stored_days values (?, ?, 1, 0, '2013-05-01T00:00:00Z')";
+    let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
+               values (?, ?, 1, 0, '2013-05-01T00:00:00Z')";
     ledger.execute(sql, (day, state)).unwrap();
 }
 

@@ -103,9 +103,13 @@ fn a_ledger_upgraded_by_a_newer_program_is_503() {
     let server = Server::start(&sandbox);
     assert_eq!(server.get(&target()).status, 200);
     let writer = ledger(&sandbox);
-    writer.pragma_update(None, "user_version", 2).unwrap();
+    let current: i64 = writer
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    let newer = current + 1;
+    writer.pragma_update(None, "user_version", newer).unwrap();
     refuses(&server.get(&target()), 503, "the ledger cannot be read");
-    writer.pragma_update(None, "user_version", 1).unwrap();
+    writer.pragma_update(None, "user_version", current).unwrap();
     assert_eq!(server.get(&target()).status, 200);
 }
 
@@ -137,11 +141,11 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     for (version, message) in [
         (
             0,
-            "its schema 0 is older than this program's 1: run rbc-usage initdb",
+            "its schema 0 is older than this program's 2: run rbc-usage initdb",
         ),
         (
-            2,
-            "its schema 2 is newer than this program's 1: use a newer rbc-usage",
+            3,
+            "its schema 3 is newer than this program's 2: use a newer rbc-usage",
         ),
     ] {
         let sandbox = sandbox();
