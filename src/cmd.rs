@@ -6,10 +6,14 @@ pub mod sample;
 pub mod serve;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::config::Config;
 use crate::day::Day;
+use crate::ledger::lock::ImportLock;
+use crate::ledger::{Initialised, initialise};
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -22,8 +26,8 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     /// Reads the configuration and the environment that overrides it.
-    pub fn load(&self) -> anyhow::Result<crate::config::Config> {
-        crate::config::Config::load(self.config.as_deref(), std::env::vars_os())
+    pub fn load(&self) -> anyhow::Result<Config> {
+        Config::load(self.config.as_deref(), std::env::vars_os())
     }
 }
 
@@ -50,6 +54,19 @@ fn utc_text(unix: i64) -> anyhow::Result<String> {
         second / 60 % 60,
         second % 60
     ))
+}
+
+/// Creates or upgrades the ledger, and says which.
+fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    let now = utc_text(unix_now()?)?;
+    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
+    let done = match initialise(&config.ledger, config.zone.name(), &now)? {
+        Initialised::Created => "created".to_owned(),
+        Initialised::Upgraded { from } => format!("upgraded from schema {from}"),
+        Initialised::Current => "is current".to_owned(),
+    };
+    writeln!(out, "ledger {} {done}", config.ledger.display())?;
+    Ok(())
 }
 
 /// Turns the command line of a link named after an old program into ours.

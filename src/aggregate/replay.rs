@@ -31,16 +31,14 @@ pub enum Replay {
 /// whose size is today's as well.
 pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
     // The wider window first, so that what surrounds a row stands before it.
-    rows.sort_unstable_by(|a, b| {
-        let key = |row: &UsageRow| (row.identity, row.start, Reverse(row.end));
-        let repeated = |row: &UsageRow| {
-            if may_repeat(row) {
-                row.raw_usage.to_bits()
-            } else {
-                0
-            }
+    rows.sort_by_cached_key(|row| {
+        let repeated = if may_repeat(row) {
+            row.raw_usage.to_bits()
+        } else {
+            0
         };
-        (key(a), repeated(a), preference(a)).cmp(&(key(b), repeated(b), preference(b)))
+        let window = (row.start, Reverse(row.end));
+        (row.identity, window, repeated, preference(row))
     });
     let mut verdicts = Vec::with_capacity(rows.len());
     let mut kept: Option<&UsageRow> = None;

@@ -62,7 +62,7 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     if args.initdb {
-        super::initdb::initialise_ledger(&config, out)?;
+        super::initialise_ledger(&config, out)?;
         return Ok(ExitCode::SUCCESS);
     }
     let now = super::unix_now()?;

@@ -12,4 +12,5 @@ mod serve;
 mod server;
 mod simulator;
 mod source;
+mod tidy;
 mod variants;

@@ -1,0 +1,259 @@
+//! House rules that a machine can hold, so that nobody has to argue them: which way imports point, where each
+//! crate is at home, who may print or read the clock, how long a file gets, and what is left lying around.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The subjects of `src`, from low to high: each may import those before it, and itself. A new subject
+/// takes its place here.
+const ORDER: [&str; 14] = [
+    "day",
+    "zone",
+    "metric",
+    "finding",
+    "row",
+    "config",
+    "aggregate",
+    "source",
+    "ledger",
+    "sample",
+    "import",
+    "http",
+    "cmd",
+    "main",
+];
+
+/// Crates, and the subjects or files they are named in.
+const HOMES: [(&str, &[&str]); 10] = [
+    ("clap", &["cmd", "main"]),
+    ("config", &["config"]),
+    ("indicatif", &["cmd"]),
+    ("mysql", &["source/mysql.rs"]),
+    ("rusqlite", &["ledger", "sample", "source/sqlite.rs"]),
+    ("rustls", &["http"]),
+    ("time", &["day"]),
+    ("tiny_http", &["http"]),
+    ("tz", &["zone"]),
+    ("tzdb", &["zone"]),
+];
+
+/// Who prints, reads the clock or the environment.
+const OUTSIDE_WORLD: [&str; 3] = ["cmd", "http", "main"];
+
+/// Lines a file may have, its unit tests included.
+const MOST_LINES: usize = 600;
+
+struct File {
+    /// Below `src` or `tests/it`, such as `source/mysql.rs`.
+    name: String,
+    text: String,
+}
+
+impl File {
+    /// The part of the program it belongs to, such as `source`.
+    fn subject(&self) -> &str {
+        let first = self.name.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// What comes before the unit tests, without comments; each line with its number.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_tests = self.name.ends_with("tests.rs");
+        self.text
+            .lines()
+            .take_while(move |line| !is_tests && *line != "#[cfg(test)]")
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.trim_start()))
+            .filter(|(_, line)| !line.starts_with("//"))
+    }
+}
+
+fn files(folder: &str) -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut folders = vec![root.clone()];
+    let mut paths: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().display().to_string();
+    paths
+        .iter()
+        .map(|path| File {
+            name: name(path),
+            text: fs::read_to_string(path).unwrap(),
+        })
+        .collect()
+}
+
+/// The words that follow `prefix` in a line: of `crate::`, the subjects that are imported.
+fn words_after<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    line.match_indices(prefix).map(move |(at, _)| {
+        let rest = &line[at + prefix.len()..];
+        rest.split(|c| !is_word(c)).next().unwrap_or("")
+    })
+}
+
+/// Whether a line names a crate: `name::` with neither a path nor a word before it, outside a text.
+fn names_crate(line: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    line.match_indices(&path).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_ascii_alphanumeric() || "_:\"/".contains(c))
+    })
+}
+
+#[track_caller]
+fn nothing(problems: Vec<String>) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn imports_point_one_way() {
+    let place = |subject: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == subject)
+            .unwrap_or_else(|| panic!("{subject} has no place in ORDER"))
+    };
+    let mut problems = Vec::new();
+    for file in files("src") {
+        let own = place(file.subject());
+        for (number, line) in file.code() {
+            for other in words_after(line, "crate::").filter(|word| !word.is_empty()) {
+                if place(other) > own {
+                    problems.push(format!("src/{}:{number} imports {other}", file.name));
+                }
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn commands_do_not_import_each_other() {
+    let commands: Vec<File> = files("src")
+        .into_iter()
+        .filter(|file| file.name.starts_with("cmd/"))
+        .collect();
+    let names: Vec<String> = commands
+        .iter()
+        .map(|file| file.name["cmd/".len()..].replace(".rs", ""))
+        .collect();
+    let mut problems = Vec::new();
+    for file in &commands {
+        for (number, line) in file.code() {
+            let used = words_after(line, "super::").chain(words_after(line, "crate::cmd::"));
+            for other in used.filter(|word| names.iter().any(|name| name == word)) {
+                problems.push(format!("src/{}:{number} imports {other}", file.name));
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn crates_stay_at_home() {
+    let mut problems = Vec::new();
+    for file in files("src") {
+        for (name, homes) in HOMES {
+            if homes.contains(&file.subject()) || homes.contains(&file.name.as_str()) {
+                continue;
+            }
+            // A module of ours may have a crate's name.
+            let ours = ["mod", "use super::", "use crate::"];
+            let is_ours = |intro: &&str| {
+                file.text
+                    .contains(&format!("{intro} {name};").replace(":: ", "::"))
+            };
+            if ours.iter().any(is_ours) {
+                continue;
+            }
+            for (number, _) in file.code().filter(|(_, line)| names_crate(line, name)) {
+                problems.push(format!("src/{}:{number} names the crate {name}", file.name));
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn what_is_below_takes_values_and_returns_values() {
+    let outside = ["SystemTime::now", "env::var", "io::stdout", "io::stderr"];
+    let prints = ["println!", "print!(", "dbg!"];
+    let mut problems = Vec::new();
+    for file in files("src") {
+        for (number, line) in file.code() {
+            let does = |words: &[&str]| words.iter().any(|word| line.contains(word));
+            let may_reach_out = OUTSIDE_WORLD.contains(&file.subject());
+            if does(&prints) || (does(&outside) && !may_reach_out) {
+                problems.push(format!("src/{}:{number} {line}", file.name));
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn nothing_is_unwrapped_or_left_for_later() {
+    // Put together here, so that this file does not hold them.
+    let later = [["TO", "DO"].concat(), ["FIX", "ME"].concat()];
+    let mut problems = Vec::new();
+    for file in files("src") {
+        for (number, line) in file.code() {
+            if line.contains(".unwrap()")
+                || line.contains("todo!")
+                || line.contains("unimplemented!")
+            {
+                problems.push(format!("src/{}:{number} {line}", file.name));
+            }
+        }
+        for (index, line) in file.text.lines().enumerate() {
+            if later.iter().any(|word| line.contains(word)) {
+                problems.push(format!("src/{}:{} {line}", file.name, index + 1));
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn each_file_says_what_it_owns_and_stays_short() {
+    let mut problems = Vec::new();
+    for folder in ["src", "tests/it"] {
+        for file in files(folder) {
+            let name = format!("{folder}/{}", file.name);
+            if !file.text.starts_with("//! ") {
+                problems.push(format!("{name} does not open with what it owns"));
+            }
+            let lines = file.text.lines().count();
+            if lines > MOST_LINES {
+                problems.push(format!("{name} has {lines} lines"));
+            }
+            let vague = [
+                "util", "common", "helpers", "types", "prelude", "error", "mod",
+            ];
+            let stem = file.name.rsplit('/').next().unwrap().replace(".rs", "");
+            if vague.contains(&stem.as_str()) {
+                problems.push(format!("{name} says nothing by its name"));
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn no_test_is_left_out() {
+    let mark = ["#[ig", "nore"].concat();
+    let marked = |file: &File| file.text.contains(&mark);
+    let problems = files("src").into_iter().chain(files("tests/it"));
+    nothing(problems.filter(marked).map(|file| file.name).collect());
+}
