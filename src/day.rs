@@ -22,6 +22,13 @@ impl fmt::Display for ParseDayError {
 
 impl std::error::Error for ParseDayError {}
 
+impl ParseDayError {
+    /// For what is made of days, such as a month. The message names the text.
+    pub fn because(message: String) -> ParseDayError {
+        ParseDayError(message)
+    }
+}
+
 impl FromStr for Day {
     type Err = ParseDayError;
 
@@ -88,6 +95,11 @@ impl Day {
     /// Whole days since 1970-01-01.
     pub fn days_since_1970(self) -> i64 {
         i64::from(self.0.to_julian_day()) - 2_440_588
+    }
+
+    /// 1 to 31.
+    pub fn day_of_month(self) -> u8 {
+        self.0.day()
     }
 
     /// The day after. Parsing keeps every day below the calendar's last, so there is one.

@@ -9,6 +9,10 @@ mod http;
 mod import;
 mod ledger;
 mod metric;
+// Commands that print come to it one by one.
+#[allow(dead_code)]
+mod output;
+mod period;
 mod row;
 mod sample;
 mod source;

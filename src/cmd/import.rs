@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::config::Config;
@@ -23,25 +23,22 @@ const DIFFERENCES_TOLD: usize = 10;
 
 /// Import daily usage from CloudStack into the ledger
 ///
-/// Without -s it catches up: every day after the newest closed one, up to the last day CloudStack's usage
+/// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
 /// Exit code: 0 done; 1 done, but a day was refused or differs from the source; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                                   catch up, as cron does each day\n  \
-    rbc-usage import -s 2013-06-01 -e 2013-06-30       a month\n  \
+    rbc-usage import -s 2013-06-01 -e 2013-06-05       some days\n  \
+    rbc-usage import --month 2013-06                   a month\n  \
     rbc-usage import -s 2013-06-01 --dry-run           what would a day bring?\n  \
     rbc-usage import -s 2013-06-01 -f                  take over what changed in the source")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
-    /// First day, YYYY-MM-DD
-    #[arg(short, long, value_name = "DAY")]
-    start: Option<Day>,
-    /// Last day, inclusive [default: the first]
-    #[arg(short, long, value_name = "DAY", requires = "start")]
-    end: Option<Day>,
+    #[command(flatten)]
+    period: super::period::PeriodArgs,
     /// Overwrite what closed days hold; the old values are kept as corrections
     #[arg(short, long)]
     force: bool,
@@ -130,12 +127,11 @@ impl Write for EvenUnread<'_> {
     }
 }
 
-/// The range of -s and -e; refuses days that have not begun.
+/// The days of the command line; refuses those that have not begun.
 fn days_asked_for(args: &Args, today: Day, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
-    let Some(start) = args.start else {
+    let Some(range) = args.period.days(today)? else {
         return Ok(None);
     };
-    let range = DayRange::new(start, args.end.unwrap_or(start)).context("-s and -e")?;
     let named = if range.first() > today {
         range.first()
     } else {

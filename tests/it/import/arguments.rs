@@ -162,3 +162,39 @@ fn the_old_name_imports_with_the_old_flags() {
     old(&["-s", "2013-06-01", "-e", "2013-06-01", "-f", "-n"]).exits(0);
     assert_eq!(cloud.ledger(DAYS), ["2013-06-01 | closed"]);
 }
+
+#[test]
+fn days_can_be_asked_for_in_words() {
+    let cloud = cloud();
+    for day in ["2013-06-01", "2013-06-02", "2013-06-29", "2013-06-30"] {
+        cloud.add_usage(&[vm(day, 2, 5, 24.0)]);
+    }
+    cloud.finished_until("2013-07-01 23:59:59");
+    cloud
+        .run(&["import", "2013-06-01..2013-06-02", "--dry-run"])
+        .exits(0);
+    assert_eq!(cloud.ledger(DAYS), [""; 0]);
+    cloud.run(&["import", "--month", "2013-06"]).exits(0);
+    let days = cloud.ledger(DAYS);
+    assert_eq!(days.len(), 30);
+    assert_eq!(days[29], "2013-06-30 | closed");
+    cloud.run(&["import", "2013-07-01"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS).len(), 31);
+    // The day is never over in the clock's own zone while the test runs.
+    let run = cloud.run(&["import", "today"]).exits(0);
+    assert!(run.stdout.contains(" open accounts=0"), "{run}");
+    for (words, complaint) in [
+        (&["--month", "2013-13"][..], "\"2013-13\" is not a month"),
+        (&["tomorrow"], "\"tomorrow\" is not a period"),
+        (&["--last", "7"], "\"7\" is not a number of days"),
+        (&["yesterday", "-s", "2013-06-01"], "cannot be used with"),
+        (
+            &["--month", "2013-06", "-s", "2013-06-01"],
+            "cannot be used with",
+        ),
+        (&["2999-01"], "2999-01-01 has not begun"),
+    ] {
+        let run = cloud.run(&[&["import"], words].concat()).exits(2);
+        assert!(run.stderr.contains(complaint), "{run}");
+    }
+}

@@ -1,0 +1,40 @@
+//! The days a command is asked about, the same words for every command that takes any.
+
+use anyhow::Context;
+
+use crate::day::{Day, DayRange};
+use crate::period::{Last, Month, Period};
+
+/// Flattened into a command's arguments.
+#[derive(clap::Args)]
+pub struct PeriodArgs {
+    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month
+    #[arg(value_name = "PERIOD", conflicts_with_all = ["start", "end", "month", "last"])]
+    pub period: Option<Period>,
+    /// First day, YYYY-MM-DD
+    #[arg(short, long, value_name = "DAY", conflicts_with_all = ["month", "last"])]
+    pub start: Option<Day>,
+    /// Last day, inclusive [default: the first]
+    #[arg(short, long, value_name = "DAY", requires = "start")]
+    pub end: Option<Day>,
+    /// A whole month, YYYY-MM
+    #[arg(long, value_name = "MONTH", conflicts_with = "last")]
+    pub month: Option<Month>,
+    /// The last days before today, such as 7d or 2w
+    #[arg(long, value_name = "DAYS")]
+    pub last: Option<Last>,
+}
+
+impl PeriodArgs {
+    /// The days asked for; `None`: the command line names none. `today` is that of the ledger's zone.
+    pub fn days(&self, today: Day) -> anyhow::Result<Option<DayRange>> {
+        if let Some(start) = self.start {
+            let range = DayRange::new(start, self.end.unwrap_or(start)).context("-s and -e")?;
+            return Ok(Some(range));
+        }
+        let month = self.month.map(Month::days);
+        let last = self.last.map(|last| last.days(today));
+        let period = self.period.map(|period| period.days(today));
+        Ok(period.or(month).or(last))
+    }
+}

@@ -1,0 +1,215 @@
+//! How results are printed. A command describes what it has as a `Document`, rows under named columns; the
+//! same document is a table for people, JSON or CSV for programs. Names of columns and facts are contract.
+//! Knows nothing of ledgers and sources.
+
+mod csv;
+mod json;
+mod table;
+pub mod unit;
+
+use std::io::Write;
+
+pub use unit::Unit;
+
+/// What `--format` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns and rounded figures, for people
+    Table,
+    /// One object: facts, and the rows as objects
+    Json,
+    /// A header and the rows
+    Csv,
+}
+
+/// How to print, and whether the reader can see colours.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub format: Format,
+    pub colour: bool,
+}
+
+/// All that a command has to say.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// A line above the table. Programs find the same in the facts.
+    pub title: String,
+    /// What holds for all rows: keys of the JSON object. Not in tables and CSV.
+    pub facts: Vec<(&'static str, Value)>,
+    /// The key of the rows in the JSON object.
+    pub rows_name: &'static str,
+    pub columns: Vec<Column>,
+    /// Each as long as `columns`.
+    pub rows: Vec<Vec<Value>>,
+    /// Lines below the table. Programs find the same in the facts.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// In JSON and CSV; a quantity's unit is in it, or in a column beside it.
+    pub name: &'static str,
+    /// In tables; `None`: not for people.
+    pub heading: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Nothing,
+    Text(String),
+    /// A word and what to think of it.
+    State(&'static str, Tone),
+    Truth(bool),
+    Count(u64),
+    /// A finite number; the unit says how people want to read it.
+    Quantity(f64, Unit),
+    List(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Good,
+    Doubtful,
+    Bad,
+}
+
+impl Column {
+    /// Everybody sees it.
+    pub const fn shown(name: &'static str, heading: &'static str) -> Column {
+        Column {
+            name,
+            heading: Some(heading),
+        }
+    }
+
+    /// In JSON and CSV only.
+    pub const fn hidden(name: &'static str) -> Column {
+        Column {
+            name,
+            heading: None,
+        }
+    }
+}
+
+impl Value {
+    /// The text, or nothing.
+    pub fn text(text: Option<impl Into<String>>) -> Value {
+        text.map_or(Value::Nothing, |text| Value::Text(text.into()))
+    }
+}
+
+/// Prints a document.
+pub fn write(document: &Document, style: Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    match style.format {
+        Format::Table => table::write(document, style.colour, out),
+        Format::Json => json::write(document, out),
+        Format::Csv => csv::write(document, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Document {
+        Document {
+            title: "2026-10-01 to 2026-10-02, GMT".to_owned(),
+            facts: vec![
+                ("start", Value::Text("2026-10-01".to_owned())),
+                ("complete", Value::Truth(false)),
+                ("missing_days", Value::List(vec!["2026-10-02".to_owned()])),
+            ],
+            rows_name: "usage",
+            columns: vec![
+                Column::shown("account_name", "account"),
+                Column::hidden("account_uuid"),
+                Column::shown("state", "state"),
+                Column::shown("records", "records"),
+                Column::shown("quantity", "quantity"),
+            ],
+            rows: vec![
+                vec![
+                    Value::Text("acme, \"the\" one".to_owned()),
+                    Value::Text("u-1".to_owned()),
+                    Value::State("closed", Tone::Good),
+                    Value::Count(1_234_567),
+                    Value::Quantity(1_503_238.553_6, Unit::Hours),
+                ],
+                vec![
+                    Value::Text("日本\u{1b}[31m".to_owned()),
+                    Value::Nothing,
+                    Value::State("missing", Tone::Bad),
+                    Value::Count(0),
+                    Value::Quantity(337_407_196_004_352.0, Unit::ByteHours),
+                ],
+            ],
+            notes: vec!["1 day is missing".to_owned()],
+        }
+    }
+
+    fn printed(format: Format, colour: bool) -> String {
+        let mut out = Vec::new();
+        write(&document(), Style { format, colour }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_rounded() {
+        let expected = "\
+2026-10-01 to 2026-10-02, GMT
+
+account          state      records              quantity
+acme, \"the\" one  closed   1,234,567    1,503,238.55 hours
+日本\u{fffd}[31m        missing          0  314,234.94 GiB-hours
+
+1 day is missing
+";
+        assert_eq!(printed(Format::Table, false), expected);
+        let coloured = printed(Format::Table, true);
+        assert!(coloured.contains("  \u{1b}[32mclosed\u{1b}[0m   1,234,567"));
+        assert!(coloured.contains("  \u{1b}[31mmissing\u{1b}[0m          0"));
+    }
+
+    #[test]
+    fn json_has_the_facts_and_every_column() {
+        let expected = r#"{
+  "start": "2026-10-01",
+  "complete": false,
+  "missing_days": ["2026-10-02"],
+  "usage": [
+    {"account_name": "acme, \"the\" one", "account_uuid": "u-1", "state": "closed", "records": 1234567, "quantity": 1503238.5536},
+    {"account_name": "日本\u001b[31m", "account_uuid": null, "state": "missing", "records": 0, "quantity": 337407196004352.0}
+  ]
+}
+"#;
+        let text = printed(Format::Json, true);
+        assert_eq!(text, expected);
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["usage"][0]["records"], 1_234_567);
+    }
+
+    #[test]
+    fn csv_has_the_rows() {
+        let expected = "\
+account_name,account_uuid,state,records,quantity
+\"acme, \"\"the\"\" one\",u-1,closed,1234567,1503238.5536
+日本\u{1b}[31m,,missing,0,337407196004352
+";
+        assert_eq!(printed(Format::Csv, true), expected);
+    }
+
+    #[test]
+    fn no_rows_are_an_empty_list() {
+        let mut none = document();
+        none.rows.clear();
+        let mut out = Vec::new();
+        let style = Style {
+            format: Format::Json,
+            colour: false,
+        };
+        write(&none, style, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with("  \"usage\": []\n}\n"), "{text}");
+    }
+}

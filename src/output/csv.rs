@@ -1,0 +1,52 @@
+//! A document's rows as CSV (RFC 4180, lines ended by a line feed): a header, then the raw values. Nothing is an
+//! empty field; lists are joined by blanks.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use super::{Document, Value};
+
+pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
+    let names = document.columns.iter().map(|column| field(column.name));
+    write_record(names, out)?;
+    for row in &document.rows {
+        write_record(row.iter().map(raw), out)?;
+    }
+    Ok(())
+}
+
+/// One line of fields that are quoted already.
+fn write_record<'a>(
+    fields: impl Iterator<Item = Cow<'a, str>>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    for (place, field) in fields.enumerate() {
+        if place > 0 {
+            out.write_all(b",")?;
+        }
+        out.write_all(field.as_bytes())?;
+    }
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+fn raw(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Nothing => Cow::Borrowed(""),
+        Value::Text(text) => field(text),
+        Value::State(word, _) => field(word),
+        Value::Truth(truth) => Cow::Owned(truth.to_string()),
+        Value::Count(count) => Cow::Owned(count.to_string()),
+        Value::Quantity(number, _) => Cow::Owned(number.to_string()),
+        Value::List(texts) => Cow::Owned(field(&texts.join(" ")).into_owned()),
+    }
+}
+
+/// In quotes where it has to be.
+fn field(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(text)
+    }
+}

@@ -1,0 +1,272 @@
+//! Periods as people write them: a month, `yesterday`, the last seven days. Pure: what they mean is worked out
+//! from the text and the day that it is today, and is always a range of days.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::day::{Day, DayRange, ParseDayError};
+
+/// A month of the calendar, `YYYY-MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    first: Day,
+}
+
+/// A number of days back from yesterday, `7d` or `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    days: u16,
+}
+
+/// Days in any of the ways they can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    Today,
+    Yesterday,
+    /// From its first day to today.
+    ThisMonth,
+    LastMonth,
+    Month(Month),
+    Last(Last),
+    Days(DayRange),
+}
+
+/// What a period looks like, for messages and help texts.
+const FORMS: &str = "a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month";
+
+/// The longest `--last`, about ten years.
+const MOST_DAYS: u16 = 3660;
+
+impl Month {
+    /// The month that a day is in.
+    pub fn of(day: Day) -> Month {
+        let first = std::iter::successors(Some(day), |day| Some(day.previous()))
+            .nth(usize::from(day.day_of_month()) - 1);
+        Month {
+            first: first.expect("successors never end"),
+        }
+    }
+
+    pub fn first_day(self) -> Day {
+        self.first
+    }
+
+    pub fn next(self) -> Month {
+        // No month has more than 31 days, and every one has more than 4.
+        let within = std::iter::successors(Some(self.first), |day| Some(day.next())).nth(31);
+        Month::of(within.expect("successors never end"))
+    }
+
+    pub fn previous(self) -> Month {
+        Month::of(self.first.previous())
+    }
+
+    pub fn days(self) -> DayRange {
+        let last = self.next().first.previous();
+        DayRange::new(self.first, last).expect("a month ends after it began")
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = self.first.to_string();
+        f.write_str(&day[..7])
+    }
+}
+
+impl FromStr for Month {
+    type Err = ParseDayError;
+
+    /// Takes exactly `YYYY-MM`, 1970-01 to 9999-11.
+    fn from_str(text: &str) -> Result<Month, ParseDayError> {
+        let first = format!("{text}-01").parse::<Day>().map_err(|_| {
+            ParseDayError::because(format!("{text:?} is not a month: write YYYY-MM"))
+        })?;
+        if text == "9999-12" {
+            let why = "9999-12 is out of range: months run from 1970-01 to 9999-11";
+            return Err(ParseDayError::because(why.to_owned()));
+        }
+        Ok(Month { first })
+    }
+}
+
+impl FromStr for Last {
+    type Err = ParseDayError;
+
+    fn from_str(text: &str) -> Result<Last, ParseDayError> {
+        let counted = [("d", 1), ("w", 7)].into_iter().find_map(|(unit, days)| {
+            let number = text.strip_suffix(unit)?;
+            let digits = number.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| number.parse::<u16>().ok()?.checked_mul(days))?
+        });
+        match counted {
+            Some(days @ 1..=MOST_DAYS) => Ok(Last { days }),
+            _ => Err(ParseDayError::because(format!(
+                "{text:?} is not a number of days: write 1d to {MOST_DAYS}d, or weeks such as 2w"
+            ))),
+        }
+    }
+}
+
+impl Last {
+    /// The days that end with the one before today.
+    pub fn days(self, today: Day) -> DayRange {
+        let last = today.previous();
+        let mut first = last;
+        for _ in 1..self.days {
+            first = first.previous();
+        }
+        DayRange::new(first, last).expect("the first is not after the last")
+    }
+}
+
+impl FromStr for Period {
+    type Err = ParseDayError;
+
+    fn from_str(text: &str) -> Result<Period, ParseDayError> {
+        match text {
+            "today" => return Ok(Period::Today),
+            "yesterday" => return Ok(Period::Yesterday),
+            "this-month" => return Ok(Period::ThisMonth),
+            "last-month" => return Ok(Period::LastMonth),
+            _ => {}
+        }
+        if let Some((first, last)) = text.split_once("..") {
+            return Ok(Period::Days(DayRange::new(first.parse()?, last.parse()?)?));
+        }
+        if text.ends_with(['d', 'w']) && text.starts_with(|c: char| c.is_ascii_digit()) {
+            return Ok(Period::Last(text.parse()?));
+        }
+        match text.bytes().filter(|b| *b == b'-').count() {
+            1 => Ok(Period::Month(text.parse()?)),
+            2 => {
+                let day = text.parse()?;
+                Ok(Period::Days(DayRange::new(day, day)?))
+            }
+            _ => Err(ParseDayError::because(format!(
+                "{text:?} is not a period: write {FORMS}"
+            ))),
+        }
+    }
+}
+
+impl Period {
+    /// The days it means when it is today.
+    pub fn days(self, today: Day) -> DayRange {
+        let one = |day| DayRange::new(day, day).expect("a day is not before itself");
+        match self {
+            Period::Today => one(today),
+            Period::Yesterday => one(today.previous()),
+            Period::ThisMonth => DayRange::new(Month::of(today).first_day(), today)
+                .expect("a month begins before its days"),
+            Period::LastMonth => Month::of(today).previous().days(),
+            Period::Month(month) => month.days(),
+            Period::Last(last) => last.days(today),
+            Period::Days(range) => range,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(text: &str, today: &str) -> String {
+        let range = text.parse::<Period>().unwrap().days(today.parse().unwrap());
+        format!("{} {}", range.first(), range.last())
+    }
+
+    #[test]
+    fn a_period_is_a_range_of_days() {
+        for (text, today, expected) in [
+            ("today", "2013-06-15", "2013-06-15 2013-06-15"),
+            ("yesterday", "2013-06-01", "2013-05-31 2013-05-31"),
+            ("this-month", "2013-06-15", "2013-06-01 2013-06-15"),
+            ("this-month", "2013-06-01", "2013-06-01 2013-06-01"),
+            ("last-month", "2013-06-15", "2013-05-01 2013-05-31"),
+            ("last-month", "2013-01-31", "2012-12-01 2012-12-31"),
+            ("last-month", "2012-03-31", "2012-02-01 2012-02-29"),
+            ("2013-12", "2013-06-15", "2013-12-01 2013-12-31"),
+            ("2013-02", "2013-06-15", "2013-02-01 2013-02-28"),
+            ("7d", "2013-06-15", "2013-06-08 2013-06-14"),
+            ("1d", "2013-06-15", "2013-06-14 2013-06-14"),
+            ("2w", "2013-06-15", "2013-06-01 2013-06-14"),
+            ("2013-06-05", "2013-06-15", "2013-06-05 2013-06-05"),
+            (
+                "2013-05-31..2013-06-02",
+                "2013-06-15",
+                "2013-05-31 2013-06-02",
+            ),
+        ] {
+            assert_eq!(days(text, today), expected, "{text} on {today}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_period() {
+        for (text, message) in [
+            (
+                "",
+                "\"\" is not a period: write a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month",
+            ),
+            (
+                "tomorrow",
+                "\"tomorrow\" is not a period: write a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month",
+            ),
+            (
+                "0d",
+                "\"0d\" is not a number of days: write 1d to 3660d, or weeks such as 2w",
+            ),
+            (
+                "3661d",
+                "\"3661d\" is not a number of days: write 1d to 3660d, or weeks such as 2w",
+            ),
+            (
+                "99999w",
+                "\"99999w\" is not a number of days: write 1d to 3660d, or weeks such as 2w",
+            ),
+            (
+                "9999w",
+                "\"9999w\" is not a number of days: write 1d to 3660d, or weeks such as 2w",
+            ),
+            (
+                "1+d",
+                "\"1+d\" is not a number of days: write 1d to 3660d, or weeks such as 2w",
+            ),
+            ("2013-13", "\"2013-13\" is not a month: write YYYY-MM"),
+            ("2013-6", "\"2013-6\" is not a month: write YYYY-MM"),
+            (
+                "9999-12",
+                "9999-12 is out of range: months run from 1970-01 to 9999-11",
+            ),
+            ("2013-06-31", "2013-06-31 is not a day of the calendar"),
+            (
+                "2013-06-02..2013-06-01",
+                "the end 2013-06-01 is before the start 2013-06-02",
+            ),
+            ("2013-06-02..", "\"\" is not a day: write YYYY-MM-DD"),
+        ] {
+            assert_eq!(text.parse::<Period>().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn months_follow_one_another() {
+        let mut month: Month = "2011-12".parse().unwrap();
+        let mut lengths = Vec::new();
+        for _ in 0..13 {
+            lengths.push(month.days().days().count());
+            assert_eq!(month.next().previous(), month);
+            month = month.next();
+        }
+        assert_eq!(
+            lengths,
+            [31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        );
+        assert_eq!(month.to_string(), "2013-01");
+        assert_eq!(
+            "9999-11".parse::<Month>().unwrap().days().days().count(),
+            30
+        );
+    }
+}
