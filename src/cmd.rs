@@ -1,10 +1,7 @@
 //! The commands, one a file, and the names the old programs had.
 
-#[allow(dead_code)]
-pub mod format;
 pub mod import;
 pub mod initdb;
-pub mod period;
 pub mod sample;
 pub mod serve;
 

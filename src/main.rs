@@ -1,6 +1,9 @@
 //! Entry point: which command was asked for, its error in one line, its exit code.
 
 mod aggregate;
+// Commands that print come to it one by one, as to `output`.
+#[allow(dead_code)]
+mod arguments;
 mod cmd;
 mod config;
 mod day;
@@ -9,7 +12,6 @@ mod http;
 mod import;
 mod ledger;
 mod metric;
-// Commands that print come to it one by one.
 #[allow(dead_code)]
 mod output;
 mod period;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use crate::arguments::PeriodArgs;
 use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::import::{DayReport, Outcome, Request, plan, run as import};
@@ -38,7 +39,7 @@ pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
     #[command(flatten)]
-    period: super::period::PeriodArgs,
+    period: PeriodArgs,
     /// Overwrite what closed days hold; the old values are kept as corrections
     #[arg(short, long)]
     force: bool,

@@ -1,11 +1,14 @@
-//! The days a command is asked about, the same words for every command that takes any.
+//! Arguments that several commands share: the days they are asked about, and how they print.
+
+use std::io::IsTerminal;
 
 use anyhow::Context;
 
 use crate::day::{Day, DayRange};
+use crate::output::{Format, Style};
 use crate::period::{Last, Month, Period};
 
-/// Flattened into a command's arguments.
+/// The days a command is asked about.
 #[derive(clap::Args)]
 pub struct PeriodArgs {
     /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month
@@ -36,5 +39,30 @@ impl PeriodArgs {
         let last = self.last.map(|last| last.days(today));
         let period = self.period.map(|period| period.days(today));
         Ok(period.or(month).or(last))
+    }
+}
+
+/// `--format`.
+#[derive(clap::Args)]
+pub struct FormatArgs {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+impl FormatArgs {
+    /// With colours if stdout is a terminal that shows them and nobody asked for none.
+    pub fn style(&self) -> Style {
+        style(self.format)
+    }
+}
+
+/// See `FormatArgs::style`.
+pub fn style(format: Format) -> Style {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+    Style {
+        format,
+        colour: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb,
     }
 }
