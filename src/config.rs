@@ -1,15 +1,17 @@
 //! Typed configuration from `cloudusage.cfg` and the environment: every key with its default and its
 //! check, and one report of all that is wrong. The crate `config` lays the environment over the file over
-//! the defaults. Finding the file is left to `file`, its syntax to `ini`, database URIs to `uri`.
+//! the defaults. Finding the file is left to `file`, its syntax to `ini`, database URIs to `uri`, the server's
+//! keys to `server`.
 
 mod environment;
 mod file;
 mod ini;
+mod network;
+mod server;
 mod uri;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::zone::Zone;
 use environment::Variables;
+pub use server::{Server, parse_bind};
 pub use uri::{MysqlUri, SourceUri, Tls};
 
 /// Everything `cloudusage.cfg` says, checked.
@@ -42,15 +45,8 @@ pub struct Import {
     pub lock_timeout: Duration,
 }
 
-/// `[server]`
-#[derive(Debug, PartialEq)]
-pub struct Server {
-    pub bind: SocketAddr,
-    pub workers: usize,
-}
-
-/// Every key there is, with its default; a key without one must be given.
-const KEYS: [(&str, Option<&str>); 9] = [
+/// The keys of `[main]` and `[import]`, with their defaults; a key without one must be given.
+const KEYS: [(&str, Option<&str>); 7] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -58,9 +54,12 @@ const KEYS: [(&str, Option<&str>); 9] = [
     ("import.connect_timeout", Some("10")),
     ("import.read_timeout", Some("300")),
     ("import.lock_timeout", Some("60")),
-    ("server.bind", Some("127.0.0.1:8888")),
-    ("server.workers", Some("4")),
 ];
+
+/// Every key there is but those of scopes, with its default.
+fn keys() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    KEYS.into_iter().chain(server::KEYS)
+}
 
 impl Config {
     /// Reads the file that is named by `explicit`, else by `RBC_USAGE_CONFIG`, else found; variables
@@ -102,7 +101,7 @@ fn layers(
     overrides: &config::Map<String, String>,
 ) -> Result<config::Config, config::ConfigError> {
     let mut builder = config::Config::builder();
-    for (key, default) in KEYS {
+    for (key, default) in keys() {
         if let Some(default) = default {
             builder = builder.set_default(key, default)?;
         }
@@ -137,8 +136,7 @@ impl Values<'_> {
         let connect_timeout = self.read("import.connect_timeout", |text| seconds(text, 1, 300));
         let read_timeout = self.read("import.read_timeout", |text| seconds(text, 1, 86_400));
         let lock_timeout = self.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
-        let bind = self.read("server.bind", parse_bind);
-        let workers = self.read("server.workers", |text| whole(text, 1, 64, "threads"));
+        let server = server::read(self, folder);
         Some(Config {
             cloud_usage: cloud_usage?,
             cloud: cloud?,
@@ -149,10 +147,7 @@ impl Values<'_> {
                 read_timeout: read_timeout?,
                 lock_timeout: lock_timeout?,
             },
-            server: Server {
-                bind: bind?,
-                workers: usize::try_from(workers?).ok()?,
-            },
+            server: server?,
         })
     }
 
@@ -191,21 +186,21 @@ impl Values<'_> {
     fn report_unknown_keys(&mut self) -> anyhow::Result<()> {
         use config::Source;
         let sections: BTreeMap<_, _> = self.layers.collect()?.into_iter().collect();
-        for (section, keys) in sections {
+        // Scopes are read, and complained of, user by user.
+        for (section, given) in sections.into_iter().filter(|(name, _)| name != "scope") {
             let prefix = format!("{section}.");
-            let known: Vec<&str> = KEYS
-                .iter()
+            let known: Vec<&str> = keys()
                 .filter_map(|(key, _)| key.strip_prefix(&prefix))
                 .collect();
             if known.is_empty() {
                 self.complain(
                     &format!("[{section}]"),
-                    "unknown section; there are [main], [import] and [server]",
+                    "unknown section; there are [main], [import], [server] and [scope.USER]",
                 );
                 continue;
             }
-            let keys: BTreeMap<_, _> = keys.into_table()?.into_iter().collect();
-            for key in keys.keys().filter(|key| !known.contains(&key.as_str())) {
+            let given: BTreeMap<_, _> = given.into_table()?.into_iter().collect();
+            for key in given.keys().filter(|key| !known.contains(&key.as_str())) {
                 let known = known.join(", ");
                 self.complain(
                     &format!("{prefix}{key}"),
@@ -215,17 +210,6 @@ impl Values<'_> {
         }
         Ok(())
     }
-}
-
-/// Reads an IP address or `localhost`, and a port; 0 lets the system choose one.
-pub fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
-    let loopback = text
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok())
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    loopback
-        .or_else(|| text.parse().ok())
-        .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
 }
 
 fn seconds(text: &str, lowest: u64, highest: u64) -> anyhow::Result<Duration> {
@@ -245,13 +229,13 @@ fn whole(text: &str, lowest: u64, highest: u64, what: &str) -> anyhow::Result<u6
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "[main]\n\
+    pub const WHOLE: &str = "[main]\n\
         cloud_usage_uri = mysql://cloud:s3cr#t@db/cloud_usage?charset=utf8\n\
         cloud_uri = mysql+mysqldb://cloud:s3cr#t@db/cloud\n\
         rbc_usage_uri = sqlite:///usage.db\n";
 
     /// Reads a text as if it were `/etc/x.cfg`.
-    fn config(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    pub fn config(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
         let variables = variables
             .iter()
             .map(|(name, value)| (name.to_string(), OsString::from(value)))
@@ -272,11 +256,6 @@ mod tests {
             lock_timeout: Duration::from_secs(60),
         };
         assert_eq!(config.import, import);
-        let server = Server {
-            bind: SocketAddr::from(([127, 0, 0, 1], 8888)),
-            workers: 4,
-        };
-        assert_eq!(config.server, server);
         assert!(!format!("{config:?}").contains("s3cr"));
     }
 
@@ -297,6 +276,12 @@ mod tests {
                 ("RBC_USAGE_IMPORT__LOCK_TIMEOUT", "0"),
                 ("RBC_USAGE_SERVER__BIND", "localhost:0"),
                 ("RBC_USAGE_SERVER__WORKERS", "64"),
+                ("RBC_USAGE_SERVER__USERS", "users"),
+                ("RBC_USAGE_SERVER__BEHIND_PROXY", "yes"),
+                ("RBC_USAGE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8"),
+                ("RBC_USAGE_SERVER__MAX_AGE", "7"),
+                ("RBC_USAGE_SERVER__LOG_FORMAT", "json"),
+                ("RBC_USAGE_SERVER__METRICS_BIND", "[::1]:9000"),
                 ("RBC_USAGE_CONFIG", "ignored"),
                 ("RBC_USAGE_SERVICE_HOST", "10.0.0.1"),
             ],
@@ -308,6 +293,8 @@ mod tests {
         assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
         assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
         assert_eq!(replaced.server.workers, 64);
+        assert_eq!(replaced.server.users, Some(PathBuf::from("/etc/users")));
+        assert_eq!(replaced.server.max_age_days, 7);
     }
 
     #[test]
@@ -323,7 +310,7 @@ mod tests {
         let expected = "\
 RBC_USAGE_MAIN_TIMEZONE: unknown variable; write RBC_USAGE_MAIN__TIMEZONE
 RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which does not exist
-/etc/x.cfg: [Server]: unknown section; there are [main], [import] and [server]
+/etc/x.cfg: [Server]: unknown section; there are [main], [import], [server] and [scope.USER]
 /etc/x.cfg: main.cloud_url: unknown key; [main] has cloud_usage_uri, cloud_uri, rbc_usage_uri, timezone
 /etc/x.cfg: main.cloud_usage_uri: missing
 /etc/x.cfg: main.cloud_uri: missing
@@ -346,27 +333,10 @@ RBC_USAGE_IMPORT__READ_TIMEOUT: \"5m\" is not a whole number of seconds from 1 t
     }
 
     #[test]
-    fn reads_addresses_to_listen_on() {
-        for (text, address) in [
-            ("0.0.0.0:80", Some("0.0.0.0:80")),
-            ("[::1]:8888", Some("[::1]:8888")),
-            ("localhost:8888", Some("127.0.0.1:8888")),
-            ("localhost", None),
-            ("8888", None),
-            ("::1:8888", None),
-            ("example.com:8888", None),
-            ("127.0.0.1:65536", None),
-        ] {
-            let read = parse_bind(text).ok().map(|address| address.to_string());
-            assert_eq!(read.as_deref(), address, "{text}");
-        }
-    }
-
-    #[test]
     fn the_example_shows_every_key_once_with_its_default() {
         let text = include_str!("../cloudusage.cfg.example");
         let example = layers(text, &config::Map::new()).unwrap();
-        for (key, default) in KEYS {
+        for (key, default) in keys() {
             let shown = example.get_string(key).unwrap();
             assert_eq!(default.unwrap_or(&shown), shown, "{key}");
             let (_, name) = key.split_once('.').unwrap();

@@ -17,6 +17,7 @@ mod output;
 mod period;
 mod row;
 mod sample;
+mod scope;
 mod source;
 mod zone;
 

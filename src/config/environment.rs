@@ -26,8 +26,8 @@ pub fn variable_of(key: &str) -> String {
 pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::Map<String, String> {
     let mut overrides = config::Map::new();
     for (name, value) in variables {
-        let key = super::KEYS.iter().map(|(key, _)| variable_of(key));
-        match key.clone().find(|known| known == name) {
+        let mut known = super::keys().map(|(key, _)| variable_of(key));
+        match known.find(|known| known == name) {
             Some(_) => match value.to_str() {
                 Some(value) => {
                     overrides.insert(name.clone(), value.to_owned());
@@ -37,7 +37,8 @@ pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::M
             // Only what has our two underscores is meant for us: Kubernetes, for one, sets variables
             // such as RBC_USAGE_SERVICE_HOST beside a service of our name.
             None => {
-                if let Some(known) = key.clone().find(|known| known.replace("__", "_") == *name) {
+                let mut known = super::keys().map(|(key, _)| variable_of(key));
+                if let Some(known) = known.find(|known| known.replace("__", "_") == *name) {
                     problems.push(format!("{name}: unknown variable; write {known}"));
                 } else if let Some((section, key)) = name[PREFIX.len()..].split_once("__") {
                     let key = format!("{section}.{key}").to_lowercase();

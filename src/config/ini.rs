@@ -54,9 +54,25 @@ impl Format for Ini {
                 }
             }
         }
-        let tables = sections.into_iter();
-        Ok(tables.map(|(name, keys)| (name, keys.into())).collect())
+        Ok(nested(sections))
     }
+}
+
+/// `[scope.USER]` becomes a table in the table `scope`. A user's name may hold what the crate `config` would
+/// take for a path, so it is never read as one.
+fn nested(sections: Map<String, Map<String, Value>>) -> Map<String, Value> {
+    let mut tables: Map<String, Map<String, Value>> = Map::new();
+    for (name, keys) in sections {
+        match name.split_once('.') {
+            Some((outer, inner)) => {
+                let outer = tables.entry(outer.to_owned()).or_default();
+                outer.insert(inner.to_owned(), keys.into());
+            }
+            None => tables.entry(name).or_default().extend(keys),
+        }
+    }
+    let tables = tables.into_iter();
+    tables.map(|(name, keys)| (name, keys.into())).collect()
 }
 
 enum Line<'a> {
@@ -75,7 +91,7 @@ impl Line<'_> {
         }
         if let Some(header) = line.strip_prefix('[') {
             return match header.split_once(']') {
-                Some((name, rest)) if is_name(name) && is_blank(rest) => Ok(Line::Section(name)),
+                Some((name, rest)) if is_section(name) && is_blank(rest) => Ok(Line::Section(name)),
                 Some(_) | None => Err("not a [section]"),
             };
         }
@@ -99,6 +115,16 @@ fn is_blank(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     let of_a_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     !text.is_empty() && text.bytes().all(of_a_name)
+}
+
+/// A name, or `scope.` and a user's name, which may hold nearly anything.
+fn is_section(text: &str) -> bool {
+    let of_a_user = |user: &str| {
+        !user.is_empty()
+            && user.trim() == user
+            && !user.contains(|c: char| c == ':' || c.is_control())
+    };
+    is_name(text) || text.strip_prefix("scope.").is_some_and(of_a_user)
 }
 
 #[cfg(test)]
@@ -152,6 +178,10 @@ mod tests {
             ("[main] x", "line 1: not a [section]"),
             ("[]", "line 1: not a [section]"),
             ("[a.b]", "line 1: not a [section]"),
+            ("[scope.]", "line 1: not a [section]"),
+            ("[scope. bob]", "line 1: not a [section]"),
+            ("[scope.a:b]", "line 1: not a [section]"),
+            ("[scope.a]\n[scope.a]", "line 2: [scope.a] is there twice"),
             ("[main]\na = 1\n\nA = 2", "line 4: a is there twice"),
             ("[main]\n[x]\n[main]", "line 3: [main] is there twice"),
             (

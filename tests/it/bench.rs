@@ -23,6 +23,7 @@ mod program {
     pub mod ledger;
     pub mod metric;
     pub mod row;
+    pub mod scope;
     pub mod source;
     pub mod zone;
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// The subjects of `src`, from low to high: each may import those before it, and itself. A new subject
 /// takes its place here.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "day",
     "period",
     "zone",
     "metric",
     "finding",
     "row",
+    "scope",
     "config",
     "aggregate",
     "source",

@@ -1,0 +1,232 @@
+//! `[server]` and `[scope.USER]`: how questions are answered, and to whom.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::network::{Network, parse_networks};
+use super::{Values, whole};
+use crate::scope::{Limits, Scope, parse_domains, parse_uuids};
+
+/// The keys of `[server]`, with their defaults.
+pub const KEYS: [(&str, Option<&str>); 8] = [
+    ("server.bind", Some("127.0.0.1:8888")),
+    ("server.workers", Some("4")),
+    ("server.users", Some("")),
+    ("server.behind_proxy", Some("no")),
+    ("server.trusted_proxies", Some("")),
+    ("server.max_age", Some("3")),
+    ("server.log_format", Some("combined")),
+    ("server.metrics_bind", Some("")),
+];
+
+/// `[server]`, and the scopes of its users.
+#[derive(Debug, PartialEq)]
+pub struct Server {
+    pub bind: SocketAddr,
+    pub workers: usize,
+    /// The htpasswd file; none: everybody may ask.
+    pub users: Option<PathBuf>,
+    /// A proxy in front is trusted to encrypt and to check passwords.
+    pub behind_proxy: bool,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// How many days old the newest closed day may be for the server to be ready.
+    pub max_age_days: i64,
+    pub log_format: LogFormat,
+    /// Where metrics are answered without a password; none: beside the questions, with one.
+    pub metrics_bind: Option<SocketAddr>,
+    /// Users that are limited; all others see everything.
+    pub scopes: BTreeMap<String, Scope>,
+}
+
+/// How a line of the access log looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LogFormat {
+    Combined,
+    Json,
+}
+
+/// Reads all of it, or notes what is wrong.
+pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
+    let bind = values.read("server.bind", parse_bind);
+    let workers = values.read("server.workers", |text| whole(text, 1, 64, "threads"));
+    let users = values.read("server.users", |text| Ok(file(text, folder)));
+    let behind_proxy = values.read("server.behind_proxy", parse_switch);
+    let trusted_proxies = values.read("server.trusted_proxies", parse_networks);
+    let max_age = values.read("server.max_age", |text| whole(text, 1, 366, "days"));
+    let log_format = values.read("server.log_format", parse_log_format);
+    let metrics_bind = values.read("server.metrics_bind", |text| {
+        Some(text)
+            .filter(|text| !text.is_empty())
+            .map(parse_bind)
+            .transpose()
+    });
+    let scopes = read_scopes(values);
+    Some(Server {
+        bind: bind?,
+        workers: usize::try_from(workers?).ok()?,
+        users: users?,
+        behind_proxy: behind_proxy?,
+        trusted_proxies: trusted_proxies?,
+        max_age_days: i64::try_from(max_age?).ok()?,
+        log_format: log_format?,
+        metrics_bind: metrics_bind?,
+        scopes: scopes?,
+    })
+}
+
+/// A file's path, which starts from `folder` if it is relative; none if nothing is written.
+fn file(text: &str, folder: &Path) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| folder.join(text))
+}
+
+/// `[scope.USER]`: any of `accounts`, `domains` and `projects`.
+fn read_scopes(values: &mut Values) -> Option<BTreeMap<String, Scope>> {
+    // Without such a section there is no table.
+    let sections = values.layers.get_table("scope").unwrap_or_default();
+    let known = values.problems.len();
+    let mut scopes = BTreeMap::new();
+    for (user, section) in sections.into_iter().collect::<BTreeMap<_, _>>() {
+        let Ok(keys) = section.into_table() else {
+            values.complain("[scope]", "names no user: write [scope.USER]");
+            continue;
+        };
+        let mut limits = Limits::default();
+        for (key, value) in keys.into_iter().collect::<BTreeMap<_, _>>() {
+            let text = value.into_string().unwrap_or_default();
+            let read = match key.as_str() {
+                "accounts" => parse_uuids(&text).map(|uuids| limits.accounts = uuids),
+                "domains" => parse_domains(&text).map(|paths| limits.domains = paths),
+                "projects" => parse_uuids(&text).map(|uuids| limits.projects = uuids),
+                _ => Err(anyhow::anyhow!(
+                    "unknown key; [scope.USER] has accounts, domains, projects"
+                )),
+            };
+            if let Err(err) = read {
+                values.complain(&format!("scope.{user}.{key}"), &format!("{err:#}"));
+            }
+        }
+        if limits == Limits::default() {
+            let wrong = "would see nothing: give it accounts, domains or projects";
+            values.complain(&format!("[scope.{user}]"), wrong);
+        }
+        scopes.insert(user, Scope::Only(limits));
+    }
+    (values.problems.len() == known).then_some(scopes)
+}
+
+/// Reads an IP address or `localhost`, and a port; 0 lets the system choose one.
+pub fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
+    let loopback = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    loopback
+        .or_else(|| text.parse().ok())
+        .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
+}
+
+/// Reads `combined` or `json`.
+pub fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
+    match text {
+        "combined" => Ok(LogFormat::Combined),
+        "json" => Ok(LogFormat::Json),
+        _ => bail!("{text:?} is neither combined nor json"),
+    }
+}
+
+fn parse_switch(text: &str) -> anyhow::Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => bail!("{text:?} is neither yes nor no"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{WHOLE, config};
+    use super::*;
+
+    #[test]
+    fn reads_addresses_to_listen_on() {
+        for (text, address) in [
+            ("0.0.0.0:80", Some("0.0.0.0:80")),
+            ("[::1]:8888", Some("[::1]:8888")),
+            ("localhost:8888", Some("127.0.0.1:8888")),
+            ("localhost", None),
+            ("8888", None),
+            ("::1:8888", None),
+            ("example.com:8888", None),
+            ("127.0.0.1:65536", None),
+        ] {
+            let read = parse_bind(text).ok().map(|address| address.to_string());
+            assert_eq!(read.as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_is_a_server_for_this_machine() {
+        let server = Server {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8888)),
+            workers: 4,
+            users: None,
+            behind_proxy: false,
+            trusted_proxies: vec![],
+            max_age_days: 3,
+            log_format: LogFormat::Combined,
+            metrics_bind: None,
+            scopes: BTreeMap::new(),
+        };
+        assert_eq!(config(WHOLE, &[]).unwrap().server, server);
+    }
+
+    #[test]
+    fn users_and_their_scopes_are_read() {
+        let text = format!(
+            "{WHOLE}[server]\nusers = htpasswd\n[scope.jane@example.com]\naccounts = a1 a2\n\
+             [scope.Reseller 7]\ndomains = /r7\nprojects = p1\n"
+        );
+        let server = config(&text, &[]).unwrap().server;
+        assert_eq!(server.users, Some(PathBuf::from("/etc/htpasswd")));
+        let users: Vec<&String> = server.scopes.keys().collect();
+        assert_eq!(users, ["Reseller 7", "jane@example.com"]);
+        let limits = Limits {
+            accounts: ["a1".to_owned(), "a2".to_owned()].into(),
+            ..Limits::default()
+        };
+        assert_eq!(server.scopes["jane@example.com"], Scope::Only(limits));
+        let limits = Limits {
+            domains: ["/r7/".to_owned()].into(),
+            projects: ["p1".to_owned()].into(),
+            ..Limits::default()
+        };
+        assert_eq!(server.scopes["Reseller 7"], Scope::Only(limits));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let text = format!(
+            "{WHOLE}[server]\nbehind_proxy = maybe\ntrusted_proxies = 10.0.0.0/40\nmax_age = 0\n\
+             log_format = xml\nmetrics_bind = 9999\n[scope]\naccounts = a1\n[scope.bob]\n\
+             [scope.eve]\naccount = a1\n[scope.jim]\naccounts = a,b\ndomains = retail\n"
+        );
+        let expected = "\
+/etc/x.cfg: server.behind_proxy: \"maybe\" is neither yes nor no
+/etc/x.cfg: server.trusted_proxies: \"10.0.0.0/40\" is neither an address nor a network such as 10.0.0.0/8
+/etc/x.cfg: server.max_age: \"0\" is not a whole number of days from 1 to 366
+/etc/x.cfg: server.log_format: \"xml\" is neither combined nor json
+/etc/x.cfg: server.metrics_bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
+/etc/x.cfg: [scope]: names no user: write [scope.USER]
+/etc/x.cfg: [scope.bob]: would see nothing: give it accounts, domains or projects
+/etc/x.cfg: scope.eve.account: unknown key; [scope.USER] has accounts, domains, projects
+/etc/x.cfg: [scope.eve]: would see nothing: give it accounts, domains or projects
+/etc/x.cfg: scope.jim.accounts: \"a,b\" is not a uuid; put blanks between several
+/etc/x.cfg: scope.jim.domains: \"retail\" is not a path of a domain: write /parent/child/, and a blank in it as %20
+/etc/x.cfg: [scope.jim]: would see nothing: give it accounts, domains or projects";
+        assert_eq!(config(&text, &[]).unwrap_err(), expected);
+    }
+}
