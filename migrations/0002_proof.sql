@@ -21,9 +21,9 @@ create table stored_digests (
 ) strict, without rowid;
 
 -- 'overwritten': the record holds the new value. 'pending': the day is sealed, the record holds its sealed value, and
--- the difference has to be credited or charged later.
+-- the difference has to be credited or charged later. 'applied': was pending, until the day was unsealed and imported.
 alter table stored_corrections add column kind text not null default 'overwritten'
-  check (kind in ('overwritten', 'pending'));
+  check (kind in ('overwritten', 'pending', 'applied'));
 
 -- Doubts that somebody has looked at. Findings are made anew whenever a day is written, hence no reference to them.
 create table acknowledgements (

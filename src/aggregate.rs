@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 
 use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
-use crate::row::UsageRow;
+use crate::row::{Digest, UsageRow};
 use crate::zone::Zone;
 use replay::{Replay, mark_replays, shares_of_overlapping};
 use window::{DayBounds, hours, part_of_day};
@@ -43,6 +43,8 @@ pub struct DayUsage {
     pub hidden_rows: u64,
     /// Volume rows per attached VM (4.22.1 and later), which repeat the volume's own row; not counted.
     pub per_vm_volume_rows: u64,
+    /// The rows that touch the day, by usage type; none for rows without one.
+    pub digests: BTreeMap<Option<u32>, Digest>,
 }
 
 /// What `cloud` knows of VMs.
@@ -79,6 +81,7 @@ pub fn aggregate(
             .with_context(|| format!("cloud_usage row {}", row.id))?;
         let Some(part) = part else { continue };
         usage.source_rows += 1;
+        usage.digests.entry(row.usage_type).or_default().add(row);
         let whole = part.share(part.to - part.from);
         let share = overlapping.get(&place).map_or(whole, |share| *share);
         let replay = match verdict {

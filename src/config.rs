@@ -43,10 +43,20 @@ pub struct Import {
     pub read_timeout: Duration,
     /// How long an import waits for another one to finish.
     pub lock_timeout: Duration,
+    /// Closed days, counted back from the newest, whose source is looked at again by every import.
+    pub reread_days: u16,
+    pub reread: Reread,
+}
+
+/// What an import does about a closed day whose source has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reread {
+    Report,
+    Update,
 }
 
 /// The keys of `[main]` and `[import]`, with their defaults; a key without one must be given.
-const KEYS: [(&str, Option<&str>); 7] = [
+const KEYS: [(&str, Option<&str>); 9] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -54,6 +64,8 @@ const KEYS: [(&str, Option<&str>); 7] = [
     ("import.connect_timeout", Some("10")),
     ("import.read_timeout", Some("300")),
     ("import.lock_timeout", Some("60")),
+    ("import.reread_days", Some("35")),
+    ("import.reread", Some("report")),
 ];
 
 /// Every key there is but those of scopes, with its default.
@@ -136,6 +148,8 @@ impl Values<'_> {
         let connect_timeout = self.read("import.connect_timeout", |text| seconds(text, 1, 300));
         let read_timeout = self.read("import.read_timeout", |text| seconds(text, 1, 86_400));
         let lock_timeout = self.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
+        let reread_days = self.read("import.reread_days", |text| whole(text, 0, 3660, "days"));
+        let reread = self.read("import.reread", parse_reread);
         let server = server::read(self, folder);
         Some(Config {
             cloud_usage: cloud_usage?,
@@ -146,6 +160,8 @@ impl Values<'_> {
                 connect_timeout: connect_timeout?,
                 read_timeout: read_timeout?,
                 lock_timeout: lock_timeout?,
+                reread_days: u16::try_from(reread_days?).ok()?,
+                reread: reread?,
             },
             server: server?,
         })
@@ -212,6 +228,14 @@ impl Values<'_> {
     }
 }
 
+fn parse_reread(text: &str) -> anyhow::Result<Reread> {
+    match text {
+        "report" => Ok(Reread::Report),
+        "update" => Ok(Reread::Update),
+        _ => bail!("{text:?} is neither report nor update"),
+    }
+}
+
 fn seconds(text: &str, lowest: u64, highest: u64) -> anyhow::Result<Duration> {
     whole(text, lowest, highest, "seconds").map(Duration::from_secs)
 }
@@ -254,6 +278,8 @@ mod tests {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(300),
             lock_timeout: Duration::from_secs(60),
+            reread_days: 35,
+            reread: Reread::Report,
         };
         assert_eq!(config.import, import);
         assert!(!format!("{config:?}").contains("s3cr"));
@@ -274,6 +300,8 @@ mod tests {
                 ("RBC_USAGE_IMPORT__CONNECT_TIMEOUT", "1"),
                 ("RBC_USAGE_IMPORT__READ_TIMEOUT", "2"),
                 ("RBC_USAGE_IMPORT__LOCK_TIMEOUT", "0"),
+                ("RBC_USAGE_IMPORT__REREAD_DAYS", "0"),
+                ("RBC_USAGE_IMPORT__REREAD", "update"),
                 ("RBC_USAGE_SERVER__BIND", "localhost:0"),
                 ("RBC_USAGE_SERVER__WORKERS", "64"),
                 ("RBC_USAGE_SERVER__USERS", "users"),
@@ -291,6 +319,8 @@ mod tests {
         assert_eq!(replaced.cloud.to_string(), "u@h:3306/cloud");
         assert_eq!(replaced.zone.name(), "Europe/Stockholm");
         assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
+        assert_eq!(replaced.import.reread_days, 0);
+        assert_eq!(replaced.import.reread, Reread::Update);
         assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
         assert_eq!(replaced.server.workers, 64);
         assert_eq!(replaced.server.users, Some(PathBuf::from("/etc/users")));
@@ -304,6 +334,7 @@ mod tests {
             [Server]\n[server]\nbind = :8888\nworkers = 0\n";
         let variables = [
             ("RBC_USAGE_IMPORT__READ_TIMEOUT", "5m"),
+            ("RBC_USAGE_IMPORT__REREAD", "yes"),
             ("RBC_USAGE_MAIN_TIMEZONE", "GMT"),
             ("RBC_USAGE_SERVER__PORT", "80"),
         ];
@@ -319,6 +350,7 @@ RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which do
 write GMT if CloudStack is set to this name, else a name such as Europe/Stockholm or GMT+2 here and there; \
 a comment takes a line of its own
 RBC_USAGE_IMPORT__READ_TIMEOUT: \"5m\" is not a whole number of seconds from 1 to 86400
+RBC_USAGE_IMPORT__REREAD: \"yes\" is neither report nor update
 /etc/x.cfg: server.bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
 /etc/x.cfg: server.workers: \"0\" is not a whole number of threads from 1 to 64";
         assert_eq!(config(text, &variables).unwrap_err(), expected);

@@ -37,6 +37,8 @@ pub enum FindingKind {
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
+    /// The ledger holds what the source no longer has; an import left the day as it is.
+    Refused,
 }
 
 impl FindingKind {
@@ -53,6 +55,7 @@ impl FindingKind {
             FindingKind::SpansMidnight => "spans_midnight",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::DiffersFromSource => "differs_from_source",
+            FindingKind::Refused => "refused",
         }
     }
 }

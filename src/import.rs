@@ -1,19 +1,23 @@
 //! The import: which days to read, and for each of them read, aggregate, write. Reading the next day goes on
 //! while one is aggregated and written, so no more than two days of rows are in memory.
 
+mod reread;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context;
 
 use crate::aggregate::aggregate;
-use crate::aggregate::window::DayBounds;
+use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
 use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
+use crate::row::UsageRow;
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zone::Zone;
+pub use reread::reread;
 
 /// What is asked of an import.
 pub struct Request<'a> {
@@ -33,6 +37,8 @@ pub struct DayReport {
     pub replayed_rows: u64,
     pub hidden_rows: u64,
     pub per_vm_volume_rows: u64,
+    /// The earliest day that a row which ends on this one has a part in, if it is another.
+    pub reaches_back_to: Option<Day>,
     pub outcome: Outcome,
 }
 
@@ -82,7 +88,7 @@ pub fn run(
         scope.spawn(move || {
             for day in days {
                 let read = source
-                    .read_day(bounds(*day, request.zone))
+                    .read_day(DayBounds::of(*day, request.zone))
                     .with_context(|| format!("import {day}"));
                 let failed = read.is_err();
                 // The importer has gone when an earlier day failed; then nobody waits for this one.
@@ -122,11 +128,13 @@ fn import_day(
     let SourceDay {
         mut rows,
         names,
+        fingerprint,
         watermark,
         oldest,
         stuck_since,
     } = read;
-    let bounds = bounds(day, request.zone);
+    let bounds = DayBounds::of(day, request.zone);
+    let reaches_back_to = reaches_back_to(&rows, bounds, request.zone)?;
     let stored = ledger.find_day(day)?;
     ledger.learn(names);
     let mut usage = ledger.with_vm_facts(day, stored, request.existing, |vms| {
@@ -137,7 +145,10 @@ fn import_day(
     }
     let outcome = match stored.and_then(|stored| purged(stored, usage.source_rows, oldest, bounds))
     {
-        Some(reason) => Outcome::Refused(reason),
+        Some(reason) => {
+            ledger.refuse_day(day, &reason, request.now)?;
+            Outcome::Refused(reason)
+        }
         None => {
             let state = if is_closed(day, request.zone, watermark) {
                 DayState::Closed
@@ -150,6 +161,7 @@ fn import_day(
                 state,
                 usage: &usage,
                 rows: &rows,
+                fingerprint: &fingerprint,
                 existing,
                 now,
             };
@@ -162,14 +174,19 @@ fn import_day(
         replayed_rows: usage.replayed_rows,
         hidden_rows: usage.hidden_rows,
         per_vm_volume_rows: usage.per_vm_volume_rows,
+        reaches_back_to,
         outcome,
     })
 }
 
-fn bounds(day: Day, zone: &Zone) -> DayBounds {
-    DayBounds {
-        start: zone.midnight(day),
-        end: zone.midnight(day.next()),
+/// The day of the earliest start among the rows that end on this day, if that is before it by more than
+/// belongs to this day.
+fn reaches_back_to(rows: &[UsageRow], day: DayBounds, zone: &Zone) -> anyhow::Result<Option<Day>> {
+    let ends_here = |row: &&UsageRow| row.end > day.start && row.end <= day.end;
+    let earliest = rows.iter().filter(ends_here).map(|row| row.start).min();
+    match earliest {
+        Some(start) if start < day.start - GLUED_SECONDS => Ok(Some(zone.day_at(start)?)),
+        Some(_) | None => Ok(None),
     }
 }
 
@@ -214,10 +231,25 @@ fn stuck(since: Day) -> Finding {
 }
 
 impl DayReport {
+    /// Earlier days that rows which end on this one have parts in.
+    pub fn reaches_back(&self) -> impl Iterator<Item = Day> {
+        let first = self.reaches_back_to;
+        std::iter::successors(first, |day| Some(day.next())).take_while(|day| *day < self.day)
+    }
+
+    /// Whether the ledger has changed, or should.
+    pub fn tells_something(&self) -> bool {
+        let changed = match &self.outcome {
+            Outcome::Written(written) => written.added + written.overwritten > 0,
+            Outcome::Refused(_) => true,
+        };
+        changed || self.needs_a_look()
+    }
+
     /// Something a person should look at.
     pub fn needs_a_look(&self) -> bool {
         match &self.outcome {
-            Outcome::Written(written) => !written.differences.is_empty(),
+            Outcome::Written(written) => !written.differences.is_empty() || written.pending > 0,
             Outcome::Refused(_) => true,
         }
     }
@@ -242,6 +274,7 @@ mod tests {
     const STORED: StoredDay = StoredDay {
         state: DayState::Closed,
         source_rows: 100,
+        sealed: false,
     };
 
     #[test]

@@ -3,7 +3,9 @@
 
 pub mod lock;
 pub mod read;
+mod reconcile;
 mod registry;
+pub mod runs;
 mod statements;
 pub mod write;
 
@@ -36,6 +38,18 @@ pub struct Ledger {
     path: PathBuf,
     registry: registry::Registry,
     rehearsal: bool,
+}
+
+/// How a closed day was imported.
+#[derive(Debug, PartialEq)]
+pub struct Imported {
+    pub day: crate::day::Day,
+    /// `None`: it was imported before this was kept.
+    pub fingerprint: Option<String>,
+    /// Its source had vanished when an import last looked.
+    pub refused: bool,
+    /// Rows were shared with a neighbour.
+    pub spans_midnight: bool,
 }
 
 /// What `initdb` found and did.
@@ -202,6 +216,32 @@ impl Ledger {
             .query_map([], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         days.iter().map(|day| Ok(day.parse()?)).collect()
+    }
+
+    /// The closed days among the newest so many days, in order, as they were imported.
+    pub fn list_imported(&self, newest_days: u16) -> anyhow::Result<Vec<Imported>> {
+        let Some(newest) = self.newest_closed_day()? else {
+            return Ok(Vec::new());
+        };
+        let first = std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
+            .nth(usize::from(newest_days))
+            .expect("successors never end");
+        let sql = "select d.day, d.fingerprint, \
+                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'refused'), \
+                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight') \
+                   from stored_days d where d.day >= ?1 and d.state = 'closed' order by d.day";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([first.to_string()])?;
+        let mut imported = Vec::new();
+        while let Some(row) = rows.next()? {
+            imported.push(Imported {
+                day: row.get_ref(0)?.as_str()?.parse()?,
+                fingerprint: row.get(1)?,
+                refused: row.get(2)?,
+                spans_midnight: row.get(3)?,
+            });
+        }
+        Ok(imported)
     }
 
     /// How many days between the ledger's first and newest closed day it does not hold, and the first of them.

@@ -17,7 +17,7 @@ use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use names::{Account, Names};
-pub use usage::Watermark;
+pub use usage::{Fingerprint, Watermark};
 
 /// One value of a result row, borrowed from the driver.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +68,8 @@ pub struct SourceDay {
     pub rows: Vec<UsageRow>,
     /// Names for ids that no earlier day of this run has brought.
     pub names: Names,
+    /// The rows that end on the day.
+    pub fingerprint: Fingerprint,
     /// How far the usage server had got.
     pub watermark: Option<Watermark>,
     /// The oldest `end_date` in the source, since 1970 UTC.
@@ -120,6 +122,11 @@ impl Source {
         usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
     }
 
+    /// The rows that end on a day, without reading them.
+    pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
+        Fingerprint::of(self.cloud_usage.as_mut(), day).context("read cloud_usage")
+    }
+
     /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.
     pub fn aggregation_timezone(&mut self) -> anyhow::Result<Option<String>> {
         probe::aggregation_timezone(self.cloud.as_mut()).context("read cloud")
@@ -133,9 +140,10 @@ impl Source {
         let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
         let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
+        let fingerprint = Fingerprint::of(usage, day).context("read cloud_usage")?;
         let (rows, addresses) = self
             .usage
-            .read_rows(usage, day)
+            .read_rows(usage, day, &fingerprint)
             .context("read cloud_usage")?;
         let names = self
             .names
@@ -146,6 +154,7 @@ impl Source {
         Ok(SourceDay {
             rows,
             names,
+            fingerprint,
             watermark,
             oldest,
             stuck_since,

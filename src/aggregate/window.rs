@@ -2,10 +2,11 @@
 //! elapsed time, not by the calendar, so a window can start a few seconds early, or span a midnight after
 //! a DST change in a backlog or when the aggregation range does not divide the day.
 
+use crate::day::Day;
 use crate::zone::Zone;
 
 /// CloudStack (4.0 to 4.22.1) glues a remainder of up to this many seconds to the piece that follows it.
-const GLUED_SECONDS: i64 = 60;
+pub const GLUED_SECONDS: i64 = 60;
 
 /// The instants of one local day: `[start, end)` in seconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +16,14 @@ pub struct DayBounds {
 }
 
 impl DayBounds {
+    /// Of a local day.
+    pub fn of(day: Day, zone: &Zone) -> DayBounds {
+        DayBounds {
+            start: zone.midnight(day),
+            end: zone.midnight(day.next()),
+        }
+    }
+
     /// 23, 24 or 25 as a rule; whatever the zone says.
     pub fn hours(self) -> f64 {
         hours(self.end - self.start)
@@ -73,7 +82,6 @@ pub fn part_of_day(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::day::Day;
 
     fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zone) -> anyhow::Result<f64> {
         let part = part_of_day(start, end, day, zone)?;

@@ -1,6 +1,7 @@
 //! `rbc-usage import`: extract, aggregate and store daily usage. One line a day on stdout; on stderr what a
 //! person should look at.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,11 +11,12 @@ use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::arguments::PeriodArgs;
-use crate::config::Config;
+use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange};
-use crate::import::{DayReport, Outcome, Request, plan, run as import};
+use crate::import::{DayReport, Outcome, Request, plan, reread, run as import};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::runs::{RunOutcome, RunTotal};
 use crate::ledger::write::{DayState, Existing};
 use crate::source::{Options, Source};
 use crate::zone::Zone;
@@ -71,7 +73,44 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let now = super::utc_text(now)?;
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
-    let mut source = open_source(&config)?;
+    let run = ledger.begin_run(&now)?;
+    let mut total = Total::default();
+    let done = import_all(&args, &config, range, &now, &mut ledger, &mut total, out);
+    let took = began.elapsed();
+    let ended = super::utc_text(super::unix_now()?)?;
+    let run_total = total.of_run(took);
+    match done {
+        Ok(zones_differ) => {
+            let needs_a_look = total.needs_a_look || zones_differ;
+            let (outcome, code) = match needs_a_look {
+                true => (RunOutcome::NeedsALook, ExitCode::from(1)),
+                false => (RunOutcome::Done, ExitCode::SUCCESS),
+            };
+            ledger.finish_run(run, &ended, outcome, &run_total, None)?;
+            total.tell(out, args.dry_run, took)?;
+            tell_gap(&ledger)?;
+            Ok(code)
+        }
+        Err(err) => {
+            let said = format!("{err:#}");
+            // The error that led here is the one to tell.
+            let _ = ledger.finish_run(run, &ended, RunOutcome::Error, &run_total, Some(&said));
+            Err(err)
+        }
+    }
+}
+
+/// Imports all days there are to import. Answers whether the time zone is not CloudStack's.
+fn import_all(
+    args: &Args,
+    config: &Config,
+    range: Option<DayRange>,
+    now: &str,
+    ledger: &mut Ledger,
+    total: &mut Total,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    let mut source = open_source(config)?;
     for limitation in source.limitations() {
         eprint_line(&limitation);
     }
@@ -84,29 +123,53 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         range,
         existing,
         zone: &config.zone,
-        now: &now,
+        now,
     };
-    let days = plan(&request, &mut source, &ledger)?;
+    let days = plan(&request, &mut source, ledger)?;
     let zones_differ = warn_of_other_zone(&mut source, &config.zone, &days)?;
-    let mut total = Total::default();
     let bar = progress_bar(days.len());
-    import(&days, &request, &mut source, &mut ledger, &mut |report| {
+    let mut reached = BTreeSet::new();
+    import(&days, &request, &mut source, ledger, &mut |report| {
         total.add(&report);
+        reached.extend(report.reaches_back());
         bar.inc(1);
         bar.suspend(|| tell(&report, out))
     })?;
     bar.finish_and_clear();
-    total.tell(out, args.dry_run, began.elapsed())?;
+    let request = Request {
+        existing: match config.import.reread {
+            Reread::Report => Existing::Report,
+            Reread::Update => Existing::Overwrite,
+        },
+        ..request
+    };
+    let within = config.import.reread_days;
+    let mut on_day = |report: DayReport| {
+        total.add_reread(&report);
+        if report.tells_something() {
+            tell(&report, out)?;
+        }
+        Ok(())
+    };
+    reread(
+        within,
+        &days,
+        reached,
+        &request,
+        &mut source,
+        ledger,
+        &mut on_day,
+    )?;
+    Ok(zones_differ)
+}
+
+fn tell_gap(ledger: &Ledger) -> anyhow::Result<()> {
     if let Some((days, first)) = ledger.find_gap()? {
         eprint_line(&format!(
             "{days} days are missing in the ledger, the first is {first}: import them with -s and -e"
         ));
     }
-    Ok(if total.needs_a_look || zones_differ {
-        ExitCode::from(1)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(())
 }
 
 /// Goes on in silence once nobody reads: that must not stop an import.
@@ -202,12 +265,17 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
         Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
         Outcome::Written(written) => {
             let state = match written.state {
+                _ if written.sealed => "sealed",
                 DayState::Open => "open",
                 DayState::Closed => "closed",
             };
+            let pending = match written.sealed {
+                true => format!(" pending={}", written.pending),
+                false => String::new(),
+            };
             writeln!(
                 out,
-                "{day} {state} accounts={} rows={} replayed={} added={} kept={} overwritten={} differing={} findings={}",
+                "{day} {state} accounts={} rows={} replayed={} added={} kept={} overwritten={} differing={} findings={}{pending}",
                 written.accounts,
                 report.source_rows,
                 report.replayed_rows,
@@ -225,14 +293,11 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
             .resource
             .as_deref()
             .map_or(String::new(), |resource| format!(" {resource}"));
-        let source = difference
-            .source
-            .map_or("nothing".to_owned(), |quantity| quantity.to_string());
         eprint_line(&format!(
-            "{day} is closed and differs: account {} {}{resource}: stored {}, the source says {source}",
+            "{day} is closed and differs: account {} {}{resource}: {}",
             difference.account,
             difference.metric.name(),
-            difference.stored
+            difference.in_words()
         ));
     }
     if differences.len() > DIFFERENCES_TOLD {
@@ -260,6 +325,8 @@ struct Total {
     added: u64,
     overwritten: u64,
     findings: u64,
+    /// Closed days whose source had changed, and how many of them need a look.
+    reread: (u64, u64),
     needs_a_look: bool,
 }
 
@@ -277,6 +344,26 @@ impl Total {
         }
     }
 
+    fn add_reread(&mut self, report: &DayReport) {
+        self.reread.0 += 1;
+        self.reread.1 += u64::from(report.needs_a_look());
+        self.needs_a_look |= report.needs_a_look();
+        if let Outcome::Written(written) = &report.outcome {
+            self.added += written.added;
+            self.overwritten += written.overwritten;
+        }
+    }
+
+    fn of_run(&self, took: Duration) -> RunTotal {
+        RunTotal {
+            seconds: took.as_secs_f64(),
+            days: self.days,
+            source_rows: self.rows,
+            records_added: self.added,
+            records_overwritten: self.overwritten,
+        }
+    }
+
     fn tell(&self, out: &mut dyn Write, dry_run: bool, took: Duration) -> anyhow::Result<()> {
         let Total {
             days,
@@ -286,6 +373,13 @@ impl Total {
             findings,
             ..
         } = self;
+        if self.reread.0 > 0 {
+            writeln!(
+                out,
+                "{} closed days have changed in the source and were read again, {} of them need a look",
+                self.reread.0, self.reread.1
+            )?;
+        }
         let kept = if dry_run {
             "dry run, nothing was written: "
         } else {

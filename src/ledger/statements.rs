@@ -1,24 +1,38 @@
 //! The statements that write and read one day: one function, one statement. What is to be changed is decided
 //! in `write`.
 
+use std::collections::BTreeMap;
+
+use anyhow::Context;
 use rusqlite::{CachedStatement, Connection};
 
 use super::registry::Registry;
-use super::write::DayState;
-use crate::aggregate::DayUsage;
+use super::write::{DayState, NewDay};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
+use crate::row::Digest;
 
 /// What identifies a record within its day, whatever its resource was called when it was stored: account,
 /// metric id, source id.
 pub type Key = (u64, i64, u64);
 
-/// A record that is there.
+/// A record that is there, and what pending corrections have made of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OldRecord {
     pub key: Key,
     pub resource_id: i64,
-    /// In the metric's unit.
-    pub quantity: f64,
+    /// In the metric's unit. `None`: there is no record, only pending corrections.
+    pub stored: Option<f64>,
+    /// The stored value with all pending corrections; `None`: they took it away.
+    pub corrected: Option<f64>,
+    pub pending: bool,
+}
+
+/// What a correction is: see the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CorrectionKind {
+    Overwritten,
+    Pending,
 }
 
 pub struct Statements<'a> {
@@ -42,25 +56,56 @@ impl<'a> Statements<'a> {
         &self.day
     }
 
-    /// The day's records, sorted by key.
+    /// The day's records and pending corrections, sorted by key.
     pub fn list_records(&self, registry: &Registry) -> anyhow::Result<Vec<OldRecord>> {
         let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
                    from stored_accounts a \
                    join stored_records r on r.account_id = a.id and r.day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([&self.day])?;
+        let mut pending = self.list_pending(registry)?;
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let resource_id = row.get(2)?;
             let key = (row.get(0)?, row.get(1)?, registry.source_id(resource_id));
+            let stored = Some(row.get(3)?);
+            let correction = pending.remove(&(key, resource_id));
             records.push(OldRecord {
                 key,
                 resource_id,
-                quantity: row.get(3)?,
+                stored,
+                corrected: correction.unwrap_or(stored),
+                pending: correction.is_some(),
             });
         }
+        let without_record = |((key, resource_id), corrected)| OldRecord {
+            key,
+            resource_id,
+            stored: None,
+            corrected,
+            pending: true,
+        };
+        records.extend(pending.into_iter().map(without_record));
         records.sort_unstable_by_key(|record| record.key);
         Ok(records)
+    }
+
+    /// What the newest pending correction says of each record that has any.
+    fn list_pending(
+        &self,
+        registry: &Registry,
+    ) -> anyhow::Result<BTreeMap<(Key, i64), Option<f64>>> {
+        let sql = "select account_id, metric_id, resource_id, new_quantity from stored_corrections \
+                   where day = ?1 and kind = 'pending' order by id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([&self.day])?;
+        let mut pending = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let resource_id = row.get(2)?;
+            let key = (row.get(0)?, row.get(1)?, registry.source_id(resource_id));
+            pending.insert((key, resource_id), row.get(3)?);
+        }
+        Ok(pending)
     }
 
     pub fn has_later_days(&self) -> anyhow::Result<bool> {
@@ -71,11 +116,12 @@ impl<'a> Statements<'a> {
             .query_row([&self.day], |row| row.get(0))?)
     }
 
-    pub fn upsert_day(&self, state: DayState, usage: &DayUsage) -> anyhow::Result<()> {
+    /// Notes that the day is written now. Whatever was verified was another day.
+    pub fn upsert_day(&self, state: DayState, new: &NewDay) -> anyhow::Result<()> {
         let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
                    values (?1, ?2, ?3, ?4, ?5) \
                    on conflict do update set state = excluded.state, source_rows = excluded.source_rows, \
-                     replayed_rows = excluded.replayed_rows, imported_at = excluded.imported_at";
+                     replayed_rows = excluded.replayed_rows, imported_at = excluded.imported_at, verified_at = null";
         let state = match state {
             DayState::Open => "open",
             DayState::Closed => "closed",
@@ -83,11 +129,62 @@ impl<'a> Statements<'a> {
         let values = (
             &self.day,
             state,
-            usage.source_rows,
-            usage.replayed_rows,
+            new.usage.source_rows,
+            new.usage.replayed_rows,
             self.now,
         );
         self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// Keeps how the source looks whose figures the day holds, or holds with its pending corrections.
+    pub fn update_source(&self, new: &NewDay) -> anyhow::Result<()> {
+        let sql = "update stored_days set source_rows = ?2, replayed_rows = ?3, fingerprint = ?4 where day = ?1";
+        let (rows, replayed) = (new.usage.source_rows, new.usage.replayed_rows);
+        let values = (&self.day, rows, replayed, new.fingerprint.to_string());
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        let sql = "delete from stored_digests where day = ?1";
+        self.connection.prepare_cached(sql)?.execute([&self.day])?;
+        let sql = "insert into stored_digests (day, usage_type, source_rows, digest) values (?1, ?2, ?3, ?4)";
+        let mut insert = self.connection.prepare_cached(sql)?;
+        for (usage_type, digest) in &new.usage.digests {
+            let usage_type = usage_type.map_or(-1, i64::from);
+            let sum = format!("{:032x}", digest.sum);
+            insert.execute((&self.day, usage_type, digest.rows, sum))?;
+        }
+        Ok(())
+    }
+
+    /// How the source looked when `update_source` was last called; empty: never.
+    pub fn list_digests(&self) -> anyhow::Result<BTreeMap<Option<u32>, Digest>> {
+        let sql = "select usage_type, source_rows, digest from stored_digests where day = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([&self.day])?;
+        let mut digests = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let usage_type: i64 = row.get(0)?;
+            let sum: String = row.get(2)?;
+            let digest = Digest {
+                rows: row.get(1)?,
+                sum: u128::from_str_radix(&sum, 16)
+                    .with_context(|| format!("digest {sum:?} of {}", self.day))?,
+            };
+            digests.insert(u32::try_from(usage_type).ok(), digest);
+        }
+        Ok(digests)
+    }
+
+    /// The day is not, or no longer, known to equal its source.
+    pub fn forget_verification(&self) -> anyhow::Result<()> {
+        let sql = "update stored_days set verified_at = null where day = ?1";
+        self.connection.prepare_cached(sql)?.execute([&self.day])?;
+        Ok(())
+    }
+
+    /// Counts this write.
+    pub fn count_revision(&self) -> anyhow::Result<()> {
+        let sql = "update ledgers set revision = revision + 1";
+        self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
@@ -120,11 +217,34 @@ impl<'a> Statements<'a> {
         resource_id: i64,
         old: Option<f64>,
         new: Option<f64>,
+        kind: CorrectionKind,
     ) -> anyhow::Result<()> {
         let sql = "insert into stored_corrections \
-                     (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let values = (&self.day, key.0, key.1, resource_id, old, new, self.now);
+                     (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) \
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let kind = match kind {
+            CorrectionKind::Overwritten => "overwritten",
+            CorrectionKind::Pending => "pending",
+        };
+        let values = (
+            &self.day,
+            key.0,
+            key.1,
+            resource_id,
+            old,
+            new,
+            self.now,
+            kind,
+        );
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// A record's pending corrections have come into the record itself.
+    pub fn apply_pending(&self, key: Key, resource_id: i64) -> anyhow::Result<()> {
+        let sql = "update stored_corrections set kind = 'applied' \
+                   where day = ?1 and account_id = ?2 and metric_id = ?3 and resource_id = ?4 and kind = 'pending'";
+        let values = (&self.day, key.0, key.1, resource_id);
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }

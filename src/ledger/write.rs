@@ -7,13 +7,13 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::registry::{Counted, Registry, stand_in};
-use super::statements::{Key, OldRecord, Statements};
+use super::statements::{Key, Statements};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::row::UsageRow;
-use crate::source::Names;
+use crate::source::{Fingerprint, Names};
 
 /// Whether the source has finished the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,15 @@ pub enum DayState {
     Closed,
 }
 
-/// What an import may do to a closed day's existing records.
+/// What an import may do to a closed day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
+    /// Add what is missing.
     Keep,
+    /// Take over all that the source says.
     Overwrite,
+    /// Nothing: only tell what differs.
+    Report,
 }
 
 /// A day as the ledger has it.
@@ -34,6 +38,8 @@ pub enum Existing {
 pub struct StoredDay {
     pub state: DayState,
     pub source_rows: u64,
+    /// No import may change it.
+    pub sealed: bool,
 }
 
 /// What to write.
@@ -43,6 +49,7 @@ pub struct NewDay<'a> {
     pub usage: &'a DayUsage,
     /// The source rows of the day, for the VMs in them.
     pub rows: &'a [UsageRow],
+    pub fingerprint: &'a Fingerprint,
     pub existing: Existing,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub now: &'a str,
@@ -53,10 +60,13 @@ pub struct NewDay<'a> {
 pub struct Written {
     /// A closed day stays closed.
     pub state: DayState,
+    pub sealed: bool,
     pub accounts: u64,
     pub added: u64,
     pub kept: u64,
     pub overwritten: u64,
+    /// Corrections that a sealed day has got.
+    pub pending: u64,
     pub differences: Vec<Difference>,
     pub findings: u64,
 }
@@ -70,25 +80,39 @@ pub struct Difference {
     pub metric: Metric,
     /// The resource's uuid.
     pub resource: Option<String>,
-    /// In the metric's unit.
-    pub stored: f64,
+    /// In the metric's unit. `None`: the ledger has no such record.
+    pub stored: Option<f64>,
     /// `None`: the source has no such usage any more.
     pub source: Option<f64>,
 }
 
+/// What becomes of a day's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// What the source says takes the place of what is there.
+    Replace,
+    /// What is there stays, what is missing is added.
+    Gain,
+    /// Nothing changes.
+    Report,
+    /// Nothing changes; what differs is kept as pending corrections.
+    Sealed,
+}
+
 /// A record to be written.
-struct NewRecord {
-    key: Key,
-    resource_id: i64,
-    stand_in: bool,
-    metric: Metric,
-    quantity: f64,
+pub(super) struct NewRecord {
+    pub key: Key,
+    pub resource_id: i64,
+    pub stand_in: bool,
+    pub metric: Metric,
+    pub quantity: f64,
 }
 
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows from stored_days where day = ?1";
+        let sql =
+            "select state, source_rows, sealed_at is not null from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
         let Some(row) = rows.next()? else {
@@ -100,8 +124,11 @@ impl Ledger {
         } else {
             DayState::Open
         };
-        let source_rows = row.get(1)?;
-        Ok(Some(StoredDay { state, source_rows }))
+        Ok(Some(StoredDay {
+            state,
+            source_rows: row.get(1)?,
+            sealed: row.get(2)?,
+        }))
     }
 
     /// Takes in the source's names, for the days written from now on.
@@ -128,9 +155,42 @@ impl Ledger {
 
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
-        let named = || format!("ledger {}", self.path.display());
+        let path = self.path.clone();
+        let named = || format!("ledger {}", path.display());
         let stored = self.find_day(new.day).with_context(named)?;
-        // Within a rehearsal the day is a part of the whole that is never committed.
+        self.transaction(|connection, registry| {
+            let written = DayWriter::new(connection, registry, new, stored).write()?;
+            Ok(written)
+        })
+        .with_context(named)
+    }
+
+    /// Keeps why a day was refused, and leaves all else as it is.
+    pub fn refuse_day(&mut self, day: Day, reason: &str, now: &str) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            let statements = Statements::new(connection, day, now);
+            statements.delete_findings(Some(FindingKind::Refused))?;
+            let finding = Finding {
+                kind: FindingKind::Refused,
+                account_id: None,
+                metric: None,
+                resource: None,
+                detail: reason.to_owned(),
+            };
+            statements.insert_finding(&finding, None)?;
+            statements.forget_verification()?;
+            statements.count_revision()
+        })
+        .context(named)
+    }
+
+    /// All of what is done, or nothing of it. Within a rehearsal it is a part of the whole that is never
+    /// committed.
+    pub(super) fn transaction<T>(
+        &mut self,
+        act: impl FnOnce(&Connection, &mut Registry) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let (begin, commit, rollback) = match self.rehearsal {
             true => (
                 "savepoint day",
@@ -139,29 +199,27 @@ impl Ledger {
             ),
             false => ("begin immediate", "commit", "rollback"),
         };
-        self.connection.execute_batch(begin).with_context(named)?;
-        let mut writer = DayWriter::new(&self.connection, &mut self.registry, new, stored);
-        let result = writer.write().and_then(|written| {
+        self.connection.execute_batch(begin)?;
+        let result = act(&self.connection, &mut self.registry).and_then(|done| {
             self.connection.execute_batch(commit)?;
-            Ok(written)
+            Ok(done)
         });
         if result.is_err() {
             // The error that led here is the one to tell; SQLite may have rolled back by itself.
             let _ = self.connection.execute_batch(rollback);
         }
-        result.with_context(|| format!("ledger {}", self.path.display()))
+        result
     }
 }
 
-struct DayWriter<'a> {
-    connection: &'a Connection,
-    registry: &'a mut Registry,
+pub(super) struct DayWriter<'a> {
+    pub connection: &'a Connection,
+    pub registry: &'a mut Registry,
     new: &'a NewDay<'a>,
     stored: Option<StoredDay>,
-    was_closed: bool,
-    /// A closed day whose existing records stay as they are.
-    only_gains: bool,
-    statements: Statements<'a>,
+    pub was_closed: bool,
+    pub mode: Mode,
+    pub statements: Statements<'a>,
 }
 
 impl<'a> DayWriter<'a> {
@@ -172,7 +230,12 @@ impl<'a> DayWriter<'a> {
         stored: Option<StoredDay>,
     ) -> DayWriter<'a> {
         let was_closed = stored.is_some_and(|day| day.state == DayState::Closed);
-        let only_gains = was_closed && new.existing == Existing::Keep;
+        let mode = match (was_closed, new.existing) {
+            _ if stored.is_some_and(|day| day.sealed) => Mode::Sealed,
+            (true, Existing::Keep) => Mode::Gain,
+            (true, Existing::Report) => Mode::Report,
+            (true, Existing::Overwrite) | (false, _) => Mode::Replace,
+        };
         let statements = Statements::new(connection, new.day, new.now);
         DayWriter {
             connection,
@@ -180,7 +243,7 @@ impl<'a> DayWriter<'a> {
             new,
             stored,
             was_closed,
-            only_gains,
+            mode,
             statements,
         }
     }
@@ -195,29 +258,50 @@ impl<'a> DayWriter<'a> {
             Some(_) => self.statements.list_records(self.registry)?,
             None => Vec::new(),
         };
-        if !self.only_gains {
-            self.statements.upsert_day(state, self.new.usage)?;
+        if self.mode == Mode::Replace {
+            self.statements.upsert_day(state, self.new)?;
         }
         let mut findings = self.new.usage.findings.clone();
         let records = self.resolve(&mut findings)?;
         let mut written = Written {
             state,
+            sealed: self.mode == Mode::Sealed,
             accounts: count_accounts(&records),
             added: 0,
             kept: 0,
             overwritten: 0,
+            pending: 0,
             differences: Vec::new(),
             findings: 0,
         };
         self.reconcile(&records, old, &mut written)?;
-        self.freeze_guest_oses(counted(self.stored, self.new.existing))?;
-        findings.extend(written.differences.iter().map(difference_finding));
-        let gained = self.only_gains && written.added > 0;
-        if gained {
-            self.statements.upsert_day(state, self.new.usage)?;
+        if self.mode != Mode::Report {
+            self.freeze_guest_oses(counted(self.stored, self.new.existing))?;
         }
-        written.findings = self.replace_findings(&findings, self.only_gains && !gained)?;
+        findings.extend(written.differences.iter().map(difference_finding));
+        let renewed = self.note_source(&written)?;
+        written.findings = self.replace_findings(&findings, !renewed)?;
+        self.statements.count_revision()?;
         Ok(written)
+    }
+
+    /// Keeps how the source looks, if its figures are what the day holds now. Answers whether what was found
+    /// doubtful in it is to be kept anew.
+    fn note_source(&self, written: &Written) -> anyhow::Result<bool> {
+        let gained = self.mode == Mode::Gain && written.added > 0;
+        if gained {
+            self.statements.upsert_day(DayState::Closed, self.new)?;
+        }
+        if !written.differences.is_empty() || written.pending > 0 {
+            self.statements.forget_verification()?;
+        }
+        if !written.differences.is_empty() {
+            return Ok(gained);
+        }
+        let before = self.statements.list_digests()?;
+        self.statements.update_source(self.new)?;
+        let changed = !before.is_empty() && before != self.new.usage.digests;
+        Ok(gained || changed || self.mode == Mode::Replace)
     }
 
     /// Gives the day's records their ids in the ledger; notes what had to be given a stand-in. Sorted by key.
@@ -257,125 +341,6 @@ impl<'a> DayWriter<'a> {
         Ok(records)
     }
 
-    /// Walks along what is new and what is there, both in the order of their keys.
-    fn reconcile(
-        &mut self,
-        records: &[NewRecord],
-        old: Vec<OldRecord>,
-        written: &mut Written,
-    ) -> anyhow::Result<()> {
-        let mut insert = self.statements.prepare_insert()?;
-        let mut old = old.into_iter().peekable();
-        for record in records {
-            while let Some(gone) = old.next_if(|before| before.key < record.key) {
-                self.vanished(&gone, written)?;
-            }
-            match old.next_if(|before| before.key == record.key) {
-                Some(before) if self.only_gains => self.compare(record, &before, written),
-                Some(before) => self.replace(record, &before, written)?,
-                None => {
-                    let (account_id, metric_id, _) = record.key;
-                    let day = self.statements.day();
-                    insert.execute((
-                        account_id,
-                        day,
-                        metric_id,
-                        record.resource_id,
-                        record.quantity,
-                    ))?;
-                    written.added += 1;
-                    if self.was_closed {
-                        let new = Some(record.quantity);
-                        self.statements.insert_correction(
-                            record.key,
-                            record.resource_id,
-                            None,
-                            new,
-                        )?;
-                    }
-                }
-            }
-        }
-        old.try_for_each(|gone| self.vanished(&gone, written))
-    }
-
-    /// A record that the source says nothing of any more.
-    fn vanished(&self, gone: &OldRecord, written: &mut Written) -> anyhow::Result<()> {
-        if self.only_gains {
-            let metric = self
-                .registry
-                .find_metric(gone.key.1)
-                .context("a record of an unknown metric")?;
-            written
-                .differences
-                .push(self.difference(gone, metric, None));
-            return Ok(());
-        }
-        self.statements.delete_record(gone.key, gone.resource_id)?;
-        self.statements
-            .insert_correction(gone.key, gone.resource_id, Some(gone.quantity), None)?;
-        written.overwritten += 1;
-        Ok(())
-    }
-
-    /// On a closed day that only gains: the old value stays.
-    fn compare(&self, record: &NewRecord, before: &OldRecord, written: &mut Written) {
-        written.kept += 1;
-        if before.quantity != record.quantity {
-            written
-                .differences
-                .push(self.difference(before, record.metric, Some(record.quantity)));
-        }
-    }
-
-    fn difference(&self, before: &OldRecord, metric: Metric, source: Option<f64>) -> Difference {
-        Difference {
-            account: self.registry.account_uuid(before.key.0),
-            account_id: before.key.0,
-            metric,
-            resource: self.registry.resource_uuid(before.resource_id),
-            stored: before.quantity,
-            source,
-        }
-    }
-
-    /// The new value takes the old one's place, under the name that was frozen unless that is a stand-in. On
-    /// an open day growth is the rule, and only what shrinks is kept as a correction.
-    fn replace(
-        &self,
-        record: &NewRecord,
-        before: &OldRecord,
-        written: &mut Written,
-    ) -> anyhow::Result<()> {
-        let statements = &self.statements;
-        let (old, new) = (Some(before.quantity), Some(record.quantity));
-        if !record.stand_in
-            && before.resource_id != record.resource_id
-            && self.registry.is_stand_in(before.resource_id)
-        {
-            statements.delete_record(record.key, before.resource_id)?;
-            statements.prepare_insert()?.execute((
-                record.key.0,
-                statements.day(),
-                record.key.1,
-                record.resource_id,
-                record.quantity,
-            ))?;
-            statements.insert_correction(record.key, before.resource_id, old, None)?;
-            statements.insert_correction(record.key, record.resource_id, None, new)?;
-            written.overwritten += 1;
-        } else if before.quantity == record.quantity {
-            written.kept += 1;
-        } else {
-            statements.update_record(record.key, before.resource_id, record.quantity)?;
-            if self.was_closed || record.quantity < before.quantity {
-                statements.insert_correction(record.key, before.resource_id, old, new)?;
-            }
-            written.overwritten += 1;
-        }
-        Ok(())
-    }
-
     fn freeze_guest_oses(&mut self, counted: Counted) -> anyhow::Result<()> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
@@ -394,16 +359,21 @@ impl<'a> DayWriter<'a> {
         Ok(())
     }
 
-    /// Puts the findings in place of the day's former ones. On a closed day that gained nothing the former
-    /// ones still hold, and only the differences are new. Answers how many there are now.
+    /// Puts the findings in place of the day's former ones. Where the source has not changed the former ones
+    /// still hold, and only the differences are new. Answers how many there are now.
     fn replace_findings(
         &mut self,
         findings: &[Finding],
         only_differences: bool,
     ) -> anyhow::Result<u64> {
         let differs = FindingKind::DiffersFromSource;
-        self.statements
-            .delete_findings(only_differences.then_some(differs))?;
+        if only_differences {
+            for kind in [differs, FindingKind::Refused] {
+                self.statements.delete_findings(Some(kind))?;
+            }
+        } else {
+            self.statements.delete_findings(None)?;
+        }
         for finding in findings
             .iter()
             .filter(|finding| !only_differences || finding.kind == differs)
@@ -422,10 +392,13 @@ impl<'a> DayWriter<'a> {
 }
 
 fn counted(stored: Option<StoredDay>, existing: Existing) -> Counted {
-    match (stored.map(|day| day.state), existing) {
-        (Some(DayState::Closed), Existing::Keep) => Counted::ForGood,
-        (Some(DayState::Closed), Existing::Overwrite) => Counted::UntilKnown,
-        (Some(DayState::Open) | None, _) => Counted::Afresh,
+    match stored.map(|day| (day.state, day.sealed)) {
+        Some((_, true)) => Counted::ForGood,
+        Some((DayState::Closed, false)) => match existing {
+            Existing::Keep | Existing::Report => Counted::ForGood,
+            Existing::Overwrite => Counted::UntilKnown,
+        },
+        Some((DayState::Open, false)) | None => Counted::Afresh,
     }
 }
 
@@ -445,14 +418,25 @@ fn unresolved(account_id: u64, metric: Option<Metric>, stand_in: String) -> Find
 }
 
 fn difference_finding(difference: &Difference) -> Finding {
-    let source = difference
-        .source
-        .map_or("nothing".to_owned(), |quantity| quantity.to_string());
     Finding {
         kind: FindingKind::DiffersFromSource,
         account_id: Some(difference.account_id),
         metric: Some(difference.metric),
         resource: difference.resource.clone(),
-        detail: format!("stored {}, the source says {source}", difference.stored),
+        detail: difference.in_words(),
+    }
+}
+
+impl Difference {
+    /// `stored 24, the source says nothing`
+    pub fn in_words(&self) -> String {
+        let said = |quantity: Option<f64>| {
+            quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
+        };
+        format!(
+            "stored {}, the source says {}",
+            said(self.stored),
+            said(self.source)
+        )
     }
 }

@@ -6,6 +6,7 @@ mod crash;
 mod differential;
 mod import;
 mod mariadb;
+mod reread;
 mod sample;
 mod sandbox;
 mod serve;
