@@ -1,6 +1,21 @@
-//! The read side of the ledger: what one account used in a range of days, from a connection that
-//! cannot write. An answer is read in one transaction, so it shows one state of the ledger even while
-//! an import commits days, and the next answer sees them. How the answer looks is left to others.
+//! The read side of the ledger, from a connection that cannot write. An answer is read in one transaction, a
+//! `Snapshot`, so it shows one state of the ledger even while an import commits days, and the next answer sees
+//! them. Here is what one account used in a range of days; everything else that can be asked is in the modules
+//! below, as plain functions of a snapshot. How an answer looks is left to others.
+
+#[allow(dead_code)]
+pub mod accounts;
+#[allow(dead_code)]
+pub mod corrections;
+#[allow(dead_code)]
+pub mod days;
+#[allow(dead_code)]
+pub mod findings;
+#[allow(dead_code)]
+pub mod state;
+mod sum;
+#[allow(dead_code)]
+pub mod totals;
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -12,6 +27,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, named_params};
 
+use self::days::{Unfinished, list_unfinished};
+use self::sum::Sum;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 
@@ -24,6 +41,19 @@ pub struct Reader {
     /// Device and inode of the file when it was opened.
     file: (u64, u64),
     connection: Connection,
+}
+
+/// One state of the ledger, for all questions that one answer takes.
+pub struct Snapshot<'a> {
+    tx: Transaction<'a>,
+}
+
+/// A part of a long list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Page {
+    /// `None`: all that is left.
+    pub limit: Option<u32>,
+    pub offset: u32,
 }
 
 /// What one account used in a range of days.
@@ -49,6 +79,13 @@ pub struct Total {
     pub quantity: f64,
 }
 
+impl Page {
+    /// As SQLite takes a limit: -1 is none.
+    fn limit(self) -> i64 {
+        self.limit.map_or(-1, i64::from)
+    }
+}
+
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
     pub fn open(path: &Path) -> anyhow::Result<Reader> {
@@ -62,7 +99,7 @@ impl Reader {
 
     /// The zone whose local days the ledger holds, by the name it was made with.
     pub fn timezone(&mut self) -> anyhow::Result<String> {
-        self.read(find_timezone)
+        self.read(|snapshot| find_timezone(&snapshot.tx))
     }
 
     /// Usage of the account that has this uuid or whose project has it; none if there is no such account.
@@ -71,11 +108,15 @@ impl Reader {
         uuid: &str,
         range: DayRange,
     ) -> anyhow::Result<Option<AccountUsage>> {
-        self.read(|tx| {
+        self.read(|snapshot| {
+            let tx = &snapshot.tx;
             let Some(account) = find_account(tx, uuid)? else {
                 return Ok(None);
             };
-            let (open_days, missing_days) = unfinished_days(&list_days(tx, range)?, range);
+            let Unfinished {
+                open_days,
+                missing_days,
+            } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
                 timezone: find_timezone(tx)?,
                 totals: list_totals(tx, account, range)?,
@@ -85,10 +126,10 @@ impl Reader {
         })
     }
 
-    /// Runs one read transaction, after a look at the schema: an upgrade may have happened meanwhile.
-    fn read<T>(
+    /// Asks in one read transaction, after a look at the schema: an upgrade may have happened meanwhile.
+    pub fn read<T>(
         &mut self,
-        question: impl FnOnce(&Transaction) -> anyhow::Result<T>,
+        question: impl FnOnce(&Snapshot) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let answer = self
             .connection
@@ -96,7 +137,7 @@ impl Reader {
             .map_err(anyhow::Error::from)
             .and_then(|tx| {
                 check_schema_version(&tx)?;
-                question(&tx)
+                question(&Snapshot { tx })
             });
         answer.with_context(|| format!("ledger {}", self.path.display()))
     }
@@ -177,33 +218,6 @@ fn find_account(tx: &Transaction, uuid: &str) -> anyhow::Result<Option<i64>> {
     Ok(None)
 }
 
-/// The days of the range that the ledger has, in order, and whether each is open.
-fn list_days(tx: &Transaction, range: DayRange) -> anyhow::Result<Vec<(Day, bool)>> {
-    let mut statement = tx.prepare_cached(
-        "select day, state = 'open'
-         from stored_days
-         where day between :first and :last
-         order by day",
-    )?;
-    let mut rows = statement.query(named_params! {
-        ":first": range.first().to_string(),
-        ":last": range.last().to_string(),
-    })?;
-    let mut days = Vec::new();
-    while let Some(row) = rows.next()? {
-        days.push((row.get_ref(0)?.as_str()?.parse()?, row.get(1)?));
-    }
-    Ok(days)
-}
-
-/// Open days and missing days of a range, given the days the ledger has of it.
-fn unfinished_days(stored: &[(Day, bool)], range: DayRange) -> (Vec<Day>, Vec<Day>) {
-    let open = stored.iter().filter(|(_, open)| *open);
-    let mut had = stored.iter().map(|(day, _)| *day).peekable();
-    let missing = range.days().filter(|day| had.next_if_eq(day).is_none());
-    (open.map(|(day, _)| *day).collect(), missing.collect())
-}
-
 /// Sums the records here and not in SQL: one walk along the account's stretch of the table, without
 /// the sorting that `group by` would need, in about half the time.
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
@@ -275,60 +289,5 @@ fn find_names(
     Ok(names)
 }
 
-/// A sum that carries along what rounding cuts off (Neumaier's method), as SQLite's own `sum` does: ten
-/// times 0.1 is 1.0, and `sqlite3` finds the same figure.
-#[derive(Default)]
-struct Sum {
-    rounded: f64,
-    cut_off: f64,
-}
-
-impl Sum {
-    fn add(&mut self, quantity: f64) {
-        let rounded = self.rounded + quantity;
-        self.cut_off += if self.rounded.abs() > quantity.abs() {
-            (self.rounded - rounded) + quantity
-        } else {
-            (quantity - rounded) + self.rounded
-        };
-        self.rounded = rounded;
-    }
-
-    fn value(&self) -> f64 {
-        self.rounded + self.cut_off
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sum(quantities: &[f64]) -> f64 {
-        let mut sum = Sum::default();
-        quantities.iter().for_each(|quantity| sum.add(*quantity));
-        sum.value()
-    }
-
-    #[test]
-    fn a_sum_keeps_what_rounding_cuts_off() {
-        assert_eq!(sum(&[]), 0.0);
-        assert_eq!(sum(&[0.1; 10]), 1.0);
-        assert_eq!(sum(&[1.0, 1e16, 1.0, -1e16]), 2.0);
-        assert_eq!(sum(&[24.0, 23.0, 25.0]), 72.0);
-        assert!(sum(&[f64::MAX, f64::MAX]).is_nan());
-    }
-
-    #[test]
-    fn days_the_ledger_lacks_are_missing() {
-        let day = |text: &str| text.parse::<Day>().unwrap();
-        let range = DayRange::new(day("2013-02-26"), day("2013-03-02")).unwrap();
-        let stored = [
-            (day("2013-02-27"), false),
-            (day("2013-02-28"), true),
-            (day("2013-03-01"), false),
-        ];
-        let (open, missing) = unfinished_days(&stored, range);
-        assert_eq!(open, [day("2013-02-28")]);
-        assert_eq!(missing, [day("2013-02-26"), day("2013-03-02")]);
-    }
-}
+mod tests;

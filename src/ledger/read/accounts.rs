@@ -1,0 +1,157 @@
+//! The accounts that the ledger has usage of, and how people and programs name them.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Row, named_params};
+
+use super::{Page, Snapshot};
+
+/// An account as of the last import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `account.id` in CloudStack.
+    pub id: i64,
+    /// CloudStack's, or `account:<id>` while it cannot be resolved.
+    pub uuid: String,
+    pub name: String,
+    pub domain_uuid: Option<String>,
+    /// `/a/b/`
+    pub domain_path: Option<String>,
+    /// Set for the hidden account of a project.
+    pub project_uuid: Option<String>,
+    pub project_name: Option<String>,
+}
+
+/// Which accounts. All conditions hold together; the default is every account.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccountFilter<'a> {
+    /// A part of the name, the uuid, the project's name or uuid, or the domain's path. Upper and lower case of
+    /// ASCII are the same.
+    pub search: Option<&'a str>,
+    /// A domain's path. Sub-domains belong to it.
+    pub domain: Option<&'a str>,
+    /// None but these.
+    pub only: Option<&'a BTreeSet<i64>>,
+}
+
+/// Accounts sorted by name, then uuid.
+pub fn list_accounts(
+    snapshot: &Snapshot,
+    filter: AccountFilter,
+    page: Page,
+) -> anyhow::Result<Vec<Account>> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where (:search is null
+                or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
+                or instr(lower(project_name), lower(:search)) > 0
+                or instr(lower(project_uuid), lower(:search)) > 0
+                or instr(lower(domain_path), lower(:search)) > 0)
+           and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
+           and (:only is null or id in (select value from json_each(:only)))
+         order by name, uuid
+         limit :limit offset :offset",
+    )?;
+    let parameters = named_params! {
+        ":search": filter.search,
+        ":domain": filter.domain.map(domain_path),
+        ":only": filter.only.map(id_list),
+        ":limit": page.limit(),
+        ":offset": page.offset,
+    };
+    let accounts = statement.query_map(parameters, account)?;
+    Ok(accounts.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many accounts there are, whatever the page.
+pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Result<u64> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select count(*)
+         from stored_accounts
+         where (:search is null
+                or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
+                or instr(lower(project_name), lower(:search)) > 0
+                or instr(lower(project_uuid), lower(:search)) > 0
+                or instr(lower(domain_path), lower(:search)) > 0)
+           and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
+           and (:only is null or id in (select value from json_each(:only)))",
+    )?;
+    let parameters = named_params! {
+        ":search": filter.search,
+        ":domain": filter.domain.map(domain_path),
+        ":only": filter.only.map(id_list),
+    };
+    Ok(statement.query_one(parameters, |row| row.get(0))?)
+}
+
+/// The account that has this uuid or whose project has it, else all that have this very name, or whose project
+/// has it: names are unique within a domain only.
+pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Account>> {
+    for sql in [
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where uuid = :key",
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where project_uuid = :key",
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where name = :key or project_name = :key
+         order by name, uuid",
+    ] {
+        let mut statement = snapshot.tx.prepare_cached(sql)?;
+        let accounts = statement.query_map(named_params! {":key": key}, account)?;
+        let accounts: Vec<Account> = accounts.collect::<rusqlite::Result<_>>()?;
+        if !accounts.is_empty() {
+            return Ok(accounts);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// A domain's path as CloudStack writes it, with a slash at both ends.
+pub fn domain_path(text: &str) -> String {
+    let names = text.trim_matches('/');
+    if names.is_empty() {
+        "/".to_owned()
+    } else {
+        format!("/{names}/")
+    }
+}
+
+/// Ids as a statement takes them for `json_each`.
+pub(super) fn id_list(ids: &BTreeSet<i64>) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    format!("[{}]", ids.join(","))
+}
+
+fn account(row: &Row) -> rusqlite::Result<Account> {
+    Ok(Account {
+        id: row.get(0)?,
+        uuid: row.get(1)?,
+        name: row.get(2)?,
+        domain_uuid: row.get(3)?,
+        domain_path: row.get(4)?,
+        project_uuid: row.get(5)?,
+        project_name: row.get(6)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_can_be_written_without_its_slashes() {
+        for (text, path) in [
+            ("/", "/"),
+            ("", "/"),
+            ("acme", "/acme/"),
+            ("/acme/north", "/acme/north/"),
+            ("/acme/", "/acme/"),
+        ] {
+            assert_eq!(domain_path(text), path);
+        }
+    }
+}

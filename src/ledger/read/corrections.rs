@@ -1,0 +1,92 @@
+//! Values of closed days that changed: what an import overwrote, and what a sealed day withholds.
+
+use std::collections::BTreeSet;
+
+use rusqlite::named_params;
+
+use super::accounts::id_list;
+use super::{Page, Snapshot};
+use crate::day::{Day, DayRange};
+
+/// One value that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredCorrection {
+    pub id: i64,
+    /// `overwritten`: the record holds the new value; `pending`: the day is sealed and holds the old one.
+    pub kind: String,
+    pub day: Day,
+    pub account_uuid: String,
+    pub account_name: String,
+    pub metric: String,
+    /// Of the quantities.
+    pub unit: String,
+    pub resource_uuid: Option<String>,
+    pub resource_name: Option<String>,
+    /// `None`: there was no record.
+    pub old_quantity: Option<f64>,
+    /// `None`: there is none in the source any more.
+    pub new_quantity: Option<f64>,
+    /// New less old, nothing counting as 0.
+    pub delta: f64,
+    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+    pub corrected_at: String,
+}
+
+/// Which corrections. All conditions hold together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CorrectionFilter<'a> {
+    pub range: Option<DayRange>,
+    /// `overwritten` or `pending`.
+    pub kind: Option<&'a str>,
+    /// Found at this time or later; UTC, `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SSZ`.
+    pub since: Option<&'a str>,
+    pub accounts: Option<&'a BTreeSet<i64>>,
+}
+
+/// Corrections in the order they were found.
+pub fn list_corrections(
+    snapshot: &Snapshot,
+    filter: CorrectionFilter,
+    page: Page,
+) -> anyhow::Result<Vec<StoredCorrection>> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select v.id, v.kind, v.day, v.account_uuid, v.account_name, v.metric, v.unit, v.resource_uuid,
+                v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at
+         from corrections v
+         join stored_corrections c on c.id = v.id
+         where (:first is null or v.day between :first and :last)
+           and (:kind is null or v.kind = :kind)
+           and (:since is null or v.corrected_at >= :since)
+           and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+         order by v.id
+         limit :limit offset :offset",
+    )?;
+    let mut rows = statement.query(named_params! {
+        ":first": filter.range.map(|range| range.first().to_string()),
+        ":last": filter.range.map(|range| range.last().to_string()),
+        ":kind": filter.kind,
+        ":since": filter.since,
+        ":accounts": filter.accounts.map(id_list),
+        ":limit": page.limit(),
+        ":offset": page.offset,
+    })?;
+    let mut corrections = Vec::new();
+    while let Some(row) = rows.next()? {
+        corrections.push(StoredCorrection {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            day: row.get_ref(2)?.as_str()?.parse()?,
+            account_uuid: row.get(3)?,
+            account_name: row.get(4)?,
+            metric: row.get(5)?,
+            unit: row.get(6)?,
+            resource_uuid: row.get(7)?,
+            resource_name: row.get(8)?,
+            old_quantity: row.get(9)?,
+            new_quantity: row.get(10)?,
+            delta: row.get(11)?,
+            corrected_at: row.get(12)?,
+        });
+    }
+    Ok(corrections)
+}

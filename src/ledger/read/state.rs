@@ -1,0 +1,87 @@
+//! The ledger as a whole: what it covers, how often it was written, and the last run of an import.
+
+use rusqlite::OptionalExtension;
+
+use super::{Snapshot, find_timezone};
+use crate::day::{Day, DayRange};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerState {
+    /// The zone whose local days these are.
+    pub timezone: String,
+    /// Counts the writes: an answer of the same revision is the same answer.
+    pub revision: u64,
+    /// From the first day it holds to the last; `None`: it is empty.
+    pub days: Option<DayRange>,
+    pub newest_closed_day: Option<Day>,
+    pub last_import: Option<ImportRun>,
+}
+
+/// One run of import.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportRun {
+    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+    pub started_at: String,
+    /// `None`: it is running, or was killed.
+    pub finished_at: Option<String>,
+    /// `done`, `needs_a_look` or `error`.
+    pub outcome: Option<String>,
+    pub seconds: Option<f64>,
+    pub days: Option<u64>,
+    pub source_rows: Option<u64>,
+    pub records_added: Option<u64>,
+    pub records_overwritten: Option<u64>,
+    /// The line it ended with.
+    pub error: Option<String>,
+}
+
+pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select (select revision from ledgers), min(day), max(day), max(iif(state = 'closed', day, null))
+         from stored_days",
+    )?;
+    let found = statement.query_one([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let (revision, first, last, newest_closed): (
+        u64,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    ) = found;
+    let days = match (first, last) {
+        (Some(first), Some(last)) => Some(DayRange::new(first.parse()?, last.parse()?)?),
+        _ => None,
+    };
+    Ok(LedgerState {
+        timezone: find_timezone(&snapshot.tx)?,
+        revision,
+        days,
+        newest_closed_day: newest_closed.map(|day| day.parse()).transpose()?,
+        last_import: find_last_import(snapshot)?,
+    })
+}
+
+fn find_last_import(snapshot: &Snapshot) -> anyhow::Result<Option<ImportRun>> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
+                records_overwritten, error
+         from imports
+         order by id desc
+         limit 1",
+    )?;
+    let run = statement.query_row([], |row| {
+        Ok(ImportRun {
+            started_at: row.get(0)?,
+            finished_at: row.get(1)?,
+            outcome: row.get(2)?,
+            seconds: row.get(3)?,
+            days: row.get(4)?,
+            source_rows: row.get(5)?,
+            records_added: row.get(6)?,
+            records_overwritten: row.get(7)?,
+            error: row.get(8)?,
+        })
+    });
+    Ok(run.optional()?)
+}

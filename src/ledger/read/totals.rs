@@ -1,0 +1,406 @@
+//! Totals of many accounts by any of their dimensions. Records are walked in the order the table lies in, account
+//! by account, and added up here: SQL would sort them first, which costs more than all the rest.
+//!
+//! Figures add up: what one account used of one resource in one month is the sum of its days, and every figure of
+//! more than that is the sum of such months. So the months of a report are, added the same way, its total.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anyhow::{Context, ensure};
+use rusqlite::named_params;
+
+use super::Snapshot;
+use super::accounts::Account;
+use super::sum::Sum;
+use crate::day::{Day, DayRange};
+use crate::period::Month;
+use crate::zone::Zone;
+
+const GIB: f64 = 1_073_741_824.0;
+
+/// What is asked for.
+pub struct Question<'a> {
+    /// Whose usage.
+    pub accounts: &'a [Account],
+    pub range: DayRange,
+    /// Published names; none: all.
+    pub metrics: &'a [String],
+    pub by: Dimensions,
+    /// The ledger's, for the hours of its months.
+    pub zone: &'a Zone,
+}
+
+/// What figures are told apart by, besides their metric: hours and bytes cannot be added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dimensions {
+    pub account: bool,
+    pub domain: bool,
+    pub project: bool,
+    /// Offering, guest OS or address, where the metric is kept per such.
+    pub resource: bool,
+    pub time: Granularity,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Granularity {
+    #[default]
+    Total,
+    Month,
+    Day,
+}
+
+/// One total. What it is not told apart by is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure<'a> {
+    pub who: Who<'a>,
+    pub metric: Rc<MetricFacts>,
+    /// Also `None` where the metric is kept per account only.
+    pub resource: Option<Rc<ResourceFacts>>,
+    /// Set with `day` as well.
+    pub month: Option<Month>,
+    pub day: Option<Day>,
+    /// In the metric's unit; finite.
+    pub quantity: f64,
+    /// Of byte-hours: over 2^30 and the real hours of their months, added up. Of one whole month that is the GiB
+    /// held on average.
+    pub gib_months: Option<f64>,
+}
+
+/// Whose a figure is. An account brings its domain and project with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Who<'a> {
+    pub account: Option<&'a Account>,
+    pub domain_path: Option<&'a str>,
+    pub project_uuid: Option<&'a str>,
+    pub project_name: Option<&'a str>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct MetricFacts {
+    pub name: String,
+    pub unit: String,
+    per_resource: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResourceFacts {
+    /// `service_offering`, `guest_os`, `ip_address` …
+    pub kind: String,
+    /// CloudStack's, or a stand-in such as `service_offering:123`.
+    pub uuid: String,
+    /// Where a resource was renamed, the newest name.
+    pub name: String,
+}
+
+/// Where a sum belongs: who, slot of time, metric id, resource by its place among `Names`.
+type Place = (usize, usize, i64, usize);
+
+/// Totals sorted by account name, domain and project, then metric, resource and time.
+pub fn list_totals<'a>(
+    snapshot: &Snapshot,
+    question: &Question<'a>,
+) -> anyhow::Result<Vec<Figure<'a>>> {
+    let names = Names::load(snapshot, question.by.resource)?;
+    let calendar = Calendar::of(question.range, question.by.time);
+    let mut whose = Whose::default();
+    let mut months: BTreeMap<Place, Sum> = BTreeMap::new();
+    for account in question.accounts {
+        let who = whose.place(account, question.by);
+        add_months(
+            snapshot,
+            account.id,
+            question.range,
+            &calendar,
+            |slot, metric, resource, sum| {
+                let resource = names.place_of(resource);
+                let place = (who, slot, metric, resource);
+                months.entry(place).or_default().add(sum);
+            },
+        )?;
+    }
+    let mut totals: BTreeMap<Place, (Sum, Sum)> = BTreeMap::new();
+    for ((who, slot, metric_id, resource), sum) in months {
+        let metric = names.metric(metric_id)?;
+        if !question.metrics.is_empty() && !question.metrics.contains(&metric.name) {
+            continue;
+        }
+        let time = match question.by.time {
+            Granularity::Total => 0,
+            Granularity::Month | Granularity::Day => slot,
+        };
+        let place = (who, time, metric_id, resource);
+        let (total, gib_months) = totals.entry(place).or_default();
+        total.add(sum.value());
+        gib_months.add(sum.value() / GIB / hours_of(calendar.slots[slot].month, question.zone)?);
+    }
+    let mut figures = Vec::with_capacity(totals.len());
+    for ((who, slot, metric_id, resource), (total, gib_months)) in totals {
+        let metric = names.metric(metric_id)?;
+        let quantity = total.value();
+        ensure!(
+            quantity.is_finite(),
+            "the sum of {} is not a number",
+            metric.name
+        );
+        let (month, day) = calendar.label(slot, question.by.time);
+        figures.push(Figure {
+            who: whose.list[who],
+            resource: names.resources[resource]
+                .clone()
+                .filter(|_| metric.per_resource),
+            gib_months: (metric.unit == "byte-hours").then(|| gib_months.value()),
+            metric,
+            month,
+            day,
+            quantity,
+        });
+    }
+    figures.sort_by(|one, other| order(one).cmp(&order(other)));
+    Ok(figures)
+}
+
+/// Hours of a month in a zone: 743 or 745 where the clocks change.
+pub fn hours_of(month: Month, zone: &Zone) -> anyhow::Result<f64> {
+    let seconds = zone.midnight(month.next().first_day()) - zone.midnight(month.first_day());
+    Ok(f64::from(i32::try_from(seconds)?) / 3600.0)
+}
+
+/// What an account used in each month (or day, where those are told apart), of each metric and resource.
+fn add_months(
+    snapshot: &Snapshot,
+    account_id: i64,
+    range: DayRange,
+    calendar: &Calendar,
+    mut visit: impl FnMut(usize, i64, i64, f64),
+) -> anyhow::Result<()> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select day, metric_id, resource_id, quantity
+         from stored_records
+         where account_id = :account and day between :first and :last
+         order by day, metric_id, resource_id",
+    )?;
+    let mut rows = statement.query(named_params! {
+        ":account": account_id,
+        ":first": range.first().to_string(),
+        ":last": range.last().to_string(),
+    })?;
+    let mut sums: BTreeMap<(i64, i64), Sum> = BTreeMap::new();
+    let mut hand_over = |slot: usize, sums: &mut BTreeMap<(i64, i64), Sum>| {
+        for ((metric_id, resource_id), sum) in std::mem::take(sums) {
+            visit(slot, metric_id, resource_id, sum.value());
+        }
+    };
+    let (mut day, mut slot) = (String::new(), 0);
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str()?;
+        if text != day {
+            let next = calendar.slot_of(text.parse()?)?;
+            if next != slot {
+                hand_over(slot, &mut sums);
+            }
+            slot = next;
+            day.clear();
+            day.push_str(text);
+        }
+        let key = (row.get(1)?, row.get(2)?);
+        sums.entry(key).or_default().add(row.get(3)?);
+    }
+    hand_over(slot, &mut sums);
+    Ok(())
+}
+
+/// The order of the answer.
+type Order<'a> = (
+    [Option<&'a str>; 4],
+    &'a str,
+    Option<(&'a str, &'a str)>,
+    Option<Month>,
+    Option<Day>,
+);
+
+fn order<'a>(figure: &'a Figure) -> Order<'a> {
+    let who = &figure.who;
+    let account = who
+        .account
+        .map(|account| (account.name.as_str(), account.uuid.as_str()));
+    (
+        [
+            account.map(|one| one.0),
+            account.map(|one| one.1),
+            who.domain_path,
+            who.project_uuid,
+        ],
+        &figure.metric.name,
+        figure
+            .resource
+            .as_ref()
+            .map(|one| (one.name.as_str(), one.uuid.as_str())),
+        figure.month,
+        figure.day,
+    )
+}
+
+/// Everybody that figures are told apart by, each with a place.
+#[derive(Default)]
+struct Whose<'a> {
+    list: Vec<Who<'a>>,
+    places: BTreeMap<[Option<&'a str>; 3], usize>,
+}
+
+impl<'a> Whose<'a> {
+    fn place(&mut self, account: &'a Account, by: Dimensions) -> usize {
+        let project = by.account || by.project;
+        let who = Who {
+            account: by.account.then_some(account),
+            domain_path: account
+                .domain_path
+                .as_deref()
+                .filter(|_| by.account || by.domain),
+            project_uuid: account.project_uuid.as_deref().filter(|_| project),
+            project_name: account.project_name.as_deref().filter(|_| project),
+        };
+        let key = [
+            who.account.map(|account| account.uuid.as_str()),
+            who.domain_path,
+            who.project_uuid,
+        ];
+        let list = &mut self.list;
+        *self.places.entry(key).or_insert_with(|| {
+            list.push(who);
+            list.len() - 1
+        })
+    }
+}
+
+/// The stretches of time that sums are made of.
+struct Calendar {
+    first: Day,
+    slots: Vec<Slot>,
+    /// The slot of each day of the range.
+    days: Vec<usize>,
+}
+
+struct Slot {
+    month: Month,
+    first_day: Day,
+}
+
+impl Calendar {
+    /// Days where days are told apart, else months.
+    fn of(range: DayRange, time: Granularity) -> Calendar {
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut days = Vec::new();
+        for day in range.days() {
+            let same_month = slots
+                .last()
+                .map(|slot| slot.month)
+                .filter(|_| day.day_of_month() > 1);
+            if same_month.is_none() || time == Granularity::Day {
+                let month = same_month.unwrap_or_else(|| Month::of(day));
+                slots.push(Slot {
+                    month,
+                    first_day: day,
+                });
+            }
+            days.push(slots.len() - 1);
+        }
+        Calendar {
+            first: range.first(),
+            slots,
+            days,
+        }
+    }
+
+    fn slot_of(&self, day: Day) -> anyhow::Result<usize> {
+        let place = usize::try_from(day.days_since_1970() - self.first.days_since_1970())?;
+        self.days
+            .get(place)
+            .copied()
+            .context("a day outside the range")
+    }
+
+    fn label(&self, slot: usize, time: Granularity) -> (Option<Month>, Option<Day>) {
+        let Slot { month, first_day } = self.slots[slot];
+        match time {
+            Granularity::Total => (None, None),
+            Granularity::Month => (Some(month), None),
+            Granularity::Day => (Some(month), Some(first_day)),
+        }
+    }
+}
+
+/// What the ledger calls metrics and resources.
+struct Names {
+    metrics: BTreeMap<i64, Rc<MetricFacts>>,
+    /// The first one stands for all where resources are not told apart.
+    resources: Vec<Option<Rc<ResourceFacts>>>,
+    /// Resource ids to places in `resources`: a resource that was renamed upstream has two ids and one uuid.
+    places: BTreeMap<i64, usize>,
+}
+
+impl Names {
+    fn load(snapshot: &Snapshot, told_apart: bool) -> anyhow::Result<Names> {
+        let mut names = Names {
+            metrics: load_metrics(snapshot)?,
+            resources: vec![None],
+            places: BTreeMap::new(),
+        };
+        if told_apart {
+            names.load_resources(snapshot)?;
+        }
+        Ok(names)
+    }
+
+    fn load_resources(&mut self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let mut statement = snapshot.tx.prepare_cached(
+            "select id, kind, uuid, name from resources where id > 0 order by id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut by_uuid: BTreeMap<(String, String), usize> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let facts = ResourceFacts {
+                kind: row.get(1)?,
+                uuid: row.get(2)?,
+                name: row.get(3)?,
+            };
+            let key = (facts.kind.clone(), facts.uuid.clone());
+            let place = *by_uuid.entry(key).or_insert(self.resources.len());
+            if place == self.resources.len() {
+                self.resources.push(None);
+            }
+            self.resources[place] = Some(Rc::new(facts));
+            self.places.insert(row.get(0)?, place);
+        }
+        Ok(())
+    }
+
+    fn metric(&self, metric_id: i64) -> anyhow::Result<Rc<MetricFacts>> {
+        let metric = self.metrics.get(&metric_id);
+        metric.cloned().context("a record of an unknown metric")
+    }
+
+    fn place_of(&self, resource_id: i64) -> usize {
+        self.places.get(&resource_id).copied().unwrap_or(0)
+    }
+}
+
+fn load_metrics(snapshot: &Snapshot) -> anyhow::Result<BTreeMap<i64, Rc<MetricFacts>>> {
+    let mut statement = snapshot
+        .tx
+        .prepare_cached("select id, name, unit, per is not null from metrics")?;
+    let mut rows = statement.query([])?;
+    let mut metrics = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let facts = MetricFacts {
+            name: row.get(1)?,
+            unit: row.get(2)?,
+            per_resource: row.get(3)?,
+        };
+        metrics.insert(row.get(0)?, Rc::new(facts));
+    }
+    Ok(metrics)
+}
+
+#[cfg(test)]
+mod tests;
