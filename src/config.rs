@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod ini;
+mod limits;
 mod network;
 mod server;
 mod uri;
@@ -19,7 +20,9 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::zone::Zone;
 use environment::Variables;
-pub use server::{Server, parse_bind};
+pub use limits::Limits;
+pub use network::Network;
+pub use server::{Server, TlsFiles, parse_bind};
 pub use uri::{MysqlUri, SourceUri, Tls};
 
 /// Everything `cloudusage.cfg` says, checked.
@@ -70,7 +73,7 @@ const KEYS: [(&str, Option<&str>); 9] = [
 
 /// Every key there is but those of scopes, with its default.
 fn keys() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
-    KEYS.into_iter().chain(server::KEYS)
+    KEYS.into_iter().chain(server::KEYS).chain(limits::KEYS)
 }
 
 impl Config {

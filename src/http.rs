@@ -1,77 +1,107 @@
-//! Listening, workers, and an orderly end. Each worker has a connection of its own to the ledger. What
-//! a request asks is `route`'s business, what an answer looks like `reply`'s.
+//! Workers, signals, and an orderly end. The workers answer behind the gate, each with a connection of its own to
+//! the ledger. What a request asks is `route`'s business, what an answer looks like `reply`'s.
 
+mod gate;
 mod reply;
 mod route;
 
 use std::io::{self, Cursor, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, ensure};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use socket2::{Domain, SockRef, Socket, Type};
 use tiny_http::{Header, Method, Response, Server};
 
+use crate::config;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::zone::Zone;
+use gate::{Gate, Tls};
 use reply::Reply;
 use route::route;
 
-/// Connections that wait to be accepted; a burst beyond it is turned away.
-const BACKLOG: i32 = 1024;
+/// Connections of the gate to each worker: while one is being answered, the next request is there already.
+const UPSTREAMS: usize = 2;
 
-/// How long a request in hand may take to finish once the end was asked for.
-const GRACE: Duration = Duration::from_secs(10);
+/// What workers may take to end once there is nothing left to answer.
+const GRACE: Duration = Duration::from_secs(1);
 
-/// Listens on an address of this machine only: what is answered is neither encrypted nor protected.
-pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    ensure!(
-        address.ip().is_loopback(),
-        "listen on {address}: only loopback addresses are served, such as 127.0.0.1:{}",
-        address.port()
-    );
-    bind(address).with_context(|| format!("listen on {address}"))
+/// What makes it safe to answer others than this machine.
+#[derive(Clone, Copy)]
+pub struct Protection {
+    pub tls: bool,
+    pub users: bool,
+    /// Somebody else sees to both.
+    pub behind_proxy: bool,
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    // Connections inherit it. Without it, an answer waits 40 ms for the client's acknowledgement of its head.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+/// Refuses an address that others can reach unless answers are encrypted and protected by a password.
+pub fn may_listen(address: SocketAddr, protection: Protection) -> anyhow::Result<()> {
+    let Protection {
+        tls,
+        users,
+        behind_proxy,
+    } = protection;
+    let missing = match (tls, users) {
+        (true, true) => return Ok(()),
+        (true, false) => "server.users is",
+        (false, true) => "server.tls_certificate is",
+        (false, false) => "server.tls_certificate and server.users are",
+    };
+    ensure!(
+        address.ip().to_canonical().is_loopback() || behind_proxy,
+        "listen on {address}: beyond loopback only with TLS and users, or behind a proxy that has both: \
+         {missing} missing, and server.behind_proxy is no"
+    );
+    Ok(())
 }
 
 /// Answers until SIGTERM or SIGINT, then finishes the requests in hand. `out` gets a line with the
 /// address as soon as requests are taken.
 pub fn serve(
-    listener: TcpListener,
-    workers: usize,
+    address: SocketAddr,
+    settings: &config::Server,
     ledger: &Path,
     zone: &Zone,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let protection = Protection {
+        tls: settings.tls.is_some(),
+        // Nobody is asked for a password yet.
+        users: false,
+        behind_proxy: settings.behind_proxy,
+    };
+    may_listen(address, protection)?;
+    let tls = settings
+        .tls
+        .clone()
+        .map(Tls::load)
+        .transpose()?
+        .map(Arc::new);
+    let listener = gate::listen(address)?;
     let address = listener.local_addr()?;
-    let door = listener.try_clone()?;
-    let server = Arc::new(Server::from_listener(listener, None).map_err(|err| anyhow!(err))?);
+    let limits = gate::within_descriptors(&settings.limits, settings.workers)?;
+    let folder = gate::private_folder()?;
+    let socket = folder.path().join("workers");
+    let server = Server::http_unix(&socket).map_err(|err| anyhow!(err))?;
+    let server = Arc::new(server);
     let (stop, stopped) = mpsc::channel();
-    stop_on_signals(stop.clone())?;
+    heed_signals(stop.clone(), tls.clone())?;
     // Nothing is sent here: the channel closes when the last worker has ended.
     let (working, all_ended) = mpsc::channel::<()>();
-    for number in 1..=workers {
+    for number in 1..=settings.workers {
         let (server, stop, working) = (server.clone(), stop.clone(), working.clone());
         let mut desk = Desk {
             ledger: ledger.to_owned(),
             zone: zone.clone(),
+            max_days: limits.max_days,
             reader: None,
         };
         thread::Builder::new()
@@ -82,40 +112,66 @@ pub fn serve(
             })?;
     }
     drop(working);
-    writeln!(out, "listening on http://{address}")?;
+    let drain_timeout = limits.drain_timeout;
+    let proxies = if settings.behind_proxy {
+        settings.trusted_proxies.clone()
+    } else {
+        Vec::new()
+    };
+    let upstreams = settings.workers * UPSTREAMS;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams)?;
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
 
     let reason = stopped.recv()?;
-    // Shutting the socket down, and not closing it, ends the wait of the thread that accepts. Where a
-    // system refuses that, connections stay unanswered from here on instead of being turned away.
-    let _ = SockRef::from(&door).shutdown(Shutdown::Both);
-    (0..workers).for_each(|_| server.unblock());
-    let ended = all_ended.recv_timeout(GRACE);
+    let deadline = Instant::now() + drain_timeout;
+    let cut_off = gate.drain(deadline);
+    (0..settings.workers).for_each(|_| server.unblock());
+    let ended = all_ended.recv_timeout(deadline.saturating_duration_since(Instant::now()) + GRACE);
     reason.context("accept connections")?;
     ensure!(
-        ended == Err(RecvTimeoutError::Disconnected),
+        cut_off == 0 && ended == Err(RecvTimeoutError::Disconnected),
         "a request was not finished {} seconds after the signal to stop",
-        GRACE.as_secs()
+        drain_timeout.as_secs()
     );
     Ok(())
 }
 
-/// Says on the channel that it is time to end when SIGTERM or SIGINT comes.
-fn stop_on_signals(stop: Sender<io::Result<()>>) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::spawn(move || {
-        for _ in signals.forever() {
-            // Only the first one is read; after that the end is under way.
-            let _ = stop.send(Ok(()));
-        }
-    });
+/// Says on the channel that it is time to end when SIGTERM or SIGINT comes, and reads files again at SIGHUP.
+fn heed_signals(stop: Sender<io::Result<()>>, tls: Option<Arc<Tls>>) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    reload(tls.as_deref());
+                } else {
+                    // Only the first one is read; after that the end is under way.
+                    let _ = stop.send(Ok(()));
+                }
+            }
+        })?;
     Ok(())
+}
+
+/// Says what was read again, and what is wrong with it; then the old remains.
+fn reload(tls: Option<&Tls>) {
+    let said = match tls.map(Tls::reload) {
+        Some(Ok(())) => "reloaded the certificate".to_owned(),
+        Some(Err(err)) => format!("the old certificate stays: {err:#}"),
+        None => "nothing to reload".to_owned(),
+    };
+    // A reader of stderr that has gone away is no reason to stop answering.
+    let _ = writeln!(io::stderr(), "rbc-usage: SIGHUP: {said}");
 }
 
 /// What one worker answers from.
 struct Desk {
     ledger: PathBuf,
     zone: Zone,
+    max_days: i64,
     /// Kept from one request to the next; none before the first and after a failure.
     reader: Option<Reader>,
 }
@@ -133,6 +189,11 @@ impl Desk {
                     return;
                 }
             };
+            if request.url() == gate::HELLO {
+                // The gate has opened a connection. It never fails to read what it asked for.
+                let _ = request.respond(Response::empty(200));
+                continue;
+            }
             let (reply, failure) = guarded(|| self.answer(request.method(), request.url()));
             if let Some(failure) = failure {
                 self.reader = None;
@@ -147,7 +208,7 @@ impl Desk {
 
     /// Fails only if the ledger cannot be read.
     fn answer(&mut self, method: &Method, target: &str) -> anyhow::Result<Reply> {
-        let question = match route(method, target, self.yesterday()?) {
+        let question = match route(method, target, self.yesterday()?, self.max_days) {
             Ok(question) => question,
             Err(reply) => return Ok(reply),
         };
@@ -224,19 +285,5 @@ mod tests {
         let (reply, failure) = guarded(|| Err(anyhow!("disk I/O error").context("ledger x")));
         assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
         assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
-    }
-
-    #[test]
-    fn only_loopback_is_listened_on() {
-        for address in ["0.0.0.0:8888", "192.0.2.1:8888", "[::]:8888"] {
-            assert_eq!(
-                listen(address.parse().unwrap()).unwrap_err().to_string(),
-                format!(
-                    "listen on {address}: only loopback addresses are served, such as 127.0.0.1:8888"
-                )
-            );
-        }
-        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        assert_ne!(listener.local_addr().unwrap().port(), 0);
     }
 }

@@ -34,7 +34,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let timezone = Reader::open(&config.ledger)?.timezone()?;
     let zone = Zone::parse(&timezone)
         .with_context(|| format!("ledger {}: timezone", config.ledger.display()))?;
-    let listener = http::listen(args.bind.unwrap_or(config.server.bind))?;
-    http::serve(listener, config.server.workers, &config.ledger, &zone, out)?;
+    let address = args.bind.unwrap_or(config.server.bind);
+    http::serve(address, &config.server, &config.ledger, &zone, out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,9 +11,11 @@ use super::{Values, whole};
 use crate::scope::{Limits, Scope, parse_domains, parse_uuids};
 
 /// The keys of `[server]`, with their defaults.
-pub const KEYS: [(&str, Option<&str>); 8] = [
+pub const KEYS: [(&str, Option<&str>); 10] = [
     ("server.bind", Some("127.0.0.1:8888")),
     ("server.workers", Some("4")),
+    ("server.tls_certificate", Some("")),
+    ("server.tls_private_key", Some("")),
     ("server.users", Some("")),
     ("server.behind_proxy", Some("no")),
     ("server.trusted_proxies", Some("")),
@@ -27,6 +29,9 @@ pub const KEYS: [(&str, Option<&str>); 8] = [
 pub struct Server {
     pub bind: SocketAddr,
     pub workers: usize,
+    pub limits: super::Limits,
+    /// None: answers are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// The htpasswd file; none: everybody may ask.
     pub users: Option<PathBuf>,
     /// A proxy in front is trusted to encrypt and to check passwords.
@@ -42,6 +47,13 @@ pub struct Server {
     pub scopes: BTreeMap<String, Scope>,
 }
 
+/// Where the server's certificate and its key are, in PEM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
 /// How a line of the access log looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LogFormat {
@@ -53,6 +65,8 @@ pub enum LogFormat {
 pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
     let bind = values.read("server.bind", parse_bind);
     let workers = values.read("server.workers", |text| whole(text, 1, 64, "threads"));
+    let limits = values.limits();
+    let tls = read_tls(values, folder);
     let users = values.read("server.users", |text| Ok(file(text, folder)));
     let behind_proxy = values.read("server.behind_proxy", parse_switch);
     let trusted_proxies = values.read("server.trusted_proxies", parse_networks);
@@ -68,6 +82,8 @@ pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
     Some(Server {
         bind: bind?,
         workers: usize::try_from(workers?).ok()?,
+        limits: limits?,
+        tls: tls?,
         users: users?,
         behind_proxy: behind_proxy?,
         trusted_proxies: trusted_proxies?,
@@ -76,6 +92,28 @@ pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
         metrics_bind: metrics_bind?,
         scopes: scopes?,
     })
+}
+
+/// Certificate and key, both or neither.
+fn read_tls(values: &mut Values, folder: &Path) -> Option<Option<TlsFiles>> {
+    let mut read = |key| values.read(key, |text| Ok(file(text, folder)));
+    let certificate = read("server.tls_certificate")?;
+    let private_key = read("server.tls_private_key")?;
+    match (certificate, private_key) {
+        (Some(certificate), Some(private_key)) => Some(Some(TlsFiles {
+            certificate,
+            private_key,
+        })),
+        (None, None) => Some(None),
+        (Some(_), None) => {
+            values.complain("server.tls_private_key", "missing beside tls_certificate");
+            None
+        }
+        (None, Some(_)) => {
+            values.complain("server.tls_certificate", "missing beside tls_private_key");
+            None
+        }
+    }
 }
 
 /// A file's path, which starts from `folder` if it is relative; none if nothing is written.
@@ -148,6 +186,8 @@ fn parse_switch(text: &str) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::tests::{WHOLE, config};
     use super::*;
 
@@ -173,6 +213,19 @@ mod tests {
         let server = Server {
             bind: SocketAddr::from(([127, 0, 0, 1], 8888)),
             workers: 4,
+            limits: crate::config::Limits {
+                max_connections: 512,
+                max_connections_per_address: 64,
+                max_header_bytes: 16_384,
+                max_requests_per_connection: 1000,
+                max_days: 3660,
+                handshake_timeout: Duration::from_secs(10),
+                header_timeout: Duration::from_secs(10),
+                idle_timeout: Duration::from_secs(60),
+                write_timeout: Duration::from_secs(30),
+                drain_timeout: Duration::from_secs(10),
+            },
+            tls: None,
             users: None,
             behind_proxy: false,
             trusted_proxies: vec![],

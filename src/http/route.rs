@@ -7,9 +7,6 @@ use tiny_http::Method;
 use super::reply::{self, Reply};
 use crate::day::{Day, DayRange};
 
-/// Ten years: what a customer's whole history takes, and a bound on the work of one request.
-const MAX_DAYS: i64 = 3_660;
-
 /// `GET /usage/<uuid>?start=&end=`
 #[derive(Debug, PartialEq)]
 pub struct Question {
@@ -18,8 +15,13 @@ pub struct Question {
     pub range: DayRange,
 }
 
-/// Reads a request. `yesterday` is the start where none is given.
-pub fn route(method: &Method, target: &str, yesterday: Day) -> Result<Question, Reply> {
+/// Reads a request. `yesterday` is the start where none is given, `max_days` bounds the work of one request.
+pub fn route(
+    method: &Method,
+    target: &str,
+    yesterday: Day,
+    max_days: i64,
+) -> Result<Question, Reply> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let uuid = path
         .strip_prefix("/usage/")
@@ -35,12 +37,13 @@ pub fn route(method: &Method, target: &str, yesterday: Day) -> Result<Question, 
     }
     Ok(Question {
         uuid: percent_decode_str(uuid).decode_utf8_lossy().into_owned(),
-        range: asked_range(query, yesterday).map_err(|message| reply::error(400, &message))?,
+        range: asked_range(query, yesterday, max_days)
+            .map_err(|message| reply::error(400, &message))?,
     })
 }
 
 /// Parameters other than `start` and `end` are ignored, as the old server did.
-fn asked_range(query: &str, yesterday: Day) -> Result<DayRange, String> {
+fn asked_range(query: &str, yesterday: Day, max_days: i64) -> Result<DayRange, String> {
     let start = parameter(query, "start")?;
     let first = start.unwrap_or(yesterday);
     let last = parameter(query, "end")?.unwrap_or(first);
@@ -49,9 +52,9 @@ fn asked_range(query: &str, yesterday: Day) -> Result<DayRange, String> {
         None => format!("{err} (yesterday, as no start is given)"),
     })?;
     let count = last.days_since_1970() - first.days_since_1970() + 1;
-    if count > MAX_DAYS {
+    if count > max_days {
         return Err(format!(
-            "{first} to {last} is {count} days: ask for at most {MAX_DAYS} at a time"
+            "{first} to {last} is {count} days: ask for at most {max_days} at a time"
         ));
     }
     Ok(range)
@@ -79,7 +82,7 @@ mod tests {
     }
 
     fn get(target: &str) -> Result<Question, Reply> {
-        route(&Method::Get, target, day("2013-06-04"))
+        route(&Method::Get, target, day("2013-06-04"), 3660)
     }
 
     #[track_caller]
@@ -215,7 +218,8 @@ mod tests {
 
     #[test]
     fn there_are_two_methods() {
-        let ask = |method| route(&method, "/usage/u1", day("2013-06-04")).map_err(|r| r.status);
+        let ask =
+            |method| route(&method, "/usage/u1", day("2013-06-04"), 3660).map_err(|r| r.status);
         assert!(ask(Method::Head).is_ok());
         for method in [Method::Post, Method::Put, Method::Delete, Method::Options] {
             assert_eq!(ask(method), Err(405));

@@ -4,6 +4,7 @@ mod cloudstack;
 mod config;
 mod crash;
 mod differential;
+mod gate;
 mod import;
 mod mariadb;
 mod reread;

@@ -48,7 +48,9 @@ impl Sandbox {
         command
             .args(words)
             .current_dir(self.folder.path())
-            .env_clear();
+            .env_clear()
+            // What a killed program leaves there goes with the sandbox.
+            .env("TMPDIR", self.folder.path());
         command
     }
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::sandbox::Sandbox;
 use crate::server::{Answer, Server};
 
-const CONFIG: &str = "\
+pub const CONFIG: &str = "\
 [main]
 cloud_usage_uri = sqlite:///cloud_usage.db
 cloud_uri = sqlite:///cloud.db
@@ -20,12 +20,12 @@ bind = 127.0.0.1:0
 workers = 2
 ";
 
-const ACCOUNT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001";
+pub const ACCOUNT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001";
 const PROJECT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f002";
 const IDLE_ACCOUNT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f003";
 
 /// A folder with a configuration and a ledger that holds three accounts, metrics, and no usage.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("cloudusage.cfg", CONFIG);
     sandbox.run(&["initdb"]).exits(0);
@@ -317,7 +317,10 @@ fn what_cannot_be_answered_is_refused_with_a_reason() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD"));
     assert_eq!(server.get("/").header("allow"), None);
     server.signal("TERM");
-    server.end().exits(0).complains("");
+    let log = format!(
+        "rbc-usage: 127.0.0.1: 405 \"DELETE /usage/{ACCOUNT} HTTP/1.1\": only GET and HEAD are answered\n"
+    );
+    server.end().exits(0).complains(&log);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::sandbox::{Run, Sandbox};
@@ -14,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    /// What the server has written there so far, read by a thread: a full pipe would stop the server.
+    stderr: Arc<Mutex<String>>,
+    reading: Option<JoinHandle<()>>,
     /// HOST:PORT, as the server printed it.
     pub address: String,
 }
@@ -49,18 +54,51 @@ impl Server {
         stdout
             .read_line(&mut line)
             .expect("read the server's stdout");
-        let Some(address) = line
-            .strip_prefix("listening on http://")
-            .and_then(|rest| rest.strip_suffix('\n'))
-        else {
+        let address = ["listening on http://", "listening on https://"]
+            .iter()
+            .find_map(|start| line.strip_prefix(start))
+            .and_then(|rest| rest.strip_suffix('\n'));
+        let Some(address) = address else {
             let output = child.wait_with_output().expect("the server's output");
             panic!("{command:?} printed {line:?} and then {output:?}");
         };
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (pipe, written) = (child.stderr.take(), stderr.clone());
+        let mut pipe = BufReader::new(pipe.expect("stderr is piped"));
+        let reading = std::thread::spawn(move || {
+            let mut line = String::new();
+            while pipe.read_line(&mut line).expect("stderr is UTF-8") > 0 {
+                written.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
         Server {
             address: address.to_owned(),
             child,
             stdout,
+            stderr,
+            reading: Some(reading),
         }
+    }
+
+    /// Waits until this is on stderr.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.stderr.lock().unwrap().contains(text) {
+            let stderr = self.stderr.lock().unwrap().clone();
+            assert!(Instant::now() < deadline, "no {text:?} in:\n{stderr}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// A line of `/proc/PID/status`, such as `Threads`.
+    pub fn status(&self, name: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).expect("the server's status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|line| line[1..].split_whitespace().next());
+        number.expect("the line").parse().expect("a number")
     }
 
     pub fn connect(&self) -> Client {
@@ -103,13 +141,12 @@ impl Server {
             stdout: String::new(),
             stderr: String::new(),
         };
-        let stderr = self.child.stderr.as_mut().expect("stderr is piped");
         self.stdout
             .read_to_string(&mut run.stdout)
             .expect("stdout is UTF-8");
-        stderr
-            .read_to_string(&mut run.stderr)
-            .expect("stderr is UTF-8");
+        let reading = self.reading.take().expect("stderr is read");
+        reading.join().expect("read stderr to its end");
+        run.stderr = std::mem::take(&mut *self.stderr.lock().unwrap());
         run
     }
 

@@ -164,11 +164,11 @@ fn says_in_one_line_why_it_cannot_listen() {
     for (bind, message) in [
         (
             "0.0.0.0:8888",
-            "listen on 0.0.0.0:8888: only loopback addresses are served, such as 127.0.0.1:8888",
+            "listen on 0.0.0.0:8888: beyond loopback only with TLS and users, or behind a proxy that has both: server.tls_certificate and server.users are missing, and server.behind_proxy is no",
         ),
         (
             "[::]:8888",
-            "listen on [::]:8888: only loopback addresses are served, such as 127.0.0.1:8888",
+            "listen on [::]:8888: beyond loopback only with TLS and users, or behind a proxy that has both: server.tls_certificate and server.users are missing, and server.behind_proxy is no",
         ),
         (
             &address,

@@ -1,0 +1,263 @@
+//! One client's connection from its first byte to its last: read a head, ask the workers, write the answer, again
+//! and again. Each step has its deadline.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::head::{self, Head, Refusal, Version, refusal};
+use super::refuse::Refused;
+use super::stream::{self, Stream};
+use super::table::Place;
+use super::upstream::{Answer, Failure};
+
+/// A client may take the time of `write_timeout` for each piece of this many bytes.
+const WRITE_PIECE: usize = 1 << 20;
+
+/// A refusal is short: a client that does not take it in this time loses it.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+/// Read at a time.
+const CHUNK: usize = 4096;
+
+/// The first byte of a client who speaks TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What came of reading a head.
+enum Received {
+    Request(Head),
+    /// The client has ended, or was silent for too long.
+    Nothing,
+    Refused(Refusal),
+}
+
+/// Serves a connection to its end.
+pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAddr) {
+    if let Some(stream) = open(shared, socket, peer, shared.limits.handshake_timeout) {
+        converse(shared, place, stream, peer);
+    }
+}
+
+/// Tells a connection that there is no place for it.
+pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Refusal) {
+    if let Some(stream) = open(shared, socket, peer, REFUSAL) {
+        say(
+            stream,
+            &Refused {
+                peer,
+                request: b"",
+                why,
+                id: &shared.ids.next(),
+            },
+        );
+    }
+}
+
+/// Shakes hands where TLS is spoken.
+fn open(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, time: Duration) -> Option<Stream> {
+    let Some(tls) = &shared.tls else {
+        return Some(Stream::plain(socket));
+    };
+    let deadline = Instant::now() + time;
+    match stream::first_byte(&socket, deadline) {
+        Ok(Some(TLS_HANDSHAKE)) => {}
+        Ok(Some(_)) => {
+            let why = refusal(400, "this port speaks TLS: write https");
+            refuse(shared, Stream::plain(socket), peer, b"", &why);
+            return None;
+        }
+        Ok(None) | Err(_) => return None,
+    }
+    match Stream::encrypted(socket, tls.current(), deadline) {
+        Ok(stream) => Some(stream),
+        Err(err) => {
+            shared.handshakes.note(|| {
+                let late = stream::is_late(&err);
+                let why = if late {
+                    "took too long".to_owned()
+                } else {
+                    err.to_string()
+                };
+                format!("{peer}: TLS handshake: {why}")
+            });
+            None
+        }
+    }
+}
+
+fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
+    let mut received = Vec::new();
+    for number in 1..=shared.limits.max_requests_per_connection {
+        let head = match read_head(shared, &mut stream, &mut received, number == 1) {
+            Received::Request(head) => head,
+            Received::Nothing => break,
+            Received::Refused(why) => return refuse(shared, stream, peer, &received, &why),
+        };
+        if !place.begin_answer() {
+            return;
+        }
+        let client = shared.proxies.client(peer, &head.forwarded_for);
+        let request = head.for_workers(client, &shared.ids.next());
+        let answer = match shared.upstream.ask(&request, head.method) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                place.wait_for_client();
+                let why = unanswered(failure);
+                return refuse(shared, stream, client, request.as_bytes(), &why);
+            }
+        };
+        let last = !head.keep_alive
+            || number == shared.limits.max_requests_per_connection
+            || shared.table.is_draining();
+        place.wait_for_client();
+        let answered = write_answer(shared, &mut stream, &head, answer, last);
+        if let Err(err) = answered {
+            if stream::is_late(&err) {
+                let limit = shared.limits.write_timeout.as_secs();
+                shared
+                    .slow_readers
+                    .note(|| format!("{client}: an answer was not read within {limit} seconds"));
+            }
+            return;
+        }
+        place.wait_for_client();
+        // Asked after the place was marked: a drain that began before sees the mark, one that begins now is seen.
+        if last || shared.table.is_draining() {
+            break;
+        }
+    }
+    stream.end();
+}
+
+/// Reads until a whole head is there and takes it from what was received; what follows it stays.
+fn read_head(
+    shared: &Shared,
+    stream: &mut Stream,
+    received: &mut Vec<u8>,
+    first: bool,
+) -> Received {
+    let limits = &shared.limits;
+    // A new client has something to ask; one that was answered may be silent for a while.
+    let silence = if first {
+        limits.header_timeout
+    } else {
+        limits.idle_timeout
+    };
+    let mut deadline = Instant::now() + silence;
+    let mut begun = false;
+    let mut seen = 0;
+    loop {
+        // An empty line before a request is a client's slip that RFC 9112 wants ignored.
+        while received.starts_with(b"\r\n") {
+            received.drain(..2);
+            seen = 0;
+        }
+        if !received.is_empty() && !begun {
+            begun = true;
+            deadline = Instant::now() + limits.header_timeout;
+        }
+        if received.first() == Some(&TLS_HANDSHAKE) {
+            return Received::Refused(refusal(400, "this port speaks no TLS: write http"));
+        }
+        match head::find_end(received, seen) {
+            Ok(Some(end)) if end <= limits.max_header_bytes => {
+                let parsed = head::parse(&received[..end]);
+                return match parsed {
+                    Ok(head) => {
+                        received.drain(..end);
+                        Received::Request(head)
+                    }
+                    Err(why) => Received::Refused(why),
+                };
+            }
+            Err(why) => return Received::Refused(why),
+            Ok(_) if received.len() >= limits.max_header_bytes => {
+                return Received::Refused(too_long(received, limits.max_header_bytes));
+            }
+            Ok(_) => seen = received.len(),
+        }
+        let mut chunk = [0; CHUNK];
+        let room = CHUNK.min(limits.max_header_bytes - received.len());
+        match stream.read(&mut chunk[..room], deadline) {
+            Ok(0) => return Received::Nothing,
+            Ok(count) => received.extend_from_slice(&chunk[..count]),
+            Err(err) if stream::is_late(&err) && begun => {
+                let seconds = limits.header_timeout.as_secs();
+                return Received::Refused(Refusal {
+                    status: 408,
+                    message: format!("no whole request came within {seconds} seconds"),
+                });
+            }
+            Err(_) => return Received::Nothing,
+        }
+    }
+}
+
+fn too_long(received: &[u8], limit: usize) -> Refusal {
+    let (status, what) = if received.contains(&b'\n') {
+        (431, "the request's headers take")
+    } else {
+        (414, "the request's target takes")
+    };
+    let message = format!("{what} more than {limit} bytes");
+    Refusal { status, message }
+}
+
+fn unanswered(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Busy => refusal(503, "too much is being asked: try again"),
+        Failure::Broken(err) => {
+            // A reader of stderr that has gone away is no reason to stop answering.
+            let _ = writeln!(io::stderr(), "rbc-usage: {err:#}");
+            refusal(500, "the server made an error")
+        }
+    }
+}
+
+fn write_answer(
+    shared: &Shared,
+    stream: &mut Stream,
+    head: &Head,
+    answer: Answer,
+    last: bool,
+) -> io::Result<()> {
+    let connection = match (last, head.version) {
+        (true, _) => "Connection: close\r\n",
+        // What HTTP/1.1 does unasked, HTTP/1.0 wants to hear.
+        (false, Version::Http10) => "Connection: keep-alive\r\n",
+        (false, Version::Http11) => "",
+    };
+    // One write, so that head and body travel together.
+    let mut bytes = Vec::with_capacity(answer.head.len() + 32 + answer.body.len());
+    bytes.extend_from_slice(answer.head.as_bytes());
+    bytes.extend_from_slice(connection.as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&answer.body);
+    for piece in bytes.chunks(WRITE_PIECE) {
+        stream.write_all(piece, Instant::now() + shared.limits.write_timeout)?;
+    }
+    Ok(())
+}
+
+/// Tells the client and the log why there is no answer, and ends the connection.
+fn refuse(shared: &Shared, stream: Stream, peer: IpAddr, request: &[u8], why: &Refusal) {
+    let refused = Refused {
+        peer,
+        request,
+        why,
+        id: &shared.ids.next(),
+    };
+    refused.log();
+    say(stream, &refused);
+}
+
+fn say(mut stream: Stream, refused: &Refused) {
+    if stream
+        .write_all(&refused.reply(), Instant::now() + REFUSAL)
+        .is_ok()
+    {
+        stream.end();
+    }
+}

@@ -1,0 +1,122 @@
+//! What the gate itself says: the answer that refuses a request, its line in the log, and the lines that are written
+//! once a second at most, so that an attack fills no disk.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::head::Refusal;
+use crate::http::reply;
+
+/// At most one line of a kind in this time.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Of a refused request line, this much is logged.
+const LOGGED: usize = 200;
+
+/// A request that is not answered.
+pub struct Refused<'a> {
+    pub peer: IpAddr,
+    /// What was received of it.
+    pub request: &'a [u8],
+    pub why: &'a Refusal,
+    pub id: &'a str,
+}
+
+impl Refused<'_> {
+    /// A whole answer, after which the connection ends.
+    pub fn reply(&self) -> Vec<u8> {
+        let Refusal { status, message } = self.why;
+        let body = reply::error(*status, message).body;
+        let extra = match status {
+            405 => "Allow: GET, HEAD\r\n",
+            429 | 503 => "Retry-After: 1\r\n",
+            _ => "",
+        };
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             X-Request-Id: {}\r\n{extra}Connection: close\r\n\r\n",
+            reason(*status),
+            httpdate::fmt_http_date(SystemTime::now()),
+            body.len(),
+            self.id
+        );
+        let body = if self.request.starts_with(b"HEAD ") {
+            ""
+        } else {
+            &body
+        };
+        [head.as_bytes(), body.as_bytes()].concat()
+    }
+
+    /// One line on stderr.
+    pub fn log(&self) {
+        let line = self
+            .request
+            .split(|byte| matches!(byte, b'\r' | b'\n'))
+            .next();
+        let line = line.unwrap_or_default();
+        let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
+        let Refusal { status, message } = self.why;
+        // A reader of stderr that has gone away is no reason to stop answering.
+        let _ = writeln!(
+            io::stderr(),
+            "rbc-usage: {}: {status} {line:?}: {message}",
+            self.peer
+        );
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Internal Server Error",
+    }
+}
+
+/// A kind of line that may come too often.
+#[derive(Default)]
+pub struct Seldom {
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    written: Option<Instant>,
+    left_out: u64,
+}
+
+impl Seldom {
+    /// Writes the line, or counts it for the next one.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .written
+            .is_some_and(|written| written.elapsed() < INTERVAL)
+        {
+            last.left_out += 1;
+            return;
+        }
+        let more = match last.left_out {
+            0 => String::new(),
+            count => format!(" (and {count} like it before)"),
+        };
+        *last = Last {
+            written: Some(Instant::now()),
+            left_out: 0,
+        };
+        drop(last);
+        let _ = writeln!(io::stderr(), "rbc-usage: {}{more}", line());
+    }
+}

@@ -1,0 +1,245 @@
+//! The connections there are: how many in all and from where, which of them wait for their client and since
+//! when. Full, it lets the one that has waited longest go for a new one, so that nobody can hold the
+//! server by doing nothing.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A connection that got something done this recently is not sent away for another.
+const RIPE: Duration = Duration::from_millis(250);
+
+/// How long a new connection waits for a place, and for how long then no other has to wait in vain.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Values of `Seat::waiting` that are not a time.
+const ANSWERING: u64 = 0;
+const SENT_AWAY: u64 = 1;
+
+pub struct Table {
+    began: Instant,
+    most: usize,
+    most_per_address: usize,
+    draining: AtomicBool,
+    seats: Mutex<Seats>,
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct Seats {
+    taken: HashMap<u64, Arc<Seat>>,
+    per_address: HashMap<IpAddr, usize>,
+    next: u64,
+    /// No place was found lately: until then, nobody waits for one.
+    hopeless_until: Option<Instant>,
+}
+
+/// One connection's place in the table.
+pub struct Seat {
+    number: u64,
+    /// The address as it is counted; none for those that are not counted.
+    neighbourhood: Option<IpAddr>,
+    pub socket: Arc<TcpStream>,
+    /// Since when the client is waited for, as `Table::now` counts; or one of the two values above.
+    waiting: AtomicU64,
+}
+
+/// Keeps a place until it is dropped, by a panic even.
+pub struct Place {
+    table: Arc<Table>,
+    seat: Arc<Seat>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Full {
+    /// That many come from this address already.
+    Address,
+    /// That many are being answered.
+    Table,
+}
+
+impl Table {
+    pub fn new(most: usize, most_per_address: usize) -> Table {
+        Table {
+            began: Instant::now(),
+            most,
+            most_per_address,
+            draining: AtomicBool::new(false),
+            seats: Mutex::default(),
+            left: Condvar::new(),
+        }
+    }
+
+    /// Finds a place for a connection. `counted` is false for proxies, who bring many clients.
+    pub fn admit(
+        self: &Arc<Table>,
+        socket: &Arc<TcpStream>,
+        peer: IpAddr,
+        counted: bool,
+    ) -> Result<Place, Full> {
+        let neighbourhood = counted.then(|| neighbourhood(peer));
+        let mut seats = self.lock();
+        let deadline = Instant::now() + PATIENCE;
+        let mut sent_away = None;
+        loop {
+            let near = neighbourhood.and_then(|address| seats.per_address.get(&address));
+            if near.is_some_and(|count| *count >= self.most_per_address) {
+                return Err(Full::Address);
+            }
+            if self.is_draining() {
+                return Err(Full::Table);
+            }
+            if seats.taken.len() < self.most {
+                break;
+            }
+            let now = Instant::now();
+            let hopeless = seats.hopeless_until.is_some_and(|until| now < until);
+            // One at a time: who is sent away leaves within moments, unless the machine is very busy.
+            if sent_away.is_none_or(|sent: Instant| now > sent + RIPE) {
+                sent_away = self.send_one_away(&seats).then_some(now);
+            }
+            if now >= deadline || (hopeless && sent_away.is_none()) {
+                if !hopeless {
+                    seats.hopeless_until = Some(now + PATIENCE);
+                }
+                return Err(Full::Table);
+            }
+            // Somebody may leave, or become ripe.
+            let wait = self.left.wait_timeout(seats, RIPE / 10);
+            seats = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        seats.hopeless_until = None;
+        if let Some(address) = neighbourhood {
+            *seats.per_address.entry(address).or_default() += 1;
+        }
+        let number = seats.next;
+        seats.next += 1;
+        let seat = Arc::new(Seat {
+            number,
+            neighbourhood,
+            socket: socket.clone(),
+            waiting: AtomicU64::new(self.now()),
+        });
+        seats.taken.insert(number, seat.clone());
+        let table = self.clone();
+        Ok(Place { table, seat })
+    }
+
+    /// Sends the one away that has waited longest for its client, if there is one to be sent.
+    fn send_one_away(&self, seats: &Seats) -> bool {
+        let ripe = self.now().saturating_sub(whole_milliseconds(RIPE));
+        let waiting = |seat: &Seat| seat.waiting.load(Ordering::SeqCst);
+        let times = seats.taken.values().map(|seat| (waiting(seat), seat));
+        let longest = times
+            .filter(|(since, _)| (SENT_AWAY + 1..=ripe).contains(since))
+            .min_by_key(|(since, seat)| (*since, seat.number));
+        longest.is_some_and(|(since, seat)| seat.send_away(since))
+    }
+
+    /// From here on a connection ends with its next answer, or at once if its client has asked nothing.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        for seat in self.lock().taken.values() {
+            // What has arrived can still be read, after that there is an end. It fails only for a client
+            // who has gone.
+            let _ = seat.socket.shutdown(Shutdown::Read);
+        }
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Waits until all have left. At the deadline the others are cut off, and their number is told.
+    pub fn wait_until_empty(&self, deadline: Instant) -> usize {
+        let mut seats = self.lock();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if seats.taken.is_empty() {
+                return 0;
+            }
+            if left.is_zero() {
+                for seat in seats.taken.values() {
+                    let _ = seat.socket.shutdown(Shutdown::Both);
+                }
+                return seats.taken.len();
+            }
+            let wait = self.left.wait_timeout(seats, left);
+            seats = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Milliseconds since the table was made, never one of the special values.
+    fn now(&self) -> u64 {
+        whole_milliseconds(self.began.elapsed()) + SENT_AWAY + 1
+    }
+
+    /// What a panic of another thread leaves behind is whole: nothing here panics half-way.
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Ends the connection if it still waits as it did when it was looked at.
+    fn send_away(&self, since: u64) -> bool {
+        let swap = |from, to| {
+            let (old, new) = (Ordering::SeqCst, Ordering::SeqCst);
+            self.waiting.compare_exchange(from, to, old, new).is_ok()
+        };
+        let goes = swap(since, SENT_AWAY);
+        if goes {
+            // It fails only if the client has gone first.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
+        goes
+    }
+}
+
+impl Place {
+    /// A whole request is there: from here on the connection is not sent away. False if it was already.
+    pub fn begin_answer(&self) -> bool {
+        let waiting = &self.seat.waiting;
+        let since = waiting.load(Ordering::SeqCst);
+        since > SENT_AWAY
+            && waiting
+                .compare_exchange(since, ANSWERING, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+    }
+
+    /// It is the client's turn, to read or to ask again.
+    pub fn wait_for_client(&self) {
+        self.seat.waiting.store(self.table.now(), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut seats = self.table.lock();
+        seats.taken.remove(&self.seat.number);
+        if let Some(address) = self.seat.neighbourhood
+            && let Some(count) = seats.per_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                seats.per_address.remove(&address);
+            }
+        }
+        drop(seats);
+        self.table.left.notify_all();
+    }
+}
+
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whom an address is counted with: all of a network of IPv6 (64 bits), which is what one customer gets.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}

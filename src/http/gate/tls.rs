@@ -1,0 +1,119 @@
+//! The server's certificate and key: read from PEM files, checked as far as can be before a client does it, and
+//! exchanged for new ones while connections go on.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::{InconsistentKeys, ServerConfig};
+use webpki::{EndEntityCert, KeyUsage};
+
+use crate::config::TlsFiles;
+
+/// What new connections are encrypted with.
+pub struct Tls {
+    files: TlsFiles,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    pub fn load(files: TlsFiles) -> anyhow::Result<Tls> {
+        let config = load(&files, SystemTime::now())?;
+        let current = RwLock::new(Arc::new(config));
+        Ok(Tls { files, current })
+    }
+
+    pub fn current(&self) -> Arc<ServerConfig> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Reads the files again. What is wrong with them leaves everything as it was.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let config = Arc::new(load(&self.files, SystemTime::now())?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+}
+
+/// Reads and checks the files as a start at this time would.
+pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
+    let TlsFiles {
+        certificate,
+        private_key,
+    } = files;
+    let chain = read_certificates(certificate)
+        .and_then(|chain| check_validity(&chain, now).map(|()| chain))
+        .with_context(|| format!("server.tls_certificate: {}", certificate.display()))?;
+    let key = read_key(private_key);
+    let key = key.with_context(|| format!("server.tls_private_key: {}", private_key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth();
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|err| match err {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow!(
+                "server.tls_private_key: {} is not the key of the certificate {}",
+                private_key.display(),
+                certificate.display()
+            ),
+            err => anyhow!("server.tls_private_key: {}: {err}", private_key.display()),
+        })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    Ok(config)
+}
+
+fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(in_words)?;
+    ensure!(!certificates.is_empty(), "holds no certificate");
+    Ok(certificates)
+}
+
+fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_file(path).map_err(|err| match err {
+        pem::Error::NoItemsFound => anyhow!("holds no private key, or one locked by a password"),
+        err => in_words(err),
+    })
+}
+
+fn in_words(err: pem::Error) -> anyhow::Error {
+    match err {
+        pem::Error::Io(err) => err.into(),
+        err => anyhow!("not PEM: {err}"),
+    }
+}
+
+/// Whether each certificate of the chain is valid at this time.
+fn check_validity(chain: &[CertificateDer], now: SystemTime) -> anyhow::Result<()> {
+    let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH)?);
+    for (number, certificate) in (1..).zip(chain) {
+        let parsed = EndEntityCert::try_from(certificate)
+            .with_context(|| format!("certificate {number}"))?;
+        // Trusting nobody, it always ends in an error, and the first look is at the validity.
+        let checked =
+            parsed.verify_for_usage(&[], &[], &[], now, KeyUsage::server_auth(), None, None);
+        match checked {
+            Err(webpki::Error::CertExpired { not_after, .. }) => {
+                bail!("certificate {number} expired on {}", date(not_after));
+            }
+            Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
+                bail!("certificate {number} is valid from {} on", date(not_before));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn date(time: UnixTime) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+}

@@ -1,0 +1,263 @@
+//! The way to the workers: a few connections to the private socket of tiny_http, each of which carries one
+//! request at a time. An answer is taken in whole before its client gets any of it, so that a client who does
+//! not read keeps a thread of the gate busy and no worker.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use super::head::Method;
+
+/// A request line that only the gate can send: a client's target begins with a slash.
+pub const HELLO: &str = "*";
+
+/// How long a request waits for a free connection.
+const QUEUE: Duration = Duration::from_secs(10);
+
+/// How long a worker may take for an answer.
+const ANSWER: Duration = Duration::from_secs(120);
+
+/// Bytes of answers held for slow clients, all together; one answer may be longer if it is alone.
+const BUFFER: usize = 128 << 20;
+
+/// The head of an answer is ours; this is a bound and no limit.
+const LONGEST_HEAD: usize = 16 << 10;
+
+pub struct Upstream {
+    socket: PathBuf,
+    most: usize,
+    pool: Mutex<Pool>,
+    freed: Condvar,
+    buffered: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<UnixStream>,
+    /// Those that are idle, in use, or being opened.
+    open: usize,
+    /// One connection is opened at a time, and only after the one before has answered: tiny_http may put a
+    /// connection behind a busy one for ever if several come at once.
+    opening: bool,
+}
+
+/// A worker's answer.
+pub struct Answer<'a> {
+    pub status: u16,
+    /// Status line and headers that go to the client, without the empty line at the end.
+    pub head: String,
+    pub body: Vec<u8>,
+    _reservation: Reservation<'a>,
+}
+
+/// Bytes that are counted until it is dropped.
+struct Reservation<'a> {
+    buffered: &'a AtomicUsize,
+    length: usize,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The workers are busy, or too much waits for slow clients.
+    Busy,
+    /// Something is wrong with the server.
+    Broken(anyhow::Error),
+}
+
+impl Upstream {
+    /// Opens all connections.
+    pub fn open(socket: PathBuf, most: usize) -> anyhow::Result<Upstream> {
+        let upstream = Upstream {
+            socket,
+            most,
+            pool: Mutex::default(),
+            freed: Condvar::new(),
+            buffered: AtomicUsize::new(0),
+        };
+        for _ in 0..most {
+            let stream = upstream.connect()?;
+            let mut pool = upstream.lock();
+            pool.idle.push(stream);
+            pool.open += 1;
+        }
+        Ok(upstream)
+    }
+
+    /// Asks the workers. `request` is a whole head.
+    pub fn ask(&self, request: &str, method: Method) -> Result<Answer<'_>, Failure> {
+        let mut stream = self.take()?;
+        match self.exchange(&mut stream, request, method) {
+            Ok(answer) => {
+                self.lock().idle.push(stream);
+                self.freed.notify_one();
+                Ok(answer)
+            }
+            Err(failure) => {
+                // An answer may still come over it, so it cannot be used again.
+                self.lock().open -= 1;
+                self.freed.notify_one();
+                Err(failure)
+            }
+        }
+    }
+
+    /// An idle connection, or a new one.
+    fn take(&self) -> Result<UnixStream, Failure> {
+        let deadline = Instant::now() + QUEUE;
+        let mut pool = self.lock();
+        loop {
+            if let Some(stream) = pool.idle.pop() {
+                return Ok(stream);
+            }
+            if pool.open < self.most && !pool.opening {
+                pool.opening = true;
+                drop(pool);
+                let stream = self.connect();
+                let mut pool = self.lock();
+                pool.opening = false;
+                pool.open += usize::from(stream.is_ok());
+                drop(pool);
+                self.freed.notify_one();
+                return stream.map_err(Failure::Broken);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::Busy);
+            }
+            let wait = self.freed.wait_timeout(pool, left);
+            pool = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Opens a connection and sees that it is answered.
+    fn connect(&self) -> anyhow::Result<UnixStream> {
+        let stream = UnixStream::connect(&self.socket)
+            .with_context(|| format!("connect to the workers at {}", self.socket.display()));
+        let mut stream = stream?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        let hello = format!("HEAD {HELLO} HTTP/1.1\r\nHost: gate\r\n\r\n");
+        match self.exchange(&mut stream, &hello, Method::Head) {
+            Ok(answer) if answer.status == 200 => Ok(stream),
+            Ok(answer) => bail!("the workers answered {} to the gate's hello", answer.status),
+            Err(Failure::Broken(err)) => Err(err),
+            Err(Failure::Busy) => bail!("the workers did not answer the gate's hello"),
+        }
+    }
+
+    fn exchange(
+        &self,
+        stream: &mut UnixStream,
+        request: &str,
+        method: Method,
+    ) -> Result<Answer<'_>, Failure> {
+        let failed = |err: io::Error| match err.kind() {
+            ErrorKind::WouldBlock => Failure::Busy,
+            _ => Failure::Broken(anyhow::Error::new(err).context("ask a worker")),
+        };
+        stream.write_all(request.as_bytes()).map_err(failed)?;
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 8192];
+        let end = loop {
+            // Nothing comes after an answer before the next request, so what is read belongs to this one.
+            let read = stream.read(&mut chunk).map_err(failed)?;
+            bytes.extend_from_slice(&chunk[..read]);
+            if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if read == 0 || bytes.len() > LONGEST_HEAD {
+                return Err(broken("a worker's answer has no end to its head"));
+            }
+        };
+        let mut body = bytes.split_off(end);
+        let (status, head, announced) = read_head(&bytes).map_err(Failure::Broken)?;
+        let length = match method {
+            Method::Get if !matches!(status, 204 | 304) => announced,
+            Method::Get | Method::Head => 0,
+        };
+        let reservation = self.reserve(length)?;
+        let missing = length
+            .checked_sub(body.len())
+            .ok_or_else(|| broken("a worker's answer is longer than announced"))?;
+        body.reserve_exact(missing);
+        stream
+            .take(missing as u64)
+            .read_to_end(&mut body)
+            .map_err(failed)?;
+        if body.len() < length {
+            return Err(broken("a worker's answer ends early"));
+        }
+        Ok(Answer {
+            status,
+            head,
+            body,
+            _reservation: reservation,
+        })
+    }
+
+    /// Notes the bytes of an answer, if there is room for them.
+    fn reserve(&self, length: usize) -> Result<Reservation<'_>, Failure> {
+        let before = self.buffered.fetch_add(length, Ordering::SeqCst);
+        let reservation = Reservation {
+            buffered: &self.buffered,
+            length,
+        };
+        if before > 0 && before.saturating_add(length) > BUFFER {
+            return Err(Failure::Busy);
+        }
+        Ok(reservation)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.buffered.fetch_sub(self.length, Ordering::SeqCst);
+    }
+}
+
+fn broken(what: &'static str) -> Failure {
+    Failure::Broken(anyhow::Error::msg(what))
+}
+
+/// Status, what the client gets of the head, and the length of the body. Whether the connection lasts is the
+/// gate's to say.
+fn read_head(bytes: &[u8]) -> anyhow::Result<(u16, String, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(bytes).context("a worker's answer")?;
+    ensure!(parsed.is_complete(), "a worker's answer has no whole head");
+    let status = response.code.context("a worker's answer has no status")?;
+    let mut head = format!(
+        "HTTP/1.1 {status} {}\r\n",
+        response.reason.unwrap_or_default()
+    );
+    let mut length = None;
+    for header in response.headers.iter() {
+        let name = header.name;
+        let value = std::str::from_utf8(header.value).context("a worker's answer")?;
+        if name.eq_ignore_ascii_case("Content-Length") {
+            length = Some(value.parse().context("a worker's Content-Length")?);
+        }
+        ensure!(
+            !name.eq_ignore_ascii_case("Transfer-Encoding"),
+            "a worker's answer is chunked"
+        );
+        if !["Connection", "Server"]
+            .iter()
+            .any(|dropped| name.eq_ignore_ascii_case(dropped))
+        {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+    }
+    Ok((status, head, length.unwrap_or(0)))
+}
