@@ -254,19 +254,20 @@ fn guarded(answer: impl FnOnce() -> anyhow::Result<Reply>) -> (Reply, Option<Str
     }
 }
 
-/// Always with a Content-Length. The 405 names what is allowed.
+/// Always with a Content-Length.
 fn response(reply: Reply) -> Response<Cursor<Vec<u8>>> {
-    let header = |name: &str, value: &str| {
-        Header::from_bytes(name, value).expect("the names and values below are plain ASCII")
-    };
-    let response = Response::from_string(reply.body)
-        .with_status_code(reply.status)
-        .with_header(header("Content-Type", "application/json"))
-        .with_chunked_threshold(usize::MAX);
-    match reply.status {
-        405 => response.with_header(header("Allow", "GET, HEAD")),
-        _ => response,
-    }
+    let headers = reply.headers.into_iter().map(|(name, value)| {
+        Header::from_bytes(name, value).expect("a reply's headers are plain ASCII")
+    });
+    let length = reply.body.len();
+    Response::new(
+        reply.status.into(),
+        headers.collect(),
+        Cursor::new(reply.body),
+        Some(length),
+        None,
+    )
+    .with_chunked_threshold(usize::MAX)
 }
 
 #[cfg(test)]

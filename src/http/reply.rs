@@ -23,8 +23,10 @@ const LISTS: [&str; 7] = [
 #[derive(Debug, PartialEq)]
 pub struct Reply {
     pub status: u16,
-    /// JSON, with a line feed at the end for people with a shell.
-    pub body: String,
+    /// All but Content-Length. Plain ASCII, and never what a client sent: tiny_http passes line feeds on.
+    pub headers: Vec<(&'static str, String)>,
+    /// With a line feed at the end for people with a shell.
+    pub body: Vec<u8>,
 }
 
 /// 200: what an account used in a range of days.
@@ -52,18 +54,24 @@ pub fn usage(range: DayRange, usage: &AccountUsage) -> Reply {
     for (key, list) in lists {
         body[key] = Value::Array(list);
     }
-    Reply {
-        status: 200,
-        body: format!("{body}\n"),
-    }
+    json_reply(200, &body)
 }
 
-/// Any status but 200.
+/// Any status but 200. A 405 names what is allowed.
 pub fn error(status: u16, message: &str) -> Reply {
     let body = json!({"responseType": "errorResponse", "message": message});
+    let mut reply = json_reply(status, &body);
+    if status == 405 {
+        reply.headers.push(("Allow", "GET, HEAD".to_owned()));
+    }
+    reply
+}
+
+fn json_reply(status: u16, body: &Value) -> Reply {
     Reply {
         status,
-        body: format!("{body}\n"),
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: format!("{body}\n").into_bytes(),
     }
 }
 
@@ -84,6 +92,10 @@ mod tests {
         }
     }
 
+    fn text(reply: Reply) -> String {
+        String::from_utf8(reply.body).unwrap()
+    }
+
     fn range() -> DayRange {
         DayRange::new("2013-04-01".parse().unwrap(), "2013-04-03".parse().unwrap()).unwrap()
     }
@@ -97,7 +109,7 @@ mod tests {
             missing_days: vec!["2013-04-03".parse().unwrap()],
         };
         assert_eq!(
-            usage(range(), &none).body,
+            text(usage(range(), &none)),
             concat!(
                 r#"{"backup_byte_hours":[],"complete":false,"end":"2013-04-03","ip_address_allocated":[],"#,
                 r#""missing_days":["2013-04-03"],"network_offering":[],"open_days":["2013-04-02"],"os_usage":[],"#,
@@ -120,7 +132,7 @@ mod tests {
             open_days: vec![],
             missing_days: vec![],
         };
-        let body = usage(range(), &some).body;
+        let body = text(usage(range(), &some));
         assert!(
             body.contains(r#""gpu_hours":[["a",1.5],["b",24.0]]"#),
             "{body}"
@@ -135,7 +147,7 @@ mod tests {
     #[test]
     fn an_error_quotes_what_the_client_sent() {
         assert_eq!(
-            error(404, "no \"\u{1}\u{7f}é\"").body,
+            text(error(404, "no \"\u{1}\u{7f}é\"")),
             "{\"message\":\"no \\\"\\u0001\u{7f}é\\\"\",\"responseType\":\"errorResponse\"}\n"
         );
     }
