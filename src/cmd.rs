@@ -4,16 +4,20 @@ pub mod import;
 pub mod initdb;
 pub mod sample;
 pub mod serve;
+pub mod verify;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::config::Config;
 use crate::day::Day;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, initialise};
+use crate::source::{Options, Source};
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -33,8 +37,8 @@ impl ConfigFile {
 
 /// Someone read the first lines of our output and left, as `head` does.
 pub fn is_closed_pipe(err: &anyhow::Error) -> bool {
-    let io = err.downcast_ref::<std::io::Error>();
-    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    let io = err.downcast_ref::<io::Error>();
+    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Seconds since 1970 UTC.
@@ -54,6 +58,31 @@ fn utc_text(unix: i64) -> anyhow::Result<String> {
         second / 60 % 60,
         second % 60
     ))
+}
+
+fn open_source(config: &Config) -> anyhow::Result<Source> {
+    Source::open(&Options {
+        cloud_usage: &config.cloud_usage,
+        cloud: &config.cloud,
+        connect_timeout: config.import.connect_timeout,
+        read_timeout: config.import.read_timeout,
+    })
+}
+
+fn progress_bar(days: usize) -> ProgressBar {
+    let wanted = days > 1 && io::stderr().is_terminal();
+    let target = if wanted {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    // A count of days fits 64 bits.
+    ProgressBar::with_draw_target(Some(days as u64), target)
+}
+
+/// A line for people on stderr. A reader of it that has gone away is no reason to stop.
+fn eprint_line(text: &str) {
+    let _ = writeln!(io::stderr(), "rbc-usage: {text}");
 }
 
 /// Creates or upgrades the ledger, and says which.

@@ -1,10 +1,8 @@
-//! The import: which days to read, and for each of them read, aggregate, write. Reading the next day goes on
-//! while one is aggregated and written, so no more than two days of rows are in memory.
+//! The import: which days to read, and for each of them read, aggregate, write.
 
 mod reread;
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context;
 
@@ -82,41 +80,11 @@ pub fn run(
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    std::thread::scope(|scope| {
-        // Nothing is stored in the channel: a day is read ahead, no more.
-        let (sender, receiver) = sync_channel(0);
-        scope.spawn(move || {
-            for day in days {
-                let read = source
-                    .read_day(DayBounds::of(*day, request.zone))
-                    .with_context(|| format!("import {day}"));
-                let failed = read.is_err();
-                // The importer has gone when an earlier day failed; then nobody waits for this one.
-                if sender.send(read).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        import_days(days, request, receiver, ledger, on_day)
-    })
-}
-
-fn import_days(
-    days: &[Day],
-    request: &Request,
-    receiver: Receiver<anyhow::Result<SourceDay>>,
-    ledger: &mut Ledger,
-    on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    for day in days {
-        let read = receiver
-            .recv()
-            .context("the reader of the source ended early")??;
+    source.read_ahead(days, request.zone, "import", &mut |day, read| {
         let report =
-            import_day(*day, request, read, ledger).with_context(|| format!("import {day}"))?;
-        on_day(report)?;
-    }
-    Ok(())
+            import_day(day, request, read, ledger).with_context(|| format!("import {day}"))?;
+        on_day(report)
+    })
 }
 
 fn import_day(
@@ -191,13 +159,13 @@ fn reaches_back_to(rows: &[UsageRow], day: DayBounds, zone: &Zone) -> anyhow::Re
 }
 
 /// A day is closed once the source has finished its last second.
-fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>) -> bool {
+pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>) -> bool {
     watermark.is_some_and(|watermark| watermark.finished_until >= zone.midnight(day.next()))
 }
 
 /// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes
 /// those that ended before some instant, which can fall within a local day.
-fn purged(
+pub fn purged(
     stored: StoredDay,
     source_rows: u64,
     oldest: Option<i64>,

@@ -2,6 +2,7 @@
 //! in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
 pub mod lock;
+pub mod proof;
 pub mod read;
 mod reconcile;
 mod registry;

@@ -19,6 +19,7 @@ mod row;
 mod sample;
 mod scope;
 mod source;
+mod verify;
 mod zone;
 
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ enum Cli {
     Initdb(cmd::initdb::Args),
     Import(cmd::import::Args),
     Serve(cmd::serve::Args),
+    Verify(cmd::verify::Args),
     Sample(cmd::sample::Args),
 }
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Cli::Initdb(args) => cmd::initdb::run(args, &mut out),
         Cli::Import(args) => cmd::import::run(args, &mut out),
         Cli::Serve(args) => cmd::serve::run(args, &mut out),
+        Cli::Verify(args) => cmd::verify::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
     };
     // Who stops reading what is left changes nothing about what was done.

@@ -86,8 +86,8 @@ impl Digest {
 }
 
 impl UsageRow {
-    /// Over all that decides what the row counts for. Its id is left out, and what the quota plugin writes.
-    fn hash(&self) -> u128 {
+    /// 128 bits over all that decides what the row counts for. Its id is left out, and what the quota plugin writes.
+    pub fn hash(&self) -> u128 {
         let flags = u64::from(self.hidden) | u64::from(self.raw_is_hours) << 1;
         let parts = [
             self.identity.0,

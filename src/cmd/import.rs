@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::arguments::PeriodArgs;
 use crate::config::{Config, Reread};
@@ -18,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::runs::{RunOutcome, RunTotal};
 use crate::ledger::write::{DayState, Existing};
-use crate::source::{Options, Source};
+use crate::source::Source;
 use crate::zone::Zone;
 
 /// Differences of one day that are told in full; the ledger's findings hold all of them.
@@ -110,9 +109,9 @@ fn import_all(
     total: &mut Total,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let mut source = open_source(config)?;
+    let mut source = super::open_source(config)?;
     for limitation in source.limitations() {
-        eprint_line(&limitation);
+        super::eprint_line(&limitation);
     }
     let existing = if args.force {
         Existing::Overwrite
@@ -127,7 +126,7 @@ fn import_all(
     };
     let days = plan(&request, &mut source, ledger)?;
     let zones_differ = warn_of_other_zone(&mut source, &config.zone, &days)?;
-    let bar = progress_bar(days.len());
+    let bar = super::progress_bar(days.len());
     let mut reached = BTreeSet::new();
     import(&days, &request, &mut source, ledger, &mut |report| {
         total.add(&report);
@@ -165,7 +164,7 @@ fn import_all(
 
 fn tell_gap(ledger: &Ledger) -> anyhow::Result<()> {
     if let Some((days, first)) = ledger.find_gap()? {
-        eprint_line(&format!(
+        super::eprint_line(&format!(
             "{days} days are missing in the ledger, the first is {first}: import them with -s and -e"
         ));
     }
@@ -217,15 +216,6 @@ fn wait_at_random(up_to_seconds: u64) {
     }
 }
 
-fn open_source(config: &Config) -> anyhow::Result<Source> {
-    Source::open(&Options {
-        cloud_usage: &config.cloud_usage,
-        cloud: &config.cloud,
-        connect_timeout: config.import.connect_timeout,
-        read_timeout: config.import.read_timeout,
-    })
-}
-
 /// Days that are cut elsewhere than CloudStack's windows end are estimates. Zones of different names that
 /// agree on the days in question are as good as one.
 fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow::Result<bool> {
@@ -238,24 +228,13 @@ fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow:
         .iter()
         .any(|day| zone.midnight(*day) != other.midnight(*day));
     if differ {
-        eprint_line(&format!(
+        super::eprint_line(&format!(
             "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: its windows do not end at \
              midnight and are shared between days",
             zone.name()
         ));
     }
     Ok(differ)
-}
-
-fn progress_bar(days: usize) -> ProgressBar {
-    let wanted = days > 1 && io::stderr().is_terminal();
-    let target = if wanted {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    // A count of days fits 64 bits.
-    ProgressBar::with_draw_target(Some(days as u64), target)
 }
 
 /// One line a day, and on stderr what differs.
@@ -293,7 +272,7 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
             .resource
             .as_deref()
             .map_or(String::new(), |resource| format!(" {resource}"));
-        eprint_line(&format!(
+        super::eprint_line(&format!(
             "{day} is closed and differs: account {} {}{resource}: {}",
             difference.account,
             difference.metric.name(),
@@ -302,17 +281,12 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     if differences.len() > DIFFERENCES_TOLD {
         let more = differences.len() - DIFFERENCES_TOLD;
-        eprint_line(&format!(
+        super::eprint_line(&format!(
             "{day} is closed and differs: {more} more, see the ledger's findings"
         ));
     }
     out.flush()?;
     Ok(())
-}
-
-/// A reader of stderr that has gone away is no reason to stop an import.
-fn eprint_line(text: &str) {
-    let _ = writeln!(io::stderr(), "rbc-usage: {text}");
 }
 
 /// What all days came to.
@@ -392,10 +366,10 @@ impl Total {
             took.as_secs_f64()
         )?;
         if self.hidden_rows > 0 {
-            eprint_line(&format!("{} hidden rows are not counted", self.hidden_rows));
+            super::eprint_line(&format!("{} hidden rows are not counted", self.hidden_rows));
         }
         if self.per_vm_volume_rows > 0 {
-            eprint_line(&format!(
+            super::eprint_line(&format!(
                 "{} volume rows per attached VM repeat the volumes' own and are not counted",
                 self.per_vm_volume_rows
             ));

@@ -11,8 +11,10 @@ pub enum Unit {
     GibMonths,
     Requests,
     Seconds,
-    /// The number as it is.
+    /// A number without a unit.
     None,
+    /// All digits, for figures that are compared.
+    Exact,
 }
 
 const GIB: f64 = 1_073_741_824.0;
@@ -40,6 +42,7 @@ pub fn readable(quantity: f64, unit: Unit) -> String {
         Unit::Requests => format!("{} requests", with_thousands(&format!("{quantity:.0}"))),
         Unit::Seconds => format!("{quantity:.1} s"),
         Unit::None => rounded(quantity),
+        Unit::Exact => quantity.to_string(),
     }
 }
 

@@ -51,25 +51,31 @@ struct Cost {
 fn main() {
     let server = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
     println!(
-        "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  peak MB"
+        "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  verify/import  peak MB"
     );
     for size in [Size::S, Size::M] {
         let cloud = BenchCloud::build(&server, size);
-        let [mut group_by, mut fetch, mut first, mut again] = [const { Vec::new() }; 4];
+        let [mut group_by, mut fetch, mut first, mut again, mut verified] =
+            [const { Vec::new() }; 5];
         let mut peak = 0f64;
         for _ in 0..ROUNDS {
             group_by.push(timed(cloud.client(GROUP_BY)));
             fetch.push(timed(cloud.client(FETCH)));
             cloud.forget_ledger();
-            for times in [&mut first, &mut again] {
-                let cost = import(&cloud, size);
+            for (command, times) in [
+                ("import", &mut first),
+                ("import", &mut again),
+                ("verify", &mut verified),
+            ] {
+                let cost = run(command, &cloud, size);
                 times.push(cost.time);
                 peak = peak.max(cost.peak);
             }
         }
-        let [group_by, fetch, first, again] = [group_by, fetch, first, again].map(median);
+        let [group_by, fetch, first, again, verified] =
+            [group_by, fetch, first, again, verified].map(median);
         println!(
-            "{:<5} {:>9} {:>7.2} s {:>12.2} s {:>8.2} s {:>10.2} {:>9.2} {:>17.2} {:>8.0}",
+            "{:<5} {:>9} {:>7.2} s {:>12.2} s {:>8.2} s {:>10.2} {:>9.2} {:>17.2} {:>14.2} {:>8.0}",
             size.name(),
             cloud.rows,
             first,
@@ -78,6 +84,7 @@ fn main() {
             first / group_by,
             first / fetch,
             again / first,
+            verified / first,
             peak
         );
         println!("      per row: {:.2} µs", first * 1e6 / cloud.rows as f64);
@@ -89,10 +96,10 @@ fn main() {
     if std::env::var("BENCH").is_ok_and(|size| size == "L") {
         let cloud = BenchCloud::build(&server, Size::L);
         let fetch = timed(cloud.client(FETCH)).as_secs_f64();
-        let cost = import(&cloud, Size::L);
+        let cost = run("import", &cloud, Size::L);
         let first = cost.time.as_secs_f64();
         println!(
-            "L     {:>9} {first:>7.2} s              – {fetch:>8.2} s          – {:>9.2}                 – {:>8.0}",
+            "L     {:>9} {first:>7.2} s              – {fetch:>8.2} s          – {:>9.2}                 –              – {:>8.0}",
             cloud.rows,
             first / fetch,
             cost.peak
@@ -127,8 +134,8 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-/// Runs an import of the whole month, and looks at its memory while it runs.
-fn import(cloud: &BenchCloud, size: Size) -> Cost {
+/// Runs an import or the like of the whole month, and looks at its memory while it runs.
+fn run(command: &str, cloud: &BenchCloud, size: Size) -> Cost {
     let last = format!("2013-06-{:02}", size.days().min(30));
     let last = if size.days() == 31 {
         "2013-07-01"
@@ -138,16 +145,16 @@ fn import(cloud: &BenchCloud, size: Size) -> Cost {
     let mut command = cloud
         .cloud
         .sandbox
-        .command(&["import", "-s", "2013-06-01", "-e", last]);
+        .command(&[command, "-s", "2013-06-01", "-e", last]);
     let began = Instant::now();
     let mut child = command
         .stdout(Stdio::null())
         .spawn()
-        .expect("start the import");
+        .expect("start the program");
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0f64;
     loop {
-        if let Some(status) = child.try_wait().expect("wait for the import") {
+        if let Some(status) = child.try_wait().expect("wait for the program") {
             assert!(status.success(), "{command:?}");
             return Cost {
                 time: began.elapsed(),

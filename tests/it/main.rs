@@ -16,3 +16,4 @@ mod simulator;
 mod source;
 mod tidy;
 mod variants;
+mod verify;

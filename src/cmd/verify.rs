@@ -1,0 +1,222 @@
+//! `rbc-usage verify`: does the ledger say what its source says?
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+
+use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::config::Config;
+use crate::day::{Day, DayRange};
+use crate::import::is_closed;
+use crate::ledger::Ledger;
+use crate::ledger::lock::ImportLock;
+use crate::output::{self, Column, Document, Unit, Value};
+use crate::source::{Source, Watermark};
+use crate::verify::{self, DayVerdict, Difference, Name, Request};
+
+/// Read the source again and compare the ledger with it
+///
+/// Reads and adds up the usage rows of each closed day as an import does, and compares: the rows by number and
+/// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. Days found
+/// equal are marked as verified; nothing else is changed. Without days, all closed days are compared that
+/// were not found equal since they were written.
+///
+/// Exit code: 0 equal; 1 something differs or days are missing; 2 an error. What was only renamed and rows that
+/// were only written twice are told, and differ from nothing.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage verify                        what was imported since the last time\n  \
+    rbc-usage verify last-month             before it is sealed\n  \
+    rbc-usage verify 2013-06 --format json")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Figures that differ by no more than this part of the larger one are equal
+    #[arg(long, value_name = "PART", default_value_t = verify::TOLERANCE, value_parser = part)]
+    tolerance: f64,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+fn part(text: &str) -> anyhow::Result<f64> {
+    let number: f64 = text.parse()?;
+    ensure!((0.0..1.0).contains(&number), "not from 0 to below 1");
+    Ok(number)
+}
+
+/// The days that are compared, and those that cannot be.
+struct Plan {
+    days: Vec<Day>,
+    /// The source has finished them, and the ledger has them not.
+    missing: Vec<Day>,
+    open: Vec<Day>,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let now = super::unix_now()?;
+    let range = args.period.days(config.zone.day_at(now)?)?;
+    let now = super::utc_text(now)?;
+    // An import in between would compare a day with what it is not any more.
+    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
+    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    let mut source = super::open_source(&config)?;
+    for limitation in source.limitations() {
+        super::eprint_line(&limitation);
+    }
+    let watermark = source.watermark()?;
+    let plan = plan(range, &config, watermark, &ledger)?;
+    let request = Request {
+        zone: &config.zone,
+        tolerance: args.tolerance,
+        now: &now,
+    };
+    let mut verdicts = Vec::new();
+    compare(
+        &plan.days,
+        &request,
+        &mut source,
+        &mut ledger,
+        &mut verdicts,
+    )?;
+    let document = document(&plan, &request, verdicts);
+    output::write(&document.0, args.format.style(), out)?;
+    Ok(match document.1 {
+        true => ExitCode::from(1),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn plan(
+    range: Option<DayRange>,
+    config: &Config,
+    watermark: Option<Watermark>,
+    ledger: &Ledger,
+) -> anyhow::Result<Plan> {
+    let days = ledger.list_closed_days(range)?;
+    let rest: Vec<Day> = match range {
+        Some(range) => range.days().filter(|day| !days.contains(day)).collect(),
+        None => Vec::new(),
+    };
+    let (missing, open) = rest
+        .into_iter()
+        .partition(|day| is_closed(*day, &config.zone, watermark));
+    Ok(Plan {
+        days,
+        missing,
+        open,
+    })
+}
+
+fn compare(
+    days: &[Day],
+    request: &Request,
+    source: &mut Source,
+    ledger: &mut Ledger,
+    verdicts: &mut Vec<DayVerdict>,
+) -> anyhow::Result<()> {
+    let bar = super::progress_bar(days.len());
+    verify::verify(days, request, source, ledger, &mut |verdict| {
+        bar.inc(1);
+        verdicts.push(verdict);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+const COLUMNS: [Column; 11] = [
+    Column::shown("day", "day"),
+    Column::shown("kind", "kind"),
+    Column::hidden("account_uuid"),
+    Column::shown("account_name", "account"),
+    Column::shown("metric", "metric"),
+    Column::hidden("unit"),
+    Column::hidden("resource_uuid"),
+    Column::shown("resource_name", "resource"),
+    Column::shown("stored", "stored"),
+    Column::shown("source", "source"),
+    Column::shown("detail", "detail"),
+];
+
+/// What is printed, and whether a person should look.
+fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Document, bool) {
+    let texts = |days: &mut dyn Iterator<Item = &Day>| -> Vec<String> {
+        days.map(Day::to_string).collect()
+    };
+    let mut differing = verdicts.iter().filter(|v| !v.equal).map(|v| &v.day);
+    let differing = texts(&mut differing);
+    let missing = texts(&mut plan.missing.iter());
+    let open = texts(&mut plan.open.iter());
+    let equal = verdicts.len() - differing.len();
+    let source_rows: u64 = verdicts.iter().map(|verdict| verdict.source_rows).sum();
+    let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
+    let needs_a_look = !differing.is_empty() || !missing.is_empty();
+    let mut notes = vec![format!(
+        "{} days compared: {equal} equal, {} different; {source_rows} rows, {figures} records",
+        verdicts.len(),
+        differing.len()
+    )];
+    for (days, are) in [
+        (&missing, "missing in the ledger"),
+        (&open, "not finished and not compared"),
+    ] {
+        if let Some(first) = days.first() {
+            notes.push(match days.len() {
+                1 => format!("1 day is {are}: {first}"),
+                number => format!("{number} days are {are}, the first is {first}"),
+            });
+        }
+    }
+    let facts = vec![
+        ("timezone", Value::Text(request.zone.name().to_owned())),
+        ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
+        // Numbers of days fit 64 bits.
+        ("equal_days", Value::Count(equal as u64)),
+        ("different_days", Value::List(differing)),
+        ("missing_days", Value::List(missing)),
+        ("open_days", Value::List(open)),
+        ("source_rows", Value::Count(source_rows)),
+        ("records", Value::Count(figures)),
+    ];
+    let document = Document {
+        title: String::new(),
+        facts,
+        rows_name: "differences",
+        columns: COLUMNS.to_vec(),
+        rows: verdicts
+            .into_iter()
+            .flat_map(|verdict| verdict.differences)
+            .map(row)
+            .collect(),
+        notes,
+    };
+    (document, needs_a_look)
+}
+
+fn row(difference: Difference) -> Vec<Value> {
+    let quantity =
+        |number: Option<f64>| number.map_or(Value::Nothing, |n| Value::Quantity(n, Unit::Exact));
+    let both = |name: Option<Name>| {
+        let (uuid, name) = name.map(|name| (name.uuid, name.name)).unzip();
+        (Value::text(uuid), Value::text(name))
+    };
+    let (account_uuid, account_name) = both(difference.account);
+    let (resource_uuid, resource_name) = both(difference.resource);
+    vec![
+        Value::Text(difference.day.to_string()),
+        Value::Text(difference.kind.name().to_owned()),
+        account_uuid,
+        account_name,
+        Value::text(difference.metric.map(|metric| metric.name())),
+        Value::text(difference.metric.map(|metric| metric.unit())),
+        resource_uuid,
+        resource_name,
+        quantity(difference.stored),
+        quantity(difference.source),
+        Value::Text(difference.detail),
+    ]
+}

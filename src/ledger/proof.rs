@@ -1,0 +1,139 @@
+//! What a day's figures are compared by, and that they were found equal.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use super::Ledger;
+use super::statements::Statements;
+use super::write::NewDay;
+use crate::day::{Day, DayRange};
+use crate::metric::{Metric, Per};
+use crate::row::Digest;
+
+/// One figure of a day as the ledger has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    pub account_id: u64,
+    pub metric: Metric,
+    pub source_id: u64,
+    pub resource_id: i64,
+    /// In the metric's unit, with the pending corrections of a sealed day; `None`: they took it away.
+    pub quantity: Option<f64>,
+}
+
+/// A day as the ledger has it.
+#[derive(Debug, PartialEq)]
+pub struct DayFigures {
+    /// Sorted by account, metric and source id.
+    pub figures: Vec<Figure>,
+    /// How the source looked; empty: the day was imported before this was kept.
+    pub digests: BTreeMap<Option<u32>, Digest>,
+    pub replayed_rows: u64,
+}
+
+/// What `cloud` says now of something that the ledger holds by its uuid and name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Naming {
+    /// The same, or nothing any more.
+    Same,
+    /// Another name for the same uuid.
+    Renamed { stored: String, now: String },
+    /// Another uuid for the same id.
+    Remapped { stored: String, now: String },
+}
+
+impl Ledger {
+    /// A day's figures and how its source looked.
+    pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
+        let read = || -> anyhow::Result<DayFigures> {
+            let statements = Statements::new(&self.connection, day, "");
+            let mut figures = Vec::new();
+            for record in statements.list_records(&self.registry)? {
+                let (account_id, metric_id, source_id) = record.key;
+                let metric = self
+                    .registry
+                    .find_metric(metric_id)
+                    .context("a record of an unknown metric")?;
+                figures.push(Figure {
+                    account_id,
+                    metric,
+                    source_id,
+                    resource_id: record.resource_id,
+                    quantity: record.corrected,
+                });
+            }
+            figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
+            let sql = "select replayed_rows from stored_days where day = ?1";
+            let replayed_rows = self
+                .connection
+                .query_row(sql, [day.to_string()], |row| row.get(0))?;
+            Ok(DayFigures {
+                figures,
+                digests: statements.list_digests()?,
+                replayed_rows,
+            })
+        };
+        read().with_context(|| format!("ledger {}", self.path.display()))
+    }
+
+    /// Closed days, in order: those of a range, or all that were not found equal since they were written.
+    pub fn list_closed_days(&self, range: Option<DayRange>) -> anyhow::Result<Vec<Day>> {
+        let sql = "select day from stored_days where state = 'closed' \
+                   and iif(?1 is null, verified_at is null, day between ?1 and ?2) order by day";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let bounds = (
+            range.map(|range| range.first().to_string()),
+            range.map(|range| range.last().to_string()),
+        );
+        let days: Vec<String> = statement
+            .query_map(bounds, |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        days.iter().map(|day| Ok(day.parse()?)).collect()
+    }
+
+    /// Notes that a day was found equal to its source. A day that was imported before digests were kept gets
+    /// those of now: they are of the rows that its figures equal.
+    pub fn note_equal(&mut self, new: &NewDay) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            let statements = Statements::new(connection, new.day, new.now);
+            if statements.list_digests()?.is_empty() {
+                statements.update_source(new)?;
+            }
+            let sql = "update stored_days set verified_at = ?2 where day = ?1";
+            connection
+                .prepare_cached(sql)?
+                .execute((new.day.to_string(), new.now))?;
+            statements.count_revision()
+        })
+        .context(named)
+    }
+
+    /// Notes that a day was not found equal.
+    pub fn note_unequal(&mut self, day: Day) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            let statements = Statements::new(connection, day, "");
+            statements.forget_verification()?;
+            statements.count_revision()
+        })
+        .context(named)
+    }
+
+    /// The uuid and name an account is stored under, and what `cloud` says of them.
+    pub fn account_naming(&self, id: u64) -> (String, String, Naming) {
+        self.registry.account_naming(id)
+    }
+
+    /// The uuid and name a resource is stored under, and what `cloud` says of them; `None` for what is not kept
+    /// per resource.
+    pub fn resource_naming(&self, resource_id: i64) -> Option<(String, String, Naming)> {
+        self.registry.resource_naming(resource_id)
+    }
+
+    /// The uuid and name that a figure which the ledger does not have would get.
+    pub fn resource_of(&self, per: Per, source_id: u64) -> (String, String) {
+        self.registry.find_resource(per, source_id)
+    }
+}

@@ -1,0 +1,46 @@
+//! Reads day after day, one ahead of whoever takes them: reading goes on while a day is worked on, and no more
+//! than two days of rows are in memory.
+
+use std::sync::mpsc::sync_channel;
+
+use anyhow::Context;
+
+use super::{Source, SourceDay};
+use crate::aggregate::window::DayBounds;
+use crate::day::Day;
+use crate::zone::Zone;
+
+impl Source {
+    /// Hands over days in order until `on_day` fails. `purpose` is what an error says a day was read for.
+    pub fn read_ahead(
+        &mut self,
+        days: &[Day],
+        zone: &Zone,
+        purpose: &str,
+        on_day: &mut dyn FnMut(Day, SourceDay) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        std::thread::scope(|scope| {
+            // Nothing is stored in the channel: a day is read ahead, no more.
+            let (sender, receiver) = sync_channel(0);
+            scope.spawn(move || {
+                for day in days {
+                    let read = self
+                        .read_day(DayBounds::of(*day, zone))
+                        .with_context(|| format!("{purpose} {day}"));
+                    let failed = read.is_err();
+                    // The other end has gone when an earlier day failed; then nobody waits for this one.
+                    if sender.send(read).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            for day in days {
+                let read = receiver
+                    .recv()
+                    .context("the reader of the source ended early")??;
+                on_day(*day, read)?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,327 @@
+//! `rbc-usage verify` against a real server: each thing that can come between the ledger and its source is done
+//! on purpose, must be named, and is undone again.
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::import::refuses;
+
+const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail";
+
+const VERIFIED: &str = "select day, verified_at is not null from days order by day";
+
+/// Two accounts, two days of virtual machines, a volume, and an address; imported and verified.
+fn cloud() -> Cloud {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.account(3, "bob-uuid", "bob");
+    cloud.service_offering(5, "small-uuid", "small");
+    cloud.service_offering(6, "large-uuid", "large");
+    cloud.guest_os(1, "Debian 7");
+    cloud.template(1, 1);
+    cloud.ip_address(9, "ip-uuid", "203.0.113.7");
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[
+            UsageRow::of_vm(day, 1, 2, 11, 5),
+            UsageRow::of_vm(day, 2, 2, 11, 5),
+            UsageRow::of_vm(day, 2, 3, 12, 6),
+            UsageRow {
+                size: Some(1000),
+                ..UsageRow::of_day(day, 6, 3, 21)
+            },
+            UsageRow {
+                description: "IPAddress: 203.0.113.7".to_owned(),
+                ..UsageRow::of_day(day, 3, 2, 9)
+            },
+        ]);
+    }
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import"]).exits(0);
+    let run = cloud.run(&["verify"]).exits(0).complains("");
+    assert_eq!(
+        run.stdout,
+        "\n2 days compared: 2 equal, 0 different; 10 rows, 12 records\n"
+    );
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
+    cloud
+}
+
+/// The rows that `verify` prints of June, with this exit code.
+#[track_caller]
+fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
+    let words = [
+        "verify",
+        "-s",
+        "2013-06-01",
+        "-e",
+        "2013-06-02",
+        "--format",
+        "csv",
+    ];
+    let run = cloud.run(&words).exits(code).complains("");
+    let (header, rows) = run.stdout.split_once('\n').expect("a header");
+    assert_eq!(header, HEADER);
+    rows.lines().map(str::to_owned).collect()
+}
+
+fn edit_ledger(cloud: &Cloud, sql: &str) {
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    assert_eq!(ledger.execute(sql, []).unwrap(), 1, "{sql}");
+}
+
+#[test]
+fn a_digit_changed_in_one_row_is_named() {
+    let cloud = cloud();
+    cloud.usage("update cloud_usage set raw_usage = 24.0001 where id = 7");
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,24.0001,\
+          \"2 rows, 2 when imported\""
+        ]
+    );
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 0"]);
+    cloud.usage("update cloud_usage set raw_usage = 24 where id = 7");
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
+    // A change that decides nothing now may decide something later.
+    cloud.usage("update cloud_usage set description = 'another' where id = 8");
+    assert_eq!(
+        differences(&cloud, 1),
+        ["2013-06-02,row_changed,,,vm_allocated,hours,,,,,\
+          \"usage type 2: 2 rows, 2 when imported; no figure differs\""]
+    );
+    // What the quota plugin writes into a row is no change.
+    cloud.usage("update cloud_usage set description = '', quota_calculated = 1 where id = 8");
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+}
+
+#[test]
+fn a_row_deleted_and_a_row_added_are_named() {
+    let cloud = cloud();
+    cloud.usage("delete from cloud_usage where id = 8");
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-02,row_removed,bob-uuid,bob,vm_allocated,hours,large-uuid,large,24,,\
+          \"1 rows, 2 when imported\""
+        ]
+    );
+    let bobs_again = UsageRow::of_vm("2013-06-02", 2, 3, 12, 6);
+    cloud.add_usage(&[bobs_again]);
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    cloud.add_usage(&[UsageRow {
+        raw_usage: 3.0,
+        ..UsageRow::of_vm("2013-06-02", 2, 3, 13, 5)
+    }]);
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-02,row_added,bob-uuid,bob,vm_allocated,hours,small-uuid,small,,3,\
+          \"3 rows, 2 when imported: row 12 was added\""
+        ]
+    );
+}
+
+#[test]
+fn rows_written_twice_differ_from_nothing() {
+    let cloud = cloud();
+    cloud.add_usage(&[UsageRow::of_vm("2013-06-02", 2, 3, 12, 6)]);
+    assert_eq!(
+        differences(&cloud, 0),
+        ["2013-06-02,replayed,,,vm_allocated,hours,,,,,\
+          \"usage type 2: 3 rows, 2 when imported: row 11 was added; no figure differs\""]
+    );
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
+}
+
+#[test]
+fn an_offering_remapped_is_named_in_the_row_and_in_the_cloud() {
+    let cloud = cloud();
+    cloud.usage("update cloud_usage set offering_id = 6 where id = 7");
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,,\
+             \"2 rows, 2 when imported\"",
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,large-uuid,large,,24,\
+             \"2 rows, 2 when imported\""
+        ]
+    );
+    cloud.usage("update cloud_usage set offering_id = 5 where id = 7");
+    cloud.main("update service_offering set uuid = 'other-uuid' where id = 5");
+    let remapped = |day: &str| {
+        format!(
+            "{day},remapped,,,vm_running,hours,small-uuid,small,,,\
+             \"stored as small-uuid, cloud now says other-uuid\""
+        )
+    };
+    assert_eq!(
+        differences(&cloud, 1),
+        [remapped("2013-06-01"), remapped("2013-06-02")]
+    );
+    cloud.main("update service_offering set uuid = 'small-uuid', name = 'tiny' where id = 5");
+    cloud.main("update account set account_name = 'alicia' where id = 2");
+    assert_eq!(
+        differences(&cloud, 0),
+        [
+            "2013-06-01,renamed,alice-uuid,alice,,,,,,,\
+             \"stored as \"\"alice\"\", cloud now says \"\"alicia\"\"\"",
+            "2013-06-01,renamed,,,vm_running,hours,small-uuid,small,,,\
+             \"stored as \"\"small\"\", cloud now says \"\"tiny\"\"\""
+        ]
+    );
+    // Gone from the cloud, the ledger's names are all there are.
+    cloud.main("delete from service_offering where id = 5");
+    cloud.main("update account set account_name = 'alice' where id = 2");
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+}
+
+#[test]
+fn a_ledger_edited_by_hand_is_named() {
+    let cloud = cloud();
+    let alices_address = "day = '2013-06-01' and account_id = 2 and metric_id =
+        (select id from metrics where name = 'ip_address_allocated')";
+    let edited = |stored: &str, source: &str| {
+        format!(
+            "2013-06-01,edited,alice-uuid,alice,ip_address_allocated,hours,ip-uuid,203.0.113.7,{stored},{source},\
+             the source is as it was imported: the ledger was changed"
+        )
+    };
+    edit_ledger(
+        &cloud,
+        &format!("update stored_records set quantity = 23 where {alices_address}"),
+    );
+    assert_eq!(differences(&cloud, 1), [edited("23", "24")]);
+    edit_ledger(
+        &cloud,
+        &format!("delete from stored_records where {alices_address}"),
+    );
+    assert_eq!(differences(&cloud, 1), [edited("", "24")]);
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    edit_ledger(
+        &cloud,
+        "insert into stored_records select 3, day, metric_id, resource_id, quantity from stored_records
+         where day = '2013-06-01' and resource_id = (select id from resources where kind = 'ip_address')",
+    );
+    assert_eq!(
+        differences(&cloud, 1),
+        [edited("24", "").replace("alice-uuid,alice", "bob-uuid,bob")]
+    );
+}
+
+#[test]
+fn a_figure_within_the_tolerance_is_equal() {
+    let cloud = cloud();
+    // A part of 1e-10, then of 1e-8.
+    edit_ledger(
+        &cloud,
+        "update stored_records set quantity = 24000 * (1 + 1e-10) where day = '2013-06-01' and quantity = 24000",
+    );
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    edit_ledger(
+        &cloud,
+        "update stored_records set quantity = 24000 * (1 + 1e-8) where day = '2013-06-01' and quantity > 23999",
+    );
+    assert_eq!(differences(&cloud, 1).len(), 1);
+    cloud
+        .run(&["verify", "2013-06-01", "--tolerance", "1e-7"])
+        .exits(0);
+    let run = cloud.run(&["verify", "--tolerance", "1"]).exits(2);
+    assert!(run.stderr.contains("not from 0 to below 1"), "{run}");
+}
+
+#[test]
+fn a_purged_day_and_days_that_are_not_there_are_named() {
+    let cloud = cloud();
+    cloud.usage("delete from cloud_usage where end_date < '2013-06-02'");
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-01,purged,,,,,,,,,the source has no rows of it any more; what 5 rows gave is kept"
+        ]
+    );
+    cloud.finished_until("2013-06-03 23:59:59");
+    cloud.add_usage(&[UsageRow::of_day("2013-06-04", 10, 2, 1)]);
+    let run = cloud
+        .run(&["verify", "-s", "2013-06-02", "-e", "2013-06-04"])
+        .exits(1);
+    assert_eq!(
+        run.stdout,
+        "\n1 days compared: 1 equal, 0 different; 5 rows, 6 records\n\
+         1 day is missing in the ledger: 2013-06-03\n\
+         1 day is not finished and not compared: 2013-06-04\n"
+    );
+    cloud
+        .run(&["import", "-s", "2013-06-03", "-e", "2013-06-04"])
+        .exits(1);
+    let run = cloud.run(&["verify", "2013-06-04"]).exits(0);
+    assert!(run.stdout.contains("not finished"), "{run}");
+}
+
+#[test]
+fn a_ledger_from_before_digests_is_compared_by_its_figures_and_gets_them() {
+    let cloud = cloud();
+    let forget = || {
+        let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+        ledger
+            .execute_batch("delete from stored_digests; update stored_days set fingerprint = null")
+            .unwrap();
+    };
+    forget();
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 7");
+    assert_eq!(
+        differences(&cloud, 1),
+        [
+            "2013-06-02,differs,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,23,\
+          the day was imported before digests were kept"
+        ]
+    );
+    cloud.usage("update cloud_usage set raw_usage = 24 where id = 7");
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    let kept = "select count(distinct d.day), count(fingerprint) from stored_days d join stored_digests g on g.day = d.day";
+    assert_eq!(cloud.ledger(kept), ["2 | 8"]);
+}
+
+#[test]
+fn an_import_forgets_what_was_verified_of_a_day_it_writes() {
+    let cloud = cloud();
+    let run = cloud.run(&["verify"]).exits(0);
+    assert!(run.stdout.contains("0 days compared"), "{run}");
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 7");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 0"]);
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 0"]);
+    let run = cloud.run(&["verify"]).exits(0);
+    assert!(run.stdout.contains("1 days compared: 1 equal"), "{run}");
+}
+
+#[test]
+fn what_is_printed_is_as_documented() {
+    let cloud = cloud();
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 7");
+    let run = cloud
+        .run(&["verify", "2013-06-01..2013-06-03", "--format", "json"])
+        .exits(1);
+    let text = include_str!("golden/verify.json");
+    assert_eq!(run.stdout, text, "{run}");
+    let table = cloud.run(&["verify", "2013-06-02"]).exits(1);
+    assert_eq!(table.stdout, include_str!("golden/verify.txt"), "{table}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_an_error() {
+    let cloud = cloud();
+    cloud.usage("update cloud_usage set start_date = '2013-06-03' where id = 7");
+    refuses(
+        cloud.run(&["verify", "2013-06-02"]),
+        &[
+            "verify 2013-06-02",
+            "cloud_usage row 7",
+            "the window ends before it starts",
+        ],
+    );
+}
