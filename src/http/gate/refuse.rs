@@ -43,11 +43,11 @@ impl Refused<'_> {
             self.id
         );
         let body = if self.request.starts_with(b"HEAD ") {
-            ""
+            &[][..]
         } else {
             &body
         };
-        [head.as_bytes(), body.as_bytes()].concat()
+        [head.as_bytes(), body].concat()
     }
 
     /// One line on stderr.
