@@ -4,6 +4,7 @@ pub mod import;
 pub mod initdb;
 pub mod sample;
 pub mod serve;
+pub mod status;
 pub mod verify;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::config::Config;
@@ -98,6 +100,18 @@ fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Seconds since 1970 UTC of a time that `utc_text` wrote.
+fn unix_of_utc_text(text: &str) -> anyhow::Result<i64> {
+    let wrong = || format!("{text:?} is not a time");
+    let number = |range: std::ops::Range<usize>| -> anyhow::Result<i64> {
+        let digits = text.get(range).with_context(wrong)?;
+        digits.parse().with_context(wrong)
+    };
+    let day: Day = text.get(..10).with_context(wrong)?.parse()?;
+    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    Ok(day.days_since_1970() * 86_400 + seconds)
+}
+
 /// Turns the command line of a link named after an old program into ours.
 ///
 /// `rbc-import-cloudusage …` is `rbc-usage import …`; `rbc-usage-server [HOST:PORT]` is
@@ -144,6 +158,11 @@ mod tests {
     #[test]
     fn times_are_written_in_utc() {
         assert_eq!(utc_text(1_370_131_199).unwrap(), "2013-06-01T23:59:59Z");
+        assert_eq!(
+            unix_of_utc_text("2013-06-01T23:59:59Z").unwrap(),
+            1_370_131_199
+        );
+        assert!(unix_of_utc_text("2013-06-01").is_err());
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Entry point: which command was asked for, its error in one line, its exit code.
 
 mod aggregate;
-// Commands that print come to it one by one, as to `output`.
-#[allow(dead_code)]
 mod arguments;
 mod cmd;
 mod config;
@@ -12,6 +10,7 @@ mod http;
 mod import;
 mod ledger;
 mod metric;
+// The report, which comes next, prints quantities.
 #[allow(dead_code)]
 mod output;
 mod period;
@@ -19,6 +18,7 @@ mod row;
 mod sample;
 mod scope;
 mod source;
+mod status;
 mod verify;
 mod zone;
 
@@ -35,6 +35,7 @@ enum Cli {
     Initdb(cmd::initdb::Args),
     Import(cmd::import::Args),
     Serve(cmd::serve::Args),
+    Status(cmd::status::Args),
     Verify(cmd::verify::Args),
     Sample(cmd::sample::Args),
 }
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Cli::Initdb(args) => cmd::initdb::run(args, &mut out),
         Cli::Import(args) => cmd::import::run(args, &mut out),
         Cli::Serve(args) => cmd::serve::run(args, &mut out),
+        Cli::Status(args) => cmd::status::run(args, &mut out),
         Cli::Verify(args) => cmd::verify::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
     };

@@ -2,6 +2,7 @@
 //! same document is a table for people, JSON or CSV for programs. Names of columns and facts are contract.
 //! Knows nothing of ledgers and sources.
 
+pub mod calendar;
 mod csv;
 mod json;
 mod table;
@@ -34,6 +35,8 @@ pub struct Style {
 pub struct Document {
     /// A line above the table. Programs find the same in the facts.
     pub title: String,
+    /// Lines drawn for people, between the title and the table, colours included.
+    pub picture: Vec<String>,
     /// What holds for all rows: keys of the JSON object. Not in tables and CSV.
     pub facts: Vec<(&'static str, Value)>,
     /// The key of the rows in the JSON object.
@@ -145,6 +148,7 @@ mod tests {
                 ],
             ],
             notes: vec!["1 day is missing".to_owned()],
+            ..Document::default()
         }
     }
 

@@ -6,6 +6,7 @@ mod ahead;
 mod mysql;
 mod names;
 mod probe;
+pub mod progress;
 mod sqlite;
 mod usage;
 
@@ -18,7 +19,7 @@ use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use names::{Account, Names};
-pub use usage::{Fingerprint, Watermark};
+pub use usage::{Fingerprint, Watermark, WatermarkKind};
 
 /// One value of a result row, borrowed from the driver.
 #[derive(Clone, Copy, Debug, PartialEq)]

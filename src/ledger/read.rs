@@ -7,11 +7,9 @@
 pub mod accounts;
 #[allow(dead_code)]
 pub mod corrections;
-#[allow(dead_code)]
 pub mod days;
 #[allow(dead_code)]
 pub mod findings;
-#[allow(dead_code)]
 pub mod state;
 mod sum;
 #[allow(dead_code)]

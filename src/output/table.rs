@@ -15,15 +15,23 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
     if !document.title.is_empty() {
         writeln!(out, "{}", printable(&document.title))?;
     }
-    if !document.rows.is_empty() {
-        if !document.title.is_empty() {
+    let mut above = !document.title.is_empty();
+    let mut part = |wanted: bool, out: &mut dyn Write| {
+        if wanted && above {
             writeln!(out)?;
         }
+        above |= wanted;
+        anyhow::Ok(())
+    };
+    part(!document.picture.is_empty(), out)?;
+    for line in &document.picture {
+        writeln!(out, "{line}")?;
+    }
+    part(!document.rows.is_empty(), out)?;
+    if !document.rows.is_empty() {
         write_rows(document, colour, out)?;
     }
-    if !document.notes.is_empty() {
-        writeln!(out)?;
-    }
+    part(!document.notes.is_empty(), out)?;
     for note in &document.notes {
         writeln!(out, "{}", printable(note))?;
     }
@@ -52,22 +60,29 @@ fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow:
         .collect();
     let mut heading = String::new();
     for (at, (_, name)) in shown.iter().enumerate() {
-        push(&mut heading, name, widths[at], numbers[at], None);
+        push(
+            &mut heading,
+            name,
+            widths[at],
+            numbers[at],
+            Tone::Plain,
+            false,
+        );
     }
     writeln!(out, "{}", heading.trim_end())?;
     for (row, values) in rows.iter().zip(&document.rows) {
         let mut line = String::new();
         for (at, (place, _)) in shown.iter().enumerate() {
-            let painted = colour.then(|| colour_of(&values[*place])).flatten();
-            push(&mut line, &row[at], widths[at], numbers[at], painted);
+            let tone = tone_of(&values[*place]);
+            push(&mut line, &row[at], widths[at], numbers[at], tone, colour);
         }
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
-/// Adds a cell to a line, in its colour, with the blanks that its column wants.
-fn push(line: &mut String, cell: &str, width: usize, right: bool, colour: Option<&str>) {
+/// Adds a cell to a line, with the blanks that its column wants.
+fn push(line: &mut String, cell: &str, width: usize, right: bool, tone: Tone, colour: bool) {
     if !line.is_empty() {
         line.push_str(GAP);
     }
@@ -75,10 +90,7 @@ fn push(line: &mut String, cell: &str, width: usize, right: bool, colour: Option
     if right {
         line.push_str(&blanks);
     }
-    match colour {
-        Some(colour) => *line += &format!("{colour}{cell}\u{1b}[0m"),
-        None => line.push_str(cell),
-    }
+    line.push_str(&paint(cell, tone, colour));
     if !right {
         line.push_str(&blanks);
     }
@@ -106,20 +118,30 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn colour_of(value: &Value) -> Option<&'static str> {
+fn tone_of(value: &Value) -> Tone {
     match value {
-        Value::State(_, tone) => match tone {
-            Tone::Plain => None,
-            Tone::Good => Some("\u{1b}[32m"),
-            Tone::Doubtful => Some("\u{1b}[33m"),
-            Tone::Bad => Some("\u{1b}[31m"),
-        },
+        Value::State(_, tone) => *tone,
         Value::Nothing
         | Value::Text(_)
         | Value::Truth(_)
         | Value::Count(_)
         | Value::Quantity(..)
-        | Value::List(_) => None,
+        | Value::List(_) => Tone::Plain,
+    }
+}
+
+/// A text in the colour of its tone, if colours can be seen.
+pub fn paint(text: &str, tone: Tone, colour: bool) -> String {
+    let code = match tone {
+        Tone::Good => "32",
+        Tone::Doubtful => "33",
+        Tone::Bad => "31",
+        Tone::Plain => return text.to_owned(),
+    };
+    if colour {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
     }
 }
 

@@ -84,6 +84,8 @@ pub struct UsageReader {
     rows_sql: String,
     spill_sql: String,
     jobs: bool,
+    /// CloudStack's aggregation range, a day at least, in seconds.
+    range_seconds: i64,
     /// No window is longer than this, in seconds.
     longest_window: i64,
 }
@@ -111,8 +113,14 @@ impl UsageReader {
             rows_sql,
             spill_sql,
             jobs,
+            range_seconds,
             longest_window,
         })
+    }
+
+    /// CloudStack's aggregation range, a day at least.
+    pub fn range_seconds(&self) -> i64 {
+        self.range_seconds
     }
 
     /// What is done without.
@@ -302,7 +310,7 @@ fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
     Ok(longest)
 }
 
-fn one_moment(
+pub(super) fn one_moment(
     usage: &mut dyn Connection,
     sql: &str,
     moments: &[i64],

@@ -1,5 +1,6 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
-//! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build.
+//! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
+//! reports alone.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows and columns the importer asks for and throwing them away.
@@ -49,6 +50,9 @@ struct Cost {
 }
 
 fn main() {
+    if std::env::var("BENCH").is_ok_and(|part| part == "report") {
+        return report_a_year();
+    }
     let server = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
     println!(
         "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  verify/import  peak MB"

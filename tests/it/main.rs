@@ -14,6 +14,7 @@ mod serve;
 mod server;
 mod simulator;
 mod source;
+mod status;
 mod tidy;
 mod variants;
 mod verify;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The subjects of `src`, from low to high: each may import those before it, and itself. A new subject
 /// takes its place here.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "day",
     "period",
     "zone",
@@ -21,6 +21,7 @@ const ORDER: [&str; 19] = [
     "output",
     "sample",
     "import",
+    "status",
     "verify",
     "http",
     "arguments",

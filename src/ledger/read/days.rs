@@ -21,8 +21,8 @@ pub struct Unfinished {
 pub struct DayFacts {
     pub day: Day,
     pub state: DayState,
+    /// 0 where records were not counted, like the accounts that have any.
     pub records: u64,
-    /// That have records.
     pub accounts: u64,
     pub source_rows: u64,
     pub replayed_rows: u64,
@@ -46,12 +46,12 @@ pub enum DayState {
     Missing,
     /// Its source rows have gone; the ledger kept what it had.
     Refused,
+    /// No import may change it.
+    Sealed,
     /// Closed, and values are not what the source said when it was last read.
     Differing,
     /// The source had not finished it.
     Open,
-    /// No import may change it.
-    Sealed,
     Closed,
 }
 
@@ -69,13 +69,24 @@ impl DayState {
     }
 }
 
+/// Whether records are counted, which takes a walk along all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    Counted,
+    LeftOut,
+}
+
 /// The days of a range that are open or missing.
 pub fn list_unfinished(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Unfinished> {
     Ok(unfinished(&list_states(snapshot, range)?, range))
 }
 
 /// Every day of a range in order, those that the ledger lacks included.
-pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<DayFacts>> {
+pub fn list_days(
+    snapshot: &Snapshot,
+    range: DayRange,
+    records: Records,
+) -> anyhow::Result<Vec<DayFacts>> {
     let mut stored = list_stored(snapshot, range)?;
     for (day, counts) in count_findings(snapshot, range)? {
         if let Some(facts) = stored.get_mut(&day) {
@@ -95,12 +106,14 @@ pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<Day
             facts.pending_corrections = pending;
         }
     }
-    count_records(snapshot, range, |day, records| {
-        if let Some(facts) = stored.get_mut(&day) {
-            facts.accounts += 1;
-            facts.records += records;
-        }
-    })?;
+    if records == Records::Counted {
+        count_records(snapshot, range, |day, records| {
+            if let Some(facts) = stored.get_mut(&day) {
+                facts.accounts += 1;
+                facts.records += records;
+            }
+        })?;
+    }
     let facts = range.days().map(|day| {
         let facts = stored.remove(&day);
         facts.unwrap_or_else(|| of_state(day, DayState::Missing))

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::corrections::{CorrectionFilter, list_corrections};
-use super::days::{DayFacts, list_days, list_unfinished};
+use super::days::{DayFacts, Records, list_days, list_unfinished};
 use super::findings::{Acknowledged, FindingFilter, list_findings};
 use super::state::find_state;
 use super::*;
@@ -53,7 +53,13 @@ fn range(first: &str, last: &str) -> DayRange {
 fn each_day_has_its_state_and_counts() {
     let folder = tempfile::tempdir().unwrap();
     let days = reader(&folder)
-        .read(|snapshot| list_days(snapshot, range("2013-06-01", "2013-06-07")))
+        .read(|snapshot| {
+            list_days(
+                snapshot,
+                range("2013-06-01", "2013-06-07"),
+                Records::Counted,
+            )
+        })
         .unwrap();
     let line = |facts: &DayFacts| {
         format!(

@@ -1,0 +1,312 @@
+//! What needs a look, from what the ledger and the usage server say. Pure: a list of problems, each one line that
+//! names its day.
+
+use crate::day::Day;
+use crate::ledger::read::days::{DayFacts, DayState};
+use crate::ledger::read::state::ImportRun;
+use crate::source::progress::{Events, Progress};
+use crate::zone::Zone;
+
+/// One thing that somebody should see to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    /// The first day it is about, if it is about days.
+    pub day: Option<Day>,
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The source cannot be read.
+    SourceUnreachable,
+    /// The usage server has finished nothing for twice as long as its windows are.
+    SourceBehind,
+    /// It writes old days again and again.
+    SourceStuck,
+    /// It has not made use of an event from before where it says it is.
+    EventUnprocessed,
+    /// Finished by the usage server and not in the ledger.
+    DayMissing,
+    /// Finished by the usage server and still open in the ledger.
+    DayOpen,
+    DayRefused,
+    DayDiffering,
+    ImportFailed,
+    /// Begun long ago and never ended.
+    ImportUnfinished,
+}
+
+/// How long an import may run before it is taken for dead.
+const LONGEST_IMPORT: i64 = 86_400;
+
+impl ProblemKind {
+    /// The published name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProblemKind::SourceUnreachable => "source_unreachable",
+            ProblemKind::SourceBehind => "source_behind",
+            ProblemKind::SourceStuck => "source_stuck",
+            ProblemKind::EventUnprocessed => "event_unprocessed",
+            ProblemKind::DayMissing => "day_missing",
+            ProblemKind::DayOpen => "day_open",
+            ProblemKind::DayRefused => "day_refused",
+            ProblemKind::DayDiffering => "day_differing",
+            ProblemKind::ImportFailed => "import_failed",
+            ProblemKind::ImportUnfinished => "import_unfinished",
+        }
+    }
+}
+
+/// What the usage server says of itself. `now` is in seconds since 1970 UTC.
+pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut add = |kind, day, detail| problems.push(Problem { kind, day, detail });
+    let finished = progress.watermark.map(|watermark| watermark.finished_until);
+    match finished {
+        None => add(
+            ProblemKind::SourceBehind,
+            None,
+            "CloudStack's usage server has never finished anything".to_owned(),
+        ),
+        Some(instant) if now - instant > 2 * progress.range_seconds => {
+            let day = finished_day(instant, zone)?;
+            let detail = format!(
+                "CloudStack's usage server has finished nothing after {day}: is it running?"
+            );
+            add(ProblemKind::SourceBehind, Some(day.next()), detail);
+        }
+        Some(_) => {}
+    }
+    if let Some(since) = progress.stuck_since {
+        let day = zone.day_at(since)?;
+        let detail = format!(
+            "the newest usage jobs all start on {day}: every run writes the days since then again"
+        );
+        add(ProblemKind::SourceStuck, Some(day), detail);
+    }
+    if let (Events::Oldest(made), Some(finished)) = (progress.events, finished)
+        && made < finished
+    {
+        let day = zone.day_at(made)?;
+        let detail = format!(
+            "a usage event of {day} is unprocessed, older than what the usage server says it has finished"
+        );
+        add(ProblemKind::EventUnprocessed, Some(day), detail);
+    }
+    Ok(problems)
+}
+
+/// The last local day that was over at an instant.
+pub fn finished_day(instant: i64, zone: &Zone) -> anyhow::Result<Day> {
+    Ok(zone.day_at(instant)?.previous())
+}
+
+/// What is wrong with days. Those that the source has not finished are not our affair; without a word from it, days
+/// before today are.
+pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec<Problem> {
+    let is_over = |day: Day| finished.map_or(day < today, |finished| day <= finished);
+    let problem = |facts: &DayFacts| {
+        let day = facts.day;
+        let (kind, detail) = match facts.state {
+            DayState::Missing if is_over(day) => (
+                ProblemKind::DayMissing,
+                format!("not imported: rbc-usage import -s {day}"),
+            ),
+            DayState::Open if is_over(day) => (
+                ProblemKind::DayOpen,
+                "open, and over: the next import finishes it".to_owned(),
+            ),
+            DayState::Refused => (
+                ProblemKind::DayRefused,
+                "its source rows have gone; the ledger kept what it had".to_owned(),
+            ),
+            DayState::Differing => (
+                ProblemKind::DayDiffering,
+                match facts.differing {
+                    1 => "a value is not what the source says".to_owned(),
+                    many => format!("{many} values are not what the source says"),
+                },
+            ),
+            DayState::Missing | DayState::Open | DayState::Sealed | DayState::Closed => {
+                return None;
+            }
+        };
+        Some(Problem {
+            kind,
+            day: Some(day),
+            detail,
+        })
+    };
+    days.iter().filter_map(problem).collect()
+}
+
+/// What became of the last import; `started` is when it began, in seconds since 1970 UTC like `now`.
+pub fn import_problem(run: &ImportRun, started: i64, now: i64) -> Option<Problem> {
+    let problem = |kind, detail| {
+        Some(Problem {
+            kind,
+            day: None,
+            detail,
+        })
+    };
+    match (run.outcome.as_deref(), &run.error) {
+        (Some("error"), Some(error)) => problem(
+            ProblemKind::ImportFailed,
+            format!("the import of {} ended with: {error}", run.started_at),
+        ),
+        (None, _) if now - started > LONGEST_IMPORT => problem(
+            ProblemKind::ImportUnfinished,
+            format!("the import of {} has not ended", run.started_at),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Watermark;
+    use crate::source::WatermarkKind;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn zone() -> Zone {
+        Zone::parse("Europe/Stockholm").unwrap()
+    }
+
+    /// Of Stockholm's midnight that ends a day.
+    fn end_of(text: &str) -> i64 {
+        zone().midnight(day(text).next())
+    }
+
+    fn progress(finished: &str) -> Progress {
+        Progress {
+            watermark: Some(Watermark {
+                finished_until: end_of(finished),
+                kind: WatermarkKind::Job,
+            }),
+            range_seconds: 86_400,
+            ..Progress::default()
+        }
+    }
+
+    fn told(progress: &Progress, now: i64) -> Vec<String> {
+        let problems = source_problems(progress, &zone(), now).unwrap();
+        let line = |problem: &Problem| {
+            let day = problem.day.map_or("-".to_owned(), |day| day.to_string());
+            format!("{} {day} {}", problem.kind.name(), problem.detail)
+        };
+        problems.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_usage_server_is_late_after_two_days() {
+        let two_days_later = end_of("2013-06-10") + 2 * 86_400;
+        assert_eq!(told(&progress("2013-06-10"), two_days_later), [""; 0]);
+        assert_eq!(
+            told(&progress("2013-06-10"), two_days_later + 1),
+            [
+                "source_behind 2013-06-11 CloudStack's usage server has finished nothing after 2013-06-10: is it running?"
+            ]
+        );
+        let never = Progress::default();
+        assert_eq!(
+            told(&never, 0),
+            ["source_behind - CloudStack's usage server has never finished anything"]
+        );
+    }
+
+    #[test]
+    fn a_stuck_usage_server_and_an_old_event_are_named_by_their_days() {
+        let mut stuck = progress("2013-06-10");
+        stuck.stuck_since = Some(end_of("2013-06-02"));
+        stuck.events = Events::Oldest(end_of("2013-06-02") + 60);
+        assert_eq!(
+            told(&stuck, end_of("2013-06-11")),
+            [
+                "source_stuck 2013-06-03 the newest usage jobs all start on 2013-06-03: every run writes the days \
+                 since then again",
+                "event_unprocessed 2013-06-03 a usage event of 2013-06-03 is unprocessed, older than what the usage \
+                 server says it has finished"
+            ]
+        );
+        // One that waits for the next run is no problem.
+        let mut waiting = progress("2013-06-10");
+        waiting.events = Events::Oldest(end_of("2013-06-10") + 60);
+        assert_eq!(told(&waiting, end_of("2013-06-11")), [""; 0]);
+    }
+
+    #[test]
+    fn days_that_are_not_over_are_no_problem() {
+        let facts = |text: &str, state| DayFacts {
+            day: day(text),
+            state,
+            records: 0,
+            accounts: 0,
+            source_rows: 0,
+            replayed_rows: 0,
+            findings: 0,
+            acknowledged: 0,
+            differing: 2,
+            pending_corrections: 0,
+            imported_at: None,
+            verified_at: None,
+            sealed_at: None,
+        };
+        let days = [
+            facts("2013-06-01", DayState::Closed),
+            facts("2013-06-02", DayState::Differing),
+            facts("2013-06-03", DayState::Refused),
+            facts("2013-06-04", DayState::Sealed),
+            facts("2013-06-05", DayState::Missing),
+            facts("2013-06-06", DayState::Open),
+            facts("2013-06-07", DayState::Missing),
+        ];
+        let told = |finished: Option<&str>, today: &str| -> Vec<String> {
+            day_problems(&days, finished.map(day), day(today))
+                .iter()
+                .map(|problem| format!("{} {}", problem.day.unwrap(), problem.kind.name()))
+                .collect()
+        };
+        let always = ["2013-06-02 day_differing", "2013-06-03 day_refused"];
+        let with = |more: &[&str]| -> Vec<String> {
+            let all = always.iter().chain(more);
+            all.map(|line| (*line).to_owned()).collect()
+        };
+        assert_eq!(told(Some("2013-06-04"), "2013-06-08"), with(&[]));
+        assert_eq!(
+            told(Some("2013-06-06"), "2013-06-08"),
+            with(&["2013-06-05 day_missing", "2013-06-06 day_open"])
+        );
+        assert_eq!(told(None, "2013-06-06"), with(&["2013-06-05 day_missing"]));
+    }
+
+    #[test]
+    fn an_import_that_failed_or_never_ended_is_a_problem() {
+        let run = |outcome: Option<&str>| ImportRun {
+            started_at: "2013-06-02T00:20:00Z".to_owned(),
+            finished_at: None,
+            outcome: outcome.map(str::to_owned),
+            seconds: None,
+            days: None,
+            source_rows: None,
+            records_added: None,
+            records_overwritten: None,
+            error: outcome.map(|_| "read cloud_usage: gone".to_owned()),
+        };
+        let detail = |outcome, now| import_problem(&run(outcome), 0, now).map(|one| one.detail);
+        assert_eq!(detail(Some("done"), 0), None);
+        assert_eq!(
+            detail(Some("error"), 0).unwrap(),
+            "the import of 2013-06-02T00:20:00Z ended with: read cloud_usage: gone"
+        );
+        assert_eq!(detail(None, 86_400), None);
+        assert_eq!(
+            detail(None, 86_401).unwrap(),
+            "the import of 2013-06-02T00:20:00Z has not ended"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! `rbc-usage status`: days, the source's progress and what needs a look.
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow, unix_seconds};
+use crate::mariadb;
+
+/// Seven days of one kind each and a source that has finished them.
+fn cloud() -> Cloud {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    cloud.finished_until("2013-06-06 23:59:59");
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into metrics values (1, 'vm_running', 'hours', 'service_offering');
+             insert into resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
+             insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
+             insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
+               ('2013-05-31', 'closed', 1234567, 2, '2013-06-02T00:20:00Z', '2013-06-03T00:20:00Z', '2013-06-04T00:20:00Z'),
+               ('2013-06-02', 'closed', 3, 0, '2013-06-04T00:20:00Z', null, null),
+               ('2013-06-03', 'closed', 3, 0, '2013-06-05T00:20:00Z', null, null),
+               ('2013-06-04', 'closed', 3, 0, '2013-06-06T00:20:00Z', null, null),
+               ('2013-06-05', 'open', 1, 0, '2013-06-06T12:20:00Z', null, null);
+             insert into stored_records values (2, '2013-05-31', 1, 0, 1), (2, '2013-05-31', 1, 1, 1),
+               (3, '2013-05-31', 1, 1, 1), (3, '2013-06-04', 1, 1, 1);
+             insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
+               ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
+               ('2013-06-03', 'refused', null, null, null, 'no rows'),
+               ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3');
+             insert into acknowledgements values
+               ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
+             insert into imports values (1, '2013-06-06T12:20:00Z', '2013-06-06T12:20:01Z', 'needs_a_look', 1.5, 1, 1, 1, 0, null);
+             update ledgers set revision = 17",
+        )
+        .unwrap();
+    cloud
+}
+
+const PERIOD: [&str; 2] = ["status", "2013-05-31..2013-06-06"];
+
+fn status(cloud: &Cloud, words: &[&str]) -> String {
+    let run = cloud.run(&[&PERIOD[..], words].concat());
+    run.exits(0).complains("").stdout
+}
+
+#[test]
+fn people_see_a_calendar_and_a_table() {
+    assert_eq!(status(&cloud(), &[]), include_str!("golden/status.txt"));
+}
+
+#[test]
+fn programs_get_json_and_csv() {
+    let cloud = cloud();
+    let json = status(&cloud, &["--format", "json"]);
+    assert_eq!(json, include_str!("golden/status.json"));
+    let csv = status(&cloud, &["--format", "csv"]);
+    assert_eq!(csv, include_str!("golden/status.csv"));
+}
+
+#[test]
+fn a_check_tells_what_needs_a_look_and_nothing_else() {
+    let cloud = cloud();
+    let run = cloud.run(&["status", "2013-05-31..2013-06-06", "--check"]);
+    let run = run.exits(1).complains("");
+    assert_eq!(
+        run.stdout,
+        "\
+what           day         detail
+source_behind  2013-06-07  CloudStack's usage server has finished nothing after 2013-06-06: is it running?
+day_missing    2013-06-01  not imported: rbc-usage import -s 2013-06-01
+day_differing  2013-06-02  a value is not what the source says
+day_refused    2013-06-03  its source rows have gone; the ledger kept what it had
+day_open       2013-06-05  open, and over: the next import finishes it
+day_missing    2013-06-06  not imported: rbc-usage import -s 2013-06-06
+"
+    );
+}
+
+/// The newest finished day is years after the ledger's, and no import has a reason to complain.
+#[test]
+fn a_check_is_silent_while_all_is_well() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    let empty = cloud
+        .run(&["status", "--check", "--format", "csv"])
+        .exits(1);
+    assert_eq!(
+        empty.stdout,
+        "kind,day,detail\n\
+         source_behind,,CloudStack's usage server has never finished anything\n\
+         day_missing,,the ledger is empty: rbc-usage import\n"
+    );
+    let run = cloud.run(&["status"]).exits(0);
+    assert!(
+        run.stdout
+            .starts_with("the ledger is empty: rbc-usage import\n"),
+        "{run}"
+    );
+
+    let yesterday = time::UtcDateTime::now().date().previous_day().unwrap();
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.add_usage(&[UsageRow::of_day(&yesterday.to_string(), 30, 2, 1)]);
+    cloud.finished_until(&format!("{yesterday} 23:59:59"));
+    cloud.run(&["import"]).exits(0);
+    let run = cloud.run(&["status", "--check"]).exits(0).complains("");
+    assert_eq!(run.stdout, "");
+    let run = cloud
+        .run(&["status", "--check", "--format", "json"])
+        .exits(0);
+    assert_eq!(run.stdout, "{\n  \"problems\": []\n}\n");
+}
+
+#[test]
+fn a_failed_import_needs_a_look() {
+    let cloud = cloud();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    let sql = "insert into imports (started_at, outcome, error)
+               values ('2013-06-07T00:20:00Z', 'error', 'read cloud_usage: gone')";
+    ledger.execute(sql, []).unwrap();
+    let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
+    let line = "import_failed  –           the import of 2013-06-07T00:20:00Z ended with: read cloud_usage: gone\n";
+    assert!(run.stdout.contains(line), "{run}");
+    ledger
+        .execute_batch("update imports set outcome = null, error = null")
+        .unwrap();
+    let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
+    let line = "import_unfinished  –           the import of 2013-06-07T00:20:00Z has not ended\n";
+    assert!(run.stdout.contains(line), "{run}");
+}
+
+#[test]
+fn a_stuck_usage_server_is_recognised_in_mariadb() {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    for (id, day) in [(1, "2013-06-08"), (2, "2013-06-09"), (3, "2013-06-10")] {
+        cloud.usage(&format!(
+            "insert into usage_job (id, start_millis, end_millis, success, heartbeat)
+             values ({id}, {}000, {}999, 1, '{day} 23:59:59')",
+            unix_seconds("2013-06-03 00:00:00"),
+            unix_seconds(&format!("{day} 23:59:59"))
+        ));
+    }
+    cloud.usage(
+        "insert into usage_event (id, type, account_id, created, zone_id, processed) values
+           (1, 'VM.START', 2, '2013-06-01 10:00:00', 1, 1), (2, 'VM.START', 2, '2013-06-03 10:00:00', 1, 0)",
+    );
+    let check = || {
+        let run = cloud.run(&["status", "2013-06-01", "--check", "--format", "csv"]);
+        run.exits(1).complains("").stdout
+    };
+    let stuck = "kind,day,detail\n\
+        source_behind,2013-06-11,CloudStack's usage server has finished nothing after 2013-06-10: is it running?\n\
+        source_stuck,2013-06-03,the newest usage jobs all start on 2013-06-03: every run writes the days since then again\n";
+    let missing = "day_missing,2013-06-01,not imported: rbc-usage import -s 2013-06-01\n";
+    // The importer's user may not read the events.
+    assert_eq!(check(), format!("{stuck}{missing}"));
+    cloud.usage(&format!(
+        "grant select (created, processed) on usage_event to {}@'%'",
+        cloud.user
+    ));
+    let event = "event_unprocessed,2013-06-03,\"a usage event of 2013-06-03 is unprocessed, older than what the \
+                 usage server says it has finished\"\n";
+    assert_eq!(check(), format!("{stuck}{event}{missing}"));
+    let run = cloud.run(&["status", "2013-06-01"]).exits(0);
+    assert!(
+        run.stdout.ends_with(
+            "\nsource: finished 2013-06-10\n\
+             source: the usage server is stuck and writes all days since 2013-06-03 again and again\n\
+             source: the oldest unprocessed usage event is of 2013-06-03T10:00:00Z\n"
+        ),
+        "{run}"
+    );
+}
+
+#[test]
+fn without_its_source_the_ledger_is_still_shown() {
+    let mut cloud = cloud();
+    let port = mariadb::free_port();
+    cloud.usage_uri = format!("mysql://nobody:secret@127.0.0.1:{port}/cloud_usage");
+    cloud.configure("GMT", "");
+    let run = cloud.run(&PERIOD).exits(1).complains("");
+    assert!(
+        run.stdout
+            .contains("2013-05-31  sealed           3         2  1,234,567"),
+        "{run}"
+    );
+    assert!(
+        run.stdout
+            .contains("\nsource: cannot be reached: open cloud_usage: "),
+        "{run}"
+    );
+    assert!(!run.stdout.contains("secret"), "{run}");
+    let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
+    assert!(
+        run.stdout
+            .contains("\nsource_unreachable  –    open cloud_usage: "),
+        "{run}"
+    );
+    let run = cloud
+        .run(&["status", "2013-05-31", "--format", "json"])
+        .exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["source_reachable"], false);
+    assert_eq!(answer["days"][0]["state"], "sealed");
+}
+
+#[test]
+fn a_period_that_has_not_begun_is_refused() {
+    cloud()
+        .run(&["status", "--month", "2999-01"])
+        .exits(2)
+        .complains("rbc-usage: 2999-01-01 has not begun\n");
+}
