@@ -15,8 +15,8 @@ use crate::output::calendar::{self, Mark};
 use crate::output::unit::counted;
 use crate::output::{Column, Document, Style, Tone, Unit, Value, write};
 use crate::period::Month;
+use crate::source::WatermarkKind;
 use crate::source::progress::{Events, Progress};
-use crate::source::{Options, Source, WatermarkKind};
 use crate::status::{
     Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
 };
@@ -89,13 +89,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     };
     let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range, records)));
     let days = days.transpose()?.unwrap_or_default();
-    let options = Options {
-        cloud_usage: &config.cloud_usage,
-        cloud: &config.cloud,
-        connect_timeout: config.import.connect_timeout,
-        read_timeout: config.import.read_timeout,
-    };
-    let source = Source::open(&options).and_then(|mut source| source.progress());
+    let source = super::open_source(config).and_then(|mut source| source.progress());
     Ok(Known {
         state,
         zone,

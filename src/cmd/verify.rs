@@ -183,7 +183,6 @@ fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Docum
         ("records", Value::Count(figures)),
     ];
     let document = Document {
-        title: String::new(),
         facts,
         rows_name: "differences",
         columns: COLUMNS.to_vec(),
@@ -193,6 +192,7 @@ fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Docum
             .map(row)
             .collect(),
         notes,
+        ..Document::default()
     };
     (document, needs_a_look)
 }
