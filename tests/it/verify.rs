@@ -39,7 +39,7 @@ fn cloud() -> Cloud {
     let run = cloud.run(&["verify"]).exits(0).complains("");
     assert_eq!(
         run.stdout,
-        "\n2 days compared: 2 equal, 0 different; 10 rows, 12 records\n"
+        "2 days compared: 2 equal, 0 different; 10 rows, 12 records\n"
     );
     assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
     cloud
@@ -248,7 +248,7 @@ fn a_purged_day_and_days_that_are_not_there_are_named() {
         .exits(1);
     assert_eq!(
         run.stdout,
-        "\n1 days compared: 1 equal, 0 different; 5 rows, 6 records\n\
+        "1 days compared: 1 equal, 0 different; 5 rows, 6 records\n\
          1 day is missing in the ledger: 2013-06-03\n\
          1 day is not finished and not compared: 2013-06-04\n"
     );
