@@ -3,6 +3,7 @@
 
 mod limits;
 mod protocol;
+mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
