@@ -8,6 +8,7 @@ demo: build
 
 test:
 	sh tests/install-mariadb.sh
+	sh tests/install-curl.sh
 	cargo test --locked
 
 lint:

@@ -1,6 +1,8 @@
 //! What stands between the network and the answers: the protocol to the letter in `gate/protocol.rs`, limits in
 //! `gate/limits.rs`, encryption in `gate/tls.rs`, clients who mean harm in `gate/hostile.rs`.
 
+mod exposure;
+mod hostile;
 mod limits;
 mod protocol;
 mod tls;
@@ -53,7 +55,7 @@ fn connect(server: &Server) -> TcpStream {
 }
 
 /// One answer of a connection that may hold more of them: status, head and body.
-fn read_answer(stream: &mut BufReader<TcpStream>) -> (u16, String, String) {
+fn read_answer<S: Read>(stream: &mut BufReader<S>) -> (u16, String, String) {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         let count = stream.read_line(&mut head).expect("read an answer");

@@ -29,3 +29,45 @@ impl Proxies {
         client
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_whom_the_trusted_proxies_saw() {
+        let proxies = Proxies(
+            ["10.0.0.0/8", "2001:db8::1"]
+                .map(|text| text.parse().unwrap())
+                .to_vec(),
+        );
+        for (peer, forwarded_for, client) in [
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "192.0.2.7", "192.0.2.7"),
+            ("2001:db8::1", "2001:db8::7", "2001:db8::7"),
+            // What the client itself made up comes first and is not reached.
+            ("10.0.0.1", "203.0.113.1, 192.0.2.7", "192.0.2.7"),
+            // Two proxies in a row.
+            ("10.0.0.1", "203.0.113.1,192.0.2.7 , 10.9.9.9", "192.0.2.7"),
+            // A peer that is no proxy of ours has no say.
+            ("192.0.2.7", "203.0.113.1", "192.0.2.7"),
+            // What cannot be read ends it at the last address that is vouched for.
+            ("10.0.0.1", "192.0.2.7, unknown", "10.0.0.1"),
+            ("10.0.0.1", "192.0.2.7, unknown, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "192.0.2.7,", "10.0.0.1"),
+            // All of them ours: the first one asked by itself.
+            ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("10.0.0.1", "::ffff:192.0.2.7", "192.0.2.7"),
+        ] {
+            let (peer, client): (IpAddr, IpAddr) = (peer.parse().unwrap(), client.parse().unwrap());
+            assert_eq!(
+                proxies.client(peer, forwarded_for),
+                client,
+                "{peer} {forwarded_for:?}"
+            );
+        }
+        let none = Proxies(Vec::new());
+        let peer = "10.0.0.1".parse().unwrap();
+        assert_eq!(none.client(peer, "192.0.2.7"), peer);
+    }
+}

@@ -28,26 +28,26 @@ impl Refused<'_> {
     /// A whole answer, after which the connection ends.
     pub fn reply(&self) -> Vec<u8> {
         let Refusal { status, message } = self.why;
-        let body = reply::error(*status, message).body;
-        let extra = match status {
-            405 => "Allow: GET, HEAD\r\n",
-            429 | 503 => "Retry-After: 1\r\n",
-            _ => "",
-        };
-        let head = format!(
-            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-             X-Request-Id: {}\r\n{extra}Connection: close\r\n\r\n",
+        let reply = reply::error(*status, message);
+        let mut text = format!(
+            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Length: {}\r\nX-Request-Id: {}\r\n",
             reason(*status),
             httpdate::fmt_http_date(SystemTime::now()),
-            body.len(),
+            reply.body.len(),
             self.id
         );
-        let body = if self.request.starts_with(b"HEAD ") {
-            &[][..]
-        } else {
-            &body
-        };
-        [head.as_bytes(), body].concat()
+        for (name, value) in &reply.headers {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        if matches!(status, 429 | 503) {
+            text.push_str("Retry-After: 1\r\n");
+        }
+        text.push_str("Connection: close\r\n\r\n");
+        let mut bytes = text.into_bytes();
+        if !self.request.starts_with(b"HEAD ") {
+            bytes.extend_from_slice(&reply.body);
+        }
+        bytes
     }
 
     /// One line on stderr.

@@ -8,8 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A connection that got something done this recently is not sent away for another.
+/// A connection that was answered this recently is not sent away for another.
 const RIPE: Duration = Duration::from_millis(250);
+
+/// Nor is one that has not been answered yet but began this recently. In a flood of connections that ask nothing,
+/// this is what each of them can cost.
+const RIPE_UNANSWERED: Duration = Duration::from_millis(50);
+
+/// How often it is looked for somebody ripe.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long a new connection waits for a place, and for how long then no other has to wait in vain.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -44,6 +51,7 @@ pub struct Seat {
     pub socket: Arc<TcpStream>,
     /// Since when the client is waited for, as `Table::now` counts; or one of the two values above.
     waiting: AtomicU64,
+    answered: AtomicBool,
 }
 
 /// Keeps a place until it is dropped, by a panic even.
@@ -107,7 +115,7 @@ impl Table {
                 return Err(Full::Table);
             }
             // Somebody may leave, or become ripe.
-            let wait = self.left.wait_timeout(seats, RIPE / 10);
+            let wait = self.left.wait_timeout(seats, LOOK);
             seats = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
         seats.hopeless_until = None;
@@ -121,6 +129,7 @@ impl Table {
             neighbourhood,
             socket: socket.clone(),
             waiting: AtomicU64::new(self.now()),
+            answered: AtomicBool::new(false),
         });
         seats.taken.insert(number, seat.clone());
         let table = self.clone();
@@ -129,11 +138,11 @@ impl Table {
 
     /// Sends the one away that has waited longest for its client, if there is one to be sent.
     fn send_one_away(&self, seats: &Seats) -> bool {
-        let ripe = self.now().saturating_sub(whole_milliseconds(RIPE));
+        let now = self.now();
         let waiting = |seat: &Seat| seat.waiting.load(Ordering::SeqCst);
         let times = seats.taken.values().map(|seat| (waiting(seat), seat));
         let longest = times
-            .filter(|(since, _)| (SENT_AWAY + 1..=ripe).contains(since))
+            .filter(|(since, seat)| *since > SENT_AWAY && now >= since + seat.ripens_in())
             .min_by_key(|(since, seat)| (*since, seat.number));
         longest.is_some_and(|(since, seat)| seat.send_away(since))
     }
@@ -183,6 +192,15 @@ impl Table {
 }
 
 impl Seat {
+    /// Milliseconds.
+    fn ripens_in(&self) -> u64 {
+        whole_milliseconds(if self.answered.load(Ordering::Relaxed) {
+            RIPE
+        } else {
+            RIPE_UNANSWERED
+        })
+    }
+
     /// Ends the connection if it still waits as it did when it was looked at.
     fn send_away(&self, since: u64) -> bool {
         let swap = |from, to| {
@@ -211,6 +229,7 @@ impl Place {
 
     /// It is the client's turn, to read or to ask again.
     pub fn wait_for_client(&self) {
+        self.seat.answered.store(true, Ordering::Relaxed);
         self.seat.waiting.store(self.table.now(), Ordering::SeqCst);
     }
 }

@@ -19,15 +19,18 @@ use super::{connect, sandbox, target};
 use crate::sandbox::{Run, Sandbox};
 use crate::server::Server;
 
-const FILES: &str = "tls_certificate = server.pem\ntls_private_key = key.pem\nhandshake_timeout = 1\nheader_timeout = 1";
+const FILES: &str = "tls_certificate = server.pem\ntls_private_key = key.pem";
+
+/// Deadlines that a test can wait for.
+const SOON: &str = "handshake_timeout = 1\nheader_timeout = 1";
 
 const RSA: &str = include_str!("keys/rsa-pkcs8.pem");
 const RSA_OLD_FORM: &str = include_str!("keys/rsa-pkcs1.pem");
-const EC: &str = include_str!("keys/ec-pkcs8.pem");
+pub const EC: &str = include_str!("keys/ec-pkcs8.pem");
 const EC_OLD_FORM: &str = include_str!("keys/ec-sec1.pem");
 const EC_LOCKED: &str = include_str!("keys/ec-locked.pem");
 
-type Client = StreamOwned<ClientConnection, TcpStream>;
+pub type Client = StreamOwned<ClientConnection, TcpStream>;
 
 fn years(first: i32, last: i32) -> CertificateParams {
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -45,7 +48,12 @@ fn write(sandbox: &Sandbox, key: &str, params: CertificateParams) {
 
 /// A server with a certificate of this key.
 fn start(key: &str) -> (Sandbox, Server) {
-    let sandbox = sandbox(FILES);
+    start_with(key, SOON)
+}
+
+/// The same, with these lines in `[server]`.
+pub fn start_with(key: &str, lines: &str) -> (Sandbox, Server) {
+    let sandbox = sandbox(&format!("{FILES}\n{lines}"));
     write(&sandbox, key, years(2020, 2100));
     let server = Server::start(&sandbox);
     (sandbox, server)
@@ -56,7 +64,7 @@ fn certificate(sandbox: &Sandbox) -> CertificateDer<'static> {
 }
 
 /// A client that trusts the certificate in the sandbox and speaks one version.
-fn client(
+pub fn client(
     sandbox: &Sandbox,
     server: &Server,
     version: &'static SupportedProtocolVersion,

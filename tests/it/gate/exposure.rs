@@ -1,0 +1,100 @@
+//! Who can reach the server, and how it ends: addresses it refuses to listen on, what it takes to listen on
+//! them, and clients that are in the middle of something when SIGTERM comes.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::{connect, read_answer, sandbox, target};
+use crate::sandbox::Run;
+use crate::server::Server;
+
+#[test]
+fn what_others_can_reach_is_listened_on_only_with_protection() {
+    for (lines, missing) in [
+        ("", "server.tls_certificate and server.users are missing"),
+        (
+            "trusted_proxies = 0.0.0.0/0",
+            "server.tls_certificate and server.users are missing",
+        ),
+    ] {
+        let sandbox = sandbox(lines);
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+            let run: Run = sandbox.run(&["serve", "--bind", address]).exits(2);
+            let stderr = format!(
+                "rbc-usage: listen on {address}: beyond loopback only with TLS and users, or behind a proxy that \
+                 has both: {missing}, and server.behind_proxy is no\n"
+            );
+            run.complains(&stderr);
+        }
+    }
+    let sandbox = sandbox("behind_proxy = yes");
+    let server = Server::of(&mut sandbox.command(&["serve", "--bind", "0.0.0.0:0"]));
+    assert!(server.address.starts_with("0.0.0.0:"));
+    assert_eq!(server.get(&target()).status, 200);
+}
+
+#[test]
+fn a_trusted_proxy_brings_as_many_connections_as_it_likes() {
+    let lines =
+        "max_connections_per_address = 2\nbehind_proxy = yes\ntrusted_proxies = 127.0.0.0/30";
+    let sandbox = sandbox(lines);
+    let server = Server::start(&sandbox);
+    let kept: Vec<_> = (0..10).map(|_| connect(&server)).collect();
+    assert_eq!(server.get(&target()).status, 200);
+    drop(kept);
+}
+
+#[test]
+fn the_signal_to_stop_lets_answers_finish_and_sends_the_idle_away() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target());
+    let silent: Vec<_> = (0..20).map(|_| connect(&server)).collect();
+    let mut half = connect(&server);
+    half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let mut idle = BufReader::new(connect(&server));
+    idle.get_mut().write_all(request.as_bytes()).unwrap();
+    assert_eq!(read_answer(&mut idle).0, 200);
+    let began = Instant::now();
+    server.signal("TERM");
+    for mut stream in silent.into_iter().chain([half, idle.into_inner()]) {
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+    let address = server.address.clone();
+    server.end().exits(0).complains("");
+    assert!(
+        began.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(TcpStream::connect(address).is_err());
+    // The folder of the private socket is gone.
+    let left = std::fs::read_dir(sandbox.folder()).unwrap();
+    let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.to_string_lossy().starts_with("rbc-usage-")),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_at_the_end_of_the_drain() {
+    let sandbox = sandbox("drain_timeout = 1\nmax_requests_per_connection = 1000000");
+    let server = Server::start(&sandbox);
+    let ten_years = format!(
+        "GET {}&end=2023-04-01 HTTP/1.1\r\nHost: a\r\n\r\n",
+        target()
+    );
+    let mut deaf = connect(&server);
+    // Both ways are full when nothing more can be sent: the server waits for its client then.
+    deaf.set_write_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    while deaf.write_all(ten_years.as_bytes()).is_ok() {}
+    server.signal("TERM");
+    let stderr = "rbc-usage: a request was not finished 1 seconds after the signal to stop\n";
+    server.end().exits(2).complains(stderr);
+    drop(deaf);
+}

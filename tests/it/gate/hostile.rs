@@ -1,0 +1,241 @@
+//! Clients who mean harm, all at once, and two who just ask: these get every answer, soon, and when it is over the
+//! server is as small as before. Prints how long the answers took; a busy machine is no reason to fail.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustls::version::TLS13;
+
+use super::{connect, connect_from, sandbox, target, tls};
+use crate::server::Server;
+
+/// How long it goes on.
+const ATTACK: Duration = Duration::from_secs(4);
+
+/// An answer later than this fails the test.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const LINES: &str = "max_connections = 256\nheader_timeout = 1\nhandshake_timeout = 1\nidle_timeout = 2\n\
+                     max_requests_per_connection = 100000";
+
+/// The attackers' addresses: as many as they like.
+fn address(number: usize) -> String {
+    format!(
+        "127.{}.{}.{}",
+        1 + number / 62_500,
+        number / 250 % 250,
+        1 + number % 250
+    )
+}
+
+/// Attacks again and again until it is over.
+fn again(over: &AtomicBool, mut attack: impl FnMut(usize)) {
+    let mut number = 0;
+    while !over.load(Ordering::Relaxed) {
+        attack(number);
+        number += 1;
+    }
+}
+
+/// Sends and takes whatever comes, refusals and resets among it.
+fn shout(mut stream: TcpStream, bytes: &[u8]) {
+    // The server may have heard enough before all is said.
+    let _ = stream.write_all(bytes);
+    let mut waste = Vec::new();
+    let _ = stream.take(1 << 20).read_to_end(&mut waste);
+}
+
+/// Every 50 ms a question, until it is over; how long each answer took.
+fn ask_on<S: Read + Write>(
+    over: &AtomicBool,
+    mut connection: impl FnMut() -> S,
+    keep: bool,
+) -> Vec<Duration> {
+    let request = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", target());
+    let mut kept = None;
+    let mut times = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        let stream = kept.get_or_insert_with(|| BufReader::new(connection()));
+        stream
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("send a question");
+        let (status, _, _) = super::read_answer(stream);
+        assert_eq!(status, 200);
+        times.push(began.elapsed());
+        if !keep {
+            kept = None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    times.sort();
+    times
+}
+
+fn tell(whose: &str, times: &[Duration]) {
+    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let (count, p50, p99, longest) = (times.len(), at(50), at(99), at(100));
+    println!("{whose}: {count} answers, p50 {p50:.1} ms, p99 {p99:.1} ms, longest {longest:.1} ms");
+    assert!(
+        times[times.len() - 1] < PATIENCE,
+        "{whose}: an answer took {longest} ms"
+    );
+    assert!(count > 10, "{whose}: {count} answers");
+}
+
+/// Starts every attack, lets `good` ask meanwhile, and ends it all.
+fn under_attack(server: &Server, good: impl Fn(&AtomicBool) + Sync) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // A byte now and then, on 200 connections.
+        scope.spawn(|| {
+            let mut drips: Vec<_> = (0..200)
+                .map(|n| connect_from(&address(n), server))
+                .collect();
+            again(&over, |number| {
+                for (place, drip) in drips.iter_mut().enumerate() {
+                    if drip.write_all(b"G").is_err() {
+                        *drip = connect_from(&address(place + number), server);
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            });
+        });
+        // Nothing at all, on 2,000 connections: 1,000 of one address, the others of one each.
+        scope.spawn(|| {
+            let from = |number: usize| {
+                if number.is_multiple_of(2) {
+                    7
+                } else {
+                    1000 + number
+                }
+            };
+            let idle: Vec<_> = (0..2000)
+                .map_while(|number| {
+                    let open = !over.load(Ordering::Relaxed);
+                    open.then(|| connect_from(&address(from(number)), server))
+                })
+                .collect();
+            again(&over, |_| std::thread::sleep(Duration::from_millis(50)));
+            drop(idle);
+        });
+        let shouts: [(&str, Vec<u8>); 6] = [
+            (
+                "garbage",
+                (0..4000u32)
+                    .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+                    .collect(),
+            ),
+            (
+                "a header of 1 MB",
+                [b"GET / HTTP/1.1\r\nX: ".as_slice(), &vec![b'y'; 1 << 20]].concat(),
+            ),
+            (
+                "a target of 1 MB",
+                [b"GET /".as_slice(), &vec![b'y'; 1 << 20]].concat(),
+            ),
+            (
+                "a body without end",
+                [
+                    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000000\r\n\r\n"
+                        .as_slice(),
+                    &vec![b'z'; 1 << 18],
+                ]
+                .concat(),
+            ),
+            (
+                "the start of a TLS handshake",
+                [
+                    &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3],
+                    vec![7; 505].as_slice(),
+                ]
+                .concat(),
+            ),
+            (
+                "many requests",
+                b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(200),
+            ),
+        ];
+        for (place, (_, bytes)) in shouts.into_iter().enumerate() {
+            let over = &over;
+            scope.spawn(move || {
+                again(over, |number| {
+                    let from = address(10_000 + 1000 * place + number % 1000);
+                    shout(connect_from(&from, server), &bytes);
+                    std::thread::sleep(Duration::from_millis(5));
+                });
+            });
+        }
+        scope.spawn(|| good(&over));
+        std::thread::sleep(ATTACK);
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Waits until the server is as it was.
+fn recovers(server: &Server, threads: u64, kilobytes: u64) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.status("Threads") > threads {
+        let count = server.status("Threads");
+        assert!(
+            Instant::now() < deadline,
+            "{count} threads instead of {threads}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let now = server.status("VmRSS");
+    println!("memory: {kilobytes} kB before, {now} kB after");
+    assert!(
+        now < kilobytes + 32_768,
+        "{now} kB instead of {kilobytes} kB"
+    );
+    assert_eq!(server.status("Threads"), threads);
+}
+
+#[test]
+fn who_just_asks_is_answered_while_others_attack() {
+    more_files();
+    let sandbox = sandbox(LINES);
+    let server = Server::start(&sandbox);
+    let (threads, memory) = (server.status("Threads"), server.status("VmRSS"));
+    under_attack(&server, |over| {
+        std::thread::scope(|scope| {
+            let kept = scope.spawn(|| ask_on(over, || connect(&server), true));
+            let new = scope.spawn(|| ask_on(over, || connect_from("127.0.0.2", &server), false));
+            tell("one connection", &kept.join().unwrap());
+            tell("a connection each", &new.join().unwrap());
+        });
+    });
+    recovers(&server, threads, memory);
+}
+
+#[test]
+fn who_just_asks_is_answered_encrypted_while_others_attack() {
+    more_files();
+    let (sandbox, server) = tls::start_with(tls::EC, LINES);
+    let (threads, memory) = (server.status("Threads"), server.status("VmRSS"));
+    under_attack(&server, |over| {
+        let connection = || tls::client(&sandbox, &server, &TLS13);
+        std::thread::scope(|scope| {
+            let kept = scope.spawn(|| ask_on(over, connection, true));
+            let new = scope.spawn(|| ask_on(over, connection, false));
+            tell("one connection", &kept.join().unwrap());
+            tell("a connection each", &new.join().unwrap());
+        });
+    });
+    recovers(&server, threads, memory);
+}
+
+/// The crowd needs more open files than a process usually may have.
+fn more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+}
