@@ -1,10 +1,13 @@
 //! The commands, one a file, and the names the old programs had.
 
+pub mod corrections;
 pub mod import;
 pub mod initdb;
 pub mod sample;
+pub mod seal;
 pub mod serve;
 pub mod status;
+pub mod unseal;
 pub mod verify;
 
 use std::ffi::OsString;

@@ -37,6 +37,9 @@ enum Cli {
     Serve(cmd::serve::Args),
     Status(cmd::status::Args),
     Verify(cmd::verify::Args),
+    Seal(cmd::seal::Args),
+    Unseal(cmd::unseal::Args),
+    Corrections(cmd::corrections::Args),
     Sample(cmd::sample::Args),
 }
 
@@ -50,6 +53,9 @@ fn main() -> ExitCode {
         Cli::Serve(args) => cmd::serve::run(args, &mut out),
         Cli::Status(args) => cmd::status::run(args, &mut out),
         Cli::Verify(args) => cmd::verify::run(args, &mut out),
+        Cli::Seal(args) => cmd::seal::run(args, &mut out),
+        Cli::Unseal(args) => cmd::unseal::run(args, &mut out),
+        Cli::Corrections(args) => cmd::corrections::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
     };
     // Who stops reading what is left changes nothing about what was done.

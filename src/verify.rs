@@ -47,7 +47,7 @@ pub enum Kind {
     Purged,
     /// The rows are those of the import, and the record is not what they come to.
     Edited,
-    /// Figures differ, and nothing tells how the source looked when the day was imported.
+    /// Figures differ, and nothing tells how the source looked before.
     Differs,
 }
 
@@ -285,7 +285,7 @@ impl Comparison<'_> {
         if self.stored.digests.is_empty() {
             return Change {
                 kind: Kind::Differs,
-                detail: "the day was imported before digests were kept".to_owned(),
+                detail: "how the source looked before is not known".to_owned(),
             };
         }
         let of_metric = |usage_type: Option<u32>| match metric {

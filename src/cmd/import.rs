@@ -266,6 +266,14 @@ fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
             )?;
         }
     }
+    if let Outcome::Written(written) = &report.outcome
+        && written.pending > 0
+    {
+        super::eprint_line(&format!(
+            "{day} is sealed: {} corrections are pending for it now, see rbc-usage corrections --pending {day}",
+            written.pending
+        ));
+    }
     let differences = report.differences();
     for difference in differences.iter().take(DIFFERENCES_TOLD) {
         let resource = difference

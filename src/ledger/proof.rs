@@ -1,11 +1,11 @@
-//! What a day's figures are compared by, and that they were found equal.
+//! What a day's figures are compared by, that they were found equal, and that no import may change them.
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::Ledger;
-use super::statements::Statements;
+use super::statements::{Statements, count_revision};
 use super::write::NewDay;
 use crate::day::{Day, DayRange};
 use crate::metric::{Metric, Per};
@@ -48,6 +48,7 @@ impl Ledger {
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
         let read = || -> anyhow::Result<DayFigures> {
             let statements = Statements::new(&self.connection, day, "");
+            let sealed = self.find_day(day)?.is_some_and(|stored| stored.sealed);
             let mut figures = Vec::new();
             for record in statements.list_records(&self.registry)? {
                 let (account_id, metric_id, source_id) = record.key;
@@ -60,7 +61,11 @@ impl Ledger {
                     metric,
                     source_id,
                     resource_id: record.resource_id,
-                    quantity: record.corrected,
+                    quantity: if sealed {
+                        record.corrected
+                    } else {
+                        record.stored
+                    },
                 });
             }
             figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
@@ -105,7 +110,7 @@ impl Ledger {
             connection
                 .prepare_cached(sql)?
                 .execute((new.day.to_string(), new.now))?;
-            statements.count_revision()
+            count_revision(connection)
         })
         .context(named)
     }
@@ -116,7 +121,44 @@ impl Ledger {
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, "");
             statements.forget_verification()?;
-            statements.count_revision()
+            count_revision(connection)
+        })
+        .context(named)
+    }
+
+    /// Seals closed days, all or none. Those that are sealed stay as they are.
+    pub fn seal_days(&mut self, days: &[Day], now: &str) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            let sql = "update stored_days set sealed_at = coalesce(sealed_at, ?2) \
+                       where day = ?1 and state = 'closed'";
+            let mut statement = connection.prepare_cached(sql)?;
+            for day in days {
+                let sealed = statement.execute((day.to_string(), now))?;
+                ensure!(sealed == 1, "{day} is not closed");
+            }
+            count_revision(connection)
+        })
+        .context(named)
+    }
+
+    /// Gives days back to the imports, all or none. Days with pending corrections hold what their source does
+    /// not say any more, so that it is looked at again.
+    pub fn unseal_days(&mut self, days: &[Day]) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            let pending = "exists (select 1 from stored_corrections c where c.day = ?1 and c.kind = 'pending')";
+            let forget = format!("delete from stored_digests where day = ?1 and {pending}");
+            let unseal = format!(
+                "update stored_days set sealed_at = null, fingerprint = iif({pending}, null, fingerprint), \
+                   verified_at = iif({pending}, null, verified_at) where day = ?1"
+            );
+            for day in days {
+                let day = day.to_string();
+                connection.prepare_cached(&forget)?.execute([&day])?;
+                connection.prepare_cached(&unseal)?.execute([&day])?;
+            }
+            count_revision(connection)
         })
         .context(named)
     }

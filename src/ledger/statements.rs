@@ -181,13 +181,6 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    /// Counts this write.
-    pub fn count_revision(&self) -> anyhow::Result<()> {
-        let sql = "update ledgers set revision = revision + 1";
-        self.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    }
-
     /// Inserts a record: account id, day, metric id, resource id, quantity.
     pub fn prepare_insert(&self) -> anyhow::Result<CachedStatement<'a>> {
         let sql = "insert into stored_records (account_id, day, metric_id, resource_id, quantity) \
@@ -287,4 +280,11 @@ impl<'a> Statements<'a> {
             .prepare_cached(sql)?
             .query_row([&self.day], |row| row.get(0))?)
     }
+}
+
+/// Counts this write.
+pub fn count_revision(connection: &Connection) -> anyhow::Result<()> {
+    let sql = "update ledgers set revision = revision + 1";
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::registry::{Counted, Registry, stand_in};
-use super::statements::{Key, Statements};
+use super::statements::{Key, Statements, count_revision};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
@@ -180,7 +180,7 @@ impl Ledger {
             };
             statements.insert_finding(&finding, None)?;
             statements.forget_verification()?;
-            statements.count_revision()
+            count_revision(connection)
         })
         .context(named)
     }
@@ -281,7 +281,7 @@ impl<'a> DayWriter<'a> {
         findings.extend(written.differences.iter().map(difference_finding));
         let renewed = self.note_source(&written)?;
         written.findings = self.replace_findings(&findings, !renewed)?;
-        self.statements.count_revision()?;
+        count_revision(self.connection)?;
         Ok(written)
     }
 

@@ -10,6 +10,7 @@ mod mariadb;
 mod reread;
 mod sample;
 mod sandbox;
+mod seal;
 mod serve;
 mod server;
 mod simulator;

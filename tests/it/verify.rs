@@ -274,7 +274,7 @@ fn a_ledger_from_before_digests_is_compared_by_its_figures_and_gets_them() {
         differences(&cloud, 1),
         [
             "2013-06-02,differs,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,23,\
-          the day was imported before digests were kept"
+          how the source looked before is not known"
         ]
     );
     cloud.usage("update cloud_usage set raw_usage = 24 where id = 7");

@@ -12,7 +12,8 @@ use crate::day::{Day, DayRange};
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCorrection {
     pub id: i64,
-    /// `overwritten`: the record holds the new value; `pending`: the day is sealed and holds the old one.
+    /// `overwritten`: the record holds the new value; `pending`: the day is sealed and holds the old one;
+    /// `applied`: was pending until the day was unsealed and imported.
     pub kind: String,
     pub day: Day,
     pub account_uuid: String,
@@ -36,7 +37,7 @@ pub struct StoredCorrection {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CorrectionFilter<'a> {
     pub range: Option<DayRange>,
-    /// `overwritten` or `pending`.
+    /// `overwritten`, `pending` or `applied`.
     pub kind: Option<&'a str>,
     /// Found at this time or later; UTC, `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SSZ`.
     pub since: Option<&'a str>,

@@ -1,0 +1,131 @@
+//! `rbc-usage corrections`: what has changed of days that were final.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+
+use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::day::Day;
+use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::{Page, Reader};
+use crate::output::{self, Column, Document, Unit, Value};
+use crate::zone::Zone;
+
+/// List what has changed of days that were final
+///
+/// One line for each value that changed, in the order they were found. `overwritten`: the ledger holds the new
+/// value. `pending`: the day is sealed and holds its old value, so the difference is to be charged or credited.
+/// `applied`: was pending, until the day was unsealed and imported. A value that changed several times has a
+/// line for each, from the one before to the one after, so that the differences add up.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage corrections --pending --since 2013-07-01     what the July run has to credit\n  \
+    rbc-usage corrections 2013-06 --format json")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Only what was found at this time or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, UTC
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<String>,
+    /// Only what is pending
+    #[arg(long)]
+    pending: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Both forms sort as time does, so they are compared as texts.
+fn time(text: &str) -> anyhow::Result<String> {
+    let (day, clock) = text.split_at_checked(10).unwrap_or((text, ""));
+    day.parse::<Day>()?;
+    let digits = |part: &str, below: u8| part.parse::<u8>().is_ok_and(|number| number < below);
+    let shaped = clock.len() == 10 && clock.starts_with('T') && clock.ends_with('Z');
+    let is_time = shaped
+        && clock.is_ascii()
+        && digits(&clock[1..3], 24)
+        && digits(&clock[4..6], 60)
+        && digits(&clock[7..9], 60)
+        && clock[3..4] == *":"
+        && clock[6..7] == *":";
+    ensure!(
+        clock.is_empty() || is_time,
+        "write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ"
+    );
+    Ok(text.to_owned())
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let mut reader = Reader::open(&config.ledger)?;
+    let zone = Zone::parse(&reader.timezone()?)?;
+    let range = args.period.days(zone.day_at(super::unix_now()?)?)?;
+    let filter = CorrectionFilter {
+        range,
+        kind: args.pending.then_some("pending"),
+        since: args.since.as_deref(),
+        accounts: None,
+    };
+    let corrections =
+        reader.read(|snapshot| list_corrections(snapshot, filter, Page::default()))?;
+    let bound = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
+    let document = Document {
+        title: String::new(),
+        picture: Vec::new(),
+        facts: vec![
+            (
+                "responseType",
+                Value::Text("correctionsResponse".to_owned()),
+            ),
+            ("start", bound(range.map(|range| range.first()))),
+            ("end", bound(range.map(|range| range.last()))),
+            ("timezone", Value::Text(zone.name().to_owned())),
+        ],
+        rows_name: "corrections",
+        columns: COLUMNS.to_vec(),
+        notes: vec![format!("{} corrections", corrections.len())],
+        rows: corrections.into_iter().map(row).collect(),
+    };
+    output::write(&document, args.format.style(), out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const COLUMNS: [Column; 13] = [
+    Column::hidden("id"),
+    Column::shown("kind", "kind"),
+    Column::shown("day", "day"),
+    Column::hidden("account_uuid"),
+    Column::shown("account_name", "account"),
+    Column::shown("metric", "metric"),
+    Column::hidden("unit"),
+    Column::hidden("resource_uuid"),
+    Column::shown("resource_name", "resource"),
+    Column::shown("old_quantity", "old"),
+    Column::shown("new_quantity", "new"),
+    Column::shown("delta", "difference"),
+    Column::shown("corrected_at", "found"),
+];
+
+fn row(correction: StoredCorrection) -> Vec<Value> {
+    let unit = Unit::of_name(&correction.unit);
+    let quantity =
+        |number: Option<f64>| number.map_or(Value::Nothing, |number| Value::Quantity(number, unit));
+    vec![
+        // Ids begin at 1.
+        Value::Count(correction.id.unsigned_abs()),
+        Value::Text(correction.kind),
+        Value::Text(correction.day.to_string()),
+        Value::Text(correction.account_uuid),
+        Value::Text(correction.account_name),
+        Value::Text(correction.metric),
+        Value::Text(correction.unit),
+        Value::text(correction.resource_uuid),
+        Value::text(correction.resource_name),
+        quantity(correction.old_quantity),
+        quantity(correction.new_quantity),
+        quantity(Some(correction.delta)),
+        Value::Text(correction.corrected_at),
+    ]
+}

@@ -1,0 +1,378 @@
+//! Sealed days: what may be sealed, that no import changes it, and that the sealed values and their corrections
+//! always make what the source says.
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+
+const FIGURES: &str =
+    "select day, account_name, metric, quantity from daily_usage order by 1, 2, 3";
+
+const CORRECTIONS: &str =
+    "select day, account_name, old_quantity, new_quantity, kind from corrections order by id";
+
+/// Hours of a security group, the only metric here.
+fn hours(day: &str, account_id: u64, hours: f64) -> UsageRow {
+    UsageRow {
+        raw_usage: hours,
+        ..UsageRow::of_day(day, 10, account_id, 1)
+    }
+}
+
+/// Row ids: 1 and 2 are of the 1st, 3 and 4 of the 2nd, alice's before bob's.
+fn verified() -> Cloud {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.account(3, "bob-uuid", "bob");
+    cloud.account(4, "carol-uuid", "carol");
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[hours(day, 2, 24.0), hours(day, 3, 12.0)]);
+    }
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["verify"]).exits(0);
+    cloud
+}
+
+fn sealed() -> Cloud {
+    let cloud = verified();
+    let run = cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
+    assert_eq!(
+        run.stdout,
+        "2013-06-01 to 2013-06-02: 2 of 2 days are sealed\n"
+    );
+    cloud
+}
+
+const AS_SEALED: [&str; 4] = [
+    "2013-06-01 | alice | security_group | 24",
+    "2013-06-01 | bob | security_group | 12",
+    "2013-06-02 | alice | security_group | 24",
+    "2013-06-02 | bob | security_group | 12",
+];
+
+#[test]
+fn a_month_that_is_not_proven_is_not_sealed() {
+    let cloud = verified();
+    cloud.add_usage(&[
+        hours("2013-06-04", 2, 24.0),
+        hours("2013-06-05", 2, 24.0),
+        hours("2013-06-06", 2, 3.0),
+    ]);
+    cloud.finished_until("2013-06-05 23:59:59");
+    cloud
+        .run(&["import", "-s", "2013-06-04", "-e", "2013-06-06"])
+        .exits(0);
+    cloud.run(&["verify", "2013-06-05"]).exits(0);
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    cloud.usage("delete from cloud_usage where id < 3");
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(1);
+    let said = "rbc-usage: missing in the ledger: 2013-06-03\n\
+                rbc-usage: not finished: 2013-06-06\n\
+                rbc-usage: refused, as the source rows are gone: 2013-06-01\n\
+                rbc-usage: different from the source: 2013-06-02\n\
+                rbc-usage: not found equal to the source since they were written: 2013-06-04\n";
+    let seal = ["seal", "2013-06-01..2013-06-06"];
+    let refused = "rbc-usage: nothing is sealed; --anyway seals the days that are closed\n";
+    cloud
+        .run(&seal)
+        .exits(1)
+        .complains(&format!("{said}{refused}"));
+    let sealed = "select day from days where sealed_at is not null order by day";
+    assert_eq!(cloud.ledger(sealed), [""; 0]);
+    let run = cloud
+        .run(&[&seal[..], &["--anyway"]].concat())
+        .exits(1)
+        .complains(said);
+    assert_eq!(
+        run.stdout,
+        "2013-06-01 to 2013-06-06: 4 of 6 days are sealed\n"
+    );
+    assert_eq!(
+        cloud.ledger(sealed),
+        ["2013-06-01", "2013-06-02", "2013-06-04", "2013-06-05"]
+    );
+    let run = cloud.run(&["seal"]).exits(2);
+    assert!(run.stderr.contains("which days?"), "{run}");
+}
+
+#[test]
+fn no_import_changes_a_sealed_day_and_what_differs_is_pending() {
+    let cloud = sealed();
+    // One value shrinks, one vanishes, one appears.
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.usage("delete from cloud_usage where id = 4");
+    cloud.add_usage(&[hours("2013-06-02", 4, 3.0)]);
+    let said = "rbc-usage: 2013-06-02 is sealed: 3 corrections are pending for it now, \
+                see rbc-usage corrections --pending 2013-06-02\n";
+    let dry = ["import", "-s", "2013-06-02", "-f", "--dry-run"];
+    cloud.run(&dry).exits(1).complains(said);
+    assert_eq!(cloud.ledger(CORRECTIONS), [""; 0]);
+    let run = cloud
+        .run(&["import", "-s", "2013-06-02", "-f"])
+        .exits(1)
+        .complains(said);
+    assert!(
+        run.stdout.starts_with(
+            "2013-06-02 sealed accounts=2 rows=2 replayed=0 added=0 kept=1 overwritten=0 differing=0 findings=0 pending=3\n"
+        ),
+        "{run}"
+    );
+    let pending = [
+        "2013-06-02 | alice | 24 | 20 | pending",
+        "2013-06-02 | bob | 12 | null | pending",
+        "2013-06-02 | carol | null | 3 | pending",
+    ];
+    assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+    assert_eq!(cloud.ledger(CORRECTIONS), pending);
+    // Sealed values and corrections are what the source says: nothing new, and nothing to verify against it.
+    for words in [
+        &["import", "-s", "2013-06-02", "-f"][..],
+        &["import", "-s", "2013-06-02"],
+        &["import"],
+        &["verify", "2013-06-01..2013-06-02"],
+    ] {
+        cloud.run(words).exits(0).complains("");
+        assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+        assert_eq!(cloud.ledger(CORRECTIONS), pending);
+    }
+}
+
+#[test]
+fn corrections_of_a_value_go_on_from_one_another() {
+    let cloud = sealed();
+    let alice = |hours: &str| {
+        cloud.usage(&format!(
+            "update cloud_usage set raw_usage = {hours} where id = 3"
+        ));
+    };
+    let import = |code| cloud.run(&["import", "-s", "2013-06-02"]).exits(code);
+    for hours in ["20", "22.5", "24"] {
+        alice(hours);
+        import(1);
+        import(0);
+        cloud.run(&["verify", "2013-06-02"]).exits(0);
+    }
+    cloud.usage("delete from cloud_usage where id = 3");
+    import(1);
+    import(0);
+    cloud.usage(
+        "insert into cloud_usage (id, zone_id, account_id, domain_id, description, usage_display, usage_type, raw_usage, \
+           usage_id, start_date, end_date) \
+         values (3, 1, 2, 1, '', '6 Hrs', 10, 6, 1, '2013-06-02 00:00:00', '2013-06-02 23:59:59')",
+    );
+    import(1);
+    import(0);
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        [
+            "2013-06-02 | alice | 24 | 20 | pending",
+            "2013-06-02 | alice | 20 | 22.5 | pending",
+            "2013-06-02 | alice | 22.5 | 24 | pending",
+            "2013-06-02 | alice | 24 | null | pending",
+            "2013-06-02 | alice | null | 6 | pending"
+        ]
+    );
+    assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+    assert_eq!(
+        cloud.ledger("select 24 + total(delta) from corrections"),
+        ["6"]
+    );
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    // Without its corrections the ledger is not what the source says.
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute("delete from stored_corrections where id = 5", [])
+        .unwrap();
+    let run = cloud
+        .run(&["verify", "2013-06-02", "--format", "csv"])
+        .exits(1);
+    assert!(
+        run.stdout
+            .contains("2013-06-02,edited,alice-uuid,alice,security_group,hours,,,,6,"),
+        "{run}"
+    );
+}
+
+#[test]
+fn any_import_finds_what_has_changed_of_sealed_days() {
+    let cloud = sealed();
+    cloud.configure("GMT", "[import]\nreread = update\n");
+    cloud.add_usage(&[hours("2013-06-01", 4, 3.0)]);
+    let run = cloud.run(&["import"]).exits(1);
+    assert!(run.stdout.contains("2013-06-01 sealed"), "{run}");
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        ["2013-06-01 | carol | null | 3 | pending"]
+    );
+    cloud.usage("delete from cloud_usage where end_date < '2013-06-02'");
+    cloud.run(&["import"]).exits(1);
+    assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+    assert_eq!(
+        cloud.ledger("select day, kind from findings"),
+        ["2013-06-01 | refused"]
+    );
+}
+
+#[test]
+fn an_unsealed_day_takes_its_corrections_in_and_they_stay_listed() {
+    let cloud = sealed();
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.usage("delete from cloud_usage where id = 4");
+    cloud.add_usage(&[hours("2013-06-02", 4, 3.0)]);
+    cloud.run(&["import"]).exits(1);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    let run = cloud.run(&["unseal", "2013-06-01..2013-06-02"]).exits(0);
+    assert_eq!(
+        run.stdout,
+        "2013-06-01 to 2013-06-02: 2 days were sealed and are not any more\n\
+         2013-06-02: 3 pending corrections; rbc-usage import -s 2013-06-02 -f takes them over\n"
+    );
+    assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+    assert_eq!(
+        cloud.ledger("select day, verified_at is null from days order by day"),
+        ["2013-06-01 | 0", "2013-06-02 | 1"]
+    );
+    // The records stand alone now, and any import says so.
+    let run = cloud
+        .run(&["verify", "2013-06-02", "--format", "csv"])
+        .exits(1);
+    assert_eq!(
+        run.stdout.matches("2013-06-02,differs,").count(),
+        3,
+        "{run}"
+    );
+    // Alice's value changes once more before anything is taken over.
+    cloud.usage("update cloud_usage set raw_usage = 21 where id = 3");
+    let run = cloud.run(&["import"]).exits(1);
+    assert_eq!(
+        run.stderr
+            .matches("2013-06-02 is closed and differs")
+            .count(),
+        3,
+        "{run}"
+    );
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger(FIGURES),
+        [
+            "2013-06-01 | alice | security_group | 24",
+            "2013-06-01 | bob | security_group | 12",
+            "2013-06-02 | alice | security_group | 21",
+            "2013-06-02 | carol | security_group | 3",
+        ]
+    );
+    let corrections = [
+        "2013-06-02 | alice | 24 | 20 | applied",
+        "2013-06-02 | bob | 12 | null | applied",
+        "2013-06-02 | carol | null | 3 | applied",
+        "2013-06-02 | alice | 20 | 21 | overwritten",
+    ];
+    assert_eq!(cloud.ledger(CORRECTIONS), corrections);
+    // What each value was, and all that has changed of it, is what it is.
+    assert_eq!(
+        cloud.ledger("select account_name, total(delta) from corrections group by 1 order by 1"),
+        ["alice | -3", "bob | -12", "carol | 3"]
+    );
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    assert_eq!(cloud.ledger(CORRECTIONS), corrections);
+}
+
+#[test]
+fn a_record_that_is_added_to_an_unsealed_day_is_corrected_once() {
+    let cloud = sealed();
+    cloud.add_usage(&[hours("2013-06-02", 4, 3.0)]);
+    cloud.run(&["import"]).exits(1);
+    cloud.run(&["unseal", "2013-06"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        ["2013-06-02 | carol | null | 3 | applied"]
+    );
+    assert_eq!(cloud.ledger(FIGURES).len(), 5);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+}
+
+#[test]
+fn a_source_that_went_back_leaves_a_chain_that_comes_to_nothing() {
+    let cloud = sealed();
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    cloud.run(&["unseal", "2013-06-02"]).exits(0);
+    cloud.usage("update cloud_usage set raw_usage = 24 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        [
+            "2013-06-02 | alice | 24 | 20 | applied",
+            "2013-06-02 | alice | 20 | 24 | overwritten"
+        ]
+    );
+}
+
+#[test]
+fn a_day_may_be_sealed_again_with_what_is_pending() {
+    let cloud = sealed();
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    cloud.run(&["unseal", "2013-06-02"]).exits(0);
+    cloud.run(&["seal", "2013-06-02"]).exits(1);
+    cloud.run(&["seal", "2013-06-02", "--anyway"]).exits(0);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        ["2013-06-02 | alice | 24 | 20 | pending"]
+    );
+}
+
+#[test]
+fn corrections_are_listed_as_documented() {
+    let cloud = sealed();
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.add_usage(&[hours("2013-06-01", 4, 3.0)]);
+    cloud
+        .run(&["import", "-s", "2013-06-01", "-e", "2013-06-02"])
+        .exits(1);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "update stored_corrections set corrected_at = '2013-07-01T01:30:00Z';
+             update stored_corrections set corrected_at = '2013-07-02T01:30:00Z' where id = 2;",
+        )
+        .unwrap();
+    let list = |words: &[&str]| {
+        cloud
+            .run(&[&["corrections"], words].concat())
+            .exits(0)
+            .stdout
+    };
+    assert_eq!(
+        list(&["--format", "json"]),
+        include_str!("golden/corrections.json")
+    );
+    assert_eq!(list(&[]), include_str!("golden/corrections.txt"));
+    let ids = |words: &[&str]| -> Vec<String> {
+        let text = list(&[words, &["--format", "csv"]].concat());
+        let id = |line: &str| line.split(',').next().unwrap().to_owned();
+        text.lines().skip(1).map(id).collect()
+    };
+    assert_eq!(ids(&["2013-06-02"]), ["2"]);
+    assert_eq!(ids(&["--since", "2013-07-02"]), ["2"]);
+    assert_eq!(ids(&["--since", "2013-07-01T01:30:00Z"]), ["1", "2"]);
+    assert_eq!(ids(&["--since", "2013-07-01T01:30:01Z"]), ["2"]);
+    assert_eq!(ids(&["--pending", "2013-06"]), ["1", "2"]);
+    cloud.run(&["unseal", "2013-06-01"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
+    assert_eq!(ids(&["--pending"]), ["2"]);
+    for wrong in [
+        "yesterday",
+        "2013-06-31",
+        "2013-07-01 01:30:00",
+        "2013-07-01T25:00:00Z",
+    ] {
+        cloud.run(&["corrections", "--since", wrong]).exits(2);
+    }
+}
