@@ -22,7 +22,7 @@ use crate::zone::Zone;
 use environment::Variables;
 pub use limits::Limits;
 pub use network::Network;
-pub use server::{Server, TlsFiles, parse_bind};
+pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use uri::{MysqlUri, SourceUri, Tls};
 
 /// Everything `cloudusage.cfg` says, checked.

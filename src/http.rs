@@ -1,31 +1,37 @@
-//! Workers, signals, and an orderly end. The workers answer behind the gate, each with a connection of its own to
+//! Starting, signals, and an orderly end. The workers answer behind the gate, each with a connection of its own to
 //! the ledger. What a request asks is `route`'s business, what an answer looks like `reply`'s.
 
+mod auth;
+mod delays;
 mod gate;
+mod health;
+mod log;
+mod metrics;
 mod reply;
 mod route;
+mod worker;
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
+use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tiny_http::{Header, Method, Response, Server};
+use tiny_http::Server;
 
 use crate::config;
-use crate::day::Day;
-use crate::ledger::read::Reader;
 use crate::zone::Zone;
+use auth::Auth;
 use gate::{Gate, Tls};
-use reply::Reply;
-use route::route;
+use log::Log;
+use metrics::Metrics;
+use worker::{Desk, MOST_WAITING, Shared};
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
 const UPSTREAMS: usize = 2;
@@ -63,72 +69,82 @@ pub fn may_listen(address: SocketAddr, protection: Protection) -> anyhow::Result
     Ok(())
 }
 
+/// Where answers come from, and how to read the configuration again.
+pub struct Ground<'a> {
+    pub ledger: &'a Path,
+    pub zone: Zone,
+    pub reread: Box<dyn Fn() -> anyhow::Result<config::Server> + Send>,
+}
+
 /// Answers until SIGTERM or SIGINT, then finishes the requests in hand. `out` gets a line with the
 /// address as soon as requests are taken.
 pub fn serve(
     address: SocketAddr,
     settings: &config::Server,
-    ledger: &Path,
-    zone: &Zone,
+    ground: Ground,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let protection = Protection {
         tls: settings.tls.is_some(),
-        // Nobody is asked for a password yet.
-        users: false,
+        users: settings.users.is_some(),
         behind_proxy: settings.behind_proxy,
     };
     may_listen(address, protection)?;
-    let tls = settings
-        .tls
-        .clone()
-        .map(Tls::load)
-        .transpose()?
-        .map(Arc::new);
+    let tls = settings.tls.clone().map(Tls::load).transpose()?;
+    let tls = tls.map(Arc::new);
+    let users = settings.users.as_ref();
+    let auth = users.map(|file| Auth::open(file, &settings.scopes));
     let listener = gate::listen(address)?;
     let address = listener.local_addr()?;
     let limits = gate::within_descriptors(&settings.limits, settings.workers)?;
+    let log = Arc::new(Log::start(settings.log_format)?);
+    let metrics = Arc::new(Metrics::new());
+    let shared = Arc::new(Shared {
+        ledger: ground.ledger.to_owned(),
+        zone: ground.zone,
+        max_days: limits.max_days,
+        max_age_days: settings.max_age_days,
+        auth: auth.transpose()?,
+        metrics_here: settings.metrics_bind.is_none(),
+        metrics: metrics.clone(),
+        log: log.clone(),
+    });
+    warn_of_strangers(&shared);
+    if let Some(address) = settings.metrics_bind {
+        let listener = health::listen(address, settings.behind_proxy)?;
+        let address = listener.local_addr()?;
+        health::answer_metrics(listener, shared.clone())?;
+        log.note(&format!("metrics at http://{address}/metrics"));
+    }
     let folder = gate::private_folder()?;
     let socket = folder.path().join("workers");
-    let server = Server::http_unix(&socket).map_err(|err| anyhow!(err))?;
-    let server = Arc::new(server);
+    let server = Arc::new(Server::http_unix(&socket).map_err(|err| anyhow!(err))?);
     let (stop, stopped) = mpsc::channel();
-    heed_signals(stop.clone(), tls.clone())?;
-    // Nothing is sent here: the channel closes when the last worker has ended.
-    let (working, all_ended) = mpsc::channel::<()>();
-    for number in 1..=settings.workers {
-        let (server, stop, working) = (server.clone(), stop.clone(), working.clone());
-        let mut desk = Desk {
-            ledger: ledger.to_owned(),
-            zone: zone.clone(),
-            max_days: limits.max_days,
-            reader: None,
-        };
-        thread::Builder::new()
-            .name(format!("worker {number}"))
-            .spawn(move || {
-                let _working = working;
-                desk.work(&server, &stop);
-            })?;
-    }
-    drop(working);
+    heed_signals(stop.clone(), tls.clone(), shared.clone(), ground.reread)?;
+    let all_ended = start_workers(settings.workers, &server, &shared, &stop)?;
     let drain_timeout = limits.drain_timeout;
-    let proxies = if settings.behind_proxy {
-        settings.trusted_proxies.clone()
-    } else {
-        Vec::new()
+    let proxies = match settings.behind_proxy {
+        true => settings.trusted_proxies.clone(),
+        false => Vec::new(),
     };
-    let upstreams = settings.workers * UPSTREAMS;
+    let upstreams = settings.workers * UPSTREAMS + MOST_WAITING;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams)?;
+    let watch = gate::Watch {
+        log: log.clone(),
+        metrics,
+    };
+    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams, watch)?;
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
+    tell_systemd(&[NotifyState::Ready]);
 
     let reason = stopped.recv()?;
+    tell_systemd(&[NotifyState::Stopping]);
     let deadline = Instant::now() + drain_timeout;
     let cut_off = gate.drain(deadline);
     (0..settings.workers).for_each(|_| server.unblock());
     let ended = all_ended.recv_timeout(deadline.saturating_duration_since(Instant::now()) + GRACE);
+    log.end();
     reason.context("accept connections")?;
     ensure!(
         cut_off == 0 && ended == Err(RecvTimeoutError::Disconnected),
@@ -138,15 +154,70 @@ pub fn serve(
     Ok(())
 }
 
+/// Starts the workers, and the one that checks passwords for them. The channel closes when all have ended.
+fn start_workers(
+    workers: usize,
+    server: &Arc<Server>,
+    shared: &Arc<Shared>,
+    stop: &Sender<io::Result<()>>,
+) -> anyhow::Result<Receiver<()>> {
+    // Nothing is ever sent here.
+    let (working, all_ended) = mpsc::channel::<()>();
+    let (checker, waiting) = mpsc::sync_channel(MOST_WAITING);
+    for number in 1..=workers {
+        let (server, stop, checker) = (server.clone(), stop.clone(), checker.clone());
+        let working = working.clone();
+        let mut desk = Desk::new(shared.clone());
+        thread::Builder::new()
+            .name(format!("worker {number}"))
+            .spawn(move || {
+                let _working = working;
+                desk.work(&server, &checker, &stop);
+            })?;
+    }
+    let mut desk = Desk::new(shared.clone());
+    thread::Builder::new()
+        .name("passwords".to_owned())
+        .spawn(move || {
+            let _working = working;
+            desk.check_passwords(&waiting);
+        })?;
+    Ok(all_ended)
+}
+
+/// A limit that limits nobody may be a limit that was meant for somebody.
+fn warn_of_strangers(shared: &Shared) {
+    for user in shared.auth.iter().flat_map(Auth::strangers) {
+        shared
+            .log
+            .note(&format!("[scope.{user}]: there is no such user"));
+    }
+}
+
+/// Does nothing where systemd does not wait for it.
+fn tell_systemd(state: &[NotifyState]) {
+    // Who asked to be told and does not listen gets nothing; the server works all the same.
+    let _ = sd_notify::notify(state);
+}
+
 /// Says on the channel that it is time to end when SIGTERM or SIGINT comes, and reads files again at SIGHUP.
-fn heed_signals(stop: Sender<io::Result<()>>, tls: Option<Arc<Tls>>) -> anyhow::Result<()> {
+fn heed_signals(
+    stop: Sender<io::Result<()>>,
+    tls: Option<Arc<Tls>>,
+    shared: Arc<Shared>,
+    reread: Box<dyn Fn() -> anyhow::Result<config::Server> + Send>,
+) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             for signal in signals.forever() {
                 if signal == SIGHUP {
-                    reload(tls.as_deref());
+                    if let Ok(now) = NotifyState::monotonic_usec_now() {
+                        tell_systemd(&[NotifyState::Reloading, now]);
+                    }
+                    reload(tls.as_deref(), &shared, &*reread);
+                    tell_systemd(&[NotifyState::Ready]);
                 } else {
                     // Only the first one is read; after that the end is under way.
                     let _ = stop.send(Ok(()));
@@ -157,134 +228,35 @@ fn heed_signals(stop: Sender<io::Result<()>>, tls: Option<Arc<Tls>>) -> anyhow::
 }
 
 /// Says what was read again, and what is wrong with it; then the old remains.
-fn reload(tls: Option<&Tls>) {
-    let said = match tls.map(Tls::reload) {
-        Some(Ok(())) => "reloaded the certificate".to_owned(),
-        Some(Err(err)) => format!("the old certificate stays: {err:#}"),
-        None => "nothing to reload".to_owned(),
-    };
-    // A reader of stderr that has gone away is no reason to stop answering.
-    let _ = writeln!(io::stderr(), "rbc-usage: SIGHUP: {said}");
-}
-
-/// What one worker answers from.
-struct Desk {
-    ledger: PathBuf,
-    zone: Zone,
-    max_days: i64,
-    /// Kept from one request to the next; none before the first and after a failure.
-    reader: Option<Reader>,
-}
-
-impl Desk {
-    /// Answers requests until the server is told to end or can accept no more.
-    fn work(&mut self, server: &Server, stop: &Sender<io::Result<()>>) {
-        loop {
-            let request = match server.recv() {
-                Ok(request) => request,
-                Err(err) => {
-                    // A server that cannot accept must not live on deaf: it ends, and its supervisor starts
-                    // it again. When the end was asked for, the signal came first and this is not read.
-                    let _ = stop.send(Err(err));
-                    return;
-                }
-            };
-            if request.url() == gate::HELLO {
-                // The gate has opened a connection. It never fails to read what it asked for.
-                let _ = request.respond(Response::empty(200));
-                continue;
-            }
-            let (reply, failure) = guarded(|| self.answer(request.method(), request.url()));
-            if let Some(failure) = failure {
-                self.reader = None;
-                let (status, target) = (reply.status, request.url());
-                // A reader of stderr that has gone away is no reason to stop answering.
-                let _ = writeln!(io::stderr(), "rbc-usage: {status} {target:?}: {failure}");
-            }
-            // A client that has gone away needs no answer.
-            let _ = request.respond(response(reply));
+fn reload(tls: Option<&Tls>, shared: &Shared, reread: &dyn Fn() -> anyhow::Result<config::Server>) {
+    let mut said = Vec::new();
+    match tls.map(Tls::reload) {
+        Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
+        Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
+        None => {}
+    }
+    if let Some(auth) = &shared.auth {
+        match reload_users(auth, reread) {
+            Ok(()) => said.push("reloaded users and scopes".to_owned()),
+            Err(err) => said.push(format!("the old users and scopes stay: {err:#}")),
         }
+        warn_of_strangers(shared);
     }
-
-    /// Fails only if the ledger cannot be read.
-    fn answer(&mut self, method: &Method, target: &str) -> anyhow::Result<Reply> {
-        let question = match route(method, target, self.yesterday()?, self.max_days) {
-            Ok(question) => question,
-            Err(reply) => return Ok(reply),
-        };
-        let usage = self
-            .current_reader()?
-            .account_usage(&question.uuid, question.range)?;
-        Ok(match usage {
-            Some(usage) => reply::usage(question.range, &usage),
-            None => {
-                let uuid = question.uuid;
-                reply::error(404, &format!("no account or project has the uuid {uuid}"))
-            }
-        })
+    if said.is_empty() {
+        said.push("nothing to reload".to_owned());
     }
-
-    fn yesterday(&self) -> anyhow::Result<Day> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        Ok(self.zone.day_at(i64::try_from(now)?)?.previous())
-    }
-
-    /// A deleted file can still be read by who has it open, so it is looked for each time.
-    fn current_reader(&mut self) -> anyhow::Result<&mut Reader> {
-        let reader = match self.reader.take().filter(Reader::is_current) {
-            Some(reader) => reader,
-            None => Reader::open(&self.ledger)?,
-        };
-        Ok(self.reader.insert(reader))
+    for said in said {
+        shared.log.note(&format!("SIGHUP: {said}"));
     }
 }
 
-/// Turns an error and even a panic into a reply, and tells what happened.
-fn guarded(answer: impl FnOnce() -> anyhow::Result<Reply>) -> (Reply, Option<String>) {
-    match catch_unwind(AssertUnwindSafe(answer)) {
-        Ok(Ok(reply)) => (reply, None),
-        Ok(Err(err)) => {
-            let reply = reply::error(503, "the ledger cannot be read");
-            (reply, Some(format!("{err:#}")))
-        }
-        Err(_) => {
-            let reply = reply::error(500, "the server made an error");
-            (reply, Some("panicked".to_owned()))
-        }
-    }
-}
-
-/// Always with a Content-Length.
-fn response(reply: Reply) -> Response<Cursor<Vec<u8>>> {
-    let headers = reply.headers.into_iter().map(|(name, value)| {
-        Header::from_bytes(name, value).expect("a reply's headers are plain ASCII")
-    });
-    let length = reply.body.len();
-    Response::new(
-        reply.status.into(),
-        headers.collect(),
-        Cursor::new(reply.body),
-        Some(length),
-        None,
-    )
-    .with_chunked_threshold(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_answered_with_500() {
-        let (reply, failure) = guarded(|| panic!("a panic on purpose"));
-        assert_eq!(reply, reply::error(500, "the server made an error"));
-        assert_eq!(failure.as_deref(), Some("panicked"));
-    }
-
-    #[test]
-    fn an_error_is_answered_with_503_and_told_in_full() {
-        let (reply, failure) = guarded(|| Err(anyhow!("disk I/O error").context("ledger x")));
-        assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
-        assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
-    }
+fn reload_users(
+    auth: &Auth,
+    reread: &dyn Fn() -> anyhow::Result<config::Server>,
+) -> anyhow::Result<()> {
+    let settings = reread()?;
+    let file = settings.users.context(
+        "server.users is gone: a server that asks for passwords stops doing so only by a restart",
+    )?;
+    auth.reload(&file, &settings.scopes)
 }

@@ -6,6 +6,7 @@ mod cmd;
 mod config;
 mod day;
 mod finding;
+mod htpasswd;
 mod http;
 mod import;
 mod ledger;
@@ -41,6 +42,7 @@ enum Cli {
     Unseal(cmd::unseal::Args),
     Corrections(cmd::corrections::Args),
     Sample(cmd::sample::Args),
+    Passwd(cmd::passwd::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Cli::Unseal(args) => cmd::unseal::run(args, &mut out),
         Cli::Corrections(args) => cmd::corrections::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
+        Cli::Passwd(args) => cmd::passwd::run(args, &mut out),
     };
     // Who stops reading what is left changes nothing about what was done.
     let flushed = out.flush().map_err(anyhow::Error::from);

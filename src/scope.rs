@@ -7,7 +7,6 @@ use anyhow::{Context, ensure};
 use percent_encoding::percent_decode_str;
 
 /// What one user may see.
-#[allow(dead_code)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scope {
     All,
@@ -26,7 +25,6 @@ pub struct Limits {
 }
 
 /// What a scope asks of an account.
-#[allow(dead_code)]
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub uuid: &'a str,
@@ -35,7 +33,6 @@ pub struct Seen<'a> {
 }
 
 impl Scope {
-    #[allow(dead_code)]
     pub fn allows(&self, account: Seen) -> bool {
         let Scope::Only(limits) = self else {
             return true;

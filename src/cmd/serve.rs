@@ -27,6 +27,9 @@ pub struct Args {
     /// Address to listen on, instead of `[server] bind`; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", value_parser = config::parse_bind)]
     bind: Option<SocketAddr>,
+    /// How a line of the access log looks, instead of `[server] log_format`: combined, json or off
+    #[arg(long, value_name = "FORMAT", value_parser = config::parse_log_format)]
+    log_format: Option<config::LogFormat>,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -34,7 +37,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let timezone = Reader::open(&config.ledger)?.timezone()?;
     let zone = Zone::parse(&timezone)
         .with_context(|| format!("ledger {}: timezone", config.ledger.display()))?;
-    let address = args.bind.unwrap_or(config.server.bind);
-    http::serve(address, &config.server, &config.ledger, &zone, out)?;
+    let mut server = config.server;
+    server.log_format = args.log_format.unwrap_or(server.log_format);
+    let address = args.bind.unwrap_or(server.bind);
+    let ground = http::Ground {
+        ledger: &config.ledger,
+        zone,
+        reread: Box::new(move || Ok(args.config.load()?.server)),
+    };
+    http::serve(address, &server, ground, out)?;
     Ok(ExitCode::SUCCESS)
 }

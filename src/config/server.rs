@@ -59,6 +59,8 @@ pub struct TlsFiles {
 pub enum LogFormat {
     Combined,
     Json,
+    /// No line for a request; what a person should know is written all the same.
+    Off,
 }
 
 /// Reads all of it, or notes what is wrong.
@@ -167,12 +169,13 @@ pub fn parse_bind(text: &str) -> anyhow::Result<SocketAddr> {
         .context("not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888")
 }
 
-/// Reads `combined` or `json`.
+/// Reads `combined`, `json` or `off`.
 pub fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
     match text {
         "combined" => Ok(LogFormat::Combined),
         "json" => Ok(LogFormat::Json),
-        _ => bail!("{text:?} is neither combined nor json"),
+        "off" => Ok(LogFormat::Off),
+        _ => bail!("{text:?} is none of combined, json and off"),
     }
 }
 
@@ -271,7 +274,7 @@ mod tests {
 /etc/x.cfg: server.behind_proxy: \"maybe\" is neither yes nor no
 /etc/x.cfg: server.trusted_proxies: \"10.0.0.0/40\" is neither an address nor a network such as 10.0.0.0/8
 /etc/x.cfg: server.max_age: \"0\" is not a whole number of days from 1 to 366
-/etc/x.cfg: server.log_format: \"xml\" is neither combined nor json
+/etc/x.cfg: server.log_format: \"xml\" is none of combined, json and off
 /etc/x.cfg: server.metrics_bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
 /etc/x.cfg: [scope]: names no user: write [scope.USER]
 /etc/x.cfg: [scope.bob]: would see nothing: give it accounts, domains or projects

@@ -26,6 +26,8 @@ use anyhow::Context;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::config::{Limits, Network};
+use crate::http::log::Log;
+use crate::http::metrics::Metrics;
 pub use descriptors::within_descriptors;
 pub use folder::private_folder;
 use head::refusal;
@@ -48,8 +50,15 @@ const MOST_TURNED_AWAY: usize = 32;
 /// How long accepting rests when the system is out of something.
 const REST: Duration = Duration::from_millis(50);
 
+/// Whom the gate tells what it does.
+pub struct Watch {
+    pub log: Arc<Log>,
+    pub metrics: Arc<Metrics>,
+}
+
 /// What all connections share.
 struct Shared {
+    watch: Watch,
     limits: Limits,
     table: Arc<Table>,
     upstream: Upstream,
@@ -92,8 +101,10 @@ impl Gate {
         tls: Option<Arc<Tls>>,
         socket: PathBuf,
         upstreams: usize,
+        watch: Watch,
     ) -> anyhow::Result<Gate> {
         let shared = Arc::new(Shared {
+            watch,
             table: Arc::new(Table::new(
                 limits.max_connections,
                 limits.max_connections_per_address,
@@ -139,7 +150,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             Ok((socket, peer)) => receive(shared, Arc::new(socket), peer.ip().to_canonical()),
             Err(err) if err.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(err) => {
-                errors.note(|| format!("accept a connection: {err}"));
+                errors.note(&shared.watch.log, || format!("accept a connection: {err}"));
                 thread::sleep(REST);
             }
         }
@@ -159,9 +170,9 @@ fn receive(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr) {
         .stack_size(STACK)
         .spawn(move || connection::serve(&own, &place, socket, peer));
     if let Err(err) = spawned {
-        shared
-            .crowded
-            .note(|| format!("{peer}: no thread for a connection: {err}"));
+        shared.crowded.note(&shared.watch.log, || {
+            format!("{peer}: no thread for a connection: {err}")
+        });
     }
 }
 
@@ -171,9 +182,9 @@ fn turn_away(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr, full: &
         Full::Address => refusal(429, "too many connections from this address"),
         Full::Table => refusal(503, "too many connections"),
     };
-    shared
-        .crowded
-        .note(|| format!("{peer}: {} {}", why.status, why.message));
+    shared.crowded.note(&shared.watch.log, || {
+        format!("{peer}: {} {}", why.status, why.message)
+    });
     if shared.turned_away.fetch_add(1, Ordering::SeqCst) >= MOST_TURNED_AWAY {
         shared.turned_away.fetch_sub(1, Ordering::SeqCst);
         return;

@@ -54,20 +54,21 @@ pub fn usage(range: DayRange, usage: &AccountUsage) -> Reply {
     for (key, list) in lists {
         body[key] = Value::Array(list);
     }
-    json_reply(200, &body)
+    json(200, &body)
 }
 
 /// Any status but 200. A 405 names what is allowed.
 pub fn error(status: u16, message: &str) -> Reply {
     let body = json!({"responseType": "errorResponse", "message": message});
-    let mut reply = json_reply(status, &body);
+    let mut reply = json(status, &body);
     if status == 405 {
         reply.headers.push(("Allow", "GET, HEAD".to_owned()));
     }
     reply
 }
 
-fn json_reply(status: u16, body: &Value) -> Reply {
+/// A reply in JSON.
+pub fn json(status: u16, body: &Value) -> Reply {
     Reply {
         status,
         headers: vec![("Content-Type", "application/json".to_owned())],

@@ -7,6 +7,47 @@ use tiny_http::Method;
 use super::reply::{self, Reply};
 use crate::day::{Day, DayRange};
 
+/// What a path is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    Health,
+    Ready,
+    Metrics,
+    Usage,
+    /// There is nothing.
+    Other,
+}
+
+impl Place {
+    /// In metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Health => "healthz",
+            Place::Ready => "readyz",
+            Place::Metrics => "metrics",
+            Place::Usage => "usage",
+            Place::Other => "other",
+        }
+    }
+
+    /// Answered without a password: it tells nothing of anybody.
+    pub fn is_open(self) -> bool {
+        matches!(self, Place::Health | Place::Ready)
+    }
+}
+
+/// What a target is about.
+pub fn place(target: &str) -> Place {
+    let path = target.split('?').next().unwrap_or(target);
+    match path {
+        "/healthz" => Place::Health,
+        "/readyz" => Place::Ready,
+        "/metrics" => Place::Metrics,
+        path if path.starts_with("/usage/") => Place::Usage,
+        _ => Place::Other,
+    }
+}
+
 /// `GET /usage/<uuid>?start=&end=`
 #[derive(Debug, PartialEq)]
 pub struct Question {

@@ -29,6 +29,7 @@ use self::days::{Unfinished, list_unfinished};
 use self::sum::Sum;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
+use crate::scope::Scope;
 
 /// In WAL mode only the recovery after a crash makes a reader wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,21 +96,34 @@ impl Reader {
         std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
     }
 
+    /// What it covers, and the last run of an import.
+    pub fn state(&mut self) -> anyhow::Result<state::LedgerState> {
+        self.read(state::find_state)
+    }
+
+    /// What monitoring watches beside the state.
+    pub fn counts(&mut self) -> anyhow::Result<state::Counts> {
+        self.read(state::find_counts)
+    }
+
     /// The zone whose local days the ledger holds, by the name it was made with.
     pub fn timezone(&mut self) -> anyhow::Result<String> {
         self.read(|snapshot| find_timezone(&snapshot.tx))
     }
 
-    /// Usage of the account that has this uuid or whose project has it; none if there is no such account.
+    /// Usage of the account that has this uuid or whose project has it; none if there is no such account in the
+    /// scope.
     pub fn account_usage(
         &mut self,
         uuid: &str,
         range: DayRange,
+        scope: &Scope,
     ) -> anyhow::Result<Option<AccountUsage>> {
         self.read(|snapshot| {
             let tx = &snapshot.tx;
-            let Some(account) = find_account(tx, uuid)? else {
-                return Ok(None);
+            let account = match find_account(tx, uuid)? {
+                Some(account) if accounts::is_in(snapshot, scope, account)? => account,
+                Some(_) | None => return Ok(None),
             };
             let Unfinished {
                 open_days,

@@ -188,7 +188,11 @@ fn read_account_months(cloud: &BenchCloud, size: Size) {
         let account = 1 + number * 7919 % size.accounts();
         let began = Instant::now();
         let usage = reader
-            .account_usage(&bench_cloud::account_uuid(account), range)
+            .account_usage(
+                &bench_cloud::account_uuid(account),
+                range,
+                &scope::Scope::All,
+            )
             .expect("read the ledger");
         times.push(began.elapsed());
         assert!(!usage.expect("the account").totals.is_empty());

@@ -1,12 +1,15 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
+mod auth;
 mod cloudstack;
 mod config;
 mod crash;
 mod differential;
 mod gate;
+mod health;
 mod import;
 mod mariadb;
+mod passwd;
 mod reread;
 mod sample;
 mod sandbox;

@@ -18,6 +18,7 @@ timezone = GMT
 [server]
 bind = 127.0.0.1:0
 workers = 2
+log_format = off
 ";
 
 pub const ACCOUNT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001";

@@ -1,7 +1,7 @@
 //! One client's connection from its first byte to its last: read a head, ask the workers, write the answer, again
 //! and again. Each step has its deadline.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,13 +35,16 @@ enum Received {
 
 /// Serves a connection to its end.
 pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAddr) {
+    shared.watch.metrics.connection_opened();
     if let Some(stream) = open(shared, socket, peer, shared.limits.handshake_timeout) {
         converse(shared, place, stream, peer);
     }
+    shared.watch.metrics.connection_closed();
 }
 
 /// Tells a connection that there is no place for it.
 pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Refusal) {
+    shared.watch.metrics.refused(why.status);
     if let Some(stream) = open(shared, socket, peer, REFUSAL) {
         say(
             stream,
@@ -73,7 +76,7 @@ fn open(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, time: Duration) -
     match Stream::encrypted(socket, tls.current(), deadline) {
         Ok(stream) => Some(stream),
         Err(err) => {
-            shared.handshakes.note(|| {
+            shared.handshakes.note(&shared.watch.log, || {
                 let late = stream::is_late(&err);
                 let why = if late {
                     "took too long".to_owned()
@@ -104,7 +107,7 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
             Ok(answer) => answer,
             Err(failure) => {
                 place.wait_for_client();
-                let why = unanswered(failure);
+                let why = unanswered(shared, failure);
                 return refuse(shared, stream, client, request.as_bytes(), &why);
             }
         };
@@ -116,9 +119,9 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
         if let Err(err) = answered {
             if stream::is_late(&err) {
                 let limit = shared.limits.write_timeout.as_secs();
-                shared
-                    .slow_readers
-                    .note(|| format!("{client}: an answer was not read within {limit} seconds"));
+                shared.slow_readers.note(&shared.watch.log, || {
+                    format!("{client}: an answer was not read within {limit} seconds")
+                });
             }
             return;
         }
@@ -205,12 +208,11 @@ fn too_long(received: &[u8], limit: usize) -> Refusal {
     Refusal { status, message }
 }
 
-fn unanswered(failure: Failure) -> Refusal {
+fn unanswered(shared: &Shared, failure: Failure) -> Refusal {
     match failure {
         Failure::Busy => refusal(503, "too much is being asked: try again"),
         Failure::Broken(err) => {
-            // A reader of stderr that has gone away is no reason to stop answering.
-            let _ = writeln!(io::stderr(), "rbc-usage: {err:#}");
+            shared.watch.log.note(&format!("{err:#}"));
             refusal(500, "the server made an error")
         }
     }
@@ -249,7 +251,8 @@ fn refuse(shared: &Shared, stream: Stream, peer: IpAddr, request: &[u8], why: &R
         why,
         id: &shared.ids.next(),
     };
-    refused.log();
+    shared.watch.metrics.refused(why.status);
+    refused.log(&shared.watch.log);
     say(stream, &refused);
 }
 

@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Limits;
 
 /// Descriptors beside connections and workers: standard streams, sockets that listen, files being read, and
-/// connections that are being turned away.
-const RESERVE: u64 = 96;
+/// connections that are being turned away, and those to the workers on which a password waits to be checked.
+const RESERVE: u64 = 128;
 
 /// Of one worker: the ledger's three files, some spare, and two ends of each of the gate's connections to it.
 const PER_WORKER: u64 = 12;

@@ -1,12 +1,12 @@
 //! What the gate itself says: the answer that refuses a request, its line in the log, and the lines that are written
 //! once a second at most, so that an attack fills no disk.
 
-use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::head::Refusal;
+use crate::http::log::Log;
 use crate::http::reply;
 
 /// At most one line of a kind in this time.
@@ -50,8 +50,8 @@ impl Refused<'_> {
         bytes
     }
 
-    /// One line on stderr.
-    pub fn log(&self) {
+    /// One line in the log.
+    pub fn log(&self, log: &Log) {
         let line = self
             .request
             .split(|byte| matches!(byte, b'\r' | b'\n'))
@@ -59,12 +59,7 @@ impl Refused<'_> {
         let line = line.unwrap_or_default();
         let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
         let Refusal { status, message } = self.why;
-        // A reader of stderr that has gone away is no reason to stop answering.
-        let _ = writeln!(
-            io::stderr(),
-            "rbc-usage: {}: {status} {line:?}: {message}",
-            self.peer
-        );
+        log.note(&format!("{}: {status} {line:?}: {message}", self.peer));
     }
 }
 
@@ -99,7 +94,7 @@ struct Last {
 
 impl Seldom {
     /// Writes the line, or counts it for the next one.
-    pub fn note(&self, line: impl FnOnce() -> String) {
+    pub fn note(&self, log: &Log, line: impl FnOnce() -> String) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last
             .written
@@ -117,6 +112,6 @@ impl Seldom {
             left_out: 0,
         };
         drop(last);
-        let _ = writeln!(io::stderr(), "rbc-usage: {}{more}", line());
+        log.note(&format!("{}{more}", line()));
     }
 }

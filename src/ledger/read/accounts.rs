@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Row, named_params};
 
 use super::{Page, Snapshot};
+use crate::scope::{Scope, Seen};
 
 /// An account as of the last import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +109,40 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
         }
     }
     Ok(Vec::new())
+}
+
+/// The ids of the accounts in a scope, for the filters of every list; none: all are.
+pub fn list_visible(snapshot: &Snapshot, scope: &Scope) -> anyhow::Result<Option<BTreeSet<i64>>> {
+    if *scope == Scope::All {
+        return Ok(None);
+    }
+    let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+    let visible = accounts.iter().filter(|account| account.is_in(scope));
+    Ok(Some(visible.map(|account| account.id).collect()))
+}
+
+/// Whether an account is in a scope.
+pub fn is_in(snapshot: &Snapshot, scope: &Scope, id: i64) -> anyhow::Result<bool> {
+    if *scope == Scope::All {
+        return Ok(true);
+    }
+    let mut statement = snapshot.tx.prepare_cached(
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where id = :id",
+    )?;
+    let account = statement.query_one(named_params! {":id": id}, account)?;
+    Ok(account.is_in(scope))
+}
+
+impl Account {
+    pub fn is_in(&self, scope: &Scope) -> bool {
+        scope.allows(Seen {
+            uuid: &self.uuid,
+            domain_path: self.domain_path.as_deref(),
+            project_uuid: self.project_uuid.as_deref(),
+        })
+    }
 }
 
 /// A domain's path as CloudStack writes it, with a slash at both ends.

@@ -1,6 +1,6 @@
 //! The ledger as a whole: what it covers, how often it was written, and the last run of an import.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use super::{Snapshot, find_timezone};
 use crate::day::{Day, DayRange};
@@ -33,6 +33,37 @@ pub struct ImportRun {
     pub records_overwritten: Option<u64>,
     /// The line it ended with.
     pub error: Option<String>,
+}
+
+/// What monitoring watches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counts {
+    pub open_days: u64,
+    /// Days between the first and the newest closed one that it does not hold.
+    pub missing_days: u64,
+    /// Findings that nobody has acknowledged.
+    pub findings: u64,
+    /// A running one and one that was killed are not it.
+    pub last_finished_import: Option<ImportRun>,
+}
+
+pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select (select count(*) from stored_days where state = 'open'),
+                (select cast(max(day_number) - min(day_number) + 1 - count(*) as integer)
+                 from (select julianday(day) as day_number
+                       from stored_days
+                       where day <= (select max(day) from stored_days where state = 'closed'))),
+                (select count(*) from findings where acknowledged_at is null)",
+    )?;
+    let (open_days, missing_days, findings): (u64, Option<u64>, u64) =
+        statement.query_one([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Counts {
+        open_days,
+        missing_days: missing_days.unwrap_or(0),
+        findings,
+        last_finished_import: find_last_finished_import(snapshot)?,
+    })
 }
 
 pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {
@@ -70,18 +101,31 @@ fn find_last_import(snapshot: &Snapshot) -> anyhow::Result<Option<ImportRun>> {
          order by id desc
          limit 1",
     )?;
-    let run = statement.query_row([], |row| {
-        Ok(ImportRun {
-            started_at: row.get(0)?,
-            finished_at: row.get(1)?,
-            outcome: row.get(2)?,
-            seconds: row.get(3)?,
-            days: row.get(4)?,
-            source_rows: row.get(5)?,
-            records_added: row.get(6)?,
-            records_overwritten: row.get(7)?,
-            error: row.get(8)?,
-        })
-    });
-    Ok(run.optional()?)
+    Ok(statement.query_row([], import_run).optional()?)
+}
+
+fn find_last_finished_import(snapshot: &Snapshot) -> anyhow::Result<Option<ImportRun>> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
+                records_overwritten, error
+         from imports
+         where finished_at is not null
+         order by id desc
+         limit 1",
+    )?;
+    Ok(statement.query_row([], import_run).optional()?)
+}
+
+fn import_run(row: &Row) -> rusqlite::Result<ImportRun> {
+    Ok(ImportRun {
+        started_at: row.get(0)?,
+        finished_at: row.get(1)?,
+        outcome: row.get(2)?,
+        seconds: row.get(3)?,
+        days: row.get(4)?,
+        source_rows: row.get(5)?,
+        records_added: row.get(6)?,
+        records_overwritten: row.get(7)?,
+        error: row.get(8)?,
+    })
 }

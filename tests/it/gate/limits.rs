@@ -250,7 +250,7 @@ fn few_descriptors_make_few_connections() {
         .current_dir(sandbox.folder())
         .env("TMPDIR", sandbox.folder());
     let server = Server::of(&mut limited);
-    server.says("server.max_connections: 80 instead of 512, as 200 open files are allowed\n");
+    server.says("server.max_connections: 48 instead of 512, as 200 open files are allowed\n");
     let kept: Vec<_> = (1..=150)
         .map(|n| connect_from(&format!("127.0.1.{n}"), &server))
         .collect();

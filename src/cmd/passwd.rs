@@ -1,0 +1,84 @@
+//! `rbc-usage passwd`: who may ask the server.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use crate::htpasswd::{self, COST, COSTS, Change};
+
+/// Set a user's password in the file that `[server] users` names
+///
+/// Asks for the password twice. The file is made if there is none; what else is in it stays as it is. A running
+/// server takes the change over within a second. Any htpasswd file of bcrypt hashes will do (htpasswd -B).
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rbc-usage passwd /etc/rbc-usage/users billing
+  pwgen -s 32 1 | tee billing.secret | rbc-usage passwd --stdin /etc/rbc-usage/users billing
+  rbc-usage passwd --delete /etc/rbc-usage/users billing
+")]
+pub struct Args {
+    /// The file of users
+    file: PathBuf,
+    /// The user's name
+    user: String,
+    /// Read the password from the first line of stdin
+    #[arg(long)]
+    stdin: bool,
+    /// Take the user out of the file
+    #[arg(long, conflicts_with_all = ["stdin", "cost"])]
+    delete: bool,
+    /// Rounds of bcrypt as a power of two: one more is twice the work for the server, and for a thief
+    #[arg(long, default_value_t = COST, value_parser = clap::value_parser!(u32).range(range()))]
+    cost: u32,
+}
+
+fn range() -> std::ops::RangeInclusive<i64> {
+    i64::from(*COSTS.start())..=i64::from(*COSTS.end())
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    htpasswd::check_name(&args.user)?;
+    let change = if args.delete {
+        htpasswd::delete(&args.file, &args.user)?
+    } else {
+        let password = if args.stdin {
+            first_line()?
+        } else {
+            ask_twice()?
+        };
+        htpasswd::check_password(&password)?;
+        htpasswd::set_password(&args.file, &args.user, &password, args.cost)?
+    };
+    let user = &args.user;
+    let (done, code) = match change {
+        Change::Added => ("added", 0),
+        Change::Replaced => ("has a new password", 0),
+        Change::Deleted => ("deleted", 0),
+        Change::Absent => ("is not in the file", 1),
+    };
+    writeln!(out, "{user} {done}")?;
+    Ok(ExitCode::from(code))
+}
+
+/// Without the line's end; blanks at its ends belong to the password.
+fn first_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    read.map_err(|_| anyhow::anyhow!("stdin: not a line of UTF-8"))?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+fn ask_twice() -> anyhow::Result<String> {
+    ensure!(
+        io::stdin().is_terminal(),
+        "stdin is no terminal to ask for a password: give --stdin to read it from there"
+    );
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).context("ask for a password");
+    let password = ask("New password: ")?;
+    htpasswd::check_password(&password)?;
+    ensure!(password == ask("Again: ")?, "the two passwords differ");
+    Ok(password)
+}

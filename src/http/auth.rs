@@ -1,0 +1,376 @@
+//! Who asks: HTTP Basic against the file of users. A password that was right lately is known again by a keyed hash,
+//! at once; any other is a `Claim` that costs bcrypt, which one thread checks for all. An unknown user, a wrong
+//! password and any two users take the same time and get the same answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::Metadata;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+
+use super::delays::Delays;
+use crate::htpasswd::{self, Hash};
+use crate::scope::Scope;
+
+/// How long a right password is known again without bcrypt.
+const KNOWN: Duration = Duration::from_secs(600);
+
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whose request it is, and what he may see.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: Arc<str>,
+    pub scope: Arc<Scope>,
+}
+
+/// What can be said at once.
+pub enum First {
+    Known(User),
+    Refused(Refusal),
+    /// Bcrypt has to tell.
+    Unsure(Claim),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Refusal {
+    /// No password, or a wrong one.
+    Unauthorized,
+    /// Too many wrong ones from this address: nothing is looked at until then.
+    Wait(Duration),
+}
+
+/// A name and a password, not believed yet.
+pub struct Claim {
+    name: String,
+    password: Vec<u8>,
+}
+
+pub struct Auth {
+    book: RwLock<Arc<Book>>,
+    looked: Mutex<Instant>,
+    delays: Mutex<Delays>,
+    /// Of this process alone, and gone with it.
+    key: hmac::Key,
+}
+
+/// The file as it was read, and the scopes that go with it.
+struct Book {
+    file: PathBuf,
+    stamp: Option<Stamp>,
+    scopes: BTreeMap<String, Scope>,
+    users: HashMap<String, Entry>,
+    /// The highest in the file: what every failure takes.
+    cost: u32,
+}
+
+struct Entry {
+    user: User,
+    hash: Hash,
+    /// The last right password's hash under our key, and when it was checked. One a user, so the file bounds them.
+    recent: Mutex<Option<(hmac::Tag, Instant)>>,
+}
+
+/// Changes whenever the file does.
+#[derive(Clone, Copy, PartialEq)]
+struct Stamp([i64; 7]);
+
+impl Auth {
+    /// Reads the file of users.
+    pub fn open(file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<Auth> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
+            .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+        Ok(Auth {
+            book: RwLock::new(Arc::new(Book::read(file, scopes)?)),
+            looked: Mutex::new(Instant::now()),
+            delays: Mutex::default(),
+            key,
+        })
+    }
+
+    /// Reads the file again, perhaps another one. What is wrong with it leaves everything as it was.
+    pub fn reload(&self, file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<()> {
+        let book = Book::read(file, scopes)?;
+        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
+        Ok(())
+    }
+
+    /// Looks once a second whether the file has changed, and reads it again if so.
+    pub fn refresh(&self, now: Instant) -> Option<anyhow::Result<()>> {
+        let mut looked = lock(&self.looked);
+        if now.saturating_duration_since(*looked) < LOOK {
+            return None;
+        }
+        *looked = now;
+        let book = self.book();
+        if stamp(&book.file) == book.stamp {
+            return None;
+        }
+        let read = self.reload(&book.file, &book.scopes);
+        if read.is_err() {
+            // The old users stay, and the same fault is not told again every second.
+            let stale = Book {
+                file: book.file.clone(),
+                stamp: stamp(&book.file),
+                scopes: book.scopes.clone(),
+                users: book
+                    .users
+                    .iter()
+                    .map(|(name, e)| (name.clone(), e.copy()))
+                    .collect(),
+                cost: book.cost,
+            };
+            *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stale);
+        }
+        Some(read)
+    }
+
+    /// Scopes whose users are not in the file.
+    pub fn strangers(&self) -> Vec<String> {
+        let book = self.book();
+        let known = |name: &&String| !book.users.contains_key(*name);
+        book.scopes.keys().filter(known).cloned().collect()
+    }
+
+    /// Tells at once what can be told. `authorization` is the header's value.
+    pub fn first(&self, authorization: Option<&str>, address: IpAddr, now: Instant) -> First {
+        let Some(claim) = authorization.and_then(Claim::of) else {
+            return First::Refused(Refusal::Unauthorized);
+        };
+        if let Some(user) = self.known(&claim, now) {
+            return First::Known(user);
+        }
+        match lock(&self.delays).wait(address, now) {
+            Some(left) => First::Refused(Refusal::Wait(left)),
+            None => First::Unsure(claim),
+        }
+    }
+
+    /// Checks a claim, which may take a second. For one thread: it asks again what may have changed meanwhile.
+    pub fn check(&self, claim: &Claim, address: IpAddr, now: Instant) -> Result<User, Refusal> {
+        if let Some(user) = self.known(claim, now) {
+            return Ok(user);
+        }
+        if let Some(left) = lock(&self.delays).wait(address, now) {
+            return Err(Refusal::Wait(left));
+        }
+        let book = self.book();
+        let entry = book.users.get(&claim.name);
+        if let Some(entry) = entry.filter(|entry| entry.hash.verify(&claim.password)) {
+            let tag = hmac::sign(&self.key, &claim.message());
+            *lock(&entry.recent) = Some((tag, now));
+            return Ok(entry.user.clone());
+        }
+        // What was spent so far is 2 to the power of the user's cost, or nothing. All failures take as long as the
+        // dearest hash of the file, or the time would tell who is in it.
+        match entry {
+            Some(entry) => {
+                (entry.hash.cost..book.cost).for_each(|cost| htpasswd::waste(&claim.password, cost))
+            }
+            None => htpasswd::waste(&claim.password, book.cost),
+        }
+        lock(&self.delays).note(address, Instant::now());
+        Err(Refusal::Unauthorized)
+    }
+
+    /// The user, if this very password was right a short while ago.
+    fn known(&self, claim: &Claim, now: Instant) -> Option<User> {
+        let book = self.book();
+        let entry = book.users.get(&claim.name)?;
+        let recent = lock(&entry.recent);
+        let (tag, checked) = recent.as_ref()?;
+        let fresh = now.saturating_duration_since(*checked) < KNOWN;
+        // Compares in constant time.
+        let same = hmac::verify(&self.key, &claim.message(), tag.as_ref()).is_ok();
+        (fresh && same).then(|| entry.user.clone())
+    }
+
+    fn book(&self) -> Arc<Book> {
+        let book = self.book.read();
+        book.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Book {
+    fn read(file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<Book> {
+        // Before the reading: a change between the two is then seen as one.
+        let stamp = stamp(file);
+        let hashes = htpasswd::read(file)?;
+        let cost = hashes.values().map(|hash| hash.cost).max();
+        let entry = |(name, hash): (String, Hash)| {
+            let scope = scopes.get(&name).cloned().unwrap_or(Scope::All);
+            let user = User {
+                name: name.as_str().into(),
+                scope: Arc::new(scope),
+            };
+            let recent = Mutex::default();
+            (name, Entry { user, hash, recent })
+        };
+        Ok(Book {
+            file: file.to_owned(),
+            stamp,
+            scopes: scopes.clone(),
+            users: hashes.into_iter().map(entry).collect(),
+            cost: cost.unwrap_or(htpasswd::COST),
+        })
+    }
+}
+
+impl Entry {
+    fn copy(&self) -> Entry {
+        Entry {
+            user: self.user.clone(),
+            hash: self.hash.clone(),
+            recent: Mutex::new(*lock(&self.recent)),
+        }
+    }
+}
+
+impl Claim {
+    fn of(authorization: &str) -> Option<Claim> {
+        let (scheme, encoded) = authorization.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let mut decoded = STANDARD.decode(encoded.trim()).ok()?;
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        let password = decoded.split_off(colon + 1);
+        decoded.pop();
+        let name = String::from_utf8(decoded).ok()?;
+        Some(Claim { name, password })
+    }
+
+    /// Name and password in one, so that no two claims look the same: a name holds no colon.
+    fn message(&self) -> Vec<u8> {
+        [self.name.as_bytes(), b":", &self.password].concat()
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let of = |file: Metadata| {
+        // Only whether two are equal matters, not the numbers.
+        Stamp([
+            file.dev() as i64,
+            file.ino() as i64,
+            file.size() as i64,
+            file.mtime(),
+            file.mtime_nsec(),
+            file.ctime(),
+            file.ctime_nsec(),
+        ])
+    };
+    std::fs::metadata(file).ok().map(of)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(user: &str, password: &str) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+    }
+
+    fn peer() -> IpAddr {
+        "192.0.2.1".parse().unwrap()
+    }
+
+    /// Jane's hash is cheap, Bob's takes twice as long.
+    fn auth(folder: &Path) -> Auth {
+        let file = folder.join("users");
+        htpasswd::set_password(&file, "jane", "pass:word", 4).unwrap();
+        htpasswd::set_password(&file, "bob", "hunter2", 5).unwrap();
+        Auth::open(&file, &BTreeMap::new()).unwrap()
+    }
+
+    fn claim(auth: &Auth, user: &str, password: &str) -> Result<User, Refusal> {
+        let now = Instant::now();
+        match auth.first(Some(&header(user, password)), peer(), now) {
+            First::Known(user) => Ok(user),
+            First::Refused(refusal) => Err(refusal),
+            First::Unsure(claim) => auth.check(&claim, peer(), now),
+        }
+    }
+
+    #[test]
+    fn a_right_password_is_known_again_for_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = auth(folder.path());
+        let header = header("jane", "pass:word");
+        let now = Instant::now();
+        let known = |at| matches!(auth.first(Some(&header), peer(), at), First::Known(_));
+        assert!(!known(now));
+        assert_eq!(&*claim(&auth, "jane", "pass:word").unwrap().name, "jane");
+        assert!(known(Instant::now()));
+        assert!(!known(Instant::now() + KNOWN));
+        assert!(claim(&auth, "jane", "pass").is_err());
+        assert!(claim(&auth, "bob", "pass:word").is_err());
+    }
+
+    #[test]
+    fn wrong_guesses_are_put_off_and_known_users_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = auth(folder.path());
+        claim(&auth, "jane", "pass:word").unwrap();
+        for user in ["jane", "nobody", "bob"] {
+            assert_eq!(claim(&auth, user, "x").unwrap_err(), Refusal::Unauthorized);
+        }
+        // Even the right one, from where so much was guessed.
+        let refused = claim(&auth, "bob", "hunter2").unwrap_err();
+        assert!(matches!(refused, Refusal::Wait(_)), "{refused:?}");
+        claim(&auth, "jane", "pass:word").unwrap();
+        let elsewhere = "192.0.2.2".parse().unwrap();
+        let first = auth.first(Some(&header("bob", "hunter2")), elsewhere, Instant::now());
+        assert!(matches!(first, First::Unsure(_)));
+    }
+
+    #[test]
+    fn what_is_no_basic_authorization_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = auth(folder.path());
+        for header in [
+            None,
+            Some(""),
+            Some("Basic"),
+            Some("Basic !"),
+            Some("Bearer amFuZTpwYXNzOndvcmQ="),
+            Some("Basic amFuZQ=="),
+            Some("Basic /zp4"),
+        ] {
+            let first = auth.first(header, peer(), Instant::now());
+            assert!(
+                matches!(first, First::Refused(Refusal::Unauthorized)),
+                "{header:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_file_is_seen_and_a_spoilt_file_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = auth(folder.path());
+        let file = folder.path().join("users");
+        let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+        claim(&auth, "jane", "pass:word").unwrap();
+        assert!(auth.refresh(later(2)).is_none());
+        htpasswd::set_password(&file, "jane", "new", 4).unwrap();
+        assert!(auth.refresh(later(2)).is_none(), "looked at it just now");
+        auth.refresh(later(4)).unwrap().unwrap();
+        assert!(claim(&auth, "jane", "pass:word").is_err());
+        claim(&auth, "jane", "new").unwrap();
+        std::fs::write(&file, "jane:plain\n").unwrap();
+        auth.refresh(later(6)).unwrap().unwrap_err();
+        assert!(auth.refresh(later(8)).is_none(), "told once");
+        claim(&auth, "jane", "new").unwrap();
+    }
+}

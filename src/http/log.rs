@@ -1,0 +1,260 @@
+//! The server's log on stderr: a line for each request, in the combined format or as JSON, and what a person should
+//! know. A thread of its own writes, so that a stderr nobody reads holds up no answer: lines are then left out and
+//! counted.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use crate::config::LogFormat;
+use crate::day::Day;
+
+/// Lines that wait to be written.
+const MOST_WAITING: usize = 4096;
+
+/// Bytes that are written at once.
+const BATCH: usize = 64 << 10;
+
+/// How long the end waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+pub struct Log {
+    format: LogFormat,
+    lines: SyncSender<Line>,
+    left_out: AtomicU64,
+}
+
+enum Line {
+    Text(String),
+    /// Answered once everything before it is written.
+    End(Sender<()>),
+}
+
+/// A request and what became of it.
+pub struct Entry<'a> {
+    pub peer: IpAddr,
+    /// Only who has proved it: people write passwords where names belong.
+    pub user: Option<&'a str>,
+    pub method: &'a str,
+    pub target: &'a str,
+    pub status: u16,
+    /// Of the body.
+    pub bytes: usize,
+    pub seconds: f64,
+    pub id: &'a str,
+}
+
+impl Log {
+    pub fn start(format: LogFormat) -> io::Result<Log> {
+        let (lines, waiting) = mpsc::sync_channel(MOST_WAITING);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || write_all(&waiting))?;
+        Ok(Log {
+            format,
+            lines,
+            left_out: AtomicU64::new(0),
+        })
+    }
+
+    /// Logs a request.
+    pub fn request(&self, entry: &Entry) {
+        match self.format {
+            LogFormat::Combined => self.send(combined(entry, now())),
+            LogFormat::Json => self.send(as_json(entry, now())),
+            LogFormat::Off => {}
+        }
+    }
+
+    /// Logs what a person should know, whatever the format.
+    pub fn note(&self, text: &str) {
+        self.send(match self.format {
+            LogFormat::Json => json!({"time": utc(now()), "message": text}).to_string(),
+            LogFormat::Combined | LogFormat::Off => format!("rbc-usage: {text}"),
+        });
+    }
+
+    fn send(&self, mut line: String) {
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            let _ = write!(
+                line,
+                "\nrbc-usage: {left_out} lines of the log were left out before"
+            );
+        }
+        if self.lines.try_send(Line::Text(line)).is_err() {
+            self.left_out.fetch_add(left_out + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all is written, but not for ever.
+    pub fn end(&self) {
+        let (done, is_done) = mpsc::channel();
+        if self.lines.try_send(Line::End(done)).is_ok() {
+            let _ = is_done.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+/// Since 1970 UTC.
+fn now() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
+fn write_all(waiting: &Receiver<Line>) {
+    let mut batch = String::new();
+    while let Ok(line) = waiting.recv() {
+        let mut next = Some(line);
+        let mut ended = None;
+        while let Some(line) = next {
+            match line {
+                Line::Text(text) => batch.extend([text.as_str(), "\n"]),
+                Line::End(done) => ended = Some(done),
+            }
+            next = (batch.len() < BATCH)
+                .then(|| waiting.try_recv().ok())
+                .flatten();
+        }
+        // A reader of stderr that has gone away is no reason to stop answering.
+        let _ = io::stderr().write_all(batch.as_bytes());
+        batch.clear();
+        if let Some(done) = ended {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// What web servers write, without the two headers that are not looked at; then the request's id and its seconds.
+fn combined(entry: &Entry, now: Duration) -> String {
+    let Entry {
+        peer,
+        method,
+        status,
+        bytes,
+        seconds,
+        id,
+        ..
+    } = entry;
+    let user = entry.user.map_or("-".to_owned(), |user| {
+        let user = escaped(user);
+        // A blank would move all that follows into the next column.
+        if user.is_empty() {
+            "-".to_owned()
+        } else {
+            user.replace(' ', "\\x20")
+        }
+    });
+    let target = escaped(entry.target);
+    let (day, [hour, minute, second]) = clock(now);
+    let date = day.map_or("-".to_owned(), |day| {
+        let text = day.to_string();
+        let month = MONTHS[usize::from(text[5..7].parse::<u8>().map_or(0, |m| m - 1))];
+        format!("{}/{month}/{}", &text[8..], &text[..4])
+    });
+    format!(
+        "{peer} - {user} [{date}:{hour:02}:{minute:02}:{second:02} +0000] \"{method} {target} HTTP/1.1\" {status} \
+         {bytes} \"-\" \"-\" {id} {seconds:.6}"
+    )
+}
+
+fn as_json(entry: &Entry, now: Duration) -> String {
+    json!({
+        "time": utc(now),
+        "peer": entry.peer.to_string(),
+        "user": entry.user,
+        "method": entry.method,
+        "target": entry.target,
+        "status": entry.status,
+        "bytes": entry.bytes,
+        "seconds": (entry.seconds * 1e6).round() / 1e6,
+        "id": entry.id,
+    })
+    .to_string()
+}
+
+/// As JSON wants it, to the millisecond.
+fn utc(now: Duration) -> String {
+    let (day, [hour, minute, second]) = clock(now);
+    let day = day.map_or("-".to_owned(), |day| day.to_string());
+    let millis = now.subsec_millis();
+    format!("{day}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// The day and the time of day, UTC.
+fn clock(since_1970: Duration) -> (Option<Day>, [u64; 3]) {
+    let seconds = since_1970.as_secs();
+    let days = i64::try_from(seconds / 86_400).ok();
+    let day = days.and_then(|days| Day::from_days_since_1970(days).ok());
+    (day, [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60])
+}
+
+/// Nothing a client sends can end the line or the quotes.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(escaped, "\\x{:02x}", u32::from(c));
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2013-06-01 23:59:59.25 UTC.
+    const NOW: Duration = Duration::from_millis(1_370_131_199_250);
+
+    fn entry<'a>() -> Entry<'a> {
+        Entry {
+            peer: "192.0.2.1".parse().unwrap(),
+            user: Some("jane doe"),
+            method: "GET",
+            target: "/usage/\"x\\\n?start=2013-06-01",
+            status: 200,
+            bytes: 321,
+            seconds: 0.001_234_567,
+            id: "5f3a-7",
+        }
+    }
+
+    #[test]
+    fn the_combined_format_is_what_log_readers_expect() {
+        assert_eq!(
+            combined(&entry(), NOW),
+            "192.0.2.1 - jane\\x20doe [01/Jun/2013:23:59:59 +0000] \"GET /usage/\\\"x\\\\\\x0a?start=2013-06-01 \
+             HTTP/1.1\" 200 321 \"-\" \"-\" 5f3a-7 0.001235"
+        );
+        let nobody = Entry {
+            user: None,
+            ..entry()
+        };
+        assert!(combined(&nobody, NOW).starts_with("192.0.2.1 - - [01/Jun"));
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        assert_eq!(
+            as_json(&entry(), NOW),
+            "{\"bytes\":321,\"id\":\"5f3a-7\",\"method\":\"GET\",\"peer\":\"192.0.2.1\",\"seconds\":0.001235,\
+             \"status\":200,\"target\":\"/usage/\\\"x\\\\\\n?start=2013-06-01\",\"time\":\"2013-06-01T23:59:59.250Z\",\
+             \"user\":\"jane doe\"}"
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! What the server counts, and the text in which `/metrics` tells it, together with the state of the ledger: the
+//! OpenMetrics format. Nothing is told per account.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Where the answers of a fast and of a slow day end, in seconds.
+const BUCKETS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// The media type of the text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram>,
+    refused: Family<Status, Counter>,
+    connections: Counter,
+    open_connections: Gauge,
+    auth_failures: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Answered {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Route(&'static str);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Status(u16);
+
+/// What is known of the ledger when it is asked for. What is not known is left out of the text.
+#[derive(Debug, Default, PartialEq)]
+pub struct LedgerGauges {
+    pub bytes: Option<u64>,
+    /// When it began, in seconds since 1970 UTC.
+    pub newest_closed_day: Option<i64>,
+    pub open_days: Option<u64>,
+    pub missing_days: Option<u64>,
+    /// Those that nobody has acknowledged.
+    pub findings: Option<u64>,
+    pub last_import: Option<LastImport>,
+}
+
+/// The last import that has ended.
+#[derive(Debug, PartialEq)]
+pub struct LastImport {
+    /// Since 1970 UTC.
+    pub finished_at: i64,
+    pub seconds: f64,
+    /// 0 done, 1 something needs a look, 2 an error.
+    pub exit_code: i64,
+}
+
+impl Metrics {
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("rbc_usage");
+        let metrics = Metrics {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            refused: Family::default(),
+            connections: Counter::default(),
+            open_connections: Gauge::default(),
+            auth_failures: Counter::default(),
+            registry: Mutex::default(),
+        };
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The program", version);
+        registry.register(
+            "http_requests",
+            "Requests answered",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "From a request's arrival at the workers to its answer",
+            Unit::Seconds,
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "http_refused",
+            "Requests and connections refused before they came to the workers",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "connections",
+            "Connections accepted",
+            metrics.connections.clone(),
+        );
+        registry.register(
+            "open_connections",
+            "Connections open",
+            metrics.open_connections.clone(),
+        );
+        registry.register(
+            "auth_failures",
+            "Wrong passwords",
+            metrics.auth_failures.clone(),
+        );
+        Metrics {
+            registry: Mutex::new(registry),
+            ..metrics
+        }
+    }
+
+    pub fn answered(&self, route: &'static str, status: u16, seconds: f64) {
+        self.requests
+            .get_or_create(&Answered { route, status })
+            .inc();
+        self.seconds.get_or_create(&Route(route)).observe(seconds);
+    }
+
+    pub fn refused(&self, status: u16) {
+        self.refused.get_or_create(&Status(status)).inc();
+    }
+
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+        self.open_connections.inc();
+    }
+
+    pub fn connection_closed(&self) {
+        self.open_connections.dec();
+    }
+
+    pub fn auth_failed(&self) {
+        self.auth_failures.inc();
+    }
+
+    /// All of it, in OpenMetrics.
+    pub fn text(&self, ledger: &LedgerGauges) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        encode_registry(&mut text, &registry)?;
+        encode_registry(&mut text, &registry_of(ledger))?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+fn registry_of(ledger: &LedgerGauges) -> Registry {
+    let mut registry = Registry::with_prefix("rbc_usage");
+    let mut whole = |name: &str, help: &str, unit: Option<Unit>, value: Option<i64>| {
+        let Some(value) = value else { return };
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        match unit {
+            Some(unit) => registry.register_with_unit(name, help, unit, gauge),
+            None => registry.register(name, help, gauge),
+        }
+    };
+    let count = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
+    let last = ledger.last_import.as_ref();
+    whole(
+        "ledger",
+        "Size of the ledger's file",
+        Some(Unit::Bytes),
+        count(ledger.bytes),
+    );
+    whole(
+        "newest_closed_day_timestamp",
+        "When the newest closed day began",
+        Some(Unit::Seconds),
+        ledger.newest_closed_day,
+    );
+    whole(
+        "open_days",
+        "Days whose figures may still grow",
+        None,
+        count(ledger.open_days),
+    );
+    whole(
+        "missing_days",
+        "Days between the first and the newest closed one that were not imported",
+        None,
+        count(ledger.missing_days),
+    );
+    whole(
+        "findings",
+        "Doubts that nobody has acknowledged",
+        None,
+        count(ledger.findings),
+    );
+    whole(
+        "last_import_timestamp",
+        "When the last import ended",
+        Some(Unit::Seconds),
+        last.map(|import| import.finished_at),
+    );
+    whole(
+        "last_import_exit_code",
+        "How the last import ended: 0 done, 1 something needs a look, 2 an error",
+        None,
+        last.map(|import| import.exit_code),
+    );
+    if let Some(import) = last {
+        let seconds: Gauge<f64, AtomicU64> = Gauge::default();
+        seconds.set(import.seconds);
+        registry.register_with_unit(
+            "last_import_duration",
+            "How long the last import took",
+            Unit::Seconds,
+            seconds,
+        );
+    }
+    registry
+}
+
+impl EncodeLabelSet for Answered {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        [("route", self.route)].encode(encoder)?;
+        [("status", self.status)].encode(encoder)
+    }
+}
+
+impl EncodeLabelSet for Route {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        [("route", self.0)].encode(encoder)
+    }
+}
+
+impl EncodeLabelSet for Status {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        [("status", self.0)].encode(encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new();
+        metrics.answered("usage", 200, 0.002);
+        metrics.answered("usage", 200, 20.0);
+        metrics.answered("other", 404, 0.0001);
+        metrics.refused(431);
+        metrics.connection_opened();
+        metrics.connection_opened();
+        metrics.connection_closed();
+        metrics.auth_failed();
+        let ledger = LedgerGauges {
+            bytes: Some(4096),
+            newest_closed_day: Some(1_370_044_800),
+            open_days: Some(1),
+            missing_days: Some(0),
+            findings: Some(21),
+            last_import: Some(LastImport {
+                finished_at: 1_370_131_199,
+                seconds: 12.5,
+                exit_code: 1,
+            }),
+        };
+        let text = metrics.text(&ledger).unwrap();
+        for line in [
+            concat!(
+                "rbc_usage_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+            "rbc_usage_http_requests_total{route=\"usage\",status=\"200\"} 2",
+            "rbc_usage_http_requests_total{route=\"other\",status=\"404\"} 1",
+            "rbc_usage_http_request_duration_seconds_bucket{le=\"0.0025\",route=\"usage\"} 1",
+            "rbc_usage_http_request_duration_seconds_count{route=\"usage\"} 2",
+            "rbc_usage_http_refused_total{status=\"431\"} 1",
+            "rbc_usage_connections_total 2",
+            "rbc_usage_open_connections 1",
+            "rbc_usage_auth_failures_total 1",
+            "rbc_usage_ledger_bytes 4096",
+            "rbc_usage_newest_closed_day_timestamp_seconds 1370044800",
+            "rbc_usage_open_days 1",
+            "rbc_usage_missing_days 0",
+            "rbc_usage_findings 21",
+            "rbc_usage_last_import_timestamp_seconds 1370131199",
+            "rbc_usage_last_import_exit_code 1",
+            "rbc_usage_last_import_duration_seconds 12.5",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("\n# EOF\n"), "{text}");
+        let unknown = metrics.text(&LedgerGauges::default()).unwrap();
+        assert!(!unknown.contains("ledger"), "{unknown}");
+    }
+}

@@ -1,0 +1,353 @@
+//! Who may ask `rbc-usage serve`, and for what: passwords, scopes, guesses, and files that change.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::sandbox::{Run, Sandbox};
+use crate::serve::{ACCOUNT, CONFIG};
+use crate::server::{Answer, Server};
+
+/// Made by Apache's `htpasswd -nbB -C 5 apache secret` and `htpasswd -nbB -C 4 other 'pass word:#1'`.
+const APACHE: &str = "\
+apache:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi
+other:$2y$04$0xaQjirBL9PMRUNe2D8wYerriK64kU5lyKiWMJbqa0hT71iR15ALC
+";
+
+const RETAIL: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f011";
+const PROJECT: &str = "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f002";
+
+/// The configuration and the ledger of the other tests of the server, with users; `more` ends the file.
+fn sandbox(more: &str) -> Sandbox {
+    let sandbox = crate::serve::sandbox();
+    sandbox.write("cloudusage.cfg", &format!("{CONFIG}users = users\n{more}"));
+    sandbox.write("users", APACHE);
+    let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
+    let sql = "insert into stored_accounts (id, uuid, name, domain_path) values (9, ?, 'shop', '/retail/north/')";
+    ledger.execute(sql, [RETAIL]).unwrap();
+    sandbox
+}
+
+/// Asks on a connection of its own; `more` are further header lines.
+fn ask(server: &Server, target: &str, user: &str, more: &str) -> Answer {
+    let mut client = server.connect();
+    let credentials = STANDARD.encode(user);
+    client.send_bytes(&format!(
+        "GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\n{more}\r\n"
+    ));
+    client.receive("GET")
+}
+
+fn usage(uuid: &str) -> String {
+    format!("/usage/{uuid}?start=2013-04-01")
+}
+
+/// Without what differs from one request to the next.
+fn comparable(mut answer: Answer) -> Answer {
+    answer
+        .headers
+        .retain(|(name, _)| name != "x-request-id" && name != "date");
+    answer
+}
+
+#[test]
+fn a_password_is_asked_for_and_told_by_curl() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    let answer = server.get(&usage(ACCOUNT));
+    assert_eq!(answer.status, 401);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Basic realm=\"rbc-usage\", charset=\"UTF-8\"")
+    );
+    assert_eq!(
+        answer.body,
+        "{\"message\":\"give the name and the password of a user\",\"responseType\":\"errorResponse\"}\n"
+    );
+    let nobody = comparable(answer);
+    for wrong in ["apache:Secret", "stranger:secret"] {
+        assert_eq!(comparable(ask(&server, &usage(ACCOUNT), wrong, "")), nobody);
+    }
+    // What there is is not told to strangers either.
+    assert_eq!(comparable(server.get("/nothing")), nobody);
+    assert_eq!(comparable(server.get("/metrics")), nobody);
+
+    for user in ["apache:secret", "other:pass word:#1"] {
+        let url = format!("http://{}{}", server.address, usage(ACCOUNT));
+        let curl = Run::of(Command::new("curl").args(["-sS", "-i", "-u", user, &url])).exits(0);
+        assert!(curl.stdout.starts_with("HTTP/1.1 200 OK\r\n"), "{curl}");
+        assert!(curl.stdout.contains("usageResponse"), "{curl}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_all_bcrypt_ends_the_start_with_its_line() {
+    let sandbox = sandbox("");
+    let refused = |message: &str| {
+        sandbox
+            .run(&["serve"])
+            .exits(2)
+            .complains(&format!("rbc-usage: users ./users: {message}\n"));
+    };
+    sandbox.write(
+        "users",
+        &format!("{APACHE}\n# old\nsha:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"),
+    );
+    refused(
+        "line 5: not a bcrypt hash, the only kind that is taken: make it anew by rbc-usage passwd or htpasswd -B",
+    );
+    std::fs::remove_file(sandbox.path("users")).unwrap();
+    refused("No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_limited_user_sees_his_accounts_and_no_trace_of_others() {
+    let scopes = format!(
+        "[scope.apache]\naccounts = {ACCOUNT}\ndomains = /retail\n[scope.other]\nprojects = {PROJECT}\n"
+    );
+    let sandbox = sandbox(&scopes);
+    let server = Server::start(&sandbox);
+    let apache = |uuid: &str| ask(&server, &usage(uuid), "apache:secret", "");
+    let other = |uuid: &str| ask(&server, &usage(uuid), "other:pass word:#1", "");
+    for uuid in [ACCOUNT, RETAIL] {
+        assert_eq!(apache(uuid).status, 200);
+        let hidden = other(uuid);
+        assert_eq!(hidden.status, 404);
+        // As if there were none.
+        let unknown = comparable(other("5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f999"));
+        let as_unknown = hidden
+            .body
+            .replace(uuid, "5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f999");
+        assert_eq!(
+            Answer {
+                body: as_unknown,
+                ..comparable(hidden)
+            },
+            unknown
+        );
+    }
+    for uuid in [PROJECT, "account-of-the-project"] {
+        assert_eq!(other(uuid).status, 200);
+        assert_eq!(apache(uuid).status, 404);
+    }
+    // The sum of all is not his business.
+    assert_eq!(ask(&server, "/metrics", "apache:secret", "").status, 404);
+}
+
+#[test]
+fn a_changed_password_is_taken_over_and_the_old_one_no_longer() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
+        200
+    );
+    let mut passwd = sandbox.command(&["passwd", "--stdin", "--cost", "4", "users", "apache"]);
+    let file = std::fs::File::open({
+        sandbox.write("new", "new secret\n");
+        sandbox.path("new")
+    });
+    Run::of(passwd.stdin(file.unwrap())).exits(0);
+    // The file is looked at once a second, when somebody asks.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask(&server, &usage(ACCOUNT), "apache:secret", "").status == 200 {
+        assert!(Instant::now() < deadline, "the old password is still right");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:new secret", "").status,
+        200
+    );
+    server.says("the users have changed and were read again");
+    // A spoilt file takes nobody's right away.
+    sandbox.write("users", "apache:plain\n");
+    server.signal("HUP");
+    server.says("SIGHUP: the old users and scopes stay: users ./users: line 1: not a bcrypt hash");
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:new secret", "").status,
+        200
+    );
+}
+
+#[test]
+fn sighup_reads_the_scopes_again() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
+        200
+    );
+    let limited = "[scope.apache]\ndomains = /retail\n[scope.appache]\ndomains = /retail\n";
+    sandbox.write(
+        "cloudusage.cfg",
+        &format!("{CONFIG}users = users\n{limited}"),
+    );
+    server.signal("HUP");
+    server.says("rbc-usage: SIGHUP: reloaded users and scopes\n");
+    server.says("rbc-usage: [scope.appache]: there is no such user\n");
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
+        404
+    );
+    sandbox.write("cloudusage.cfg", CONFIG);
+    server.signal("HUP");
+    server.says("SIGHUP: the old users and scopes stay: server.users is gone");
+    assert_eq!(server.get(&usage(ACCOUNT)).status, 401);
+}
+
+#[test]
+fn guesses_from_one_address_hold_up_nobody_else() {
+    let sandbox = sandbox("behind_proxy = yes\ntrusted_proxies = 127.0.0.1\n");
+    let server = Server::start(&sandbox);
+    let from = |address: &str, user: &str| {
+        let forwarded = format!("X-Forwarded-For: {address}\r\n");
+        ask(&server, &usage(ACCOUNT), user, &forwarded)
+    };
+    assert_eq!(from("192.0.2.1", "apache:secret").status, 200);
+    let statuses: Vec<u16> = (0..10)
+        .map(|number| from("198.51.100.7", &format!("apache:guess{number}")).status)
+        .collect();
+    assert_eq!(statuses[..3], [401, 401, 401]);
+    assert!(statuses[3..].contains(&429), "{statuses:?}");
+    let put_off = from("198.51.100.7", "other:pass word:#1");
+    assert_eq!(put_off.status, 429);
+    assert!(
+        put_off
+            .header("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
+    std::thread::scope(|scope| {
+        let guessing = scope.spawn(|| {
+            (0..200)
+                .map(|n| from("198.51.100.7", &format!("a:{n}")).status)
+                .max()
+        });
+        // A right password that was checked a while ago is as quick as ever, from wherever it comes.
+        let mut slowest = Duration::ZERO;
+        for address in ["192.0.2.1", "198.51.100.7"] {
+            for _ in 0..50 {
+                let began = Instant::now();
+                assert_eq!(from(address, "apache:secret").status, 200);
+                slowest = slowest.max(began.elapsed());
+            }
+        }
+        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+        // And one that was not gets through.
+        assert_eq!(from("192.0.2.9", "other:pass word:#1").status, 200);
+        assert_eq!(guessing.join().unwrap(), Some(429));
+    });
+}
+
+#[test]
+fn more_passwords_than_can_be_checked_are_turned_away_in_time() {
+    let sandbox = sandbox(
+        "behind_proxy = yes\ntrusted_proxies = 127.0.0.1\nmax_connections_per_address = 512\n",
+    );
+    let mut command = sandbox.command(&["passwd", "--stdin", "--cost", "9", "users", "slow"]);
+    sandbox.write("secret", "secret\n");
+    Run::of(command.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
+    let server = Server::start(&sandbox);
+    assert_eq!(
+        ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
+        200
+    );
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..60)
+            .map(|number| {
+                let server = &server;
+                scope.spawn(move || {
+                    let forwarded = format!("X-Forwarded-For: 203.0.113.{number}\r\n");
+                    ask(server, &usage(ACCOUNT), "slow:guess", &forwarded)
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            assert_eq!(
+                ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
+                200
+            );
+        }
+        guesses
+            .into_iter()
+            .map(|guess| guess.join().unwrap())
+            .collect()
+    });
+    let of = |status| answers.iter().filter(move |answer| answer.status == status);
+    assert_eq!(of(401).count() + of(503).count(), 60, "{answers:?}");
+    assert!(of(401).count() >= 16, "{}", of(401).count());
+    assert!(of(503).count() > 0);
+    assert!(of(503).all(|answer| answer.header("retry-after") == Some("2")));
+}
+
+/// Only a coarse look: a user whose hash is eight times cheaper, and one that is not there, take as long to refuse.
+#[test]
+fn the_time_of_a_refusal_does_not_tell_who_is_there() {
+    let sandbox = sandbox("behind_proxy = yes\ntrusted_proxies = 127.0.0.1\n");
+    sandbox.write("secret", "secret\n");
+    for (user, cost) in [("cheap", "5"), ("dear", "8")] {
+        let mut command = sandbox.command(&["passwd", "--stdin", "--cost", cost, "users", user]);
+        Run::of(command.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
+    }
+    let server = Server::start(&sandbox);
+    let median = |user: &str, network: u8| {
+        let mut times: Vec<Duration> = (0..7)
+            .map(|number| {
+                let forwarded = format!("X-Forwarded-For: 198.51.{network}.{number}\r\n");
+                let began = Instant::now();
+                let answer = ask(&server, &usage(ACCOUNT), &format!("{user}:x"), &forwarded);
+                assert_eq!(answer.status, 401);
+                began.elapsed()
+            })
+            .collect();
+        times.sort();
+        times[3].as_secs_f64()
+    };
+    let (cheap, dear, nobody) = (median("cheap", 1), median("dear", 2), median("nobody", 3));
+    for (a, b) in [(cheap, dear), (nobody, dear), (cheap, nobody)] {
+        assert!(
+            (0.4..2.5).contains(&(a / b)),
+            "cheap {cheap} dear {dear} nobody {nobody}"
+        );
+    }
+}
+
+#[test]
+fn neither_a_password_nor_a_hash_is_ever_logged() {
+    let sandbox = sandbox("");
+    let config =
+        format!("{CONFIG}users = users\n").replace("log_format = off", "log_format = combined");
+    sandbox.write("cloudusage.cfg", &config);
+    let server = Server::start(&sandbox);
+    for user in [
+        "apache:secret",
+        "apache:s3cret-guess",
+        "s3cret-user:x",
+        "other:pass word:#1",
+    ] {
+        ask(&server, &usage(ACCOUNT), user, "");
+    }
+    sandbox.write("users", "s3cret-line\n");
+    server.signal("HUP");
+    server.says("SIGHUP");
+    server.signal("TERM");
+    let run = server.end().exits(0);
+    let mut all = run.stderr.clone();
+    let _ = write!(all, "{}", run.stdout);
+    for secret in [
+        "s3cret",
+        "secret",
+        "pass word",
+        "$2y$",
+        "Basic",
+        &STANDARD.encode("apache:secret"),
+    ] {
+        assert!(!all.contains(secret), "{secret} in\n{all}");
+    }
+    assert!(all.contains(" - apache ["), "{all}");
+}
