@@ -4,6 +4,7 @@ pub mod corrections;
 pub mod import;
 pub mod initdb;
 pub mod passwd;
+pub mod report;
 pub mod sample;
 pub mod seal;
 pub mod serve;

@@ -11,10 +11,9 @@ mod http;
 mod import;
 mod ledger;
 mod metric;
-// The report, which comes next, prints quantities.
-#[allow(dead_code)]
 mod output;
 mod period;
+mod report;
 mod row;
 mod sample;
 mod scope;
@@ -37,6 +36,7 @@ enum Cli {
     Import(cmd::import::Args),
     Serve(cmd::serve::Args),
     Status(cmd::status::Args),
+    Report(cmd::report::Args),
     Verify(cmd::verify::Args),
     Seal(cmd::seal::Args),
     Unseal(cmd::unseal::Args),
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Cli::Initdb(args) => cmd::initdb::run(args, &mut out),
         Cli::Import(args) => cmd::import::run(args, &mut out),
         Cli::Serve(args) => cmd::serve::run(args, &mut out),
+        Cli::Report(args) => cmd::report::run(args, &mut out),
         Cli::Status(args) => cmd::status::run(args, &mut out),
         Cli::Verify(args) => cmd::verify::run(args, &mut out),
         Cli::Seal(args) => cmd::seal::run(args, &mut out),

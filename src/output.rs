@@ -3,6 +3,7 @@
 //! Knows nothing of ledgers and sources.
 
 pub mod calendar;
+pub mod chart;
 mod csv;
 mod json;
 mod table;

@@ -3,16 +3,13 @@
 //! them. Here is what one account used in a range of days; everything else that can be asked is in the modules
 //! below, as plain functions of a snapshot. How an answer looks is left to others.
 
-#[allow(dead_code)]
 pub mod accounts;
-#[allow(dead_code)]
 pub mod corrections;
 pub mod days;
 #[allow(dead_code)]
 pub mod findings;
 pub mod state;
 mod sum;
-#[allow(dead_code)]
 pub mod totals;
 
 use std::collections::BTreeMap;

@@ -40,8 +40,14 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
 
 fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let columns = document.columns.iter().enumerate();
+    // A column of nothing but dashes tells nobody anything.
+    let is_empty = |place: usize| {
+        let mut values = document.rows.iter().map(|row| &row[place]);
+        values.all(|value| *value == Value::Nothing)
+    };
     let shown: Vec<(usize, &str)> = columns
         .filter_map(|(place, column)| column.heading.map(|heading| (place, heading)))
+        .filter(|(place, _)| !is_empty(*place))
         .collect();
     let rows: Vec<Vec<String>> = document
         .rows

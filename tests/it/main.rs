@@ -10,6 +10,7 @@ mod health;
 mod import;
 mod mariadb;
 mod passwd;
+mod report;
 mod reread;
 mod sample;
 mod sandbox;

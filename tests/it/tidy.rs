@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "sample",
     "import",
     "status",
+    "report",
     "verify",
     "http",
     "arguments",

@@ -66,6 +66,7 @@ pub fn list_accounts(
 }
 
 /// How many accounts there are, whatever the page.
+#[allow(dead_code)]
 pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Result<u64> {
     let mut statement = snapshot.tx.prepare_cached(
         "select count(*)

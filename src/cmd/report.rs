@@ -1,0 +1,270 @@
+//! `rbc-usage report`: totals of the ledger by account, domain, project, offering, metric, day or month.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use crate::arguments::{PeriodArgs, style};
+use crate::day::DayRange;
+use crate::ledger::read::accounts::Account;
+use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
+use crate::ledger::read::days::{Unfinished, list_unfinished};
+use crate::ledger::read::state::find_state;
+use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals};
+use crate::ledger::read::{Page, Reader, Snapshot};
+use crate::output::{self, Column, Document, Value, write};
+use crate::period::Month;
+use crate::report::{self, By, focus};
+use crate::zone::Zone;
+
+/// Print totals per account, domain, project, offering, metric, day or month
+///
+/// Without any days: last month. Figures of different metrics are never added up, so the metric is always one of
+/// the columns.
+///
+/// Exit code: 0 fine; 1 days of the period are missing or open, so the figures are not final; 2 an error.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage report --month 2013-06                               per account\n  \
+    rbc-usage report --month 2013-06 --by domain --metric vm_running --top 5\n  \
+    rbc-usage report --month 2013-06 --account acme --by offering,day --format csv\n  \
+    rbc-usage report --last 30d --by account --metric vm_running --chart\n  \
+    rbc-usage report --month 2013-06 --format focus")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// What totals are told apart by, in the order of the columns: account, domain, project, offering, metric,
+    /// month, day
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "account"
+    )]
+    by: Vec<By>,
+    /// Only this account: its uuid, its project's uuid, or its name; can be given several times
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Vec<String>,
+    /// Only accounts of this domain and those below it
+    #[arg(long, value_name = "PATH")]
+    domain: Option<String>,
+    /// Only these metrics
+    #[arg(long, value_name = "METRIC", value_delimiter = ',')]
+    metric: Vec<String>,
+    /// Only the N largest totals of each metric
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Draw the days of each total; for tables
+    #[arg(long)]
+    chart: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Aligned columns and rounded figures, for people
+    Table,
+    /// One object: facts, and the rows as objects
+    Json,
+    /// A header and the rows
+    Csv,
+    /// CSV in the shape of FOCUS 1.2, without costs; by account, offering, metric and day whatever --by says
+    Focus,
+}
+
+/// What a report is of.
+struct Subject {
+    zone: Zone,
+    range: DayRange,
+    accounts: Vec<Account>,
+    unfinished: Unfinished,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    check(&args)?;
+    let config = args.config.load()?;
+    let mut reader = Reader::open(&config.ledger)?;
+    let subject = find_subject(&args, &mut reader)?;
+    let (document, format) = match args.format {
+        Format::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
+        Format::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
+        Format::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
+        Format::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
+    };
+    write(&document, style(format), out)?;
+    let notes = report::notes(&subject.unfinished);
+    if format == output::Format::Csv {
+        // There is no room for it in the rows.
+        notes.iter().for_each(|note| super::eprint_line(note));
+    }
+    Ok(ExitCode::from(if notes.is_empty() { 0 } else { 1 }))
+}
+
+fn check(args: &Args) -> anyhow::Result<()> {
+    report::check_metrics(&args.metric)?;
+    let by_time = args.by.contains(&By::Day) || args.by.contains(&By::Month);
+    ensure!(
+        !(args.chart && by_time),
+        "--chart is for totals of all days: leave day and month out of --by"
+    );
+    ensure!(
+        !args.chart || args.format == Format::Table,
+        "--chart is for tables"
+    );
+    for (place, by) in args.by.iter().enumerate() {
+        ensure!(
+            !args.by[..place].contains(by),
+            "--by names {} twice",
+            by.name()
+        );
+    }
+    Ok(())
+}
+
+fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
+    let state = reader.read(find_state)?;
+    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
+    let today = zone.day_at(super::unix_now()?)?;
+    let range = args.period.days(today)?;
+    let range = range.unwrap_or_else(|| Month::of(today).previous().days());
+    let accounts = reader
+        .read(|snapshot| report::select_accounts(snapshot, &args.account, args.domain.as_deref()))?
+        .map_err(anyhow::Error::msg)?;
+    let unfinished = reader.read(|snapshot| list_unfinished(snapshot, range))?;
+    Ok(Subject {
+        zone,
+        range,
+        accounts,
+        unfinished,
+    })
+}
+
+fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
+    let dimensions = report::dimensions(&args.by);
+    reader.read(|snapshot| {
+        let question = question(args, subject, dimensions);
+        let mut figures = list_totals(snapshot, &question)?;
+        report::arrange(&mut figures, &args.by, args.top);
+        let mut columns = report::columns(&args.by);
+        let mut rows: Vec<_> = figures
+            .iter()
+            .map(|figure| report::row(&args.by, figure))
+            .collect();
+        if args.chart {
+            columns.push(Column::shown("days", "days"));
+            let by_day = Dimensions {
+                time: Granularity::Day,
+                ..dimensions
+            };
+            let question = Question {
+                by: by_day,
+                ..question
+            };
+            let daily = list_totals(snapshot, &question)?;
+            let missing = &subject.unfinished.missing_days;
+            report::draw_days(&mut rows, &figures, &daily, subject.range, missing)?;
+        }
+        Ok(Document {
+            title: title(subject),
+            facts: facts(args, subject),
+            rows_name: "usage",
+            columns,
+            rows,
+            notes: report::notes(&subject.unfinished),
+            ..Document::default()
+        })
+    })
+}
+
+fn question<'a>(args: &'a Args, subject: &'a Subject, by: Dimensions) -> Question<'a> {
+    Question {
+        accounts: &subject.accounts,
+        range: subject.range,
+        metrics: &args.metric,
+        by,
+        zone: &subject.zone,
+    }
+}
+
+fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
+    let by = report::dimensions(&[By::Account, By::Offering, By::Day]);
+    reader.read(|snapshot| {
+        let figures = list_totals(snapshot, &question(args, subject, by))?;
+        let corrections = pending_corrections(args, snapshot, subject)?;
+        let (accounts, zone) = (&subject.accounts, &subject.zone);
+        focus::document(&figures, &corrections, accounts, zone, &super::utc_text)
+    })
+}
+
+type Found = (
+    crate::ledger::read::corrections::StoredCorrection,
+    crate::day::Day,
+);
+
+fn pending_corrections(
+    args: &Args,
+    snapshot: &Snapshot,
+    subject: &Subject,
+) -> anyhow::Result<Vec<Found>> {
+    let ids = subject.accounts.iter().map(|account| account.id).collect();
+    let filter = CorrectionFilter {
+        kind: Some("pending"),
+        accounts: Some(&ids),
+        ..CorrectionFilter::default()
+    };
+    let mut corrections = list_corrections(snapshot, filter, Page::default())?;
+    corrections.retain(|one| args.metric.is_empty() || args.metric.contains(&one.metric));
+    focus::found_within(
+        corrections,
+        subject.range,
+        &subject.zone,
+        &super::unix_of_utc_text,
+    )
+}
+
+fn hours(subject: &Subject) -> f64 {
+    let (first, last) = (subject.range.first(), subject.range.last());
+    let seconds = subject.zone.midnight(last.next()) - subject.zone.midnight(first);
+    // Ten thousand years of seconds are far below 2^53.
+    seconds as f64 / 3600.0
+}
+
+fn title(subject: &Subject) -> String {
+    format!(
+        "{} to {}, {}, {} hours",
+        subject.range.first(),
+        subject.range.last(),
+        subject.zone.name(),
+        hours(subject)
+    )
+}
+
+fn facts(args: &Args, subject: &Subject) -> Vec<(&'static str, Value)> {
+    let days =
+        |days: &[crate::day::Day]| Value::List(days.iter().map(|day| day.to_string()).collect());
+    let Unfinished {
+        open_days,
+        missing_days,
+    } = &subject.unfinished;
+    vec![
+        ("start", Value::Text(subject.range.first().to_string())),
+        ("end", Value::Text(subject.range.last().to_string())),
+        ("timezone", Value::Text(subject.zone.name().to_owned())),
+        ("hours", Value::Quantity(hours(subject), output::Unit::None)),
+        (
+            "complete",
+            Value::Truth(open_days.is_empty() && missing_days.is_empty()),
+        ),
+        ("open_days", days(open_days)),
+        ("missing_days", days(missing_days)),
+        (
+            "by",
+            Value::List(args.by.iter().map(|by| by.name().to_owned()).collect()),
+        ),
+    ]
+}

@@ -1,0 +1,345 @@
+//! Reports: totals as rows under the dimensions they were asked by, and the same shaped after FOCUS. Which records
+//! are added up is the ledger's business; here figures become documents.
+
+pub mod focus;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{bail, ensure};
+
+use crate::day::{Day, DayRange};
+use crate::ledger::read::accounts::{Account, AccountFilter, find_accounts, list_accounts};
+use crate::ledger::read::days::Unfinished;
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
+use crate::ledger::read::{Page, Snapshot};
+use crate::metric::Metric;
+use crate::output::{Column, Unit, Value, chart};
+
+/// What totals are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Account,
+    Domain,
+    Project,
+    Offering,
+    Metric,
+    Month,
+    Day,
+}
+
+const ALL: [By; 7] = [
+    By::Account,
+    By::Domain,
+    By::Project,
+    By::Offering,
+    By::Metric,
+    By::Month,
+    By::Day,
+];
+
+impl By {
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Account => "account",
+            By::Domain => "domain",
+            By::Project => "project",
+            By::Offering => "offering",
+            By::Metric => "metric",
+            By::Month => "month",
+            By::Day => "day",
+        }
+    }
+}
+
+/// Names what was asked for and what can be.
+#[derive(Debug)]
+pub struct ParseByError(String);
+
+impl fmt::Display for ParseByError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = ALL.iter().map(|by| by.name()).collect();
+        write!(
+            f,
+            "{:?} is no dimension: write some of {}",
+            self.0,
+            names.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for ParseByError {}
+
+impl FromStr for By {
+    type Err = ParseByError;
+
+    fn from_str(text: &str) -> Result<By, ParseByError> {
+        let known = ALL.into_iter().find(|by| by.name() == text);
+        known.ok_or_else(|| ParseByError(text.to_owned()))
+    }
+}
+
+/// Asks the ledger for what these tell apart. Day wins over month.
+pub fn dimensions(by: &[By]) -> Dimensions {
+    let has = |one: By| by.contains(&one);
+    Dimensions {
+        account: has(By::Account),
+        domain: has(By::Domain),
+        project: has(By::Project),
+        resource: has(By::Offering),
+        time: match (has(By::Day), has(By::Month)) {
+            (true, _) => Granularity::Day,
+            (false, true) => Granularity::Month,
+            (false, false) => Granularity::Total,
+        },
+    }
+}
+
+/// Every account, or those named by uuid, project or name; of these the ones in a domain and below it.
+pub fn select_accounts(
+    snapshot: &Snapshot,
+    names: &[String],
+    domain: Option<&str>,
+) -> anyhow::Result<Result<Vec<Account>, String>> {
+    let mut only: Option<BTreeSet<i64>> = None;
+    for name in names {
+        let found = find_accounts(snapshot, name)?;
+        match found.as_slice() {
+            [] => return Ok(Err(format!("no account or project is called {name:?}"))),
+            [one] => only.get_or_insert_default().insert(one.id),
+            many => {
+                let uuids: Vec<&str> = many.iter().map(|one| one.uuid.as_str()).collect();
+                let count = many.len();
+                return Ok(Err(format!(
+                    "{count} accounts are called {name:?}, give a uuid: {}",
+                    uuids.join(", ")
+                )));
+            }
+        };
+    }
+    let filter = AccountFilter {
+        search: None,
+        domain,
+        only: only.as_ref(),
+    };
+    let accounts = list_accounts(snapshot, filter, Page::default())?;
+    match domain {
+        Some(domain) if accounts.is_empty() => Ok(Err(format!(
+            "none of the accounts is in the domain {domain:?}"
+        ))),
+        Some(_) | None => Ok(Ok(accounts)),
+    }
+}
+
+/// Refuses what is not the name of a metric.
+pub fn check_metrics(names: &[String]) -> anyhow::Result<()> {
+    for name in names {
+        ensure!(
+            Metric::of_name(name).is_some(),
+            "{name:?} is no metric: vm_running, primary_byte_hours … see docs/metrics.md"
+        );
+    }
+    Ok(())
+}
+
+/// Sorts figures in the order of their dimensions. With a number of figures wanted, metric by metric the largest.
+pub fn arrange(figures: &mut Vec<Figure>, by: &[By], top: Option<usize>) {
+    figures.sort_by_cached_key(|figure| {
+        let keys = with_metric(by).into_iter().map(|by| key(by, figure));
+        keys.collect::<Vec<_>>()
+    });
+    let Some(top) = top else {
+        return;
+    };
+    figures.sort_by(|one, other| {
+        let metrics = one.metric.name.cmp(&other.metric.name);
+        metrics.then(other.quantity.total_cmp(&one.quantity))
+    });
+    let largest = figures
+        .chunk_by(|one, other| one.metric == other.metric)
+        .flat_map(|of_metric| of_metric.iter().take(top).cloned());
+    *figures = largest.collect();
+}
+
+/// A figure always has a metric: it comes last where nobody asked for it.
+fn with_metric(by: &[By]) -> Vec<By> {
+    let mut by = by.to_vec();
+    if !by.contains(&By::Metric) {
+        by.push(By::Metric);
+    }
+    by
+}
+
+fn key(by: By, figure: &Figure) -> [String; 2] {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let who = &figure.who;
+    let resource = figure.resource.as_ref();
+    match by {
+        By::Account => [
+            text(who.account.map(|account| account.name.as_str())),
+            text(who.account.map(|account| account.uuid.as_str())),
+        ],
+        By::Domain => [text(who.domain_path), String::new()],
+        By::Project => [text(who.project_name), text(who.project_uuid)],
+        By::Offering => [
+            text(resource.map(|one| one.name.as_str())),
+            text(resource.map(|one| one.uuid.as_str())),
+        ],
+        By::Metric => [figure.metric.name.clone(), String::new()],
+        By::Month => [
+            figure
+                .month
+                .map_or_else(String::new, |month| month.to_string()),
+            String::new(),
+        ],
+        By::Day => [
+            figure.day.map_or_else(String::new, |day| day.to_string()),
+            String::new(),
+        ],
+    }
+}
+
+/// The columns of a report by these dimensions.
+pub fn columns(by: &[By]) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for one in with_metric(by) {
+        match one {
+            By::Account => {
+                columns.push(Column::shown("account_name", "account"));
+                columns.push(Column::hidden("account_uuid"));
+                if !by.contains(&By::Domain) {
+                    columns.push(Column::hidden("domain_path"));
+                }
+                if !by.contains(&By::Project) {
+                    columns.push(Column::hidden("project_name"));
+                    columns.push(Column::hidden("project_uuid"));
+                }
+            }
+            By::Domain => columns.push(Column::shown("domain_path", "domain")),
+            By::Project => {
+                columns.push(Column::shown("project_name", "project"));
+                columns.push(Column::hidden("project_uuid"));
+            }
+            By::Offering => {
+                columns.push(Column::shown("resource_name", "offering"));
+                columns.push(Column::hidden("resource_uuid"));
+                columns.push(Column::hidden("resource_kind"));
+            }
+            By::Metric => columns.push(Column::shown("metric", "metric")),
+            By::Month => columns.push(Column::shown("month", "month")),
+            By::Day => columns.push(Column::shown("day", "day")),
+        }
+    }
+    columns.extend([
+        Column::shown("quantity", "quantity"),
+        Column::hidden("unit"),
+        Column::shown("gib_months", "GiB-months"),
+    ]);
+    columns
+}
+
+/// A figure under those columns.
+pub fn row(by: &[By], figure: &Figure) -> Vec<Value> {
+    let who = &figure.who;
+    let account = |field: fn(&Account) -> &str| Value::text(who.account.map(field));
+    let resource = figure.resource.as_ref();
+    let mut values = Vec::new();
+    for one in with_metric(by) {
+        match one {
+            By::Account => {
+                values.push(account(|account| &account.name));
+                values.push(account(|account| &account.uuid));
+                if !by.contains(&By::Domain) {
+                    values.push(Value::text(who.domain_path));
+                }
+                if !by.contains(&By::Project) {
+                    values.push(Value::text(who.project_name));
+                    values.push(Value::text(who.project_uuid));
+                }
+            }
+            By::Domain => values.push(Value::text(who.domain_path)),
+            By::Project => {
+                values.push(Value::text(who.project_name));
+                values.push(Value::text(who.project_uuid));
+            }
+            By::Offering => {
+                values.push(Value::text(resource.map(|one| one.name.as_str())));
+                values.push(Value::text(resource.map(|one| one.uuid.as_str())));
+                values.push(Value::text(resource.map(|one| one.kind.as_str())));
+            }
+            By::Metric => values.push(Value::Text(figure.metric.name.clone())),
+            By::Month => values.push(Value::text(figure.month.map(|month| month.to_string()))),
+            By::Day => values.push(Value::text(figure.day.map(|day| day.to_string()))),
+        }
+    }
+    let gib_months = figure.gib_months;
+    values.extend([
+        Value::Quantity(figure.quantity, Unit::of_name(&figure.metric.unit)),
+        Value::Text(figure.metric.unit.clone()),
+        gib_months.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::GibMonths)),
+    ]);
+    values
+}
+
+/// Adds a column to rows of `figures`, each with its days drawn; `daily` are the same by day.
+pub fn draw_days(
+    rows: &mut [Vec<Value>],
+    figures: &[Figure],
+    daily: &[Figure],
+    range: DayRange,
+    missing: &[Day],
+) -> anyhow::Result<()> {
+    let count = range.days().count();
+    if count > MOST_DRAWN {
+        bail!("--chart draws {MOST_DRAWN} days at most, these are {count}");
+    }
+    let mut of_days: BTreeMap<Same, BTreeMap<Day, f64>> = BTreeMap::new();
+    for figure in daily {
+        if let Some(day) = figure.day {
+            let days = of_days.entry(same(figure)).or_default();
+            days.insert(day, figure.quantity);
+        }
+    }
+    for (row, figure) in rows.iter_mut().zip(figures) {
+        let quantities = of_days.get(&same(figure));
+        let quantity = |day| quantities.and_then(|days| days.get(&day)).copied();
+        let heights: Vec<Option<f64>> = range
+            .days()
+            .map(|day| (!missing.contains(&day)).then(|| quantity(day).unwrap_or(0.0)))
+            .collect();
+        row.push(Value::Text(chart::line(&heights)));
+    }
+    Ok(())
+}
+
+/// What figures of one row have in common, whatever their days: uuids of account, domain and project, metric,
+/// resource.
+type Same<'a> = ([Option<&'a str>; 3], &'a str, Option<&'a str>);
+
+fn same<'a>(figure: &'a Figure) -> Same<'a> {
+    let who = &figure.who;
+    let account = who.account.map(|account| account.uuid.as_str());
+    (
+        [account, who.domain_path, who.project_uuid],
+        &figure.metric.name,
+        figure.resource.as_ref().map(|one| one.uuid.as_str()),
+    )
+}
+
+/// What fits beside a name on a wide terminal.
+const MOST_DRAWN: usize = 100;
+
+/// What people should know of the days of a report.
+pub fn notes(unfinished: &Unfinished) -> Vec<String> {
+    let sentence = |days: &[Day], state: &str| {
+        let first = days.first()?;
+        Some(match days.len() {
+            1 => format!("not final: {first} is {state}"),
+            many => format!("not final: {many} days are {state}, the first is {first}"),
+        })
+    };
+    let missing = sentence(&unfinished.missing_days, "missing");
+    let open = sentence(&unfinished.open_days, "open");
+    missing.into_iter().chain(open).collect()
+}
