@@ -192,7 +192,7 @@ fn without_its_source_the_ledger_is_still_shown() {
     let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
     assert!(
         run.stdout
-            .contains("\nsource_unreachable  –    open cloud_usage: "),
+            .contains("\nsource_unreachable  open cloud_usage: "),
         "{run}"
     );
     let run = cloud

@@ -113,6 +113,7 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
 }
 
 /// The ids of the accounts in a scope, for the filters of every list; none: all are.
+#[allow(dead_code)]
 pub fn list_visible(snapshot: &Snapshot, scope: &Scope) -> anyhow::Result<Option<BTreeSet<i64>>> {
     if *scope == Scope::All {
         return Ok(None);
