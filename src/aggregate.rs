@@ -3,6 +3,7 @@
 //! uuids and names are not known here, records carry CloudStack's ids.
 
 pub mod replay;
+pub mod step;
 pub mod window;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_u
 use crate::row::{Digest, UsageRow};
 use crate::zone::Zone;
 use replay::{Replay, mark_replays, shares_of_overlapping};
+use step::{Fate, Figures, Step};
 use window::{DayBounds, hours, part_of_day};
 
 /// How much longer than the day a resource may seem in use: CloudStack computes hours in 32-bit floats.
@@ -65,12 +67,23 @@ pub fn aggregate(
     zone: &Zone,
     vms: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
+    aggregate_and_tell(rows, day, zone, vms, &mut |_| ())
+}
+
+/// The same, telling of each row that touches the day what became of it.
+pub fn aggregate_and_tell(
+    rows: &mut [UsageRow],
+    day: DayBounds,
+    zone: &Zone,
+    vms: &VmFacts,
+    on_row: &mut dyn FnMut(&Step),
+) -> anyhow::Result<DayUsage> {
     let verdicts = mark_replays(rows);
     let overlapping = shares_of_overlapping(rows, &verdicts, day, zone)?;
     let mut usage = DayUsage::default();
     let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
     let mut doubts = Doubts::default();
-    for (place, (row, verdict)) in rows.iter().zip(verdicts).enumerate() {
+    for (place, (row, verdict)) in rows.iter().zip(&verdicts).enumerate() {
         ensure!(
             row.raw_usage.is_finite() && row.raw_usage >= 0.0,
             "cloud_usage row {}: raw_usage is {}",
@@ -83,47 +96,58 @@ pub fn aggregate(
         usage.source_rows += 1;
         usage.digests.entry(row.usage_type).or_default().add(row);
         let whole = part.share(part.to - part.from);
-        let share = overlapping.get(&place).map_or(whole, |share| *share);
-        let replay = match verdict {
+        let beside = overlapping.get(&place);
+        let share = beside.map_or(whole, |beside| beside.share);
+        let replay = match verdict.map(|repeat| repeat.replay) {
             Some(Replay::Overlapping) | None => (share < whole).then_some(Replay::Overlapping),
             inside => inside,
         };
         if let Some(replay) = replay {
             doubts.replayed(row, replay);
         }
-        if share == 0.0 || matches!(replay, Some(Replay::SameWindow | Replay::Contained)) {
-            usage.replayed_rows += 1;
-        } else if row.hidden {
-            usage.hidden_rows += 1;
-        } else if row.usage_type == Some(6) && row.vm_instance_id != 0 {
-            usage.per_vm_volume_rows += 1;
-        } else {
-            let (metric, quantity) = measure(row, &mut doubts);
-            let account = row.account_id;
-            parts.push(((account, metric, source_id(row, metric)), quantity * share));
-            if metric == Metric::VmRunning {
-                let guest_os = (vms.guest_os)(row.usage_id, row.template_id);
-                parts.push(((account, Metric::OsUsage, guest_os), quantity * share));
-            }
-            doubts.used(row, metric, share, day);
-            if matches!(row.usage_type, Some(1 | 2)) {
-                doubts.used_after_removal(row, metric, (vms.removed)(row.usage_id));
+        let fate = Fate::of(row, part, share, replay);
+        let mut figures = Figures::of(row, vms);
+        match fate {
+            Fate::Repeats(_) => usage.replayed_rows += 1,
+            Fate::Hidden => usage.hidden_rows += 1,
+            Fate::PerVmVolume => usage.per_vm_volume_rows += 1,
+            Fate::Within | Fate::Glued | Fate::Shared | Fate::Beside => {
+                let metric = figures.metric;
+                figures.quantity = measure(row, metric, &mut doubts) * share;
+                for (metric, source_id) in figures.keys() {
+                    parts.push(((row.account_id, metric, source_id), figures.quantity));
+                }
+                doubts.used(row, metric, share, day);
+                if matches!(row.usage_type, Some(1 | 2)) {
+                    doubts.used_after_removal(row, metric, (vms.removed)(row.usage_id));
+                }
             }
         }
+        let of = match beside {
+            Some(beside) => beside.of,
+            None => verdict.map(|repeat| repeat.of),
+        };
+        on_row(&Step {
+            row,
+            part,
+            share,
+            fate,
+            repeats: of.map(|of| rows[of].id),
+            figures,
+        });
     }
     usage.records = add_up(parts);
     usage.findings = doubts.into_findings(day);
     Ok(usage)
 }
 
-/// The metric and quantity of a whole row, before its share of the day is taken.
-fn measure(row: &UsageRow, doubts: &mut Doubts) -> (Metric, f64) {
-    let (metric, measure) = Metric::of_usage_type(row.usage_type);
-    if metric == Metric::BackupByteHours && !row.raw_is_hours {
+/// The quantity of a whole row, before its share of the day is taken.
+fn measure(row: &UsageRow, metric: Metric, doubts: &mut Doubts) -> f64 {
+    if metric == Metric::UsageType(28) {
         doubts.not_hours(row);
-        return (Metric::UsageType(28), row.raw_usage);
+        return row.raw_usage;
     }
-    let quantity = match measure {
+    match Metric::of_usage_type(row.usage_type).1 {
         Measure::Raw => row.raw_usage,
         // Up to 8 EiB fit the 53 bits of a double in steps of a kilobyte; MySQL's product is a double too.
         Measure::RawTimesSize => match row.size {
@@ -134,18 +158,6 @@ fn measure(row: &UsageRow, doubts: &mut Doubts) -> (Metric, f64) {
             }
         },
         Measure::RawTimesWindow => row.raw_usage * hours(row.end - row.start),
-    };
-    (metric, quantity)
-}
-
-/// The id in CloudStack of what the metric is kept per.
-fn source_id(row: &UsageRow, metric: Metric) -> u64 {
-    use crate::metric::Per;
-    match metric.per() {
-        Some(Per::ServiceOffering | Per::NetworkOffering | Per::BackupOffering) => row.offering_id,
-        Some(Per::IpAddress) => row.usage_id,
-        // Guest OS hours are booked beside the VM's, where its OS is known.
-        Some(Per::GuestOs) | None => 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one a file, and the names the old programs had.
 
 pub mod corrections;
+pub mod explain;
 pub mod import;
 pub mod initdb;
 pub mod passwd;

@@ -5,6 +5,7 @@ mod arguments;
 mod cmd;
 mod config;
 mod day;
+mod explain;
 mod finding;
 mod htpasswd;
 mod http;
@@ -38,6 +39,7 @@ enum Cli {
     Status(cmd::status::Args),
     Report(cmd::report::Args),
     Verify(cmd::verify::Args),
+    Explain(cmd::explain::Args),
     Seal(cmd::seal::Args),
     Unseal(cmd::unseal::Args),
     Corrections(cmd::corrections::Args),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Cli::Report(args) => cmd::report::run(args, &mut out),
         Cli::Status(args) => cmd::status::run(args, &mut out),
         Cli::Verify(args) => cmd::verify::run(args, &mut out),
+        Cli::Explain(args) => cmd::explain::run(args, &mut out),
         Cli::Seal(args) => cmd::seal::run(args, &mut out),
         Cli::Unseal(args) => cmd::unseal::run(args, &mut out),
         Cli::Corrections(args) => cmd::corrections::run(args, &mut out),

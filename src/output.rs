@@ -65,6 +65,8 @@ pub enum Value {
     State(&'static str, Tone),
     Truth(bool),
     Count(u64),
+    /// A number by which something is found, as it is.
+    Id(u64),
     /// A finite number; the unit says how people want to read it.
     Quantity(f64, Unit),
     List(Vec<String>),

@@ -7,6 +7,7 @@ mod mysql;
 mod names;
 mod probe;
 pub mod progress;
+mod resources;
 mod sqlite;
 mod usage;
 
@@ -19,6 +20,7 @@ use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use names::{Account, Names};
+pub use resources::Descriptions;
 pub use usage::{Fingerprint, Watermark, WatermarkKind};
 
 /// One value of a result row, borrowed from the driver.
@@ -122,6 +124,11 @@ impl Source {
     /// The first instant any usage row tells of, since 1970 UTC.
     pub fn first_instant(&mut self) -> anyhow::Result<Option<i64>> {
         usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
+    }
+
+    /// From now on reads the rows of this account only.
+    pub fn narrow_to(&mut self, account_id: u64) {
+        self.usage.narrow_to(account_id);
     }
 
     /// The rows that end on a day, without reading them.

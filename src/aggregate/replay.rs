@@ -21,6 +21,22 @@ pub enum Replay {
     Overlapping,
 }
 
+/// That a row is a replay, and of which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    pub replay: Replay,
+    /// The place of a row that says the same.
+    pub of: usize,
+}
+
+/// What counts of a row beside others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beside {
+    pub share: f64,
+    /// The place of the first of those that go before it where they overlap.
+    pub of: Option<usize>,
+}
+
 /// Sorts the rows and says of each, in the new order, whether it is a replay. The verdict on a row does not
 /// depend on the order the rows came in.
 ///
@@ -29,7 +45,7 @@ pub enum Replay {
 /// writes today's size into old windows. VM snapshots, backups, networks and VPCs (25, 28, 30, 31) may
 /// repeat rightly, so there only equal raw values are the same fact; the lowest id counts for backups,
 /// whose size is today's as well.
-pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
+pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Repeat>> {
     // The wider window first, so that what surrounds a row stands before it.
     rows.sort_by_cached_key(|row| {
         let repeated = if may_repeat(row) {
@@ -40,31 +56,39 @@ pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
         let window = (row.start, Reverse(row.end));
         (row.identity, window, repeated, preference(row))
     });
-    let mut verdicts = Vec::with_capacity(rows.len());
-    let mut kept: Option<&UsageRow> = None;
-    // The latest end among the windows of this identity that start no later: a row that ends no later than
-    // that, without being of the same window, lies inside one of them.
-    let mut reaches = i64::MIN;
-    for row in rows.iter() {
+    let mut verdicts: Vec<Option<Repeat>> = Vec::with_capacity(rows.len());
+    let mut kept: Option<usize> = None;
+    // The latest end among the windows of this identity that start no later, and whose it is: a row that ends
+    // no later than that, without being of the same window, lies inside one of them.
+    let mut reaches = (i64::MIN, 0);
+    for (place, row) in rows.iter().enumerate() {
         let verdict = match kept {
-            Some(previous) if previous.identity == row.identity => {
-                if (previous.start, previous.end) == (row.start, row.end) {
+            Some(before) if rows[before].identity == row.identity => {
+                let previous = &rows[before];
+                let (replay, of) = if (previous.start, previous.end) == (row.start, row.end) {
                     let again = !may_repeat(row) || previous.raw_usage == row.raw_usage;
-                    again.then_some(Replay::SameWindow)
-                } else if row.end <= reaches {
-                    Some(Replay::Contained)
+                    let first = verdicts[before]
+                        .filter(|earlier| earlier.replay == Replay::SameWindow)
+                        .map_or(before, |earlier| earlier.of);
+                    (again.then_some(Replay::SameWindow), first)
+                } else if row.end <= reaches.0 {
+                    (Some(Replay::Contained), reaches.1)
                 } else {
-                    (row.start < reaches).then_some(Replay::Overlapping)
-                }
+                    let across = row.start < reaches.0;
+                    (across.then_some(Replay::Overlapping), reaches.1)
+                };
+                replay.map(|replay| Repeat { replay, of })
             }
             Some(_) | None => {
-                reaches = i64::MIN;
+                reaches.0 = i64::MIN;
                 None
             }
         };
-        if verdict != Some(Replay::Contained) {
-            kept = Some(row);
-            reaches = reaches.max(row.end);
+        if verdict.is_none_or(|repeat| repeat.replay != Replay::Contained) {
+            kept = Some(place);
+            if row.end > reaches.0 {
+                reaches = (row.end, place);
+            }
         }
         verdicts.push(verdict);
     }
@@ -76,22 +100,26 @@ pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Replay>> {
 /// estimate what is whose; then the row that would count if the windows were the same.
 pub fn shares_of_overlapping(
     rows: &[UsageRow],
-    verdicts: &[Option<Replay>],
+    verdicts: &[Option<Repeat>],
     day: DayBounds,
     zone: &Zone,
-) -> anyhow::Result<HashMap<usize, f64>> {
-    let mut shares = HashMap::new();
+) -> anyhow::Result<HashMap<usize, Beside>> {
+    let mut shares: HashMap<usize, Beside> = HashMap::new();
+    let replay = |place: usize| verdicts[place].map(|repeat| repeat.replay);
     let mut first = 0;
     for group in rows.chunk_by(|a, b| a.identity == b.identity) {
         let places = first..first + group.len();
         first = places.end;
-        if !verdicts[places.clone()].contains(&Some(Replay::Overlapping)) {
+        if !places
+            .clone()
+            .any(|place| replay(place) == Some(Replay::Overlapping))
+        {
             continue;
         }
         let mut parts: Vec<(usize, Part)> = Vec::new();
         for place in places {
             let row = &rows[place];
-            if matches!(verdicts[place], None | Some(Replay::Overlapping))
+            if matches!(replay(place), None | Some(Replay::Overlapping))
                 && let Some(part) = part_of_day(row.start, row.end, day, zone)?
             {
                 parts.push((place, part));
@@ -109,7 +137,13 @@ pub fn shares_of_overlapping(
                 .find(|(other, _)| window(*other) == window(*place));
             let share = match same_window {
                 Some((other, _)) => shares[other],
-                None => part.share(seconds_beside(*part, before)),
+                None => Beside {
+                    share: part.share(seconds_beside(*part, before)),
+                    of: before
+                        .iter()
+                        .find(|(_, other)| other.from < part.to && other.to > part.from)
+                        .map(|(other, _)| *other),
+                },
             };
             shares.insert(*place, share);
         }

@@ -114,7 +114,7 @@ fn row(correction: StoredCorrection) -> Vec<Value> {
         |number: Option<f64>| number.map_or(Value::Nothing, |number| Value::Quantity(number, unit));
     vec![
         // Ids begin at 1.
-        Value::Count(correction.id.unsigned_abs()),
+        Value::Id(correction.id.unsigned_abs()),
         Value::Text(correction.kind),
         Value::Text(correction.day.to_string()),
         Value::Text(correction.account_uuid),

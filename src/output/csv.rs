@@ -36,7 +36,7 @@ fn raw(value: &Value) -> Cow<'_, str> {
         Value::Text(text) => field(text),
         Value::State(word, _) => field(word),
         Value::Truth(truth) => Cow::Owned(truth.to_string()),
-        Value::Count(count) => Cow::Owned(count.to_string()),
+        Value::Count(number) | Value::Id(number) => Cow::Owned(number.to_string()),
         Value::Quantity(number, _) => Cow::Owned(number.to_string()),
         Value::List(texts) => Cow::Owned(field(&texts.join(" ")).into_owned()),
     }

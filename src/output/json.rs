@@ -35,7 +35,7 @@ fn literal(value: &Value) -> anyhow::Result<String> {
         Value::Text(text) => quoted(text)?,
         Value::State(word, _) => quoted(word)?,
         Value::Truth(truth) => truth.to_string(),
-        Value::Count(count) => count.to_string(),
+        Value::Count(number) | Value::Id(number) => number.to_string(),
         Value::Quantity(number, _) => serde_json::to_string(number)?,
         Value::List(texts) => serde_json::to_string(texts)?,
     })

@@ -104,7 +104,7 @@ fn push(line: &mut String, cell: &str, width: usize, right: bool, tone: Tone, co
 
 fn is_number(value: &Value) -> bool {
     match value {
-        Value::Count(_) | Value::Quantity(..) => true,
+        Value::Count(_) | Value::Id(_) | Value::Quantity(..) => true,
         Value::Nothing | Value::Text(_) | Value::State(..) | Value::Truth(_) | Value::List(_) => {
             false
         }
@@ -119,6 +119,7 @@ fn cell(value: &Value) -> String {
         Value::Truth(true) => "yes".to_owned(),
         Value::Truth(false) => "no".to_owned(),
         Value::Count(count) => with_thousands(&count.to_string()),
+        Value::Id(number) => number.to_string(),
         Value::Quantity(number, unit) => readable(*number, *unit),
         Value::List(texts) => printable(&texts.join(" ")),
     }
@@ -131,6 +132,7 @@ fn tone_of(value: &Value) -> Tone {
         | Value::Text(_)
         | Value::Truth(_)
         | Value::Count(_)
+        | Value::Id(_)
         | Value::Quantity(..)
         | Value::List(_) => Tone::Plain,
     }

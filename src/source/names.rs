@@ -310,7 +310,7 @@ fn account(row: &dyn Row) -> anyhow::Result<Account> {
 
 /// Runs a statement that ends in `where <id>` for each batch of ids. The ids are written into the text: they
 /// are numbers, and no dialect takes a list as one parameter.
-fn select(
+pub(super) fn select(
     cloud: &mut dyn Connection,
     sql: Option<&str>,
     ids: &[u64],

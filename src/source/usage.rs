@@ -123,6 +123,13 @@ impl UsageReader {
         self.range_seconds
     }
 
+    /// Leaves out the rows of all other accounts.
+    pub fn narrow_to(&mut self, account_id: u64) {
+        for sql in [&mut self.rows_sql, &mut self.spill_sql] {
+            sql.push_str(&format!(" and account_id = {account_id}"));
+        }
+    }
+
     /// What is done without.
     pub fn limitations(&self) -> Vec<String> {
         let sentence = "cloud_usage: usage_job cannot be read: a day counts as closed once a usage row ends on its \

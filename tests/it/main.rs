@@ -5,6 +5,7 @@ mod cloudstack;
 mod config;
 mod crash;
 mod differential;
+mod explain;
 mod gate;
 mod health;
 mod import;

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "status",
     "report",
     "verify",
+    "explain",
     "http",
     "arguments",
     "cmd",

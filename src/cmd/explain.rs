@@ -1,0 +1,242 @@
+//! `rbc-usage explain`: the source rows behind a figure.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::arguments::FormatArgs;
+use crate::day::DayRange;
+use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
+use crate::ledger::Ledger;
+use crate::ledger::read::Reader;
+use crate::ledger::read::accounts::{Account, find_accounts};
+use crate::metric::Metric;
+use crate::output::{self, Column, Document, Tone, Unit, Value};
+use crate::period::Period;
+use crate::verify::TOLERANCE;
+
+/// Show the source rows behind a figure
+///
+/// Reads the account's usage rows of the days again and adds them up as an import does, telling of each row what it
+/// adds and why: `within` the day; `glued`, as it starts up to a minute before midnight; `shared` by elapsed time
+/// between days; `beside` others that it overlaps. Or why it does not count: it repeats another row (`same_window`,
+/// `contained`, `overlapped`), is `hidden` from CloudStack's API, or is a `per_vm_volume` row. A line for each figure
+/// has the sum and the ledger's record.
+///
+/// Exit code: 0 sums and records are equal; 1 some differ, or a day is missing in the ledger; 2 an error.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage explain acme 2013-06-01\n  \
+    rbc-usage explain 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001 2013-06-01..2013-06-07 vm_running\n  \
+    rbc-usage explain acme yesterday vm_running 'small offering'")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Uuid of an account or a project, or a name that only one of them has
+    #[arg(value_name = "ACCOUNT")]
+    account: String,
+    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, yesterday …
+    #[arg(value_name = "PERIOD")]
+    period: Period,
+    /// Only this metric, such as vm_running
+    #[arg(value_name = "METRIC")]
+    metric: Option<String>,
+    /// Only this offering, guest OS or address: its uuid or name as the ledger has it
+    #[arg(value_name = "RESOURCE")]
+    resource: Option<String>,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let today = config.zone.day_at(super::unix_now()?)?;
+    let range = args.period.days(today);
+    let metric = match &args.metric {
+        Some(name) => {
+            Some(Metric::of_name(name).with_context(|| format!("{name} is not a metric"))?)
+        }
+        None => None,
+    };
+    let account = find_account(&mut Reader::open(&config.ledger)?, &args.account)?;
+    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    let mut source = super::open_source(&config)?;
+    let question = Question {
+        account_id: account.id.unsigned_abs(),
+        metric,
+        resource: args.resource.as_deref(),
+        zone: &config.zone,
+        tolerance: TOLERANCE,
+    };
+    let days: Vec<_> = range.days().filter(|day| *day <= today).collect();
+    ensure!(!days.is_empty(), "{} has not begun", range.first());
+    let mut figures = Vec::new();
+    explain(&days, &question, &mut source, &mut ledger, &mut |of_day| {
+        figures.extend(of_day);
+        Ok(())
+    })?;
+    let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
+    let document = document(account, range, config.zone.name(), figures)?;
+    output::write(&document, args.format.style(), out)?;
+    Ok(match needs_a_look {
+        true => ExitCode::from(1),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn find_account(reader: &mut Reader, key: &str) -> anyhow::Result<Account> {
+    let mut found = reader.read(|snapshot| find_accounts(snapshot, key))?;
+    match (found.pop(), found.len()) {
+        (Some(account), 0) => Ok(account),
+        (None, _) => bail!("the ledger has no account {key:?}"),
+        (Some(last), _) => {
+            let uuids = found.iter().chain([&last]).map(|other| other.uuid.as_str());
+            let uuids: Vec<&str> = uuids.collect();
+            bail!(
+                "several accounts are named {key:?}: ask by one of the uuids {}",
+                uuids.join(", ")
+            )
+        }
+    }
+}
+
+const COLUMNS: [Column; 25] = [
+    Column::shown("day", "day"),
+    Column::hidden("line"),
+    Column::shown("metric", "metric"),
+    Column::hidden("unit"),
+    Column::hidden("resource_uuid"),
+    Column::shown("resource_name", "resource"),
+    Column::shown("row_id", "row"),
+    Column::hidden("usage_type"),
+    Column::shown("about", "about"),
+    Column::hidden("about_uuid"),
+    Column::shown("about_name", "name"),
+    Column::hidden("description"),
+    Column::shown("start_date", "from (UTC)"),
+    Column::shown("end_date", "to"),
+    Column::shown("raw_usage", "raw"),
+    Column::shown("size_bytes", "size"),
+    Column::hidden("is_hidden"),
+    Column::hidden("part_start_date"),
+    Column::hidden("part_end_date"),
+    Column::shown("share", "share"),
+    Column::shown("why", "why"),
+    Column::shown("repeats_row_id", "of row"),
+    Column::shown("quantity", "quantity"),
+    Column::shown("stored", "ledger"),
+    Column::shown("agreement", ""),
+];
+
+fn document(
+    account: Account,
+    range: DayRange,
+    zone: &str,
+    figures: Vec<Explained>,
+) -> anyhow::Result<Document> {
+    let count = |agreement| figures.iter().filter(|f| f.agreement == agreement).count();
+    let (equal, all) = (count(Agreement::Equal), figures.len());
+    let mut notes = vec![match equal == all {
+        true => format!("{all} figures, all equal to the ledger's records"),
+        false => format!("{all} figures, {equal} equal to the ledger's records"),
+    }];
+    for (agreement, words) in [
+        (Agreement::Differs, "differ"),
+        (Agreement::Open, "are of days that are not finished"),
+        (Agreement::Missing, "are of days that the ledger lacks"),
+    ] {
+        if count(agreement) > 0 {
+            notes.push(format!("{} {words}", count(agreement)));
+        }
+    }
+    let mut rows = Vec::new();
+    for figure in figures {
+        for row in &figure.rows {
+            rows.push(row_line(&figure, row)?);
+        }
+        rows.push(figure_line(&figure));
+    }
+    let facts = vec![
+        ("account_uuid", Value::Text(account.uuid)),
+        ("account_name", Value::Text(account.name.clone())),
+        ("start", Value::Text(range.first().to_string())),
+        ("end", Value::Text(range.last().to_string())),
+        ("timezone", Value::Text(zone.to_owned())),
+    ];
+    Ok(Document {
+        title: format!(
+            "{}, {} to {}, {zone}",
+            account.name,
+            range.first(),
+            range.last()
+        ),
+        picture: Vec::new(),
+        facts,
+        rows_name: "lines",
+        columns: COLUMNS.to_vec(),
+        rows,
+        notes,
+    })
+}
+
+/// What a line of a source row and that of the sum begin with.
+fn beginning(figure: &Explained, line: &'static str) -> Vec<Value> {
+    let resource = figure.resource.as_ref();
+    vec![
+        Value::Text(figure.day.to_string()),
+        Value::Text(line.to_owned()),
+        Value::Text(figure.metric.name().into_owned()),
+        Value::Text(figure.metric.unit().to_owned()),
+        Value::text(resource.map(|resource| resource.uuid.as_str())),
+        Value::text(resource.map(|resource| resource.name.as_str())),
+    ]
+}
+
+fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<Value>> {
+    let row = &explained.row;
+    let optional = |number: Option<u64>| number.map_or(Value::Nothing, Value::Count);
+    let mut line = beginning(figure, "row");
+    line.extend([
+        Value::Id(row.id),
+        optional(row.usage_type.map(u64::from)),
+        Value::Text(explained.about.clone()),
+        Value::text(explained.uuid.as_deref()),
+        Value::text(explained.name.as_deref()),
+        Value::text(explained.description.as_deref()),
+        Value::Text(super::utc_text(row.start)?),
+        Value::Text(super::utc_text(row.end - 1)?),
+        Value::Quantity(row.raw_usage, Unit::Exact),
+        optional(row.size),
+        Value::Truth(row.hidden),
+        Value::Text(super::utc_text(explained.part.from)?),
+        Value::Text(super::utc_text(explained.part.to - 1)?),
+        Value::Quantity(explained.share, Unit::None),
+        Value::Text(explained.fate.name().to_owned()),
+        explained.repeats.map_or(Value::Nothing, Value::Id),
+        Value::Quantity(explained.quantity, Unit::Exact),
+        Value::Nothing,
+        Value::Nothing,
+    ]);
+    Ok(line)
+}
+
+fn figure_line(figure: &Explained) -> Vec<Value> {
+    let quantity =
+        |number: Option<f64>| number.map_or(Value::Nothing, |n| Value::Quantity(n, Unit::Exact));
+    let tone = match figure.agreement {
+        Agreement::Equal => Tone::Good,
+        Agreement::Open => Tone::Doubtful,
+        Agreement::Differs | Agreement::Missing => Tone::Bad,
+    };
+    let mut line = beginning(figure, "sum");
+    line.extend(std::iter::repeat_n(Value::Nothing, 14));
+    line.extend([
+        Value::Text("sum".to_owned()),
+        Value::Nothing,
+        quantity(figure.sum),
+        quantity(figure.stored),
+        Value::State(figure.agreement.name(), tone),
+    ]);
+    line
+}

@@ -1,0 +1,95 @@
+//! Reads what usage rows are about, for people: uuid and name of a VM, a volume, an address, and the words that
+//! CloudStack put into the row. Nothing here decides a figure, and what may not be read is left out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Context;
+
+use super::names::select;
+use super::probe::Columns;
+use super::{Connection, Source};
+use crate::metric::resource_of_usage_type;
+use crate::row::UsageRow;
+
+/// Kind of resource as findings call it, and where `cloud` has it: table, column of its name.
+const TABLES: [(&str, &str, &str); 13] = [
+    ("vm", "vm_instance", "name"),
+    ("ip_address", "user_ip_address", "public_ip_address"),
+    ("volume", "volumes", "name"),
+    ("template", "vm_template", "name"),
+    ("snapshot", "snapshots", "name"),
+    ("security_group", "security_group", "name"),
+    ("load_balancer_rule", "load_balancing_rules", "name"),
+    ("port_forwarding_rule", "firewall_rules", "xid"),
+    ("vpn_user", "vpn_users", "username"),
+    ("vm_snapshot", "vm_snapshots", "name"),
+    ("bucket", "bucket", "name"),
+    ("network", "networks", "name"),
+    ("vpc", "vpc", "name"),
+];
+
+/// Uuid and name, each where it can be read.
+type Texts = (Option<String>, Option<String>);
+
+/// What rows are about.
+#[derive(Debug, Default)]
+pub struct Descriptions {
+    /// By kind and id.
+    pub resources: HashMap<(&'static str, u64), Texts>,
+    /// CloudStack's own words by row id.
+    pub rows: HashMap<u64, String>,
+}
+
+impl Source {
+    /// Looks up what these rows are about.
+    pub fn describe(&mut self, rows: &[UsageRow]) -> anyhow::Result<Descriptions> {
+        let mut descriptions = Descriptions::default();
+        let mut ids: BTreeMap<&'static str, BTreeSet<u64>> = BTreeMap::new();
+        for row in rows {
+            let kind = resource_of_usage_type(row.usage_type);
+            ids.entry(kind).or_default().insert(row.usage_id);
+        }
+        for (kind, table, name) in TABLES {
+            let Some(ids) = ids.get(kind) else { continue };
+            let found = describe(self.cloud.as_mut(), table, name, ids).context("read cloud")?;
+            let of_kind = found.into_iter().map(|(id, texts)| ((kind, id), texts));
+            descriptions.resources.extend(of_kind);
+        }
+        let row_ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
+        let sql = "select id, description from cloud_usage where id";
+        select(
+            self.cloud_usage.as_mut(),
+            Some(sql),
+            &row_ids,
+            &mut |id, row| {
+                if let Some(text) = row.field(1)?.text()? {
+                    descriptions.rows.insert(id, text);
+                }
+                Ok(())
+            },
+        )
+        .context("read cloud_usage")?;
+        Ok(descriptions)
+    }
+}
+
+fn describe(
+    cloud: &mut dyn Connection,
+    table: &'static str,
+    name: &'static str,
+    ids: &BTreeSet<u64>,
+) -> anyhow::Result<HashMap<u64, Texts>> {
+    let columns = Columns::of(cloud, table)?;
+    let mut found = HashMap::new();
+    if !columns.has("id") {
+        return Ok(found);
+    }
+    let list = columns.select_list(&["id", "uuid", name]);
+    let sql = format!("select {list} from {table} where id");
+    let ids: Vec<u64> = ids.iter().copied().collect();
+    select(cloud, Some(&sql), &ids, &mut |id, row| {
+        found.insert(id, (row.field(1)?.text()?, row.field(2)?.text()?));
+        Ok(())
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,240 @@
+//! `rbc-usage explain`: every way in which a row comes to count, or not to, and that the sums are the ledger's.
+
+use std::collections::BTreeMap;
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::import::refuses;
+
+const DAY: &str = "2013-06-02";
+
+fn vm(id: u64, hours: f64, from: &str, until: &str) -> UsageRow {
+    UsageRow {
+        raw_usage: hours,
+        start: from.to_owned(),
+        end: until.to_owned(),
+        description: format!("vm{id} running time"),
+        ..UsageRow::of_vm(DAY, 1, 2, id, 5)
+    }
+}
+
+/// Rows 1 to 12 of alice's, and one of bob's. Of 2013-06-02 in GMT.
+fn cloud() -> Cloud {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.account(3, "bob-uuid", "bob");
+    cloud.service_offering(5, "small-uuid", "small");
+    cloud.guest_os(1, "Debian 7");
+    cloud.template(1, 1);
+    for id in 11..=15 {
+        cloud.vm(id, 1);
+    }
+    cloud.main("create table volumes (id bigint unsigned primary key, uuid varchar(40), name varchar(255))");
+    cloud.main("insert into volumes values (21, 'volume-uuid', 'ROOT-21')");
+    cloud.main(&format!("grant select on volumes to {}@'%'", cloud.user));
+    let whole = ("2013-06-02 00:00:00", "2013-06-02 23:59:59");
+    let volume = UsageRow {
+        size: Some(1000),
+        ..UsageRow::of_day(DAY, 6, 2, 21)
+    };
+    cloud.add_usage(&[
+        // 1 and 2 say the same, 3 lies inside of them.
+        vm(11, 24.0, whole.0, whole.1),
+        vm(11, 20.0, whole.0, whole.1),
+        vm(11, 0.5, "2013-06-02 10:00:00", "2013-06-02 10:29:59"),
+        // 2 seconds early; 6 of 8 hours on the day; 18 hours of which 6 lie beside the next.
+        vm(12, 24.0, "2013-06-01 23:59:58", whole.1),
+        vm(13, 8.0, "2013-06-01 22:00:00", "2013-06-02 05:59:59"),
+        vm(14, 18.0, whole.0, "2013-06-02 17:59:59"),
+        vm(14, 18.0, "2013-06-02 06:00:00", whole.1),
+        volume.clone(),
+        UsageRow {
+            vm_instance_id: Some(11),
+            ..volume
+        },
+        UsageRow {
+            is_hidden: true,
+            ..UsageRow::of_day(DAY, 3, 2, 9)
+        },
+        UsageRow {
+            raw_usage: 1e9,
+            ..UsageRow::of_day(DAY, 4, 2, 1)
+        },
+        UsageRow::of_day(DAY, 10, 2, 7),
+        UsageRow::of_day(DAY, 10, 3, 8),
+    ]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import", "-s", DAY]).exits(0);
+    cloud
+}
+
+/// What is explained, by metric: row, why, which row it repeats, what it adds; and then the sum and the record.
+fn lines(cloud: &Cloud, words: &[&str], code: i32) -> BTreeMap<String, Vec<String>> {
+    let words = [&["explain"], words, &["--format", "json"]].concat();
+    let run = cloud.run(&words).exits(code).complains("");
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let mut metrics: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in answer["lines"].as_array().expect("lines") {
+        let text = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+        let id = |name: &str| {
+            line[name]
+                .as_u64()
+                .map_or("-".to_owned(), |id| id.to_string())
+        };
+        let metric = format!("{} {}", text("day"), text("metric"));
+        metrics
+            .entry(metric)
+            .or_default()
+            .push(match text("line").as_str() {
+                "row" => format!(
+                    "{} {} {} {}",
+                    id("row_id"),
+                    text("why"),
+                    id("repeats_row_id"),
+                    line["quantity"]
+                ),
+                _ => format!(
+                    "{} = {} {}",
+                    line["quantity"],
+                    line["stored"],
+                    text("agreement")
+                ),
+            });
+    }
+    metrics
+}
+
+#[test]
+fn every_row_says_what_it_adds_and_why() {
+    let cloud = cloud();
+    let explained = lines(&cloud, &["alice", DAY], 0);
+    // 20 + 24 + 6 + 18 + 6
+    let running = [
+        "4 glued - 24.0",
+        "5 shared - 6.0",
+        "1 same_window 2 0.0",
+        "2 within - 20.0",
+        "6 beside 7 6.0",
+        "7 within - 18.0",
+        "3 contained 2 0.0",
+        "74.0 = 74.0 equal",
+    ];
+    let mut sorted = running.map(str::to_owned).to_vec();
+    sorted.sort();
+    for metric in ["vm_running", "os_usage"] {
+        let mut lines = explained[&format!("{DAY} {metric}")].clone();
+        assert_eq!(lines.last().unwrap(), "74.0 = 74.0 equal");
+        lines.sort();
+        assert_eq!(lines, sorted);
+    }
+    assert_eq!(
+        explained[&format!("{DAY} primary_byte_hours")],
+        [
+            "8 within - 24000.0",
+            "9 per_vm_volume - 0.0",
+            "24000.0 = 24000.0 equal"
+        ]
+    );
+    assert_eq!(
+        explained[&format!("{DAY} ip_address_allocated")],
+        ["10 hidden - 0.0", "null = null equal"]
+    );
+    assert_eq!(
+        explained[&format!("{DAY} security_group")],
+        ["12 within - 24.0", "24.0 = 24.0 equal"]
+    );
+    assert_eq!(explained.len(), 6);
+    // The other part of row 5, on a day that the ledger lacks.
+    let before = lines(&cloud, &["alice-uuid", "2013-06-01", "vm_running"], 1);
+    assert_eq!(
+        before["2013-06-01 vm_running"],
+        ["5 shared - 2.0", "2.0 = null missing"]
+    );
+}
+
+#[test]
+fn a_metric_and_a_resource_are_enough() {
+    let cloud = cloud();
+    let of = |words: &[&str]| -> Vec<String> {
+        lines(&cloud, &[&["alice", DAY], words].concat(), 0)
+            .into_keys()
+            .collect()
+    };
+    assert_eq!(of(&["vm_running"]), [format!("{DAY} vm_running")]);
+    assert_eq!(of(&["vm_running", "small"]), [format!("{DAY} vm_running")]);
+    assert_eq!(
+        of(&["vm_running", "small-uuid"]),
+        [format!("{DAY} vm_running")]
+    );
+    assert_eq!(of(&["vm_running", "large"]), [""; 0]);
+    assert_eq!(of(&["os_usage", "Debian 7"]), [format!("{DAY} os_usage")]);
+    refuses(
+        cloud.run(&["explain", "alice", DAY, "hours"]),
+        &["hours is not a metric"],
+    );
+    refuses(
+        cloud.run(&["explain", "carol", DAY]),
+        &["the ledger has no account \"carol\""],
+    );
+}
+
+#[test]
+fn an_account_is_asked_for_by_uuid_project_or_its_only_name() {
+    let cloud = cloud();
+    cloud.account(4, "other-alice-uuid", "alice");
+    cloud.project(5, "project-account-uuid", "project-uuid", "road");
+    cloud.add_usage(&[
+        UsageRow::of_day("2013-06-03", 10, 4, 1),
+        UsageRow::of_day("2013-06-03", 10, 5, 1),
+    ]);
+    cloud.finished_until("2013-06-03 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    refuses(
+        cloud.run(&["explain", "alice", DAY]),
+        &[
+            "several accounts are named \"alice\"",
+            "alice-uuid, other-alice-uuid",
+        ],
+    );
+    for key in [
+        "project-uuid",
+        "project-account-uuid",
+        "road",
+        "PrjAcct-road-1",
+    ] {
+        let explained = lines(&cloud, &[key, "2013-06-02..2013-06-03"], 0);
+        assert_eq!(explained["2013-06-03 security_group"].len(), 2, "{key}");
+        assert_eq!(explained.len(), 1, "{key}");
+    }
+}
+
+#[test]
+fn a_record_that_is_not_the_sum_is_shown() {
+    let cloud = cloud();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute(
+            "update stored_records set quantity = 25 where quantity = 24 and account_id = 2",
+            [],
+        )
+        .unwrap();
+    let explained = lines(&cloud, &["alice", DAY, "security_group"], 1);
+    assert_eq!(
+        explained[&format!("{DAY} security_group")],
+        ["12 within - 24.0", "24.0 = 25.0 differs"]
+    );
+}
+
+#[test]
+fn what_is_printed_is_as_documented() {
+    let cloud = cloud();
+    let print = |words: &[&str]| {
+        cloud
+            .run(&[&["explain", "alice", DAY], words].concat())
+            .exits(0)
+    };
+    let run = print(&["primary_byte_hours", "--format", "json"]);
+    assert_eq!(run.stdout, include_str!("golden/explain.json"), "{run}");
+    let run = print(&["vm_running", "small"]);
+    assert_eq!(run.stdout, include_str!("golden/explain.txt"), "{run}");
+}
