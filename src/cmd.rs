@@ -1,5 +1,7 @@
 //! The commands, one a file, and the names the old programs had.
 
+pub mod backup;
+pub mod check;
 pub mod corrections;
 pub mod explain;
 pub mod import;

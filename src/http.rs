@@ -28,6 +28,7 @@ use tiny_http::Server;
 use crate::config;
 use crate::zone::Zone;
 use auth::Auth;
+pub use gate::look_at_tls;
 use gate::{Gate, Tls};
 use log::Log;
 use metrics::Metrics;

@@ -45,6 +45,8 @@ enum Cli {
     Corrections(cmd::corrections::Args),
     Sample(cmd::sample::Args),
     Passwd(cmd::passwd::Args),
+    Backup(cmd::backup::Args),
+    Check(cmd::check::Args),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +66,8 @@ fn main() -> ExitCode {
         Cli::Corrections(args) => cmd::corrections::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
         Cli::Passwd(args) => cmd::passwd::run(args, &mut out),
+        Cli::Backup(args) => cmd::backup::run(args, &mut out),
+        Cli::Check(args) => cmd::check::run(args, &mut out),
     };
     // Who stops reading what is left changes nothing about what was done.
     let flushed = out.flush().map_err(anyhow::Error::from);

@@ -9,6 +9,7 @@ mod probe;
 pub mod progress;
 mod resources;
 mod sqlite;
+mod sqlite_placeholder;
 mod usage;
 
 use std::path::Path;

@@ -34,7 +34,7 @@ use head::refusal;
 use proxy::Proxies;
 use refuse::Seldom;
 use table::{Full, Table};
-pub use tls::Tls;
+pub use tls::{Tls, look as look_at_tls};
 pub use upstream::HELLO;
 use upstream::Upstream;
 

@@ -1,6 +1,7 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
 mod auth;
+mod check;
 mod cloudstack;
 mod config;
 mod crash;

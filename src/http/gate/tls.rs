@@ -70,6 +70,28 @@ pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
     Ok(config)
 }
 
+/// What a check tells of files that a start would take.
+pub struct Look {
+    /// The host names that the certificate is for.
+    pub names: Vec<String>,
+    /// Set if one of the chain ends within this many days.
+    pub ends_soon: Option<String>,
+}
+
+/// Reads and checks the files as a start now would, and looks `days` ahead.
+pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look> {
+    load(files, now)?;
+    let chain = read_certificates(&files.certificate)?;
+    let own = EndEntityCert::try_from(&chain[0])?;
+    let names = own.valid_dns_names().map(str::to_owned).collect();
+    let later = now + Duration::from_secs(u64::from(days) * 86_400);
+    let ends_soon = check_validity(&chain, later).err();
+    Ok(Look {
+        names,
+        ends_soon: ends_soon.map(|err| format!("{err:#}")),
+    })
+}
+
 fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

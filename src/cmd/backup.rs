@@ -1,0 +1,30 @@
+//! `rbc-usage backup`: a copy of the ledger, taken while it is in use.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::ledger;
+
+/// Copy the ledger to FILE, at any time
+///
+/// An import and the server may go on meanwhile; the copy shows one moment. It is checked before it takes its name,
+/// has mode 0600, and may replace an older copy.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rbc-usage backup /var/backups/usage.db
+  rbc-usage backup usage-$(date +%a).db           one for each day of the week
+")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// The copy
+    file: PathBuf,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let bytes = ledger::backup::backup(&config.ledger, &args.file)?;
+    writeln!(out, "{} {bytes} bytes, checked", args.file.display())?;
+    Ok(ExitCode::SUCCESS)
+}

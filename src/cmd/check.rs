@@ -1,0 +1,396 @@
+//! `rbc-usage check`: whether everything that the other commands build on is as it should be. Looks and changes
+//! nothing. Whether the days are complete is `status`'s business.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use crate::arguments::FormatArgs;
+use crate::config;
+use crate::config::Config;
+use crate::htpasswd;
+use crate::http::{self, Protection};
+use crate::ledger;
+use crate::ledger::read::Reader;
+use crate::output::unit::{counted, readable};
+use crate::output::{Column, Document, Tone, Unit, Value, write};
+use crate::source::survey::{Survey, survey_cloud, survey_cloud_usage};
+use crate::source::{Options, Source};
+use crate::zone::Zone;
+
+/// A clock that is off by more than this puts days into the wrong state, and breaks certificates.
+const CLOCK_SECONDS: i64 = 10;
+
+/// How long before a certificate ends somebody should see to it.
+const CERTIFICATE_DAYS: u32 = 21;
+
+/// Room that a ledger needs to grow for a while, at least.
+const FREE_BYTES: u64 = 256 << 20;
+
+/// Zones are compared on the days of so many years around today.
+const ZONE_YEARS: i64 = 2;
+
+/// Check the configuration, the databases, the ledger and the server's files
+///
+/// One line each: ok, or what to do. Changes nothing. A ledger is read in whole, which takes a second for each
+/// gigabyte or two. Whether days are missing is told by `rbc-usage status --check`.
+///
+/// Exit code: 0 all is well; 1 something needs a look; 2 something does not work.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  rbc-usage check
+  rbc-usage check --format json
+")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Ok,
+    Look,
+    Error,
+}
+
+/// One line.
+struct Line {
+    what: &'static str,
+    verdict: Verdict,
+    detail: String,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let lines = match args.config.load() {
+        Ok(config) => check(&config)?,
+        Err(err) => format!("{err:#}")
+            .lines()
+            .map(|problem| error("configuration", problem))
+            .collect(),
+    };
+    write(&document(&lines), args.format.style(), out)?;
+    let worst = lines.iter().map(|line| line.verdict).max();
+    Ok(ExitCode::from(match worst {
+        None | Some(Verdict::Ok) => 0,
+        Some(Verdict::Look) => 1,
+        Some(Verdict::Error) => 2,
+    }))
+}
+
+fn check(config: &Config) -> anyhow::Result<Vec<Line>> {
+    let mut lines = vec![ok("configuration", "every key is known and right")];
+    lines.extend(check_sources(config)?);
+    lines.extend(check_ledger(config));
+    lines.extend(check_server(&config.server));
+    Ok(lines)
+}
+
+fn check_sources(config: &Config) -> anyhow::Result<Vec<Line>> {
+    let options = Options {
+        cloud_usage: &config.cloud_usage,
+        cloud: &config.cloud,
+        connect_timeout: config.import.connect_timeout,
+        read_timeout: config.import.read_timeout,
+    };
+    let mut lines = Vec::new();
+    let surveys = [
+        ("cloud_usage", survey_cloud_usage(&options)),
+        ("cloud", survey_cloud(&options)),
+    ];
+    let mut reached = true;
+    for (what, survey) in surveys {
+        match survey {
+            Ok(survey) => lines.extend(judge_survey(what, &survey)?),
+            Err(err) => {
+                reached = false;
+                lines.push(error(what, format!("cannot be read: {err:#}")));
+            }
+        }
+    }
+    if reached {
+        match super::open_source(config) {
+            Ok(mut source) => {
+                let missing = source.limitations().into_iter();
+                lines.extend(missing.map(|sentence| look("rights", sentence)));
+                lines.push(judge_zone(&mut source, &config.zone)?);
+            }
+            Err(err) => lines.push(error("sources", format!("{err:#}"))),
+        }
+    }
+    Ok(lines)
+}
+
+fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<Line>> {
+    let mut lines = vec![ok(what, format!("{}, {}", survey.server, survey.schema))];
+    if !survey.excess.is_empty() {
+        lines.push(look(
+            what,
+            format!(
+                "its user may do more than read ({}): grant what docs/configuration.md lists, and no more",
+                survey.excess.join(", ")
+            ),
+        ));
+    }
+    if let Some(clock) = survey.clock {
+        let off = clock - super::unix_now()?;
+        if off.abs() > CLOCK_SECONDS {
+            let direction = if off > 0 { "ahead of" } else { "behind" };
+            let off = counted(off.unsigned_abs(), "second");
+            lines.push(look(
+                what,
+                format!("its server's clock is {off} {direction} this machine's: set both by NTP"),
+            ));
+        }
+    }
+    Ok(lines)
+}
+
+fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Line> {
+    let what = "timezone";
+    let theirs = match source.aggregation_timezone() {
+        Ok(Some(theirs)) => theirs,
+        Ok(None) => {
+            let ours = zone.name();
+            return Ok(ok(
+                what,
+                format!(
+                    "{ours}; CloudStack's usage.aggregation.timezone cannot be read, and must be the same"
+                ),
+            ));
+        }
+        Err(err) => return Ok(error(what, format!("{err:#}"))),
+    };
+    let (ours, quoted) = (zone.name(), format!("{theirs:?}"));
+    // Java, and so CloudStack, takes a name it does not know for GMT.
+    let other = Zone::parse(&theirs).or_else(|_| Zone::parse("GMT"))?;
+    let today = zone.day_at(super::unix_now()?)?.days_since_1970();
+    let mut days = (today - ZONE_YEARS * 366..today + 366)
+        .map_while(|day| crate::day::Day::from_days_since_1970(day).ok());
+    let differ = days.find(|day| zone.midnight(*day) != other.midnight(*day));
+    Ok(match differ {
+        Some(_) => look(
+            what,
+            format!(
+                "main.timezone is {ours}, CloudStack's usage.aggregation.timezone is {quoted}: set main.timezone to it"
+            ),
+        ),
+        None => ok(what, format!("{ours}, as CloudStack's {quoted}")),
+    })
+}
+
+fn check_ledger(config: &Config) -> Vec<Line> {
+    let (what, path) = ("ledger", config.ledger.as_path());
+    let mut lines = Vec::new();
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    match Reader::open(path).and_then(|mut reader| reader.timezone()) {
+        Err(err) => lines.push(error(what, format!("{err:#}"))),
+        Ok(zone) => {
+            if zone != config.zone.name() {
+                let ours = config.zone.name();
+                lines.push(error(
+                    what,
+                    format!("its days are those of {zone}, main.timezone says {ours}"),
+                ));
+            }
+            lines.push(match ledger::backup::check(path) {
+                Ok(faults) if faults.is_empty() => ok(
+                    what,
+                    format!(
+                        "{}, sound, of this version",
+                        readable(bytes as f64, Unit::Bytes)
+                    ),
+                ),
+                Ok(faults) => error(
+                    what,
+                    format!(
+                        "damaged: {}: restore a backup, or import into a new one",
+                        faults.join("; ")
+                    ),
+                ),
+                Err(err) => error(what, format!("{err:#}")),
+            });
+            lines.extend(others_read(what, path));
+        }
+    }
+    lines.push(check_room(path, bytes));
+    lines
+}
+
+/// The folder needs room for days to come, and for a copy.
+fn check_room(ledger: &Path, bytes: u64) -> Line {
+    let what = "disk";
+    let folder = match ledger.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let name = folder.display();
+    let free = match rustix::fs::statvfs(folder) {
+        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+        Err(err) => return error(what, format!("{name}: {err}")),
+    };
+    let room = readable(free as f64, Unit::Bytes);
+    if free < FREE_BYTES.max(bytes) {
+        let needed = readable(FREE_BYTES.max(bytes) as f64, Unit::Bytes);
+        return look(
+            what,
+            format!("{name}: {room} are free: make room, {needed} at least"),
+        );
+    }
+    ok(what, format!("{name}: {room} are free"))
+}
+
+fn check_server(server: &config::Server) -> Vec<Line> {
+    let mut lines = vec![check_bind(server)];
+    if let Some(files) = &server.tls {
+        let what = "certificate";
+        lines.push(
+            match http::look_at_tls(files, SystemTime::now(), CERTIFICATE_DAYS) {
+                Err(err) => error(what, format!("{err:#}")),
+                Ok(seen) => match (seen.ends_soon, seen.names.is_empty()) {
+                    (Some(end), _) => look(
+                        what,
+                        format!("renew it: {CERTIFICATE_DAYS} days from now, {end}"),
+                    ),
+                    (None, true) => look(what, "is for no host name (subjectAltName)"),
+                    (None, false) => {
+                        ok(what, format!("for {}, and its key", seen.names.join(", ")))
+                    }
+                },
+            },
+        );
+        lines.extend(others_read(what, &files.private_key));
+    }
+    if let Some(file) = &server.users {
+        lines.extend(check_users(server, file));
+    } else if !server.scopes.is_empty() {
+        lines.push(look(
+            "scopes",
+            "limit nobody: server.users names no file of users",
+        ));
+    }
+    lines
+}
+
+fn check_bind(server: &config::Server) -> Line {
+    let protection = Protection {
+        tls: server.tls.is_some(),
+        users: server.users.is_some(),
+        behind_proxy: server.behind_proxy,
+    };
+    let (what, bind) = ("bind", server.bind);
+    if let Err(err) = http::may_listen(bind, protection) {
+        return error(what, format!("{err:#}"));
+    }
+    let is_loopback = bind.ip().to_canonical().is_loopback();
+    let how = match (server.tls.is_some(), server.users.is_some()) {
+        (true, true) => "encrypted, with passwords",
+        (true, false) => "encrypted, without passwords",
+        (false, true) => "with passwords, not encrypted",
+        (false, false) => "without passwords, not encrypted",
+    };
+    if server.behind_proxy && !is_loopback && server.trusted_proxies.is_empty() {
+        return look(
+            what,
+            format!(
+                "{bind}, {how}: server.behind_proxy is yes and server.trusted_proxies empty: all clients look like one"
+            ),
+        );
+    }
+    let reach = if is_loopback {
+        "this machine only, "
+    } else {
+        ""
+    };
+    ok(what, format!("{bind}, {reach}{how}"))
+}
+
+fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {
+    let what = "users";
+    let users = match htpasswd::read(file) {
+        Ok(users) => users,
+        Err(err) => return vec![error(what, format!("{err:#}"))],
+    };
+    let count = counted(users.len() as u64, "user");
+    let mut lines = vec![if users.is_empty() {
+        let name = file.display();
+        look(
+            what,
+            format!("nobody may ask: rbc-usage passwd {name} USER"),
+        )
+    } else {
+        ok(what, format!("{count}, {} limited", server.scopes.len()))
+    }];
+    lines.extend(others_read(what, file));
+    let strangers = server
+        .scopes
+        .keys()
+        .filter(|user| !users.contains_key(*user));
+    lines.extend(strangers.map(|user| {
+        let wrong = format!(
+            "[scope.{user}]: there is no such user: whoever it was meant for sees everything"
+        );
+        look("scopes", wrong)
+    }));
+    lines
+}
+
+/// A line if a file that is nobody's business can be read by everybody.
+fn others_read(what: &'static str, file: &Path) -> Option<Line> {
+    let mode = fs::metadata(file).ok()?.mode();
+    let name = file.display();
+    (mode & 0o004 != 0).then(|| {
+        look(
+            what,
+            format!("everybody can read {name}: chmod o-rwx {name}"),
+        )
+    })
+}
+
+fn ok(what: &'static str, detail: impl Into<String>) -> Line {
+    line(what, Verdict::Ok, detail.into())
+}
+
+fn look(what: &'static str, detail: impl Into<String>) -> Line {
+    line(what, Verdict::Look, detail.into())
+}
+
+fn error(what: &'static str, detail: impl Into<String>) -> Line {
+    line(what, Verdict::Error, detail.into())
+}
+
+fn line(what: &'static str, verdict: Verdict, detail: String) -> Line {
+    Line {
+        what,
+        verdict,
+        detail,
+    }
+}
+
+fn document(lines: &[Line]) -> Document {
+    let row = |line: &Line| {
+        vec![
+            match line.verdict {
+                Verdict::Ok => Value::State("ok", Tone::Good),
+                Verdict::Look => Value::State("look", Tone::Doubtful),
+                Verdict::Error => Value::State("error", Tone::Bad),
+            },
+            Value::Text(line.what.to_owned()),
+            Value::Text(line.detail.clone()),
+        ]
+    };
+    Document {
+        rows_name: "checks",
+        columns: vec![
+            Column::shown("state", "state"),
+            Column::shown("what", "what"),
+            Column::shown("detail", "detail"),
+        ],
+        rows: lines.iter().map(row).collect(),
+        ..Document::default()
+    }
+}

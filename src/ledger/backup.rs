@@ -1,0 +1,170 @@
+//! A copy of the ledger, taken while it is in use, and checked before it takes its name. Also the check itself.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{APPLICATION_ID, insist_on_current, open};
+
+/// Faults that are told; there may be thousands.
+const MOST_FAULTS: usize = 5;
+
+/// How often a step is tried again while the ledger is busy, which lasts as long as a crash's recovery.
+const ATTEMPTS: usize = 100;
+
+/// Where an SQLite file says whose it is: the head's first bytes, and the application's id as far behind.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const APPLICATION_ID_AT: usize = 68;
+
+/// Copies the ledger to `target`, which may be an older copy. Answers the copy's size in bytes.
+pub fn backup(ledger: &Path, target: &Path) -> anyhow::Result<u64> {
+    refuse_other_files(ledger, target).with_context(|| format!("backup {}", target.display()))?;
+    let source = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    insist_on_current(&source, ledger)?;
+    let name = target.file_name().context("names no file")?;
+    let folder = match target.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let new = folder.join(dotted(name));
+    let made = copy(&source, &new).and_then(|()| {
+        let bytes = fs::metadata(&new)?.len();
+        fs::rename(&new, target)?;
+        // The name has to last as well as what it stands for.
+        File::open(folder)?.sync_all()?;
+        Ok(bytes)
+    });
+    if made.is_err() {
+        remove(&new);
+    }
+    made.with_context(|| format!("backup {}", target.display()))
+}
+
+/// Copies all pages of one state, checks them, and sees that they are on the disk.
+fn copy(source: &Connection, new: &Path) -> anyhow::Result<()> {
+    // What a killed run has left.
+    remove(new);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(new)?;
+    let mut copy = Connection::open_with_flags(new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // A reader's transaction, so that an import in between changes nothing about the copy and need not wait.
+    source.execute_batch("begin; select count(*) from sqlite_schema")?;
+    let backup = Backup::new(source, &mut copy)?;
+    let mut attempts = 0;
+    loop {
+        match backup.step(-1)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            _ if attempts < ATTEMPTS => {
+                attempts += 1;
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            _ => bail!("the ledger is busy"),
+        }
+    }
+    drop(backup);
+    source.execute_batch("commit")?;
+    let faults = list_faults(&copy, "pragma integrity_check")?;
+    ensure!(
+        faults.is_empty(),
+        "the copy is damaged: {}",
+        faults.join("; ")
+    );
+    // Closing the last connection takes the copy's own companions away.
+    copy.close().map_err(|(_, err)| err)?;
+    Ok(File::open(new)?.sync_all()?)
+}
+
+/// What is wrong with a ledger; the first few faults.
+pub fn check(ledger: &Path) -> anyhow::Result<Vec<String>> {
+    let connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    insist_on_current(&connection, ledger)?;
+    let look = || -> anyhow::Result<Vec<String>> {
+        let mut faults = list_faults(&connection, "pragma quick_check")?;
+        faults.extend(list_orphans(&connection)?);
+        Ok(faults)
+    };
+    look().with_context(|| format!("ledger {}", ledger.display()))
+}
+
+fn list_faults(connection: &Connection, pragma: &str) -> anyhow::Result<Vec<String>> {
+    let mut statement = connection.prepare(pragma)?;
+    let faults = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let faults: Vec<String> = faults.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?;
+    Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+}
+
+fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "select \"table\", parent, count(*) from pragma_foreign_key_check group by 1, 2 order by 1, 2",
+    )?;
+    let orphans = statement.query_map([], |row| {
+        let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(format!("{count} rows of {table} have no row in {parent}"))
+    })?;
+    Ok(orphans.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?)
+}
+
+/// The ledger and what belongs to it must never be written over, nor a file of somebody else.
+fn refuse_other_files(ledger: &Path, target: &Path) -> anyhow::Result<()> {
+    let ledger =
+        fs::canonicalize(ledger).with_context(|| format!("ledger {}", ledger.display()))?;
+    let file = match fs::symlink_metadata(target) {
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            let folder = target.parent().filter(|folder| *folder != Path::new(""));
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+            let whole = folder.join(target.file_name().context("names no file")?);
+            ensure!(!belongs(&whole, &ledger), "belongs to the ledger in use");
+            return Ok(());
+        }
+        other => other?,
+    };
+    ensure!(file.is_file(), "is there, and no file");
+    let whole = fs::canonicalize(target)?;
+    let original = fs::metadata(&ledger)?;
+    ensure!(
+        (file.dev(), file.ino()) != (original.dev(), original.ino()) && !belongs(&whole, &ledger),
+        "is the ledger in use, or belongs to it"
+    );
+    let mut head = [0; APPLICATION_ID_AT + 4];
+    let ours = File::open(target)?.read_exact(&mut head).is_ok()
+        && head.starts_with(MAGIC)
+        && head[APPLICATION_ID_AT..] == APPLICATION_ID.to_be_bytes();
+    ensure!(
+        ours || file.len() == 0,
+        "is there, and no ledger: it is not written over"
+    );
+    Ok(())
+}
+
+fn belongs(file: &Path, ledger: &Path) -> bool {
+    ["", "-wal", "-shm", "-journal", ".lock"].iter().any(|end| {
+        let mut name = ledger.as_os_str().to_owned();
+        name.push(end);
+        file.as_os_str() == name
+    })
+}
+
+/// `.NAME.new`
+fn dotted(name: &std::ffi::OsStr) -> OsString {
+    let mut dotted = OsString::from(".");
+    dotted.push(name);
+    dotted.push(".new");
+    dotted
+}
+
+/// An unfinished copy and its companions.
+fn remove(new: &Path) {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut name = new.as_os_str().to_owned();
+        name.push(end);
+        // Most of them are not there.
+        let _ = fs::remove_file(PathBuf::from(name));
+    }
+}
