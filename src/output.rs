@@ -114,6 +114,36 @@ pub fn write(document: &Document, style: Style, out: &mut dyn Write) -> anyhow::
     }
 }
 
+/// Begins a document whose rows are too many to hold at once. For programs: a table needs all its rows.
+pub fn write_head(document: &Document, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => csv::write_head(document, out),
+        Format::Json | Format::Table => json::write_head(document, out),
+    }
+}
+
+/// Goes on with rows of these columns; `first` if there were none before.
+pub fn write_rows(
+    columns: &[Column],
+    rows: &[Vec<Value>],
+    first: bool,
+    format: Format,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => csv::write_rows(rows, out),
+        Format::Json | Format::Table => json::write_rows(columns, rows, first, out),
+    }
+}
+
+/// Ends it.
+pub fn write_end(no_rows: bool, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => Ok(()),
+        Format::Json | Format::Table => json::write_end(no_rows, out),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +234,22 @@ account_name,account_uuid,state,records,quantity
 日本\u{1b}[31m,,missing,0,337407196004352
 ";
         assert_eq!(printed(Format::Csv, true), expected);
+    }
+
+    #[test]
+    fn a_document_in_pieces_is_the_same() {
+        let document = document();
+        for format in [Format::Json, Format::Csv] {
+            let mut out = Vec::new();
+            write_head(&document, format, &mut out).unwrap();
+            for (place, row) in document.rows.iter().enumerate() {
+                let row = std::slice::from_ref(row);
+                write_rows(&document.columns, row, place == 0, format, &mut out).unwrap();
+                write_rows(&document.columns, &[], false, format, &mut out).unwrap();
+            }
+            write_end(false, format, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), printed(format, false));
+        }
     }
 
     #[test]

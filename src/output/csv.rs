@@ -7,9 +7,18 @@ use std::io::Write;
 use super::{Document, Value};
 
 pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
+    write_head(document, out)?;
+    write_rows(&document.rows, out)
+}
+
+/// The names of the columns.
+pub fn write_head(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
     let names = document.columns.iter().map(|column| field(column.name));
-    write_record(names, out)?;
-    for row in &document.rows {
+    write_record(names, out)
+}
+
+pub fn write_rows(rows: &[Vec<Value>], out: &mut dyn Write) -> anyhow::Result<()> {
+    for row in rows {
         write_record(row.iter().map(raw), out)?;
     }
     Ok(())

@@ -3,17 +3,35 @@
 
 use std::io::Write;
 
-use super::{Document, Value};
+use super::{Column, Document, Value};
 
 pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
+    write_head(document, out)?;
+    write_rows(&document.columns, &document.rows, true, out)?;
+    write_end(document.rows.is_empty(), out)
+}
+
+/// All that comes before the rows.
+pub fn write_head(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{{")?;
     for (name, value) in &document.facts {
         writeln!(out, "  {}: {},", quoted(name)?, literal(value)?)?;
     }
     write!(out, "  {}: [", quoted(document.rows_name)?)?;
-    for (place, row) in document.rows.iter().enumerate() {
-        write!(out, "{}\n    {{", if place == 0 { "" } else { "," })?;
-        for (place, (column, value)) in document.columns.iter().zip(row).enumerate() {
+    Ok(())
+}
+
+/// Some of the rows; `first` if there were none before.
+pub fn write_rows(
+    columns: &[Column],
+    rows: &[Vec<Value>],
+    first: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    for (place, row) in rows.iter().enumerate() {
+        let separator = if first && place == 0 { "" } else { "," };
+        write!(out, "{separator}\n    {{")?;
+        for (place, (column, value)) in columns.iter().zip(row).enumerate() {
             let separator = if place == 0 { "" } else { ", " };
             write!(
                 out,
@@ -24,7 +42,12 @@ pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
         }
         write!(out, "}}")?;
     }
-    let end = if document.rows.is_empty() { "" } else { "\n  " };
+    Ok(())
+}
+
+/// All that comes after the rows.
+pub fn write_end(no_rows: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let end = if no_rows { "" } else { "\n  " };
     writeln!(out, "{end}]\n}}")?;
     Ok(())
 }
