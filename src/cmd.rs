@@ -28,6 +28,7 @@ use crate::day::Day;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, initialise};
 use crate::source::{Options, Source};
+use crate::zone::utc_text;
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -56,18 +57,6 @@ fn unix_now() -> anyhow::Result<i64> {
     Ok(i64::try_from(
         SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     )?)
-}
-
-/// The time as the ledger writes it: UTC, `YYYY-MM-DDTHH:MM:SSZ`.
-fn utc_text(unix: i64) -> anyhow::Result<String> {
-    let day = Day::from_days_since_1970(unix.div_euclid(86_400))?;
-    let second = unix.rem_euclid(86_400);
-    Ok(format!(
-        "{day}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    ))
 }
 
 fn open_source(config: &Config) -> anyhow::Result<Source> {
@@ -164,8 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_in_utc() {
-        assert_eq!(utc_text(1_370_131_199).unwrap(), "2013-06-01T23:59:59Z");
+    fn times_in_utc_are_read() {
         assert_eq!(
             unix_of_utc_text("2013-06-01T23:59:59Z").unwrap(),
             1_370_131_199

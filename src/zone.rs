@@ -107,6 +107,18 @@ impl Zone {
     }
 }
 
+/// The time as the ledger writes it: UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+pub fn utc_text(unix: i64) -> anyhow::Result<String> {
+    let day = Day::from_days_since_1970(unix.div_euclid(86_400))?;
+    let second = unix.rem_euclid(86_400);
+    Ok(format!(
+        "{day}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +146,11 @@ mod tests {
         let (zone, day) = (zone(name), day(text));
         let seconds = zone.midnight(day.next()) - zone.midnight(day);
         i32::try_from(seconds).map(f64::from).unwrap() / 3600.0
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(utc_text(1_370_131_199).unwrap(), "2013-06-01T23:59:59Z");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         range,
         kind: args.pending.then_some("pending"),
         since: args.since.as_deref(),
-        accounts: None,
+        ..CorrectionFilter::default()
     };
     let corrections =
         reader.read(|snapshot| list_corrections(snapshot, filter, Page::default()))?;

@@ -103,6 +103,11 @@ impl Reader {
         self.read(state::find_counts)
     }
 
+    /// Device and inode of the file that was opened.
+    pub fn file(&self) -> (u64, u64) {
+        self.file
+    }
+
     /// The zone whose local days the ledger holds, by the name it was made with.
     pub fn timezone(&mut self) -> anyhow::Result<String> {
         self.read(|snapshot| find_timezone(&snapshot.tx))

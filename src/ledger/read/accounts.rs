@@ -33,6 +33,8 @@ pub struct AccountFilter<'a> {
     pub domain: Option<&'a str>,
     /// None but these.
     pub only: Option<&'a BTreeSet<i64>>,
+    /// In the order of a list, those after this name and uuid. Nothing to how many there are.
+    pub after: Option<(&'a str, &'a str)>,
 }
 
 /// Accounts sorted by name, then uuid.
@@ -51,6 +53,7 @@ pub fn list_accounts(
                 or instr(lower(domain_path), lower(:search)) > 0)
            and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
            and (:only is null or id in (select value from json_each(:only)))
+           and (:after_name is null or (name, uuid) > (:after_name, :after_uuid))
          order by name, uuid
          limit :limit offset :offset",
     )?;
@@ -58,6 +61,8 @@ pub fn list_accounts(
         ":search": filter.search,
         ":domain": filter.domain.map(domain_path),
         ":only": filter.only.map(id_list),
+        ":after_name": filter.after.map(|(name, _)| name),
+        ":after_uuid": filter.after.map(|(_, uuid)| uuid),
         ":limit": page.limit(),
         ":offset": page.offset,
     };

@@ -42,6 +42,8 @@ pub struct CorrectionFilter<'a> {
     /// Found at this time or later; UTC, `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SSZ`.
     pub since: Option<&'a str>,
     pub accounts: Option<&'a BTreeSet<i64>>,
+    /// In the order of a list, those after this id.
+    pub after: Option<i64>,
 }
 
 /// Corrections in the order they were found.
@@ -59,6 +61,7 @@ pub fn list_corrections(
            and (:kind is null or v.kind = :kind)
            and (:since is null or v.corrected_at >= :since)
            and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+           and (:after is null or v.id > :after)
          order by v.id
          limit :limit offset :offset",
     )?;
@@ -68,6 +71,7 @@ pub fn list_corrections(
         ":kind": filter.kind,
         ":since": filter.since,
         ":accounts": filter.accounts.map(id_list),
+        ":after": filter.after,
         ":limit": page.limit(),
         ":offset": page.offset,
     })?;

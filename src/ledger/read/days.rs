@@ -81,6 +81,21 @@ pub fn list_unfinished(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<U
     Ok(unfinished(&list_states(snapshot, range)?, range))
 }
 
+/// When a day of the range was last written or found equal to its source; UTC, `YYYY-MM-DDTHH:MM:SSZ`. `None`: the
+/// ledger has no day of it.
+pub fn find_as_of(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Option<String>> {
+    let mut statement = snapshot.tx.prepare_cached(
+        "select max(max(imported_at, coalesce(verified_at, imported_at)))
+         from stored_days
+         where day between :first and :last",
+    )?;
+    let parameters = named_params! {
+        ":first": range.first().to_string(),
+        ":last": range.last().to_string(),
+    };
+    Ok(statement.query_one(parameters, |row| row.get(0))?)
+}
+
 /// Every day of a range in order, those that the ledger lacks included.
 pub fn list_days(
     snapshot: &Snapshot,

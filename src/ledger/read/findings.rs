@@ -34,6 +34,8 @@ pub struct FindingFilter<'a> {
     /// Of these accounts; those without an account are left out then.
     pub accounts: Option<&'a BTreeSet<i64>>,
     pub acknowledged: Acknowledged,
+    /// In the order of a list, those after this day and id.
+    pub after: Option<(Day, i64)>,
 }
 
 /// Whether those that somebody has looked at are wanted.
@@ -59,6 +61,7 @@ pub fn list_findings(
            and (:kind is null or v.kind = :kind)
            and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
            and (:all or v.acknowledged_at is null)
+           and (:after_day is null or (v.day, v.id) > (:after_day, :after_id))
          order by v.day, v.id
          limit :limit offset :offset",
     )?;
@@ -68,6 +71,8 @@ pub fn list_findings(
         ":kind": filter.kind,
         ":accounts": filter.accounts.map(id_list),
         ":all": filter.acknowledged == Acknowledged::Included,
+        ":after_day": filter.after.map(|(day, _)| day.to_string()),
+        ":after_id": filter.after.map(|(_, id)| id),
         ":limit": page.limit(),
         ":offset": page.offset,
     })?;
