@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod reply;
 mod route;
+mod v1;
 mod worker;
 
 use std::io::{self, Write};

@@ -122,6 +122,7 @@ pub fn select_accounts(
         search: None,
         domain,
         only: only.as_ref(),
+        after: None,
     };
     let accounts = list_accounts(snapshot, filter, Page::default())?;
     match domain {

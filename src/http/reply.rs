@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::v1;
 use crate::day::{Day, DayRange};
 use crate::ledger::read::AccountUsage;
 
@@ -65,6 +66,15 @@ pub fn error(status: u16, message: &str) -> Reply {
         reply.headers.push(("Allow", "GET, HEAD".to_owned()));
     }
     reply
+}
+
+/// The same for any target: under `/v1` errors have a shape of their own.
+pub fn refusal(target: &str, status: u16, message: &str) -> Reply {
+    if v1::owns(target) {
+        v1::Problem::new(status, message).reply()
+    } else {
+        error(status, message)
+    }
 }
 
 /// A reply in JSON.

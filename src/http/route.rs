@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use tiny_http::Method;
 
 use super::reply::{self, Reply};
+use super::v1;
 use crate::day::{Day, DayRange};
 
 /// What a path is about.
@@ -14,6 +15,8 @@ pub enum Place {
     Ready,
     Metrics,
     Usage,
+    /// Of the API, by the name of its route.
+    V1(&'static str),
     /// There is nothing.
     Other,
 }
@@ -26,6 +29,7 @@ impl Place {
             Place::Ready => "readyz",
             Place::Metrics => "metrics",
             Place::Usage => "usage",
+            Place::V1(name) => name,
             Place::Other => "other",
         }
     }
@@ -44,6 +48,7 @@ pub fn place(target: &str) -> Place {
         "/readyz" => Place::Ready,
         "/metrics" => Place::Metrics,
         path if path.starts_with("/usage/") => Place::Usage,
+        path if v1::owns(path) => Place::V1(v1::name_of(path)),
         _ => Place::Other,
     }
 }

@@ -18,6 +18,7 @@ use super::log::{Entry, Log};
 use super::metrics::Metrics;
 use super::reply::{self, Reply};
 use super::route::{Place, place, route};
+use super::v1;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
@@ -98,11 +99,15 @@ impl Desk {
             let call = Call::of(request);
             match self.who_asks(&call) {
                 First::Known(user) => self.finish(call, &user),
-                First::Refused(refusal) => self.send(call, None, refused(refusal)),
+                First::Refused(refusal) => {
+                    let reply = refused(&call, refusal);
+                    self.send(call, None, reply);
+                }
                 First::Unsure(claim) => match checker.try_send(Waiting { call, claim }) {
                     Ok(()) => {}
                     Err(TrySendError::Full(waiting) | TrySendError::Disconnected(waiting)) => {
-                        self.send(waiting.call, None, too_busy());
+                        let reply = too_busy(&waiting.call);
+                        self.send(waiting.call, None, reply);
                     }
                 },
             }
@@ -113,7 +118,8 @@ impl Desk {
     pub fn check_passwords(&mut self, waiting: &Receiver<Waiting>) {
         while let Ok(Waiting { call, claim }) = waiting.recv() {
             if call.since.elapsed() > LONGEST_WAIT {
-                self.send(call, None, too_busy());
+                let reply = too_busy(&call);
+                self.send(call, None, reply);
                 continue;
             }
             let shared = self.shared.clone();
@@ -124,7 +130,8 @@ impl Desk {
                     if refusal == Refusal::Unauthorized {
                         self.shared.metrics.auth_failed();
                     }
-                    self.send(call, None, refused(refusal));
+                    let reply = refused(&call, refusal);
+                    self.send(call, None, reply);
                 }
             }
         }
@@ -157,7 +164,8 @@ impl Desk {
 
     /// Answers who may ask.
     fn finish(&mut self, call: Call, user: &User) {
-        let (reply, failure) = guarded(|| self.answer(&call, user));
+        let target = call.request.url();
+        let (reply, failure) = guarded(target, || self.answer(&call, user));
         if let Some(failure) = failure {
             self.reader = None;
             let (status, target) = (reply.status, call.request.url());
@@ -186,6 +194,7 @@ impl Desk {
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
                 health::metrics(&shared, self.current_reader().ok())
             }
+            Place::V1(_) => self.answer_v1(call, user),
             Place::Metrics | Place::Usage | Place::Other => self.answer_usage(call, user),
         }
     }
@@ -207,6 +216,23 @@ impl Desk {
                 reply::error(404, &format!("no account or project has the uuid {uuid}"))
             }
         })
+    }
+
+    fn answer_v1(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
+        let shared = self.shared.clone();
+        let request = v1::Request {
+            method: call.request.method(),
+            target: call.request.url(),
+            accept: header(&call.request, "Accept"),
+            accept_encoding: header(&call.request, "Accept-Encoding"),
+            if_none_match: header(&call.request, "If-None-Match"),
+        };
+        let terms = v1::Terms {
+            scope: &user.scope,
+            zone: &shared.zone,
+            max_days: shared.max_days,
+        };
+        v1::answer(&request, &terms, self.current_reader()?)
     }
 
     fn today(&self) -> anyhow::Result<Day> {
@@ -273,24 +299,25 @@ fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
     Some(header.value.as_str())
 }
 
-fn refused(refusal: Refusal) -> Reply {
+fn refused(call: &Call, refusal: Refusal) -> Reply {
+    let target = call.request.url();
     match refusal {
         Refusal::Unauthorized => {
-            let mut reply = reply::error(401, "give the name and the password of a user");
+            let mut reply = reply::refusal(target, 401, "give the name and the password of a user");
             let challenge = "Basic realm=\"rbc-usage\", charset=\"UTF-8\"".to_owned();
             reply.headers.push(("WWW-Authenticate", challenge));
             reply
         }
         Refusal::Wait(left) => {
             let why = "too many wrong passwords from this address: wait before the next";
-            retry_after(reply::error(429, why), left.as_secs() + 1)
+            retry_after(reply::refusal(target, 429, why), left.as_secs() + 1)
         }
     }
 }
 
-fn too_busy() -> Reply {
+fn too_busy(call: &Call) -> Reply {
     let why = "too many passwords are being checked: try again";
-    retry_after(reply::error(503, why), 2)
+    retry_after(reply::refusal(call.request.url(), 503, why), 2)
 }
 
 fn retry_after(mut reply: Reply, seconds: u64) -> Reply {
@@ -299,15 +326,18 @@ fn retry_after(mut reply: Reply, seconds: u64) -> Reply {
 }
 
 /// Turns an error and even a panic into a reply, and tells what happened.
-fn guarded(answer: impl FnOnce() -> anyhow::Result<Reply>) -> (Reply, Option<String>) {
+fn guarded(
+    target: &str,
+    answer: impl FnOnce() -> anyhow::Result<Reply>,
+) -> (Reply, Option<String>) {
     match catch_unwind(AssertUnwindSafe(answer)) {
         Ok(Ok(reply)) => (reply, None),
         Ok(Err(err)) => {
-            let reply = reply::error(503, "the ledger cannot be read");
+            let reply = reply::refusal(target, 503, "the ledger cannot be read");
             (reply, Some(format!("{err:#}")))
         }
         Err(_) => {
-            let reply = reply::error(500, "the server made an error");
+            let reply = reply::refusal(target, 500, "the server made an error");
             (reply, Some("panicked".to_owned()))
         }
     }
@@ -335,15 +365,16 @@ mod tests {
 
     #[test]
     fn a_panic_is_answered_with_500() {
-        let (reply, failure) = guarded(|| panic!("a panic on purpose"));
+        let (reply, failure) = guarded("/usage/u", || panic!("a panic on purpose"));
         assert_eq!(reply, reply::error(500, "the server made an error"));
         assert_eq!(failure.as_deref(), Some("panicked"));
     }
 
     #[test]
     fn an_error_is_answered_with_503_and_told_in_full() {
-        let (reply, failure) =
-            guarded(|| Err(anyhow::anyhow!("disk I/O error").context("ledger x")));
+        let (reply, failure) = guarded("/usage/u", || {
+            Err(anyhow::anyhow!("disk I/O error").context("ledger x"))
+        });
         assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
         assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
     }

@@ -23,5 +23,6 @@ mod simulator;
 mod source;
 mod status;
 mod tidy;
+mod v1;
 mod variants;
 mod verify;

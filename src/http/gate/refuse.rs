@@ -28,7 +28,7 @@ impl Refused<'_> {
     /// A whole answer, after which the connection ends.
     pub fn reply(&self) -> Vec<u8> {
         let Refusal { status, message } = self.why;
-        let reply = reply::error(*status, message);
+        let reply = reply::refusal(self.target(), *status, message);
         let mut text = format!(
             "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Length: {}\r\nX-Request-Id: {}\r\n",
             reason(*status),
@@ -48,6 +48,13 @@ impl Refused<'_> {
             bytes.extend_from_slice(&reply.body);
         }
         bytes
+    }
+
+    /// What was asked for, as far as it can be told: it decides on the shape of the answer alone.
+    fn target(&self) -> &str {
+        let mut words = self.request.split(|byte| byte.is_ascii_whitespace());
+        let target = words.nth(1).unwrap_or_default();
+        std::str::from_utf8(target).unwrap_or_default()
     }
 
     /// One line in the log.

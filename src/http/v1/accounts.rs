@@ -1,0 +1,70 @@
+//! `GET /v1/accounts`: which accounts there are, page by page.
+
+use std::collections::BTreeSet;
+
+use super::query::PAGE;
+use super::render::{ACCOUNT_COLUMNS, account_values, columns};
+use super::{Answer, Asking, Refusal, cursor, render};
+use crate::ledger::read::Page;
+use crate::ledger::read::accounts::{Account, AccountFilter, count_accounts, list_accounts};
+use crate::output::{Document, Value};
+
+pub const PARAMETERS: [&str; 5] = ["search", "domain", "limit", "cursor", "format"];
+
+pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
+    let limit = asking.query.limit()?.unwrap_or(PAGE);
+    let visible = asking.visible_ids()?;
+    let (accounts, next) = page(asking, visible.as_ref(), Some(limit))?;
+    let total = count_accounts(asking.snapshot, filter(asking, visible.as_ref()))?;
+    let rows = accounts
+        .iter()
+        .map(|account| account_values(account).to_vec());
+    let document = Document {
+        facts: vec![
+            ("total", Value::Count(total)),
+            ("next_cursor", Value::text(next.clone())),
+        ],
+        rows_name: "accounts",
+        columns: columns(&ACCOUNT_COLUMNS),
+        rows: rows.collect(),
+        ..Document::default()
+    };
+    Ok(render::answer(asking, None, next, &document)?)
+}
+
+/// The accounts that a question asks for, from its cursor on, and the cursor of the next page. Without a limit they
+/// are all on one page.
+pub fn page(
+    asking: &Asking,
+    visible: Option<&BTreeSet<i64>>,
+    limit: Option<u32>,
+) -> Result<(Vec<Account>, Option<String>), Refusal> {
+    let cursor = asking.query.get("cursor");
+    let last: Option<[String; 2]> = cursor.map(cursor::read).transpose()?;
+    let after = last
+        .as_ref()
+        .map(|[name, uuid]| (name.as_str(), uuid.as_str()));
+    let filter = AccountFilter {
+        after,
+        ..filter(asking, visible)
+    };
+    // One more than asked for tells whether there is a next page.
+    let page = Page {
+        limit: limit.map(|limit| limit + 1),
+        offset: 0,
+    };
+    let mut accounts = list_accounts(asking.snapshot, filter, page)?;
+    let next = render::cut(&mut accounts, limit, |last| {
+        cursor::make(&[&last.name, &last.uuid])
+    });
+    Ok((accounts, next))
+}
+
+fn filter<'a>(asking: &'a Asking, visible: Option<&'a BTreeSet<i64>>) -> AccountFilter<'a> {
+    AccountFilter {
+        search: asking.query.get("search"),
+        domain: asking.query.get("domain"),
+        only: visible,
+        after: None,
+    }
+}

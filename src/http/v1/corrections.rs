@@ -1,0 +1,143 @@
+//! `GET /v1/corrections`: values of closed days that changed, in the order they were found, page by page.
+
+use super::query::PAGE;
+use super::render::{columns, count};
+use super::{Answer, Asking, Problem, Refusal, cursor, render};
+use crate::day::Day;
+use crate::ledger::read::Page;
+use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::output::{Document, Unit, Value};
+
+pub const PARAMETERS: [&str; 9] = [
+    "since", "start", "end", "month", "kind", "account", "limit", "cursor", "format",
+];
+
+const COLUMNS: [&str; 13] = [
+    "id",
+    "kind",
+    "day",
+    "account_uuid",
+    "account_name",
+    "metric",
+    "unit",
+    "resource_uuid",
+    "resource_name",
+    "old_quantity",
+    "new_quantity",
+    "delta",
+    "corrected_at",
+];
+
+const KINDS: [&str; 3] = ["overwritten", "pending", "applied"];
+
+pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
+    let query = asking.query;
+    let range = query.optional_period(asking.terms.max_days)?;
+    let kind = query.word("kind", &KINDS)?.map(|place| KINDS[place]);
+    let since = query.get("since").map(instant).transpose()?;
+    let limit = query.limit()?.unwrap_or(PAGE);
+    let after = query.get("cursor").map(last_seen).transpose()?;
+    let accounts = asking.listed_ids()?;
+    let filter = CorrectionFilter {
+        range,
+        kind,
+        since,
+        accounts: accounts.as_ref(),
+        after,
+    };
+    // One more than asked for tells whether there is a next page.
+    let page = Page {
+        limit: Some(limit + 1),
+        offset: 0,
+    };
+    let mut corrections = list_corrections(asking.snapshot, filter, page)?;
+    let next = render::cut(&mut corrections, Some(limit), |last: &StoredCorrection| {
+        cursor::make(&[&last.id.to_string()])
+    });
+    let document = Document {
+        facts: vec![("next_cursor", Value::text(next.clone()))],
+        rows_name: "corrections",
+        columns: columns(&COLUMNS),
+        rows: corrections
+            .into_iter()
+            .map(row)
+            .collect::<anyhow::Result<_>>()?,
+        ..Document::default()
+    };
+    Ok(render::answer(asking, None, next, &document)?)
+}
+
+/// A day or a second of UTC, as the ledger writes them, so that texts compare as times do.
+fn instant(text: &str) -> Result<&str, Problem> {
+    let (day, time) = text.split_at_checked(10).unwrap_or((text, ""));
+    let is_time = |time: &str| {
+        let digits = time
+            .bytes()
+            .map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+        let number = |at: usize| time[at..at + 2].parse::<u8>().unwrap_or(u8::MAX);
+        digits.eq(b"T00:00:00Z".iter().copied())
+            && number(1) < 24
+            && number(4) < 60
+            && number(7) < 60
+    };
+    if day.parse::<Day>().is_ok() && (time.is_empty() || is_time(time)) {
+        return Ok(text);
+    }
+    let detail = format!("since: {text:?} is no time: write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ");
+    Err(Problem::of_parameter("since", detail))
+}
+
+fn last_seen(text: &str) -> Result<i64, Problem> {
+    let [id] = cursor::read(text)?;
+    id.parse().map_err(|_| cursor::refusal())
+}
+
+fn row(correction: StoredCorrection) -> anyhow::Result<Vec<Value>> {
+    let unit = Unit::of_name(&correction.unit);
+    let quantity = |quantity: Option<f64>| {
+        quantity.map_or(Value::Nothing, |quantity| Value::Quantity(quantity, unit))
+    };
+    Ok(vec![
+        count(correction.id)?,
+        Value::Text(correction.kind),
+        Value::Text(correction.day.to_string()),
+        Value::Text(correction.account_uuid),
+        Value::Text(correction.account_name),
+        Value::Text(correction.metric),
+        Value::Text(correction.unit),
+        Value::text(correction.resource_uuid),
+        Value::text(correction.resource_name),
+        quantity(correction.old_quantity),
+        quantity(correction.new_quantity),
+        quantity(Some(correction.delta)),
+        Value::Text(correction.corrected_at),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_day_or_a_second() {
+        for right in ["2013-06-01", "2013-06-01T00:00:00Z", "2013-06-01T23:59:59Z"] {
+            assert_eq!(instant(right), Ok(right));
+        }
+        for wrong in [
+            "",
+            "2013-06",
+            "2013-02-30",
+            "2013-06-01T",
+            "2013-06-01T24:00:00Z",
+            "2013-06-01T00:60:00Z",
+            "2013-06-01T00:00:60Z",
+            "2013-06-01T00:00:00",
+            "2013-06-01 00:00:00Z",
+            "2013-06-01T00:00:00+02:00",
+            "2013-06-0é",
+            "2013-06-01T0é:00:0Z",
+        ] {
+            assert_eq!(instant(wrong).unwrap_err().status, 400, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `GET /v1/findings`: what was doubtful in the source, page by page.
+
+use super::query::PAGE;
+use super::render::{columns, count};
+use super::{Answer, Asking, Refusal, cursor, render};
+use crate::ledger::read::Page;
+use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
+use crate::output::{Document, Value};
+
+pub const PARAMETERS: [&str; 9] = [
+    "start",
+    "end",
+    "month",
+    "kind",
+    "account",
+    "acknowledged",
+    "limit",
+    "cursor",
+    "format",
+];
+
+const COLUMNS: [&str; 10] = [
+    "id",
+    "day",
+    "kind",
+    "account_uuid",
+    "account_name",
+    "metric",
+    "resource",
+    "detail",
+    "acknowledged_at",
+    "reason",
+];
+
+pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
+    let query = asking.query;
+    let range = query.optional_period(asking.terms.max_days)?;
+    let acknowledged = match query.word("acknowledged", &["left-out", "included"])? {
+        Some(1) => Acknowledged::Included,
+        _ => Acknowledged::LeftOut,
+    };
+    let limit = query.limit()?.unwrap_or(PAGE);
+    let after = query.get("cursor").map(last_seen).transpose()?;
+    let accounts = asking.listed_ids()?;
+    let filter = FindingFilter {
+        range,
+        kind: query.get("kind"),
+        accounts: accounts.as_ref(),
+        acknowledged,
+        after,
+    };
+    // One more than asked for tells whether there is a next page.
+    let page = Page {
+        limit: Some(limit + 1),
+        offset: 0,
+    };
+    let mut findings = list_findings(asking.snapshot, filter, page)?;
+    let next = render::cut(&mut findings, Some(limit), |last: &StoredFinding| {
+        cursor::make(&[&last.day.to_string(), &last.id.to_string()])
+    });
+    let document = Document {
+        facts: vec![("next_cursor", Value::text(next.clone()))],
+        rows_name: "findings",
+        columns: columns(&COLUMNS),
+        rows: findings
+            .into_iter()
+            .map(row)
+            .collect::<anyhow::Result<_>>()?,
+        ..Document::default()
+    };
+    Ok(render::answer(asking, None, next, &document)?)
+}
+
+fn last_seen(text: &str) -> Result<(crate::day::Day, i64), super::Problem> {
+    let [day, id] = cursor::read(text)?;
+    match (day.parse(), id.parse()) {
+        (Ok(day), Ok(id)) => Ok((day, id)),
+        _ => Err(cursor::refusal()),
+    }
+}
+
+fn row(finding: StoredFinding) -> anyhow::Result<Vec<Value>> {
+    Ok(vec![
+        count(finding.id)?,
+        Value::Text(finding.day.to_string()),
+        Value::Text(finding.kind),
+        Value::text(finding.account_uuid),
+        Value::text(finding.account_name),
+        Value::text(finding.metric),
+        Value::text(finding.resource),
+        Value::Text(finding.detail),
+        Value::text(finding.acknowledged_at),
+        Value::text(finding.reason),
+    ])
+}

@@ -1,0 +1,144 @@
+//! `GET /openapi.json`: the description of all this in OpenAPI 3.1. It is written by hand; the tests below and those
+//! against the running server keep it true.
+
+use super::Answer;
+
+const DOCUMENT: &str = include_str!("openapi.json");
+
+pub fn answer() -> Answer {
+    Answer {
+        headers: Vec::new(),
+        body: DOCUMENT.as_bytes().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::finding::FindingKind;
+    use crate::http::v1::Route;
+    use crate::ledger::read::days::DayState;
+    use crate::metric::Metric;
+
+    fn document() -> Value {
+        serde_json::from_str(DOCUMENT).unwrap()
+    }
+
+    /// What a `$ref` stands for, or the value itself.
+    fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(pointer) => {
+                let found = document.pointer(pointer.strip_prefix('#').unwrap());
+                found.unwrap_or_else(|| panic!("{pointer} points at nothing"))
+            }
+            None => value,
+        }
+    }
+
+    fn every_reference(value: &Value, visit: &mut dyn FnMut(&Value)) {
+        match value {
+            Value::Object(members) => {
+                if members.contains_key("$ref") {
+                    visit(value);
+                }
+                members
+                    .values()
+                    .for_each(|value| every_reference(value, visit));
+            }
+            Value::Array(values) => values
+                .iter()
+                .for_each(|value| every_reference(value, visit)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_path_is_served_and_every_route_described() {
+        let document = document();
+        let paths = document["paths"].as_object().unwrap();
+        let mut described = Vec::new();
+        for path in paths.keys() {
+            let route = Route::of(&path.replace("{uuid}", "u").replace("{path}", "%2Fp"));
+            described.push(route.unwrap_or_else(|| panic!("{path} is not served")));
+        }
+        // A new route has no place here until it is described.
+        let place = |route: &Route| match route {
+            Route::OpenApi => 0,
+            Route::Version => 1,
+            Route::Accounts => 2,
+            Route::AccountUsage(_) => 3,
+            Route::Usage => 4,
+            Route::DomainUsage(_) => 5,
+            Route::Days => 6,
+            Route::Findings => 7,
+            Route::Corrections => 8,
+        };
+        let places: BTreeSet<i32> = described.iter().map(place).collect();
+        assert_eq!(places, (0..9).collect());
+    }
+
+    #[test]
+    fn every_parameter_and_form_is_described() {
+        let document = document();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let route = Route::of(&path.replace("{uuid}", "u").replace("{path}", "%2Fp")).unwrap();
+            let operation = &item["get"];
+            let parameters = operation["parameters"].as_array().unwrap();
+            let names = parameters
+                .iter()
+                .map(|parameter| resolved(&document, parameter))
+                .filter(|parameter| parameter["in"] == "query")
+                .map(|parameter| parameter["name"].as_str().unwrap());
+            assert_eq!(names.collect::<Vec<_>>(), route.parameters(), "{path}");
+            let forms = operation["responses"]["200"]["content"]
+                .as_object()
+                .unwrap();
+            let served = route.formats().iter().map(|(_, name)| *name);
+            assert_eq!(
+                forms.keys().map(String::as_str).collect::<Vec<_>>(),
+                served.collect::<Vec<_>>(),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_what_there_is() {
+        let document = document();
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        every_reference(&document, &mut |value| {
+            resolved(&document, value);
+        });
+        let schemas = &document["components"]["schemas"];
+        let metrics = schemas["MetricName"]["anyOf"][0]["enum"]
+            .as_array()
+            .unwrap();
+        let listed: BTreeSet<&str> = metrics.iter().map(|name| name.as_str().unwrap()).collect();
+        let known: Vec<Metric> = (1..=31)
+            .map(|number| Metric::of_usage_type(Some(number)).0)
+            .filter(|metric| !matches!(metric, Metric::UsageType(_)))
+            .chain([Metric::OsUsage, Metric::UntypedUsage])
+            .collect();
+        let names: Vec<_> = known.iter().map(|metric| metric.name()).collect();
+        assert_eq!(listed, names.iter().map(|name| &**name).collect());
+        let states: Vec<&str> = [
+            DayState::Missing,
+            DayState::Refused,
+            DayState::Differing,
+            DayState::Open,
+            DayState::Sealed,
+            DayState::Closed,
+        ]
+        .map(DayState::name)
+        .to_vec();
+        let listed = &schemas["DayFacts"]["properties"]["state"]["enum"];
+        assert_eq!(*listed, serde_json::json!(states));
+        // The example of a kind is one.
+        let example = &document["components"]["parameters"]["finding_kind"]["example"];
+        assert_eq!(*example, FindingKind::SizeUnknown.name());
+    }
+}

@@ -1,0 +1,205 @@
+//! How answers are written: documents as JSON or CSV, the facts that every period comes with, links to next pages.
+
+use super::problem::Problem;
+use super::query::count_days;
+use super::{Answer, Asking};
+use crate::day::{Day, DayRange};
+use crate::ledger::read::accounts::Account;
+use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
+use crate::output::{self, Column, Document, Style, Unit, Value};
+use crate::zone::{Zone, utc_text};
+
+/// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
+const MOST_ACCOUNT_DAYS: i64 = 400_000;
+
+/// A longer one is left out: heads of answers have their bounds too, and the cursor is in the body as well.
+const LONGEST_LINK: usize = 4096;
+
+/// What holds for the days of an answer, whatever it lists.
+pub struct PeriodFacts {
+    pub facts: Vec<(&'static str, Value)>,
+    unfinished: Unfinished,
+    /// The same for those who read no body, and for CSV, which has no place for it.
+    headers: Vec<(&'static str, String)>,
+}
+
+/// Reads what is to be known of the days of a range.
+pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFacts> {
+    let unfinished = list_unfinished(asking.snapshot, range)?;
+    let as_of = find_as_of(asking.snapshot, range)?;
+    let zone = asking.terms.zone;
+    let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
+    let (starts_at, ends_at) = instants(zone, range)?;
+    let hours = hours(zone, range)?;
+    let mut headers = vec![
+        ("Rbc-Complete", complete.to_string()),
+        ("Rbc-Open-Days", unfinished.open_days.len().to_string()),
+        (
+            "Rbc-Missing-Days",
+            unfinished.missing_days.len().to_string(),
+        ),
+        ("Rbc-Timezone", zone.name().to_owned()),
+        ("Rbc-Period", format!("{starts_at}/{ends_at}")),
+        ("Rbc-Hours", hours.to_string()),
+    ];
+    headers.extend(as_of.clone().map(|as_of| ("Rbc-As-Of", as_of)));
+    let facts = vec![
+        ("start", Value::Text(range.first().to_string())),
+        ("end", Value::Text(range.last().to_string())),
+        ("starts_at", Value::Text(starts_at)),
+        ("ends_at", Value::Text(ends_at)),
+        ("hours", Value::Quantity(hours, Unit::Hours)),
+        ("timezone", Value::Text(zone.name().to_owned())),
+        ("complete", Value::Truth(complete)),
+        ("open_days", dates(&unfinished.open_days)),
+        ("missing_days", dates(&unfinished.missing_days)),
+        ("as_of", Value::text(as_of)),
+    ];
+    Ok(PeriodFacts {
+        facts,
+        unfinished,
+        headers,
+    })
+}
+
+impl PeriodFacts {
+    /// 409 with the days in question, if `require=complete` was asked for and they are not all closed.
+    pub fn check_requirement(&self, asking: &Asking) -> Result<(), Problem> {
+        let Unfinished {
+            open_days,
+            missing_days,
+        } = &self.unfinished;
+        let (open, missing) = (open_days.len(), missing_days.len());
+        if !asking.query.requires_complete()? || open + missing == 0 {
+            return Ok(());
+        }
+        let detail =
+            format!("the figures are not final: {open} days are open, {missing} are missing");
+        let list = |days: &[Day]| days.iter().map(Day::to_string).collect::<Vec<_>>().into();
+        Err(Problem::new(409, detail)
+            .with("open_days", list(open_days))
+            .with("missing_days", list(missing_days)))
+    }
+}
+
+/// A document of rows that are all there.
+pub fn answer(
+    asking: &Asking,
+    period: Option<PeriodFacts>,
+    next: Option<String>,
+    document: &Document,
+) -> anyhow::Result<Answer> {
+    let mut body = Vec::new();
+    let style = Style {
+        format: asking.format,
+        colour: false,
+    };
+    output::write(document, style, &mut body)?;
+    Ok(Answer {
+        headers: headers(asking, period, next),
+        body,
+    })
+}
+
+/// The headers that tell of the period and of the next page.
+pub fn headers(
+    asking: &Asking,
+    period: Option<PeriodFacts>,
+    next: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let mut headers = period.map_or_else(Vec::new, |period| period.headers);
+    let link = next.map(|cursor| link(asking, &cursor));
+    headers.extend(
+        link.filter(|link| link.len() <= LONGEST_LINK)
+            .map(|link| ("Link", link)),
+    );
+    headers
+}
+
+/// The same question for what comes after. All that a client sent is encoded anew, so nothing in it can end a line.
+fn link(asking: &Asking, cursor: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let pairs = asking
+        .query
+        .pairs()
+        .iter()
+        .filter(|(name, _)| name != "cursor");
+    query.extend_pairs(pairs);
+    query.append_pair("cursor", cursor);
+    format!("<{}?{}>; rel=\"next\"", asking.path, query.finish())
+}
+
+/// Refuses a question that would take too long to answer.
+pub fn check_work(accounts: usize, range: DayRange) -> Result<(), Problem> {
+    let days = count_days(range);
+    let work = i64::try_from(accounts)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(days);
+    if work <= MOST_ACCOUNT_DAYS {
+        return Ok(());
+    }
+    let detail = format!(
+        "{accounts} accounts and {days} days are more than one answer takes, which is {MOST_ACCOUNT_DAYS} days of \
+         accounts: ask for fewer days or accounts at a time"
+    );
+    Err(Problem::of_parameter("end", detail))
+}
+
+/// Cuts a list that was read one longer than its page; the cursor for the rest, if there is any.
+pub fn cut<T>(
+    list: &mut Vec<T>,
+    limit: Option<u32>,
+    cursor: impl Fn(&T) -> String,
+) -> Option<String> {
+    let limit = usize::try_from(limit?).ok()?;
+    if list.len() <= limit {
+        return None;
+    }
+    list.truncate(limit);
+    list.last().map(cursor)
+}
+
+/// The first instant of a range and the first one after it.
+pub fn instants(zone: &Zone, range: DayRange) -> anyhow::Result<(String, String)> {
+    let end = zone.midnight(range.last().next());
+    Ok((utc_text(zone.midnight(range.first()))?, utc_text(end)?))
+}
+
+pub fn hours(zone: &Zone, range: DayRange) -> anyhow::Result<f64> {
+    let seconds = zone.midnight(range.last().next()) - zone.midnight(range.first());
+    // A hundred years of seconds are exact in a float.
+    Ok(seconds as f64 / 3600.0)
+}
+
+/// Names and places of an account, in the order of `account_facts`.
+pub const ACCOUNT_COLUMNS: [&str; 6] = [
+    "account_uuid",
+    "account_name",
+    "domain_uuid",
+    "domain_path",
+    "project_uuid",
+    "project_name",
+];
+
+pub fn account_values(account: &Account) -> [Value; 6] {
+    [
+        Value::Text(account.uuid.clone()),
+        Value::Text(account.name.clone()),
+        Value::text(account.domain_uuid.clone()),
+        Value::text(account.domain_path.clone()),
+        Value::text(account.project_uuid.clone()),
+        Value::text(account.project_name.clone()),
+    ]
+}
+
+pub fn columns(names: &[&'static str]) -> Vec<Column> {
+    names.iter().map(|name| Column::hidden(name)).collect()
+}
+
+pub fn count(number: i64) -> anyhow::Result<Value> {
+    Ok(Value::Count(u64::try_from(number)?))
+}
+
+fn dates(days: &[Day]) -> Value {
+    Value::List(days.iter().map(Day::to_string).collect())
+}

@@ -1,0 +1,237 @@
+//! `GET /v1/…/usage`: totals of one account, of every account, of a domain with all that is in it.
+
+use super::problem::Problem;
+use super::query::count_days;
+use super::render::{ACCOUNT_COLUMNS, PeriodFacts, account_values, columns, period_facts};
+use super::{Answer, Asking, Refusal, accounts, render};
+use crate::day::DayRange;
+use crate::ledger::read::Page;
+use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_accounts};
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity, Question, list_totals};
+use crate::output::{self, Document, Unit, Value};
+
+pub const PARAMETERS: [&str; 7] = [
+    "start",
+    "end",
+    "month",
+    "granularity",
+    "metric",
+    "require",
+    "format",
+];
+
+pub const PARAMETERS_OF_ALL: [&str; 10] = [
+    "start",
+    "end",
+    "month",
+    "granularity",
+    "metric",
+    "require",
+    "format",
+    "domain",
+    "limit",
+    "cursor",
+];
+
+/// Accounts and stretches of time that are added up at once, so that an answer is never held twice.
+const PORTION: i64 = 10_000;
+
+/// An answer beyond this is refused: it waits in memory until its client has read it.
+const LONGEST_BODY: usize = 64 << 20;
+
+const FIGURE_COLUMNS: [&str; 7] = [
+    "metric",
+    "unit",
+    "resource_kind",
+    "resource_uuid",
+    "resource_name",
+    "quantity",
+    "gib_months",
+];
+
+/// What all three are asked.
+struct Asked {
+    range: DayRange,
+    granularity: Granularity,
+    metrics: Vec<String>,
+}
+
+pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
+    let account = asking.find_account(uuid)?;
+    let (asked, mut period) = Asked::read(asking)?;
+    let account_facts = ACCOUNT_COLUMNS.into_iter().zip(account_values(&account));
+    period.facts.extend(account_facts);
+    let figures = asked.figures(asking, std::slice::from_ref(&account), false)?;
+    one_document(asking, &asked, period, &figures)
+}
+
+pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
+    let path = domain_path(path);
+    let visible = asking.visible_ids()?;
+    let filter = AccountFilter {
+        domain: Some(&path),
+        only: visible.as_ref(),
+        ..AccountFilter::default()
+    };
+    let accounts = list_accounts(asking.snapshot, filter, Page::default())?;
+    if accounts.is_empty() {
+        return Err(Problem::new(404, format!("no domain has the path {path}")).into());
+    }
+    let (asked, mut period) = Asked::read(asking)?;
+    render::check_work(accounts.len(), asked.range)?;
+    period.facts.push(("domain_path", Value::Text(path)));
+    let count = Value::Count(accounts.len() as u64);
+    period.facts.push(("accounts", count));
+    let figures = asked.figures(asking, &accounts, false)?;
+    one_document(asking, &asked, period, &figures)
+}
+
+pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
+    let (asked, mut period) = Asked::read(asking)?;
+    let visible = asking.visible_ids()?;
+    let limit = asking.query.limit()?;
+    let (accounts, next) = accounts::page(asking, visible.as_ref(), limit)?;
+    render::check_work(accounts.len(), asked.range)?;
+    period
+        .facts
+        .push(("next_cursor", Value::text(next.clone())));
+    let names = [
+        &ACCOUNT_COLUMNS[..],
+        time_column(asked.granularity),
+        &FIGURE_COLUMNS[..],
+    ];
+    let head = Document {
+        facts: std::mem::take(&mut period.facts),
+        rows_name: "usage",
+        columns: columns(&names.concat()),
+        ..Document::default()
+    };
+    let mut body = Vec::new();
+    output::write_head(&head, asking.format, &mut body)?;
+    let mut first = true;
+    for portion in accounts.chunks(asked.accounts_at_once()?) {
+        let figures = asked.figures(asking, portion, true)?;
+        let rows: Vec<Vec<Value>> = figures.iter().map(row).collect();
+        output::write_rows(&head.columns, &rows, first, asking.format, &mut body)?;
+        first = first && rows.is_empty();
+        if body.len() > LONGEST_BODY {
+            let detail = format!(
+                "the answer is longer than {} MiB: ask for fewer accounts at a time by limit, for fewer days or \
+                 metrics, or for totals",
+                LONGEST_BODY >> 20
+            );
+            return Err(Problem::of_parameter("limit", detail).into());
+        }
+    }
+    output::write_end(first, asking.format, &mut body)?;
+    Ok(Answer {
+        headers: render::headers(asking, Some(period), next),
+        body,
+    })
+}
+
+impl Asked {
+    /// Reads the query, and the state of the days it is about.
+    fn read(asking: &Asking) -> Result<(Asked, PeriodFacts), Refusal> {
+        let query = asking.query;
+        let range = query.period(asking.terms.max_days)?;
+        let granularity = query.granularity()?;
+        let metrics = query.metrics()?;
+        let mut period = period_facts(asking, range)?;
+        period.check_requirement(asking)?;
+        let word = match granularity {
+            Granularity::Total => "total",
+            Granularity::Month => "month",
+            Granularity::Day => "day",
+        };
+        let granularity_fact = Value::Text(word.to_owned());
+        period.facts.push(("granularity", granularity_fact));
+        let asked = Asked {
+            range,
+            granularity,
+            metrics,
+        };
+        Ok((asked, period))
+    }
+
+    fn figures<'a>(
+        &'a self,
+        asking: &Asking<'a>,
+        accounts: &'a [Account],
+        by_account: bool,
+    ) -> anyhow::Result<Vec<Figure<'a>>> {
+        let question = Question {
+            accounts,
+            range: self.range,
+            metrics: &self.metrics,
+            by: Dimensions {
+                account: by_account,
+                resource: true,
+                time: self.granularity,
+                ..Dimensions::default()
+            },
+            zone: asking.terms.zone,
+        };
+        list_totals(asking.snapshot, &question)
+    }
+
+    fn accounts_at_once(&self) -> anyhow::Result<usize> {
+        let days = count_days(self.range);
+        let stretches = match self.granularity {
+            Granularity::Total => 1,
+            Granularity::Month => days / 28 + 2,
+            Granularity::Day => days,
+        };
+        Ok(usize::try_from((PORTION / stretches).max(1))?)
+    }
+}
+
+fn one_document(
+    asking: &Asking,
+    asked: &Asked,
+    mut period: PeriodFacts,
+    figures: &[Figure],
+) -> Result<Answer, Refusal> {
+    let names = [time_column(asked.granularity), &FIGURE_COLUMNS[..]];
+    let document = Document {
+        facts: std::mem::take(&mut period.facts),
+        rows_name: "usage",
+        columns: columns(&names.concat()),
+        rows: figures.iter().map(row).collect(),
+        ..Document::default()
+    };
+    Ok(render::answer(asking, Some(period), None, &document)?)
+}
+
+fn time_column(granularity: Granularity) -> &'static [&'static str] {
+    match granularity {
+        Granularity::Total => &[],
+        Granularity::Month => &["month"],
+        Granularity::Day => &["day"],
+    }
+}
+
+/// The account, if figures are told apart by it, the stretch of time likewise, and the figure.
+fn row(figure: &Figure) -> Vec<Value> {
+    let metric = &figure.metric;
+    let resource = figure.resource.as_deref();
+    let account = figure.who.account.map(account_values);
+    let mut row: Vec<Value> = account.into_iter().flatten().collect();
+    // A day brings its month with it.
+    let day = figure.day.map(|day| day.to_string());
+    let time = day.or_else(|| figure.month.map(|month| month.to_string()));
+    row.extend(time.map(Value::Text));
+    row.extend([
+        Value::Text(metric.name.clone()),
+        Value::Text(metric.unit.clone()),
+        Value::text(resource.map(|resource| resource.kind.clone())),
+        Value::text(resource.map(|resource| resource.uuid.clone())),
+        Value::text(resource.map(|resource| resource.name.clone())),
+        Value::Quantity(figure.quantity, Unit::of_name(&metric.unit)),
+        match figure.gib_months {
+            Some(gib_months) => Value::Quantity(gib_months, Unit::GibMonths),
+            None => Value::Nothing,
+        },
+    ]);
+    row
+}

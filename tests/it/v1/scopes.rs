@@ -1,0 +1,218 @@
+//! What a user who is limited to some accounts sees of all this: his own, and no trace of others.
+
+use std::fs::File;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{SERVER, ask_with, cloud, json, refuses};
+use crate::cloudstack::Cloud;
+use crate::sandbox::Run;
+use crate::server::{Answer, Server};
+
+/// The cloud of the other tests, asked by `boss`, who sees all, by `north`, who sees bob in his domain and the
+/// project, and by `nobody`, whose account is not there.
+fn limited_cloud() -> Cloud {
+    let cloud = cloud();
+    cloud.configure(
+        "GMT",
+        &format!(
+            "{SERVER}users = users\n[scope.north]\ndomains = /acme/north\nprojects = web-uuid\n\
+             [scope.nobody]\naccounts = gone-uuid\n"
+        ),
+    );
+    cloud.sandbox.write("users", "");
+    cloud.sandbox.write("password", "secret\n");
+    for user in ["boss", "north", "nobody"] {
+        let words = ["passwd", "--stdin", "--cost", "4", "users", user];
+        let password = File::open(cloud.sandbox.path("password")).unwrap();
+        Run::of(cloud.sandbox.command(&words).stdin(password)).exits(0);
+    }
+    cloud
+}
+
+fn ask(server: &Server, user: &str, target: &str) -> Answer {
+    let credentials = STANDARD.encode(format!("{user}:secret"));
+    ask_with(
+        server,
+        "GET",
+        target,
+        &[&format!("Authorization: Basic {credentials}")],
+    )
+}
+
+/// The values of one key in the rows of a list.
+fn listed(answer: &Answer, list: &str, key: &str) -> Vec<String> {
+    let answer = json(answer);
+    let rows = answer[list]
+        .as_array()
+        .unwrap_or_else(|| panic!("no {list} in {answer}"));
+    rows.iter()
+        .map(|row| row[key].as_str().unwrap_or("-").to_owned())
+        .collect()
+}
+
+#[test]
+fn lists_hold_only_what_may_be_seen() {
+    let cloud = limited_cloud();
+    let server = Server::start(&cloud.sandbox);
+    let names = |user: &str, target: &str, list: &str| {
+        listed(&ask(&server, user, target), list, "account_name")
+    };
+    assert_eq!(names("boss", "/v1/accounts", "accounts").len(), 4);
+    let accounts = ask(&server, "north", "/v1/accounts");
+    assert_eq!(
+        listed(&accounts, "accounts", "account_name"),
+        ["PrjAcct-web-1", "bob"]
+    );
+    assert_eq!(json(&accounts)["total"], 2);
+    let page = ask(&server, "north", "/v1/accounts?limit=1");
+    let cursor = json(&page)["next_cursor"].as_str().unwrap().to_owned();
+    let next = format!("/v1/accounts?limit=1&cursor={cursor}");
+    assert_eq!(names("north", &next, "accounts"), ["bob"]);
+    assert_eq!(
+        names("north", "/v1/accounts?search=a", "accounts"),
+        ["PrjAcct-web-1", "bob"]
+    );
+    assert_eq!(
+        names("north", "/v1/accounts?search=alice", "accounts"),
+        [""; 0]
+    );
+
+    let usage = "/v1/usage?start=2013-06-01&end=2013-06-02&metric=vm_running";
+    assert_eq!(names("north", usage, "usage"), ["PrjAcct-web-1", "bob"]);
+    assert_eq!(names("boss", usage, "usage").len(), 5);
+    assert_eq!(names("nobody", usage, "usage"), [""; 0]);
+    let csv = ask(&server, "north", &format!("{usage}&format=csv"));
+    assert!(
+        !csv.body.contains("alice") && csv.body.contains("bob"),
+        "{}",
+        csv.body
+    );
+
+    assert_eq!(names("north", "/v1/findings", "findings"), ["bob"]);
+    assert_eq!(names("nobody", "/v1/findings", "findings"), [""; 0]);
+    cloud.add_usage(&[
+        super::vm("2013-06-02", 2, 11, 5, 22.0),
+        super::vm("2013-06-02", 3, 12, 5, 1.0),
+    ]);
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(
+        names("north", "/v1/corrections", "corrections"),
+        ["bob", "bob"]
+    );
+    assert_eq!(names("boss", "/v1/corrections", "corrections").len(), 4);
+
+    // The states of days are no secret; how much there is of everything is.
+    let days = "/v1/days?start=2013-06-01&end=2013-06-02";
+    assert_eq!(
+        listed(&ask(&server, "north", days), "days", "state"),
+        ["closed", "closed"]
+    );
+    let day = json(&ask(&server, "north", days))["days"][0].clone();
+    for key in [
+        "records",
+        "accounts",
+        "source_rows",
+        "replayed_rows",
+        "findings",
+        "acknowledged_findings",
+        "differing_values",
+        "pending_corrections",
+    ] {
+        assert!(day[key].is_null(), "{key} in {day}");
+    }
+    assert_eq!(json(&ask(&server, "boss", days))["days"][0]["records"], 8);
+}
+
+#[test]
+fn what_belongs_to_others_is_as_if_it_were_not_there() {
+    let cloud = limited_cloud();
+    let server = Server::start(&cloud.sandbox);
+    let without_name = |answer: Answer, name: &str| {
+        let mut headers = answer.headers;
+        headers.retain(|(name, _)| {
+            !matches!(name.as_str(), "date" | "x-request-id" | "content-length")
+        });
+        (answer.status, headers, answer.body.replace(name, "NAME"))
+    };
+    let days = "start=2013-06-01&end=2013-06-02";
+    for (path, theirs, unknown) in [
+        ("/v1/accounts/NAME/usage?", "alice-uuid", "eve-uuid"),
+        ("/v1/findings?account=NAME&", "alice-uuid", "eve-uuid"),
+        ("/v1/corrections?account=NAME&", "carol-uuid", "eve-uuid"),
+        ("/v1/domains/NAME/usage?", "acmeville", "evesville"),
+    ] {
+        let target = |name: &str| format!("{}{days}", path.replace("NAME", name));
+        assert_eq!(ask(&server, "boss", &target(theirs)).status, 200, "{path}");
+        let hidden = ask(&server, "north", &target(theirs));
+        assert_eq!(hidden.status, 404, "{path}");
+        let none = ask(&server, "north", &target(unknown));
+        assert_eq!(
+            without_name(hidden, theirs),
+            without_name(none, unknown),
+            "{path}"
+        );
+        // With the tag of somebody who sees it, too.
+        let tag = ask(&server, "boss", &target(theirs))
+            .header("etag")
+            .unwrap()
+            .to_owned();
+        let credentials = STANDARD.encode("north:secret");
+        let headers = [
+            format!("Authorization: Basic {credentials}"),
+            format!("If-None-Match: {tag}"),
+        ];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        assert_eq!(
+            ask_with(&server, "GET", &target(theirs), &headers).status,
+            404,
+            "{path}"
+        );
+    }
+    for (uuid, status) in [
+        ("bob-uuid", 200),
+        ("web-uuid", 200),
+        ("web-account-uuid", 200),
+        ("carol-uuid", 404),
+    ] {
+        let answer = ask(
+            &server,
+            "north",
+            &format!("/v1/accounts/{uuid}/usage?{days}"),
+        );
+        assert_eq!(answer.status, status, "{uuid}");
+    }
+    // Of a domain that holds others as well, his own are added up.
+    let domain = json(&ask(
+        &server,
+        "north",
+        &format!("/v1/domains/acme/usage?{days}&metric=vm_running"),
+    ));
+    assert_eq!(domain["accounts"], 2);
+    assert_eq!(domain["usage"][0]["quantity"], 14.0);
+}
+
+#[test]
+fn who_is_not_known_is_refused_in_the_same_form() {
+    let cloud = limited_cloud();
+    let server = Server::start(&cloud.sandbox);
+    let description = json(&ask(&server, "boss", "/openapi.json"));
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let answer = server.get(&path.replace(['{', '}'], ""));
+        refuses(&answer, 401, "give the name and the password of a user");
+        assert!(answer.header("www-authenticate").is_some());
+        assert!(item["get"]["responses"]["401"].is_object(), "{path}");
+    }
+    // Two users have two answers, and each a tag of its own.
+    let tags = ["boss", "north", "nobody"].map(|user| {
+        ask(&server, user, "/v1/accounts")
+            .header("etag")
+            .unwrap()
+            .to_owned()
+    });
+    assert!(
+        tags[0] != tags[1] && tags[1] != tags[2] && tags[0] != tags[2],
+        "{tags:?}"
+    );
+}
