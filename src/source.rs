@@ -9,7 +9,7 @@ mod probe;
 pub mod progress;
 mod resources;
 mod sqlite;
-mod sqlite_placeholder;
+pub mod survey;
 mod usage;
 
 use std::path::Path;
