@@ -4,6 +4,7 @@ pub mod backup;
 pub mod check;
 pub mod corrections;
 pub mod explain;
+pub mod findings;
 pub mod import;
 pub mod initdb;
 pub mod passwd;

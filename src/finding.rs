@@ -1,6 +1,8 @@
 //! What is doubtful in a day's source data. A finding points at something to look at; it never changes a
 //! figure. Kinds are contract: they stand in the ledger's `findings` view.
 
+use anyhow::Context;
+
 use crate::metric::Metric;
 
 /// One doubtful thing of one day.
@@ -41,7 +43,62 @@ pub enum FindingKind {
     Refused,
 }
 
+const ALL: [FindingKind; 11] = [
+    FindingKind::SizeUnknown,
+    FindingKind::ReplayedRows,
+    FindingKind::HoursExceedDay,
+    FindingKind::UsedAfterRemoval,
+    FindingKind::UnknownUsageType,
+    FindingKind::Unresolved,
+    FindingKind::NotHours,
+    FindingKind::SpansMidnight,
+    FindingKind::UsageJobStuck,
+    FindingKind::DiffersFromSource,
+    FindingKind::Refused,
+];
+
 impl FindingKind {
+    /// The kind with a published name.
+    pub fn of_name(name: &str) -> anyhow::Result<FindingKind> {
+        let known = ALL.into_iter().find(|kind| kind.name() == name);
+        known.with_context(|| {
+            let names: Vec<&str> = ALL.iter().map(|kind| kind.name()).collect();
+            format!("there are the kinds {}", names.join(", "))
+        })
+    }
+
+    /// The defect of CloudStack that such a finding is known from, as its tracker has it. Told by the kind and the
+    /// metric alone, so it is where to read on and no proof.
+    pub fn upstream(self, metric: Option<&str>) -> Option<&'static str> {
+        match (self, metric) {
+            (FindingKind::ReplayedRows, Some("vm_snapshot_byte_hours")) => {
+                Some("apache/cloudstack #5662")
+            }
+            (FindingKind::ReplayedRows | FindingKind::UsageJobStuck, _) => {
+                Some("apache/cloudstack #13906")
+            }
+            (FindingKind::HoursExceedDay, Some("vm_running" | "vm_allocated" | "os_usage")) => {
+                Some("apache/cloudstack #12590")
+            }
+            (FindingKind::HoursExceedDay, Some("primary_byte_hours")) => {
+                Some("apache/cloudstack #6717")
+            }
+            (FindingKind::HoursExceedDay, Some("network")) => Some("apache/cloudstack #10687"),
+            (FindingKind::NotHours, _) => Some("apache/cloudstack #4982"),
+            (
+                FindingKind::HoursExceedDay
+                | FindingKind::SizeUnknown
+                | FindingKind::UsedAfterRemoval
+                | FindingKind::UnknownUsageType
+                | FindingKind::Unresolved
+                | FindingKind::SpansMidnight
+                | FindingKind::DiffersFromSource
+                | FindingKind::Refused,
+                _,
+            ) => None,
+        }
+    }
+
     /// The published name.
     pub fn name(self) -> &'static str {
         match self {
@@ -57,5 +114,44 @@ impl FindingKind {
             FindingKind::DiffersFromSource => "differs_from_source",
             FindingKind::Refused => "refused",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        for kind in ALL {
+            assert_eq!(FindingKind::of_name(kind.name()).unwrap(), kind);
+        }
+        let unknown = FindingKind::of_name("odd").unwrap_err().to_string();
+        assert!(unknown.starts_with("there are the kinds size_unknown, replayed_rows, "));
+    }
+
+    #[test]
+    fn what_a_finding_looks_like_depends_on_its_metric() {
+        let seen = |kind: FindingKind, metric| kind.upstream(metric).unwrap_or("-");
+        let exceeds = FindingKind::HoursExceedDay;
+        assert_eq!(
+            seen(exceeds, Some("vm_running")),
+            "apache/cloudstack #12590"
+        );
+        assert_eq!(
+            seen(exceeds, Some("primary_byte_hours")),
+            "apache/cloudstack #6717"
+        );
+        assert_eq!(seen(exceeds, Some("vpn_user")), "-");
+        let replayed = FindingKind::ReplayedRows;
+        assert_eq!(
+            seen(replayed, Some("vm_running")),
+            "apache/cloudstack #13906"
+        );
+        assert_eq!(
+            seen(replayed, Some("vm_snapshot_byte_hours")),
+            "apache/cloudstack #5662"
+        );
+        assert_eq!(seen(FindingKind::Refused, None), "-");
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger: one SQLite file. Opens, creates and upgrades it here, writes days in `write`, answers from it
 //! in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
+mod acknowledge;
 pub mod backup;
 pub mod lock;
 pub mod proof;

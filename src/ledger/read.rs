@@ -6,7 +6,6 @@
 pub mod accounts;
 pub mod corrections;
 pub mod days;
-#[allow(dead_code)]
 pub mod findings;
 pub mod state;
 mod sum;

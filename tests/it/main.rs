@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod differential;
 mod explain;
+mod findings;
 mod gate;
 mod health;
 mod import;

@@ -1,0 +1,182 @@
+//! `rbc-usage findings`: what was doubtful in the source, and which of it somebody has looked at.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+
+use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::config::Config;
+use crate::finding::FindingKind;
+use crate::ledger::Ledger;
+use crate::ledger::lock::ImportLock;
+use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
+use crate::ledger::read::state::find_state;
+use crate::ledger::read::{Page, Reader};
+use crate::output::unit::counted;
+use crate::output::{Column, Document, Value, write};
+use crate::zone::Zone;
+
+/// List what is doubtful in the source, or acknowledge it
+///
+/// Without any days: all of the ledger. A finding never changes a figure. One that is acknowledged is not listed
+/// any more, unless with --all; it is never deleted, and stays acknowledged when its day is imported again and the
+/// same is found.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:\n  \
+    rbc-usage findings last-month\n  \
+    rbc-usage findings --kind differs_from_source\n  \
+    rbc-usage findings ack 17 18 --reason 'late event, credited in June'\n  \
+    rbc-usage findings unack 17")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    Ack(Ack),
+    Unack(Unack),
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    period: PeriodArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Only of this kind, such as replayed_rows
+    #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name)]
+    kind: Option<FindingKind>,
+    /// Acknowledged ones as well
+    #[arg(long)]
+    all: bool,
+}
+
+/// Acknowledge findings: they are not listed any more, and their days need no look for their sake
+#[derive(clap::Args)]
+struct Ack {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Ids as `rbc-usage findings` lists them
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<i64>,
+    /// Why that is so, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Take acknowledgements back
+#[derive(clap::Args)]
+struct Unack {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Ids as `rbc-usage findings --all` lists them
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<i64>,
+}
+
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Some(Action::Ack(ack)) => acknowledge(&ack, out)?,
+        Some(Action::Unack(unack)) => unacknowledge(&unack, out)?,
+        None => list(&args.list, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<()> {
+    let config = args.config.load()?;
+    let mut reader = Reader::open(&config.ledger)?;
+    let state = reader.read(find_state)?;
+    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
+    let filter = FindingFilter {
+        range: args.period.days(zone.day_at(super::unix_now()?)?)?,
+        kind: args.kind.map(FindingKind::name),
+        accounts: None,
+        acknowledged: if args.all {
+            Acknowledged::Included
+        } else {
+            Acknowledged::LeftOut
+        },
+    };
+    let findings = reader.read(|snapshot| list_findings(snapshot, filter, Page::default()))?;
+    // A count of findings fits 64 bits.
+    let note = counted(findings.len() as u64, "finding");
+    let document = Document {
+        rows_name: "findings",
+        columns: COLUMNS.to_vec(),
+        rows: findings.iter().map(row).collect(),
+        notes: vec![note],
+        ..Document::default()
+    };
+    write(&document, args.format.style(), out)
+}
+
+const COLUMNS: [Column; 11] = [
+    Column::shown("id", "id"),
+    Column::shown("day", "day"),
+    Column::shown("kind", "kind"),
+    Column::shown("account_name", "account"),
+    Column::hidden("account_uuid"),
+    Column::shown("metric", "metric"),
+    Column::shown("resource", "resource"),
+    Column::shown("detail", "detail"),
+    Column::shown("upstream", "see"),
+    Column::shown("acknowledged_at", "acknowledged"),
+    Column::shown("reason", "reason"),
+];
+
+fn row(finding: &StoredFinding) -> Vec<Value> {
+    let text = |text: &Option<String>| Value::text(text.as_deref());
+    let metric = finding.metric.as_deref();
+    let upstream = FindingKind::of_name(&finding.kind).map(|kind| kind.upstream(metric));
+    vec![
+        Value::Id(finding.id.unsigned_abs()),
+        Value::Text(finding.day.to_string()),
+        Value::Text(finding.kind.clone()),
+        text(&finding.account_name),
+        text(&finding.account_uuid),
+        text(&finding.metric),
+        text(&finding.resource),
+        Value::Text(finding.detail.clone()),
+        Value::text(upstream.ok().flatten()),
+        text(&finding.acknowledged_at),
+        text(&finding.reason),
+    ]
+}
+
+fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
+    ensure!(!args.reason.trim().is_empty(), "--reason is empty");
+    let config = args.config.load()?;
+    let now = super::utc_text(super::unix_now()?)?;
+    let (_lock, mut ledger) = open(&config, &now)?;
+    ledger.acknowledge(&args.ids, args.reason.trim(), &now)?;
+    told(out, args.ids.len(), "acknowledged")
+}
+
+fn unacknowledge(args: &Unack, out: &mut dyn Write) -> anyhow::Result<()> {
+    let config = args.config.load()?;
+    let now = super::utc_text(super::unix_now()?)?;
+    let (_lock, mut ledger) = open(&config, &now)?;
+    ledger.unacknowledge(&args.ids)?;
+    told(out, args.ids.len(), "not acknowledged any more")
+}
+
+/// Under the lock of imports: one that writes a day gives its findings new ids.
+fn open(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
+    let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
+    let ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    Ok((lock, ledger))
+}
+
+fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {
+    // A count of words on a command line fits 64 bits.
+    writeln!(out, "{} {what}", counted(count as u64, "finding"))?;
+    Ok(())
+}
