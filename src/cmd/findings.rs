@@ -98,12 +98,12 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<()> {
     let filter = FindingFilter {
         range: args.period.days(zone.day_at(super::unix_now()?)?)?,
         kind: args.kind.map(FindingKind::name),
-        accounts: None,
         acknowledged: if args.all {
             Acknowledged::Included
         } else {
             Acknowledged::LeftOut
         },
+        ..FindingFilter::default()
     };
     let findings = reader.read(|snapshot| list_findings(snapshot, filter, Page::default()))?;
     // A count of findings fits 64 bits.
