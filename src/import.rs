@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub zone: &'a Zone,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
+    /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
+    pub clock: i64,
 }
 
 /// What became of one day.
@@ -48,9 +50,13 @@ pub enum Outcome {
 }
 
 /// The days an import has to do, in order.
-pub fn plan(request: &Request, source: &mut Source, ledger: &Ledger) -> anyhow::Result<Vec<Day>> {
-    let watermark = source.watermark()?;
-    let closed = |day: Day| is_closed(day, request.zone, watermark);
+pub fn plan(
+    request: &Request,
+    watermark: Option<Watermark>,
+    source: &mut Source,
+    ledger: &Ledger,
+) -> anyhow::Result<Vec<Day>> {
+    let closed = |day: Day| is_closed(day, request.zone, watermark, request.clock);
     let mut days: BTreeSet<Day> = ledger
         .list_open_days()?
         .into_iter()
@@ -118,7 +124,7 @@ fn import_day(
             Outcome::Refused(reason)
         }
         None => {
-            let state = if is_closed(day, request.zone, watermark) {
+            let state = if is_closed(day, request.zone, watermark, request.clock) {
                 DayState::Closed
             } else {
                 DayState::Open
@@ -158,9 +164,11 @@ fn reaches_back_to(rows: &[UsageRow], day: DayBounds, zone: &Zone) -> anyhow::Re
     }
 }
 
-/// A day is closed once the source has finished its last second.
-pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>) -> bool {
-    watermark.is_some_and(|watermark| watermark.finished_until >= zone.midnight(day.next()))
+/// A day is closed once the source has finished its last second, and that second has passed: a usage server
+/// whose clock was ahead once has not finished the future. `clock` is now, in seconds since 1970 UTC.
+pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>, clock: i64) -> bool {
+    let end = zone.midnight(day.next());
+    end <= clock && watermark.is_some_and(|watermark| watermark.finished_until >= end)
 }
 
 /// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes

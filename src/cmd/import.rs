@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use crate::arguments::PeriodArgs;
 use crate::config::{Config, Reread};
@@ -17,18 +17,22 @@ use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::runs::{RunOutcome, RunTotal};
 use crate::ledger::write::{DayState, Existing};
-use crate::source::Source;
+use crate::source::{Source, Watermark};
 use crate::zone::Zone;
 
 /// Differences of one day that are told in full; the ledger's findings hold all of them.
 const DIFFERENCES_TOLD: usize = 10;
+
+/// How many seconds the usage server's clock may be ahead before that is told.
+const CLOCKS_DIFFER: i64 = 300;
 
 /// Import daily usage from CloudStack into the ledger
 ///
 /// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
-/// Exit code: 0 done; 1 done, but a day was refused or differs from the source; 2 an error.
+/// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the source or is missing
+/// between others, or a zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                                   catch up, as cron does each day\n  \
@@ -64,30 +68,42 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         super::initialise_ledger(&config, out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let now = super::unix_now()?;
-    let out = &mut EvenUnread(out);
-    let range = days_asked_for(&args, config.zone.day_at(now)?, &config.zone)?;
+    let today = config.zone.day_at(super::unix_now()?)?;
+    let range = days_asked_for(&args, today, &config.zone)?;
     wait_at_random(args.splay);
+    let waiting_since = super::utc_text(super::unix_now()?)?;
+    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
     let began = Instant::now();
-    let now = super::utc_text(now)?;
-    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
+    let clock = super::unix_now()?;
+    let now = super::utc_text(clock)?;
+    let out = &mut Report { out, broken: None };
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
     let run = ledger.begin_run(&now)?;
     let mut total = Total::default();
-    let done = import_all(&args, &config, range, &now, &mut ledger, &mut total, out);
+    let request = Request {
+        range,
+        existing: match args.force {
+            true => Existing::Overwrite,
+            false => Existing::Keep,
+        },
+        zone: &config.zone,
+        now: &now,
+        clock,
+    };
+    let done = import_all(&config, request, &mut ledger, &mut total, out);
     let took = began.elapsed();
     let ended = super::utc_text(super::unix_now()?)?;
     let run_total = total.of_run(took);
     match done {
-        Ok(zones_differ) => {
-            let needs_a_look = total.needs_a_look || zones_differ;
+        Ok(()) => {
+            let needs_a_look = total.needs_a_look | tell_gap(&ledger)?;
             let (outcome, code) = match needs_a_look {
                 true => (RunOutcome::NeedsALook, ExitCode::from(1)),
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
             };
             ledger.finish_run(run, &ended, outcome, &run_total, None)?;
             total.tell(out, args.dry_run, took)?;
-            tell_gap(&ledger)?;
+            out.insist()?;
             Ok(code)
         }
         Err(err) => {
@@ -99,33 +115,22 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Imports all days there are to import. Answers whether the time zone is not CloudStack's.
+/// Imports all days there are to import.
 fn import_all(
-    args: &Args,
     config: &Config,
-    range: Option<DayRange>,
-    now: &str,
+    request: Request,
     ledger: &mut Ledger,
     total: &mut Total,
     out: &mut dyn Write,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     let mut source = super::open_source(config)?;
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
     }
-    let existing = if args.force {
-        Existing::Overwrite
-    } else {
-        Existing::Keep
-    };
-    let request = Request {
-        range,
-        existing,
-        zone: &config.zone,
-        now,
-    };
-    let days = plan(&request, &mut source, ledger)?;
-    let zones_differ = warn_of_other_zone(&mut source, &config.zone, &days)?;
+    let watermark = source.watermark()?;
+    let days = plan(&request, watermark, &mut source, ledger)?;
+    total.needs_a_look |= warn_of_other_zone(&mut source, &config.zone, &days)?;
+    total.needs_a_look |= warn_of_future(watermark, request.clock)?;
     let bar = super::progress_bar(days.len());
     let mut reached = BTreeSet::new();
     import(&days, &request, &mut source, ledger, &mut |report| {
@@ -158,36 +163,70 @@ fn import_all(
         &mut source,
         ledger,
         &mut on_day,
-    )?;
-    Ok(zones_differ)
+    )
 }
 
-fn tell_gap(ledger: &Ledger) -> anyhow::Result<()> {
-    if let Some((days, first)) = ledger.find_gap()? {
+/// Says that days are missing between others. Answers whether there are any.
+fn tell_gap(ledger: &Ledger) -> anyhow::Result<bool> {
+    let gap = ledger.find_gap()?;
+    if let Some((days, first)) = gap {
         super::eprint_line(&format!(
             "{days} days are missing in the ledger, the first is {first}: import them with -s and -e"
         ));
     }
-    Ok(())
+    Ok(gap.is_some())
 }
 
-/// Goes on in silence once nobody reads: that must not stop an import.
-struct EvenUnread<'a>(&'a mut dyn Write);
+/// Where the report goes. An output that breaks must not stop an import: it is remembered, and told at the end.
+struct Report<'a> {
+    out: &'a mut dyn Write,
+    broken: Option<io::Error>,
+}
 
-impl Write for EvenUnread<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
-            result => result,
+impl Report<'_> {
+    /// Fails if a part of the report was lost. That nobody reads it any more is no failure.
+    fn insist(&mut self) -> anyhow::Result<()> {
+        match self.broken.take() {
+            Some(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+                Err(err).context("all is imported, but the report could not be written")
+            }
+            Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Write for Report<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.broken.is_none()
+            && let Err(err) = self.out.write_all(bytes)
+        {
+            self.broken = Some(err);
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.0.flush() {
-            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+        if self.broken.is_none()
+            && let Err(err) = self.out.flush()
+        {
+            self.broken = Some(err);
         }
+        Ok(())
     }
+}
+
+/// A usage server that claims to have finished what has not been yet. Answers whether it does.
+fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bool> {
+    let ahead = watermark.filter(|watermark| watermark.finished_until > clock + CLOCKS_DIFFER);
+    if let Some(watermark) = ahead {
+        super::eprint_line(&format!(
+            "the usage server says that usage is finished until {}, and it is {}: one of the clocks is wrong; days that \
+             have not ended are not closed",
+            super::utc_text(watermark.finished_until)?,
+            super::utc_text(clock)?
+        ));
+    }
+    Ok(ahead.is_some())
 }
 
 /// The days of the command line; refuses those that have not begun.

@@ -57,9 +57,9 @@ struct Plan {
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let now = super::unix_now()?;
-    let range = args.period.days(config.zone.day_at(now)?)?;
-    let now = super::utc_text(now)?;
+    let clock = super::unix_now()?;
+    let range = args.period.days(config.zone.day_at(clock)?)?;
+    let now = super::utc_text(clock)?;
     // An import in between would compare a day with what it is not any more.
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
@@ -68,7 +68,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         super::eprint_line(&limitation);
     }
     let watermark = source.watermark()?;
-    let plan = plan(range, &config, watermark, &ledger)?;
+    let plan = plan(range, &config, watermark, clock, &ledger)?;
     let request = Request {
         zone: &config.zone,
         tolerance: args.tolerance,
@@ -94,6 +94,7 @@ fn plan(
     range: Option<DayRange>,
     config: &Config,
     watermark: Option<Watermark>,
+    clock: i64,
     ledger: &Ledger,
 ) -> anyhow::Result<Plan> {
     let days = ledger.list_closed_days(range)?;
@@ -103,7 +104,7 @@ fn plan(
     };
     let (missing, open) = rest
         .into_iter()
-        .partition(|day| is_closed(*day, &config.zone, watermark));
+        .partition(|day| is_closed(*day, &config.zone, watermark, clock));
     Ok(Plan {
         days,
         missing,

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// How often a waiting import looks again.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -22,6 +22,15 @@ impl ImportLock {
     /// waits for us.
     pub fn acquire(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
         let path = lock_path(ledger);
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if let Some(folder) = folder {
+            ensure!(
+                folder.is_dir(),
+                "ledger {}: there is no folder {}",
+                ledger.display(),
+                folder.display()
+            );
+        }
         let named = || format!("lock {}", path.display());
         let mut options = OpenOptions::new();
         let mut file = options

@@ -3,6 +3,7 @@
 //! shown in `variants`, `source` and `crash`.
 
 mod arguments;
+mod doubtful;
 mod names;
 mod windows;
 

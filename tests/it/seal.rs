@@ -61,7 +61,10 @@ fn a_month_that_is_not_proven_is_not_sealed() {
     cloud.finished_until("2013-06-05 23:59:59");
     cloud
         .run(&["import", "-s", "2013-06-04", "-e", "2013-06-06"])
-        .exits(0);
+        .exits(1)
+        .complains(
+            "rbc-usage: 1 days are missing in the ledger, the first is 2013-06-03: import them with -s and -e\n",
+        );
     cloud.run(&["verify", "2013-06-05"]).exits(0);
     cloud.usage("update cloud_usage set raw_usage = 23 where id = 3");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(1);

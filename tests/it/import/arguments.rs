@@ -181,7 +181,8 @@ fn days_can_be_asked_for_in_words() {
     cloud.run(&["import", "2013-07-01"]).exits(0);
     assert_eq!(cloud.ledger(DAYS).len(), 31);
     // The day is never over in the clock's own zone while the test runs.
-    let run = cloud.run(&["import", "today"]).exits(0);
+    let run = cloud.run(&["import", "today"]).exits(1);
+    assert!(run.stderr.contains("days are missing"), "{run}");
     assert!(run.stdout.contains(" open accounts=0"), "{run}");
     for (words, complaint) in [
         (&["--month", "2013-13"][..], "\"2013-13\" is not a month"),
