@@ -8,18 +8,17 @@ pub mod window;
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, ensure};
-
 use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
-use crate::row::{Digest, UsageRow};
+use crate::row::{BadRow, Digest, UsageRow};
 use crate::zone::Zone;
 use replay::{Replay, mark_replays, shares_of_overlapping};
 use step::{Fate, Figures, Step};
 use window::{DayBounds, hours, part_of_day};
 
-/// How much longer than the day a resource may seem in use: CloudStack computes hours in 32-bit floats.
-const HOURS_TOLERANCE: f64 = 0.01;
+/// How much longer than the day a resource may seem in use: CloudStack glues up to 60 seconds to a window, and
+/// computes hours in 32-bit floats.
+const HOURS_TOLERANCE: f64 = 0.02;
 
 /// One figure of one day.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,14 +83,11 @@ pub fn aggregate_and_tell(
     let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
     let mut doubts = Doubts::default();
     for (place, (row, verdict)) in rows.iter().zip(&verdicts).enumerate() {
-        ensure!(
-            row.raw_usage.is_finite() && row.raw_usage >= 0.0,
-            "cloud_usage row {}: raw_usage is {}",
-            row.id,
-            row.raw_usage
-        );
+        if !(row.raw_usage.is_finite() && row.raw_usage >= 0.0) {
+            return Err(bad_row(row, &format!("raw_usage is {}", row.raw_usage)));
+        }
         let part = part_of_day(row.start, row.end, day, zone)
-            .with_context(|| format!("cloud_usage row {}", row.id))?;
+            .map_err(|err| bad_row(row, &format!("{err:#}")))?;
         let Some(part) = part else { continue };
         usage.source_rows += 1;
         usage.digests.entry(row.usage_type).or_default().add(row);
@@ -114,6 +110,10 @@ pub fn aggregate_and_tell(
             Fate::Within | Fate::Glued | Fate::Shared | Fate::Beside => {
                 let metric = figures.metric;
                 figures.quantity = measure(row, metric, &mut doubts) * share;
+                if !figures.quantity.is_finite() {
+                    let wrong = format!("{} is too large to be a number", metric.name());
+                    return Err(bad_row(row, &wrong));
+                }
                 for (metric, source_id) in figures.keys() {
                     parts.push(((row.account_id, metric, source_id), figures.quantity));
                 }
@@ -136,9 +136,13 @@ pub fn aggregate_and_tell(
             figures,
         });
     }
-    usage.records = add_up(parts);
+    usage.records = add_up(parts)?;
     usage.findings = doubts.into_findings(day);
     Ok(usage)
+}
+
+fn bad_row(row: &UsageRow, wrong: &str) -> anyhow::Error {
+    BadRow(format!("cloud_usage row {}: {wrong}", row.id)).into()
 }
 
 /// The quantity of a whole row, before its share of the day is taken.
@@ -163,18 +167,24 @@ fn measure(row: &UsageRow, metric: Metric, doubts: &mut Doubts) -> f64 {
 
 /// Adds the parts of each key. The parts are added in order of size, so that neither the order of the rows
 /// nor their ids can change a last bit of the sum.
-fn add_up(mut parts: Vec<(Key, f64)>) -> Vec<Record> {
+fn add_up(mut parts: Vec<(Key, f64)>) -> anyhow::Result<Vec<Record>> {
     parts.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     parts
         .chunk_by(|a, b| a.0 == b.0)
         .map(|group| {
             let (account_id, metric, source_id) = group[0].0;
-            Record {
+            let quantity: f64 = group.iter().map(|part| part.1).sum();
+            if !quantity.is_finite() {
+                let name = metric.name();
+                let wrong = format!("account {account_id}: {name} is too large to be a number");
+                return Err(BadRow(wrong).into());
+            }
+            Ok(Record {
                 account_id,
                 metric,
                 source_id,
-                quantity: group.iter().map(|part| part.1).sum(),
-            }
+                quantity,
+            })
         })
         .collect()
 }

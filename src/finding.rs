@@ -35,6 +35,8 @@ pub enum FindingKind {
     NotHours,
     /// Windows that start on one local day and end on another were shared between them.
     SpansMidnight,
+    /// The source's first row begins within the day.
+    SourceBegins,
     /// The newest successful usage jobs all start at the same old instant: days are written again and again.
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
@@ -110,6 +112,7 @@ impl FindingKind {
             FindingKind::Unresolved => "unresolved",
             FindingKind::NotHours => "not_hours",
             FindingKind::SpansMidnight => "spans_midnight",
+            FindingKind::SourceBegins => "source_begins",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::DiffersFromSource => "differs_from_source",
             FindingKind::Refused => "refused",

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use crate::aggregate::aggregate;
-use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
+use crate::aggregate::window::{DayBounds, GLUED_SECONDS, hours};
+use crate::aggregate::{DayUsage, aggregate};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
 use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
-use crate::row::UsageRow;
+use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zone::Zone;
 pub use reread::reread;
@@ -87,9 +87,36 @@ pub fn run(
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     source.read_ahead(days, request.zone, "import", &mut |day, read| {
-        let report =
-            import_day(day, request, read, ledger).with_context(|| format!("import {day}"))?;
-        on_day(report)
+        let imported = match read {
+            Ok(read) => import_day(day, request, read, ledger),
+            Err(bad) => Err(bad.into()),
+        };
+        let report = imported.or_else(|err| {
+            let bad = err.downcast::<BadRow>()?;
+            refuse(day, bad.to_string(), request, ledger)
+        });
+        on_day(report.with_context(|| format!("import {day}"))?)
+    })
+}
+
+/// Leaves a day as it is.
+fn refuse(
+    day: Day,
+    reason: String,
+    request: &Request,
+    ledger: &mut Ledger,
+) -> anyhow::Result<DayReport> {
+    if ledger.find_day(day)?.is_some() {
+        ledger.refuse_day(day, &reason, request.now)?;
+    }
+    Ok(DayReport {
+        day,
+        source_rows: 0,
+        replayed_rows: 0,
+        hidden_rows: 0,
+        per_vm_volume_rows: 0,
+        reaches_back_to: None,
+        outcome: Outcome::Refused(reason),
     })
 }
 
@@ -117,31 +144,28 @@ fn import_day(
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
         usage.findings.push(stuck(request.zone.day_at(since)?));
     }
-    let outcome = match stored.and_then(|stored| purged(stored, usage.source_rows, oldest, bounds))
-    {
-        Some(reason) => {
-            ledger.refuse_day(day, &reason, request.now)?;
-            Outcome::Refused(reason)
-        }
-        None => {
-            let state = if is_closed(day, request.zone, watermark, request.clock) {
-                DayState::Closed
-            } else {
-                DayState::Open
-            };
-            let (existing, now) = (request.existing, request.now);
-            let new = NewDay {
-                day,
-                state,
-                usage: &usage,
-                rows: &rows,
-                fingerprint: &fingerprint,
-                existing,
-                now,
-            };
-            Outcome::Written(ledger.write_day(&new)?)
-        }
+    usage.findings.extend(begins_within(&rows, oldest, bounds));
+    let refusal = match stored {
+        Some(stored) => purged(stored, &usage, oldest, bounds),
+        None if request.existing == Existing::Overwrite => None,
+        None => before_the_source(&usage, oldest, bounds),
     };
+    if let Some(reason) = refusal {
+        return refuse(day, reason, request, ledger);
+    }
+    let state = match is_closed(day, request.zone, watermark, request.clock) {
+        true => DayState::Closed,
+        false => DayState::Open,
+    };
+    let written = ledger.write_day(&NewDay {
+        day,
+        state,
+        usage: &usage,
+        rows: &rows,
+        fingerprint: &fingerprint,
+        existing: request.existing,
+        now: request.now,
+    })?;
     Ok(DayReport {
         day,
         source_rows: usage.source_rows,
@@ -149,7 +173,7 @@ fn import_day(
         hidden_rows: usage.hidden_rows,
         per_vm_volume_rows: usage.per_vm_volume_rows,
         reaches_back_to,
-        outcome,
+        outcome: Outcome::Written(written),
     })
 }
 
@@ -172,23 +196,52 @@ pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>, clock: i64
 }
 
 /// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes
-/// those that ended before some instant, which can fall within a local day.
+/// those that ended before some instant, which can fall within a local day. Replays that come and go say nothing.
 pub fn purged(
     stored: StoredDay,
-    source_rows: u64,
+    usage: &DayUsage,
     oldest: Option<i64>,
     day: DayBounds,
 ) -> Option<String> {
-    let kept = || format!("what {} rows gave is kept", stored.source_rows);
-    if stored.source_rows > 0 && source_rows == 0 {
-        return Some(format!("the source has no rows of it any more; {}", kept()));
+    let (had, has) = (
+        stored.source_rows - stored.replayed_rows,
+        usage.source_rows - usage.replayed_rows,
+    );
+    if had > 0 && has == 0 {
+        return Some(format!(
+            "the source has no rows of it any more; what {had} rows gave is kept"
+        ));
     }
-    let cut = oldest.is_none_or(|oldest| oldest >= day.start) && source_rows < stored.source_rows;
+    let cut = oldest.is_none_or(|oldest| oldest >= day.start) && has < had;
     cut.then(|| {
         format!(
-            "the source has only {source_rows} rows of it left and none older; {}",
-            kept()
+            "the source has only {has} rows of it left and none older; what {had} rows gave is kept"
         )
+    })
+}
+
+/// Why nothing can be said of a new day, if so: the source has only younger rows.
+fn before_the_source(usage: &DayUsage, oldest: Option<i64>, day: DayBounds) -> Option<String> {
+    let younger = oldest.is_some_and(|oldest| oldest >= day.end);
+    (younger && usage.source_rows == 0).then(|| {
+        "the source has no rows of it and none older: purged, or nothing ran yet; -f stores it as a day without usage"
+            .to_owned()
+    })
+}
+
+/// The source's first row begins within the day: the hours before are of another time or purged.
+fn begins_within(rows: &[UsageRow], oldest: Option<i64>, day: DayBounds) -> Option<Finding> {
+    let none_older = oldest.is_some_and(|oldest| oldest >= day.start);
+    let first = rows.iter().map(|row| row.start).min()?;
+    (none_older && first > day.start).then(|| Finding {
+        kind: FindingKind::SourceBegins,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail: format!(
+            "the source's first row begins {:.2} hours into the day: what was before is not known",
+            hours(first - day.start)
+        ),
     })
 }
 
@@ -250,39 +303,61 @@ mod tests {
     const STORED: StoredDay = StoredDay {
         state: DayState::Closed,
         source_rows: 100,
+        replayed_rows: 0,
         sealed: false,
     };
 
+    fn rows(source_rows: u64, replayed_rows: u64) -> DayUsage {
+        DayUsage {
+            source_rows,
+            replayed_rows,
+            ..DayUsage::default()
+        }
+    }
+
     #[test]
     fn a_day_whose_rows_are_gone_is_purged() {
-        let reason = purged(STORED, 0, Some(0), DAY).unwrap();
+        let reason = purged(STORED, &rows(0, 0), Some(0), DAY).unwrap();
         assert_eq!(
             reason,
             "the source has no rows of it any more; what 100 rows gave is kept"
         );
-        assert!(
-            purged(
-                StoredDay {
-                    source_rows: 0,
-                    ..STORED
-                },
-                0,
-                None,
-                DAY
-            )
-            .is_none()
-        );
+        let idle = StoredDay {
+            source_rows: 0,
+            ..STORED
+        };
+        assert!(purged(idle, &rows(0, 0), None, DAY).is_none());
     }
 
     #[test]
     fn a_day_that_the_purge_cut_through_is_purged() {
-        let reason = purged(STORED, 60, Some(90_000), DAY).unwrap();
+        let reason = purged(STORED, &rows(60, 0), Some(90_000), DAY).unwrap();
         assert_eq!(
             reason,
             "the source has only 60 rows of it left and none older; what 100 rows gave is kept"
         );
         // With older rows in the source, fewer rows are an ordinary difference.
-        assert!(purged(STORED, 60, Some(80_000), DAY).is_none());
-        assert!(purged(STORED, 100, Some(90_000), DAY).is_none());
+        assert!(purged(STORED, &rows(60, 0), Some(80_000), DAY).is_none());
+        assert!(purged(STORED, &rows(100, 0), Some(90_000), DAY).is_none());
+    }
+
+    #[test]
+    fn replays_do_not_hide_a_purge() {
+        assert!(purged(STORED, &rows(180, 120), Some(90_000), DAY).is_some());
+        let replayed = StoredDay {
+            source_rows: 200,
+            replayed_rows: 100,
+            ..STORED
+        };
+        assert!(purged(replayed, &rows(100, 0), Some(90_000), DAY).is_none());
+    }
+
+    #[test]
+    fn a_new_day_before_the_sources_first_row_is_not_known() {
+        assert!(before_the_source(&rows(0, 0), Some(172_800), DAY).is_some());
+        assert!(before_the_source(&rows(0, 0), Some(172_799), DAY).is_none());
+        assert!(before_the_source(&rows(1, 0), Some(172_800), DAY).is_none());
+        // A source without any rows is that of a cloud that is idle so far.
+        assert!(before_the_source(&rows(0, 0), None, DAY).is_none());
     }
 }

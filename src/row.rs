@@ -2,6 +2,8 @@
 //! ten thousand accounts fits in memory. Texts are folded into the row's identity on reading. Hashes of rows
 //! are stored in ledgers, so they are SipHash 1-3 with keys of zero for ever.
 
+use std::fmt;
+
 use siphasher::sip128::SipHasher13;
 
 /// A row of `cloud_usage.cloud_usage`. Ids are 0 where the column is NULL: CloudStack's begin at 1.
@@ -30,6 +32,19 @@ pub struct UsageRow {
     pub raw_is_hours: bool,
     pub identity: Identity,
 }
+
+/// Rows that cannot be counted, because of a value that cannot be. The text names the row and what is wrong. It
+/// spoils its day and no other.
+#[derive(Debug)]
+pub struct BadRow(pub String);
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadRow {}
 
 /// What makes two rows of one window the same fact: a 128-bit hash over usage type, zone, account, VM,
 /// offering, template, usage id, type, size, virtual size, network, CPU, memory, state and description.

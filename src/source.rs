@@ -142,10 +142,18 @@ impl Source {
         probe::aggregation_timezone(self.cloud.as_mut()).context("read cloud")
     }
 
-    /// Reads one day.
+    /// Reads one day, all of one state.
     pub fn read_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
         self.cloud_usage.begin().context("read cloud_usage")?;
         self.cloud.begin().context("read cloud")?;
+        let read = self.read_begun_day(day);
+        let ended = self.cloud_usage.end().context("read cloud_usage");
+        let ended = ended.and(self.cloud.end().context("read cloud"));
+        // What went wrong first is the one to tell.
+        read.and_then(|read| ended.map(|()| read))
+    }
+
+    fn read_begun_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
         let usage = self.cloud_usage.as_mut();
         let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
@@ -159,8 +167,6 @@ impl Source {
             .names
             .read_names(self.cloud.as_mut(), &rows, addresses)
             .context("read cloud")?;
-        self.cloud_usage.end().context("read cloud_usage")?;
-        self.cloud.end().context("read cloud")?;
         Ok(SourceDay {
             rows,
             names,

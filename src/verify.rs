@@ -113,7 +113,9 @@ pub fn verify(
 ) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
     source.read_ahead(days, request.zone, "verify", &mut |day, read| {
-        let verdict = verify_day(day, request, read, ledger, &mut told)
+        let verdict = read
+            .map_err(anyhow::Error::from)
+            .and_then(|read| verify_day(day, request, read, ledger, &mut told))
             .with_context(|| format!("verify {day}"))?;
         on_day(verdict)
     })
@@ -141,7 +143,7 @@ fn verify_day(
         aggregate(&mut rows, bounds, request.zone, vms)
     })?;
     let figures = ledger.day_figures(day)?;
-    let purged = stored.and_then(|stored| purged(stored, usage.source_rows, oldest, bounds));
+    let purged = stored.and_then(|stored| purged(stored, &usage, oldest, bounds));
     let mut differences = match purged {
         Some(reason) => vec![about_day(day, Kind::Purged, reason)],
         None => Comparison {

@@ -38,6 +38,8 @@ pub enum Existing {
 pub struct StoredDay {
     pub state: DayState,
     pub source_rows: u64,
+    /// Of these, counted already by another row.
+    pub replayed_rows: u64,
     /// No import may change it.
     pub sealed: bool,
 }
@@ -111,8 +113,8 @@ pub(super) struct NewRecord {
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql =
-            "select state, source_rows, sealed_at is not null from stored_days where day = ?1";
+        let sql = "select state, source_rows, replayed_rows, sealed_at is not null \
+                   from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
         let Some(row) = rows.next()? else {
@@ -127,7 +129,8 @@ impl Ledger {
         Ok(Some(StoredDay {
             state,
             source_rows: row.get(1)?,
-            sealed: row.get(2)?,
+            replayed_rows: row.get(2)?,
+            sealed: row.get(3)?,
         }))
     }
 

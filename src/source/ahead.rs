@@ -8,25 +8,31 @@ use anyhow::Context;
 use super::{Source, SourceDay};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
+use crate::row::BadRow;
 use crate::zone::Zone;
 
 impl Source {
-    /// Hands over days in order until `on_day` fails. `purpose` is what an error says a day was read for.
+    /// Hands over days in order until `on_day` fails. A bad row spoils its day and no other. `purpose` is what an
+    /// error says a day was read for.
     pub fn read_ahead(
         &mut self,
         days: &[Day],
         zone: &Zone,
         purpose: &str,
-        on_day: &mut dyn FnMut(Day, SourceDay) -> anyhow::Result<()>,
+        on_day: &mut dyn FnMut(Day, Result<SourceDay, BadRow>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         std::thread::scope(|scope| {
             // Nothing is stored in the channel: a day is read ahead, no more.
             let (sender, receiver) = sync_channel(0);
             scope.spawn(move || {
                 for day in days {
-                    let read = self
-                        .read_day(DayBounds::of(*day, zone))
-                        .with_context(|| format!("{purpose} {day}"));
+                    let read = match self.read_day(DayBounds::of(*day, zone)) {
+                        Ok(read) => Ok(Ok(read)),
+                        Err(err) => err
+                            .downcast::<BadRow>()
+                            .map(Err)
+                            .map_err(|err| err.context(format!("{purpose} {day}"))),
+                    };
                     let failed = read.is_err();
                     // The other end has gone when an earlier day failed; then nobody waits for this one.
                     if sender.send(read).is_err() || failed {

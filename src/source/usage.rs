@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use super::probe::Columns;
 use super::{Connection, Field, Row};
 use crate::aggregate::window::DayBounds;
-use crate::row::{Identity, IdentityHasher, UsageRow};
+use crate::row::{BadRow, Identity, IdentityHasher, UsageRow};
 
 /// CloudStack's daily aggregation range, in minutes.
 const DAILY_RANGE: i64 = 1440;
@@ -84,6 +84,7 @@ pub struct UsageReader {
     rows_sql: String,
     spill_sql: String,
     jobs: bool,
+    undated_rows: u64,
     /// CloudStack's aggregation range, a day at least, in seconds.
     range_seconds: i64,
     /// No window is longer than this, in seconds.
@@ -113,6 +114,7 @@ impl UsageReader {
             rows_sql,
             spill_sql,
             jobs,
+            undated_rows: count_undated(usage)?,
             range_seconds,
             longest_window,
         })
@@ -134,11 +136,17 @@ impl UsageReader {
     pub fn limitations(&self) -> Vec<String> {
         let sentence = "cloud_usage: usage_job cannot be read: a day counts as closed once a usage row ends on its \
                         last second, and a stuck usage server goes unnoticed";
-        if self.jobs {
-            Vec::new()
-        } else {
-            vec![sentence.to_owned()]
+        let mut sentences = Vec::new();
+        if !self.jobs {
+            sentences.push(sentence.to_owned());
         }
+        if self.undated_rows > 0 {
+            sentences.push(format!(
+                "cloud_usage: {} rows have no end_date that can be and are on no day",
+                self.undated_rows
+            ));
+        }
+        sentences
     }
 
     /// How far the usage server has got.
@@ -218,7 +226,7 @@ impl UsageReader {
         }
         let last_start = one_moment(
             usage,
-            "select max(start_date) from cloud_usage where start_date < ?",
+            "select max(start_date) from cloud_usage where start_date < ? and start_date >= '1970-01-02'",
             &[end],
         )?;
         let next_end = one_moment(
@@ -293,12 +301,14 @@ impl std::fmt::Display for Fingerprint {
 
 /// The first instant any row tells of.
 pub fn first_start(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
-    one_moment(usage, "select min(start_date) from cloud_usage", &[])
+    let sql = "select min(start_date) from cloud_usage where start_date >= '1970-01-02'";
+    one_moment(usage, sql, &[])
 }
 
 /// The oldest `end_date`: what ended before has been purged, or never was.
 pub fn oldest_end(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
-    one_moment(usage, "select min(end_date) from cloud_usage", &[])
+    let sql = "select min(end_date) from cloud_usage where end_date >= '1970-01-02'";
+    one_moment(usage, sql, &[])
 }
 
 /// The longest window among the newest rows, in seconds, for a CloudStack whose settings cannot be read.
@@ -308,13 +318,26 @@ fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
         "select start_date, end_date from cloud_usage order by id desc limit 1000",
         &[],
         &mut |row| {
-            if let (Some(start), Some(end)) = (row.field(0)?.moment()?, row.field(1)?.moment()?) {
+            // A date that is none says nothing of lengths; it is reported when its day is read.
+            let moment = |column| row.field(column).and_then(Field::moment).ok().flatten();
+            if let (Some(start), Some(end)) = (moment(0), moment(1)) {
                 longest = longest.max(end + 1 - start);
             }
             Ok(())
         },
     )?;
     Ok(longest)
+}
+
+/// How many rows end on no day that there is: CloudStack writes none, but MySQL holds `0000-00-00`.
+fn count_undated(usage: &mut dyn Connection) -> anyhow::Result<u64> {
+    let sql = "select count(*) from cloud_usage where end_date < '1970-01-02'";
+    let mut rows = 0;
+    usage.query(sql, &[], &mut |row| {
+        rows = row.field(0)?.id()?;
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 pub(super) fn one_moment(
@@ -337,7 +360,8 @@ fn usage_row(
     hasher: &mut IdentityHasher,
 ) -> anyhow::Result<UsageRow> {
     let id = row.field(0)?.id().context("cloud_usage column id")?;
-    read_fields(row, id, addresses, hasher).with_context(|| format!("cloud_usage row {id}"))
+    read_fields(row, id, addresses, hasher)
+        .map_err(|err| BadRow(format!("cloud_usage row {id}: {err:#}")).into())
 }
 
 fn read_fields(

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::{DAYS, RUNNING, cloud, two_closed_days, vm};
+use super::{DAYS, RUNNING, UsageRow, cloud, two_closed_days, vm};
 use crate::sandbox::Run;
 
 #[track_caller]
@@ -70,4 +70,102 @@ fn a_ledger_in_no_folder_is_refused_by_name() {
     );
     let run = Run::of(&mut command).exits(2);
     says(&run, "there is no folder ./nowhere");
+}
+
+#[test]
+fn a_day_before_the_sources_first_row_is_not_a_day_without_usage() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2013-06-03", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-03 23:59:59");
+    let run = cloud
+        .run(&["import", "-s", "2013-06-01", "-e", "2013-06-03"])
+        .exits(1);
+    let refused = "2013-06-02 refused: the source has no rows of it and none older";
+    assert!(run.stdout.contains(refused), "{run}");
+    assert_eq!(cloud.ledger(DAYS), ["2013-06-03 | closed"]);
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(
+        cloud.ledger(DAYS),
+        ["2013-06-02 | closed", "2013-06-03 | closed"]
+    );
+}
+
+#[test]
+fn a_first_day_that_a_purge_cut_is_a_finding() {
+    let cloud = cloud();
+    let hourly = (12..24).map(|hour| UsageRow {
+        start: format!("2013-06-01 {hour:02}:00:00"),
+        end: format!("2013-06-01 {hour:02}:59:59"),
+        ..vm("2013-06-01", 2, 5, 1.0)
+    });
+    cloud.add_usage(&hourly.collect::<Vec<_>>());
+    cloud.finished_until("2013-06-01 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(RUNNING), ["2013-06-01 | alice | small | 12"]);
+    assert_eq!(
+        cloud.ledger("select kind, detail from findings"),
+        [
+            "source_begins | the source's first row begins 12.00 hours into the day: what was before is not known"
+        ]
+    );
+}
+
+#[test]
+fn a_bad_row_spoils_its_day_and_no_other() {
+    let cloud = two_closed_days();
+    cloud.add_usage(&[
+        vm("2013-06-03", 2, 5, 24.0),
+        vm("2013-06-04", 2, 5, 24.0),
+        UsageRow {
+            usage_type: 6,
+            vm_instance_id: None,
+            size: Some(1 << 60),
+            ..vm("2013-06-05", 2, 5, 1e300)
+        },
+        vm("2013-06-06", 2, 5, 24.0),
+    ]);
+    cloud.usage("update cloud_usage set start_date = '2013-06-05 00:00:00' where id = 3");
+    cloud.finished_until("2013-06-06 23:59:59");
+    let run = cloud.run(&["import"]).exits(1);
+    for refused in [
+        "2013-06-03 refused: cloud_usage row 3: the window ends before it starts",
+        "2013-06-05 refused: cloud_usage row 5: primary_byte_hours is too large to be a number",
+    ] {
+        assert!(run.stdout.contains(refused), "{run}");
+    }
+    says(
+        &run,
+        "2 days are missing in the ledger, the first is 2013-06-03",
+    );
+    assert_eq!(
+        cloud.ledger(DAYS),
+        [
+            "2013-06-01 | closed",
+            "2013-06-02 | closed",
+            "2013-06-04 | closed",
+            "2013-06-06 | closed"
+        ]
+    );
+    // A stored day stays as it is, and tells why.
+    cloud.usage("update cloud_usage set start_date = '2013-06-09 00:00:00' where id = 2");
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(1);
+    assert_eq!(cloud.ledger(RUNNING)[1], "2013-06-02 | alice | small | 24");
+    assert_eq!(
+        cloud.ledger("select day, detail from findings where kind = 'refused'"),
+        ["2013-06-02 | cloud_usage row 2: the window ends before it starts"]
+    );
+}
+
+#[test]
+fn rows_without_a_date_are_told_and_stop_nothing() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-01", 3, 5, 24.0)]);
+    cloud.usage("update cloud_usage set end_date = '0000-00-00 00:00:00', start_date = end_date where id = 2");
+    cloud.finished_until("2013-06-01 23:59:59");
+    let run = cloud.run(&["import"]).exits(0);
+    says(
+        &run,
+        "cloud_usage: 1 rows have no end_date that can be and are on no day",
+    );
+    assert_eq!(cloud.ledger(RUNNING), ["2013-06-01 | alice | small | 24"]);
 }

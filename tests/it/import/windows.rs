@@ -67,11 +67,10 @@ fn days_of_23_and_25_hours_are_whole_days() {
 fn seconds_glued_before_midnight_belong_to_the_day_after() {
     let cloud = cloud();
     // 86402 s = 24.000555… h, stored as one row by the server.
-    cloud.add_usage(&[window(
-        "2013-06-09 23:59:58",
-        "2013-06-10 23:59:59",
-        24.0005,
-    )]);
+    cloud.add_usage(&[
+        window("2013-06-08 00:00:00", "2013-06-08 23:59:59", 24.0),
+        window("2013-06-09 23:59:58", "2013-06-10 23:59:59", 24.0005),
+    ]);
     cloud.finished_until("2013-06-10 23:59:59");
     cloud
         .run(&["import", "-s", "2013-06-09", "-e", "2013-06-10"])
