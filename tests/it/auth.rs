@@ -286,6 +286,7 @@ fn more_passwords_than_can_be_checked_are_turned_away_in_time() {
 }
 
 /// Only a coarse look: a user whose hash is eight times cheaper, and one that is not there, take as long to refuse.
+/// The quickest of several refusals is what a busy machine disturbs least.
 #[test]
 fn the_time_of_a_refusal_does_not_tell_who_is_there() {
     let sandbox = sandbox("behind_proxy = yes\ntrusted_proxies = 127.0.0.1\n");
@@ -295,26 +296,22 @@ fn the_time_of_a_refusal_does_not_tell_who_is_there() {
         Run::of(command.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
     }
     let server = Server::start(&sandbox);
-    let median = |user: &str, network: u8| {
-        let mut times: Vec<Duration> = (0..7)
-            .map(|number| {
-                let forwarded = format!("X-Forwarded-For: 198.51.{network}.{number}\r\n");
-                let began = Instant::now();
-                let answer = ask(&server, &usage(ACCOUNT), &format!("{user}:x"), &forwarded);
-                assert_eq!(answer.status, 401);
-                began.elapsed()
-            })
-            .collect();
-        times.sort();
-        times[3].as_secs_f64()
-    };
-    let (cheap, dear, nobody) = (median("cheap", 1), median("dear", 2), median("nobody", 3));
-    for (a, b) in [(cheap, dear), (nobody, dear), (cheap, nobody)] {
-        assert!(
-            (0.4..2.5).contains(&(a / b)),
-            "cheap {cheap} dear {dear} nobody {nobody}"
-        );
+    let users = ["cheap", "dear", "nobody"];
+    let mut quickest = [f64::INFINITY; 3];
+    for number in 0..9 {
+        for (network, user) in users.iter().enumerate() {
+            let forwarded = format!("X-Forwarded-For: 198.51.{network}.{number}\r\n");
+            let began = Instant::now();
+            let answer = ask(&server, &usage(ACCOUNT), &format!("{user}:x"), &forwarded);
+            assert_eq!(answer.status, 401);
+            quickest[network] = quickest[network].min(began.elapsed().as_secs_f64());
+        }
     }
+    let longest = quickest.into_iter().fold(0.0, f64::max);
+    assert!(
+        quickest.iter().all(|time| *time > longest / 4.0),
+        "{users:?} {quickest:?}"
+    );
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_client_that_does_not_read_is_cut_off_at_the_end_of_the_drain() {
     );
     let mut deaf = connect(&server);
     // Both ways are full when nothing more can be sent: the server waits for its client then.
-    deaf.set_write_timeout(Some(Duration::from_millis(500)))
+    deaf.set_write_timeout(Some(Duration::from_secs(3)))
         .unwrap();
     while deaf.write_all(ten_years.as_bytes()).is_ok() {}
     server.signal("TERM");
