@@ -45,7 +45,7 @@ pub enum FindingKind {
     Refused,
 }
 
-const ALL: [FindingKind; 11] = [
+const ALL: [FindingKind; 12] = [
     FindingKind::SizeUnknown,
     FindingKind::ReplayedRows,
     FindingKind::HoursExceedDay,
@@ -54,6 +54,7 @@ const ALL: [FindingKind; 11] = [
     FindingKind::Unresolved,
     FindingKind::NotHours,
     FindingKind::SpansMidnight,
+    FindingKind::SourceBegins,
     FindingKind::UsageJobStuck,
     FindingKind::DiffersFromSource,
     FindingKind::Refused,
@@ -94,6 +95,7 @@ impl FindingKind {
                 | FindingKind::UnknownUsageType
                 | FindingKind::Unresolved
                 | FindingKind::SpansMidnight
+                | FindingKind::SourceBegins
                 | FindingKind::DiffersFromSource
                 | FindingKind::Refused,
                 _,
