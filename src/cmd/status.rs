@@ -79,7 +79,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
     let today = zone.day_at(now)?;
     let range = match args.period.days(today)? {
-        Some(range) => Some(begun(range, today)?),
+        Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
     };
     let records = if args.check {
@@ -100,10 +100,11 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     })
 }
 
-/// The part of a range that has begun.
-fn begun(range: DayRange, today: Day) -> anyhow::Result<DayRange> {
-    ensure!(range.first() <= today, "{} has not begun", range.first());
-    Ok(DayRange::new(range.first(), range.last().min(today))?)
+/// The part of a range that has begun, by the clock or by what the ledger holds.
+fn begun(range: DayRange, held: Option<DayRange>, today: Day) -> anyhow::Result<DayRange> {
+    let last = held.map_or(today, |held| today.max(held.last()));
+    ensure!(range.first() <= last, "{} has not begun", range.first());
+    Ok(DayRange::new(range.first(), range.last().min(last))?)
 }
 
 /// Up to yesterday, or further where the ledger holds more: all days for a check, else those of last month and

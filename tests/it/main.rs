@@ -27,3 +27,4 @@ mod tidy;
 mod v1;
 mod variants;
 mod verify;
+mod walkthrough;
