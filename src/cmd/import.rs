@@ -1,6 +1,8 @@
 //! `rbc-usage import`: extract, aggregate and store daily usage. One line a day on stdout; on stderr what a
 //! person should look at.
 
+mod telling;
+
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -9,19 +11,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::PeriodArgs;
+use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange};
-use crate::import::{DayReport, Outcome, Request, plan, reread, run as import};
+use crate::import::{DayReport, Request, plan, reread, run as import};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
-use crate::ledger::runs::{RunOutcome, RunTotal};
-use crate::ledger::write::{DayState, Existing};
+use crate::ledger::runs::RunOutcome;
+use crate::ledger::write::Existing;
+use crate::output;
 use crate::source::{Source, Watermark};
 use crate::zone::Zone;
-
-/// Differences of one day that are told in full; the ledger's findings hold all of them.
-const DIFFERENCES_TOLD: usize = 10;
+use telling::{Total, tell};
 
 /// How many seconds the usage server's clock may be ahead before that is told.
 const CLOCKS_DIFFER: i64 = 300;
@@ -45,6 +46,8 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Overwrite what closed days hold; the old values are kept as corrections
     #[arg(short, long)]
     force: bool,
@@ -76,7 +79,15 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let clock = super::unix_now()?;
     let now = super::utc_text(clock)?;
-    let out = &mut Report { out, broken: None };
+    let mut nowhere = io::sink();
+    let lines: &mut dyn Write = match args.format.format {
+        output::Format::Table => &mut *out,
+        output::Format::Json | output::Format::Csv => &mut nowhere,
+    };
+    let lines = &mut Report {
+        out: lines,
+        broken: None,
+    };
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
     let run = ledger.begin_run(&now)?;
     let mut total = Total::default();
@@ -90,7 +101,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         now: &now,
         clock,
     };
-    let done = import_all(&config, request, &mut ledger, &mut total, out);
+    let done = import_all(&config, request, &mut ledger, &mut total, lines);
     let took = began.elapsed();
     let ended = super::utc_text(super::unix_now()?)?;
     let run_total = total.of_run(took);
@@ -102,8 +113,12 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
             };
             ledger.finish_run(run, &ended, outcome, &run_total, None)?;
-            total.tell(out, args.dry_run, took)?;
-            out.insist()?;
+            total.tell(lines, args.dry_run, took)?;
+            lines.insist()?;
+            if args.format.format != output::Format::Table {
+                let document = total.document(args.dry_run, needs_a_look, took);
+                output::write(&document, args.format.style(), out)?;
+            }
             Ok(code)
         }
         Err(err) => {
@@ -274,153 +289,4 @@ fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow:
         ));
     }
     Ok(differ)
-}
-
-/// One line a day, and on stderr what differs.
-fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
-    let day = report.day;
-    match &report.outcome {
-        Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
-        Outcome::Written(written) => {
-            let state = match written.state {
-                _ if written.sealed => "sealed",
-                DayState::Open => "open",
-                DayState::Closed => "closed",
-            };
-            let pending = match written.sealed {
-                true => format!(" pending={}", written.pending),
-                false => String::new(),
-            };
-            writeln!(
-                out,
-                "{day} {state} accounts={} rows={} replayed={} added={} kept={} overwritten={} differing={} findings={}{pending}",
-                written.accounts,
-                report.source_rows,
-                report.replayed_rows,
-                written.added,
-                written.kept,
-                written.overwritten,
-                written.differences.len(),
-                written.findings
-            )?;
-        }
-    }
-    if let Outcome::Written(written) = &report.outcome
-        && written.pending > 0
-    {
-        super::eprint_line(&format!(
-            "{day} is sealed: {} corrections are pending for it now, see rbc-usage corrections --pending {day}",
-            written.pending
-        ));
-    }
-    let differences = report.differences();
-    for difference in differences.iter().take(DIFFERENCES_TOLD) {
-        let resource = difference
-            .resource
-            .as_deref()
-            .map_or(String::new(), |resource| format!(" {resource}"));
-        super::eprint_line(&format!(
-            "{day} is closed and differs: account {} {}{resource}: {}",
-            difference.account,
-            difference.metric.name(),
-            difference.in_words()
-        ));
-    }
-    if differences.len() > DIFFERENCES_TOLD {
-        let more = differences.len() - DIFFERENCES_TOLD;
-        super::eprint_line(&format!(
-            "{day} is closed and differs: {more} more, see the ledger's findings"
-        ));
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// What all days came to.
-#[derive(Default)]
-struct Total {
-    days: u64,
-    rows: u64,
-    hidden_rows: u64,
-    per_vm_volume_rows: u64,
-    added: u64,
-    overwritten: u64,
-    findings: u64,
-    /// Closed days whose source had changed, and how many of them need a look.
-    reread: (u64, u64),
-    needs_a_look: bool,
-}
-
-impl Total {
-    fn add(&mut self, report: &DayReport) {
-        self.days += 1;
-        self.rows += report.source_rows;
-        self.hidden_rows += report.hidden_rows;
-        self.per_vm_volume_rows += report.per_vm_volume_rows;
-        self.needs_a_look |= report.needs_a_look();
-        if let Outcome::Written(written) = &report.outcome {
-            self.added += written.added;
-            self.overwritten += written.overwritten;
-            self.findings += written.findings;
-        }
-    }
-
-    fn add_reread(&mut self, report: &DayReport) {
-        self.reread.0 += 1;
-        self.reread.1 += u64::from(report.needs_a_look());
-        self.needs_a_look |= report.needs_a_look();
-        if let Outcome::Written(written) = &report.outcome {
-            self.added += written.added;
-            self.overwritten += written.overwritten;
-        }
-    }
-
-    fn of_run(&self, took: Duration) -> RunTotal {
-        RunTotal {
-            seconds: took.as_secs_f64(),
-            days: self.days,
-            source_rows: self.rows,
-            records_added: self.added,
-            records_overwritten: self.overwritten,
-        }
-    }
-
-    fn tell(&self, out: &mut dyn Write, dry_run: bool, took: Duration) -> anyhow::Result<()> {
-        let Total {
-            days,
-            rows,
-            added,
-            overwritten,
-            findings,
-            ..
-        } = self;
-        if self.reread.0 > 0 {
-            writeln!(
-                out,
-                "{} closed days have changed in the source and were read again, {} of them need a look",
-                self.reread.0, self.reread.1
-            )?;
-        }
-        let kept = if dry_run {
-            "dry run, nothing was written: "
-        } else {
-            ""
-        };
-        writeln!(
-            out,
-            "{kept}{days} days, {rows} rows, {added} records added, {overwritten} overwritten, {findings} findings, \
-             {:.1} s",
-            took.as_secs_f64()
-        )?;
-        if self.hidden_rows > 0 {
-            super::eprint_line(&format!("{} hidden rows are not counted", self.hidden_rows));
-        }
-        if self.per_vm_volume_rows > 0 {
-            super::eprint_line(&format!(
-                "{} volume rows per attached VM repeat the volumes' own and are not counted",
-                self.per_vm_volume_rows
-            ));
-        }
-        Ok(())
-    }
 }

@@ -106,6 +106,55 @@ fn the_day_of_25_hours_adds_up_as_worked_out_by_hand() {
     assert_eq!(rows[1][6], "");
 }
 
+/// In the program's own output, for every account and metric: what a spreadsheet would add up.
+#[test]
+fn months_add_up_to_the_total() {
+    let sums = |by: &str| -> std::collections::BTreeMap<String, Vec<f64>> {
+        let words = [
+            "-s",
+            "2026-09-25",
+            "-e",
+            "2026-11-02",
+            "--by",
+            by,
+            "--format",
+            "csv",
+        ];
+        let csv = report(&words).exits(0).complains("").stdout;
+        let mut sums = std::collections::BTreeMap::new();
+        let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let names = lines.next().unwrap();
+        let place = |name: &str| names.iter().position(|one| *one == name).unwrap();
+        for row in lines {
+            let key = format!("{} {}", row[place("account_uuid")], row[place("metric")]);
+            let quantity: f64 = row[place("quantity")].parse().unwrap();
+            sums.entry(key).or_insert_with(Vec::new).push(quantity);
+        }
+        sums
+    };
+    let (totals, months) = (sums("account"), sums("account,month"));
+    assert!(totals.len() > 300);
+    assert_eq!(totals.len(), months.len());
+    for (key, total) in totals {
+        assert_eq!(total, [exact_sum(&months[&key])], "{key}");
+    }
+}
+
+/// Of up to three numbers: what plain addition loses of each is added at the end.
+fn exact_sum(numbers: &[f64]) -> f64 {
+    let (mut sum, mut lost) = (0.0f64, 0.0);
+    for number in numbers {
+        let next = sum + number;
+        lost += if sum.abs() > number.abs() {
+            (sum - next) + number
+        } else {
+            (number - next) + sum
+        };
+        sum = next;
+    }
+    sum + lost
+}
+
 #[test]
 fn the_largest_of_each_metric_come_first() {
     let words = [

@@ -199,3 +199,43 @@ fn days_can_be_asked_for_in_words() {
         assert!(run.stderr.contains(complaint), "{run}");
     }
 }
+
+#[test]
+fn programs_get_the_days_as_json_and_csv() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-02", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    let csv = |words: &[&str], code: i32| {
+        let run = cloud.run(&[&["import", "--format", "csv"], words].concat());
+        run.exits(code).stdout
+    };
+    let header = "day,state,reason,accounts,source_rows,replayed_rows,records_added,records_kept,\
+                  records_overwritten,differing_values,pending_corrections,findings,refused_because\n";
+    assert_eq!(
+        csv(&["2013-06-01"], 0),
+        format!("{header}2013-06-01,closed,asked,1,1,0,2,0,0,0,0,0,\n")
+    );
+    // A row that comes late to a day that is closed, and one day whose rows have gone.
+    cloud.add_usage(&[vm("2013-06-01", 3, 5, 24.0)]);
+    assert_eq!(
+        csv(&[], 1),
+        format!(
+            "{header}2013-06-02,closed,asked,1,1,0,2,0,0,0,0,0,\n\
+             2013-06-01,closed,changed,2,2,0,0,2,0,2,0,2,\n"
+        )
+    );
+    cloud.usage("delete from cloud_usage where start_date < '2013-06-02'");
+    let run = cloud.run(&["import", "2013-06-01", "--dry-run", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&run.exits(1).stdout).unwrap();
+    assert_eq!(answer["dry_run"], true);
+    assert_eq!(answer["needs_a_look"], true);
+    assert_eq!(answer["days_imported"], 1);
+    assert!(answer["seconds"].as_f64().unwrap() > 0.0);
+    let day = &answer["days"][0];
+    assert_eq!(day["state"], "refused");
+    assert_eq!(day["records_added"], serde_json::Value::Null);
+    assert_eq!(
+        day["refused_because"],
+        "the source has no rows of it any more; what 1 rows gave is kept"
+    );
+}

@@ -1,0 +1,294 @@
+//! How status is shown: the calendar, the days, and the facts.
+
+use super::Known;
+use crate::day::{Day, DayRange};
+use crate::ledger::read::days::{DayFacts, DayState};
+use crate::output::calendar::{self, Mark};
+use crate::output::unit::counted;
+use crate::output::{Column, Document, Style, Tone, Unit, Value};
+use crate::source::WatermarkKind;
+use crate::source::progress::Events;
+use crate::status::{Problem, finished_day};
+
+pub fn check_document(problems: &[Problem]) -> Document {
+    let row = |problem: &Problem| {
+        vec![
+            Value::State(problem.kind.name(), Tone::Bad),
+            Value::text(problem.day.map(|day| day.to_string())),
+            Value::Text(problem.detail.clone()),
+        ]
+    };
+    Document {
+        rows_name: "problems",
+        columns: vec![
+            Column::shown("kind", "what"),
+            Column::shown("day", "day"),
+            Column::shown("detail", "detail"),
+        ],
+        rows: problems.iter().map(row).collect(),
+        ..Document::default()
+    }
+}
+
+pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> {
+    let marks: Vec<(Day, Mark)> = known
+        .days
+        .iter()
+        .map(|facts| (facts.day, mark(facts.state)))
+        .collect();
+    let picture = if marks.is_empty() {
+        Vec::new()
+    } else {
+        calendar::draw(&marks, style.colour)
+    };
+    Ok(Document {
+        title: title(known),
+        picture,
+        facts: facts(known)?,
+        rows_name: "days",
+        columns: COLUMNS.to_vec(),
+        rows: known.days.iter().map(row).collect(),
+        notes: notes(known)?,
+    })
+}
+
+fn title(known: &Known) -> String {
+    let Some(range) = known.range else {
+        return "the ledger is empty: rbc-usage import".to_owned();
+    };
+    let counts: Vec<String> = [
+        DayState::Closed,
+        DayState::Sealed,
+        DayState::Open,
+        DayState::Missing,
+        DayState::Refused,
+        DayState::Differing,
+    ]
+    .iter()
+    .filter_map(|state| {
+        let count = known.days.iter().filter(|facts| facts.state == *state);
+        let count = count.count();
+        (count > 0).then(|| format!("{count} {}", state.name()))
+    })
+    .collect();
+    format!(
+        "{} to {}, {}: {}",
+        range.first(),
+        range.last(),
+        known.state.timezone,
+        counts.join(", ")
+    )
+}
+
+fn mark(state: DayState) -> Mark {
+    let symbol = match state {
+        DayState::Closed => '#',
+        DayState::Sealed => 'S',
+        DayState::Open => 'o',
+        DayState::Missing => '-',
+        DayState::Refused => '!',
+        DayState::Differing => '~',
+    };
+    Mark {
+        symbol,
+        meaning: state.name(),
+        tone: tone(state),
+    }
+}
+
+fn tone(state: DayState) -> Tone {
+    match state {
+        DayState::Closed | DayState::Sealed => Tone::Good,
+        DayState::Open => Tone::Doubtful,
+        DayState::Missing | DayState::Refused | DayState::Differing => Tone::Bad,
+    }
+}
+
+const COLUMNS: [Column; 13] = [
+    Column::shown("day", "day"),
+    Column::shown("state", "state"),
+    Column::shown("records", "records"),
+    Column::shown("accounts", "accounts"),
+    Column::shown("source_rows", "rows"),
+    Column::shown("replayed_rows", "replayed"),
+    Column::shown("findings", "findings"),
+    Column::hidden("acknowledged_findings"),
+    Column::hidden("differing_values"),
+    Column::hidden("pending_corrections"),
+    Column::shown("imported_at", "imported"),
+    Column::shown("verified_at", "verified"),
+    Column::hidden("sealed_at"),
+];
+
+fn row(facts: &DayFacts) -> Vec<Value> {
+    let count = |count: u64| match facts.state {
+        DayState::Missing => Value::Nothing,
+        DayState::Refused
+        | DayState::Differing
+        | DayState::Open
+        | DayState::Sealed
+        | DayState::Closed => Value::Count(count),
+    };
+    vec![
+        Value::Text(facts.day.to_string()),
+        Value::State(facts.state.name(), tone(facts.state)),
+        count(facts.records),
+        count(facts.accounts),
+        count(facts.source_rows),
+        count(facts.replayed_rows),
+        count(facts.findings),
+        count(facts.acknowledged),
+        count(facts.differing),
+        count(facts.pending_corrections),
+        Value::text(facts.imported_at.as_deref()),
+        Value::text(facts.verified_at.as_deref()),
+        Value::text(facts.sealed_at.as_deref()),
+    ]
+}
+
+fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
+    let day = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
+    let unfinished = [DayState::Missing, DayState::Open];
+    let complete = !known
+        .days
+        .iter()
+        .any(|facts| unfinished.contains(&facts.state));
+    let state = &known.state;
+    let mut facts = vec![
+        ("start", day(known.range.map(DayRange::first))),
+        ("end", day(known.range.map(DayRange::last))),
+        ("timezone", Value::Text(state.timezone.clone())),
+        ("complete", Value::Truth(complete && known.range.is_some())),
+        ("first_day", day(state.days.map(DayRange::first))),
+        ("newest_closed_day", day(state.newest_closed_day)),
+        ("revision", Value::Count(state.revision)),
+    ];
+    facts.extend(source_facts(known)?);
+    let run = state.last_import.as_ref();
+    let text = |text: Option<&String>| Value::text(text.map(String::as_str));
+    let seconds = run.and_then(|run| run.seconds);
+    let count = |count: Option<u64>| count.map_or(Value::Nothing, Value::Count);
+    facts.extend([
+        (
+            "last_import_started_at",
+            text(run.map(|run| &run.started_at)),
+        ),
+        (
+            "last_import_finished_at",
+            text(run.and_then(|run| run.finished_at.as_ref())),
+        ),
+        (
+            "last_import_outcome",
+            text(run.and_then(|run| run.outcome.as_ref())),
+        ),
+        (
+            "last_import_seconds",
+            seconds.map_or(Value::Nothing, |seconds| {
+                Value::Quantity(seconds, Unit::Seconds)
+            }),
+        ),
+        ("last_import_days", count(run.and_then(|run| run.days))),
+        (
+            "last_import_source_rows",
+            count(run.and_then(|run| run.source_rows)),
+        ),
+        (
+            "last_import_error",
+            text(run.and_then(|run| run.error.as_ref())),
+        ),
+    ]);
+    Ok(facts)
+}
+
+fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
+    let progress = known.source.as_ref().ok();
+    let watermark = progress.and_then(|progress| progress.watermark);
+    let time = |instant: Option<i64>| -> anyhow::Result<Value> {
+        Ok(Value::text(
+            instant.map(super::super::utc_text).transpose()?,
+        ))
+    };
+    let finished = watermark.map(|watermark| watermark.finished_until);
+    let finished_day = finished.map(|instant| finished_day(instant, &known.zone));
+    let oldest_event = match progress.map(|progress| progress.events) {
+        Some(Events::Oldest(made)) => Some(made),
+        Some(Events::Unreadable | Events::AllProcessed) | None => None,
+    };
+    let told_by = watermark.map(|watermark| match watermark.kind {
+        WatermarkKind::Job => "usage_job",
+        WatermarkKind::NewestRow => "newest_row",
+    });
+    Ok(vec![
+        ("source_reachable", Value::Truth(progress.is_some())),
+        (
+            "source_error",
+            Value::text(known.source.as_ref().err().map(|err| format!("{err:#}"))),
+        ),
+        (
+            "source_finished_day",
+            Value::text(finished_day.transpose()?.map(|day| day.to_string())),
+        ),
+        ("source_finished_until", time(finished)?),
+        ("source_finished_told_by", Value::text(told_by)),
+        (
+            "source_stuck_since",
+            time(progress.and_then(|progress| progress.stuck_since))?,
+        ),
+        ("source_oldest_unprocessed_event", time(oldest_event)?),
+    ])
+}
+
+/// Three sentences below the table, for people.
+fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
+    let mut notes = Vec::new();
+    match &known.source {
+        Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
+        Ok(progress) => {
+            notes.push(match progress.watermark {
+                None => "source: CloudStack's usage server has finished nothing yet".to_owned(),
+                Some(watermark) => format!(
+                    "source: finished {}{}",
+                    finished_day(watermark.finished_until, &known.zone)?,
+                    match watermark.kind {
+                        WatermarkKind::Job => "",
+                        WatermarkKind::NewestRow =>
+                            ", by its newest row, as usage_job cannot be read",
+                    }
+                ),
+            });
+            if let Some(since) = progress.stuck_since {
+                notes.push(format!(
+                    "source: the usage server is stuck and writes all days since {} again and again",
+                    known.zone.day_at(since)?
+                ));
+            }
+            match progress.events {
+                Events::Oldest(made) => notes.push(format!(
+                    "source: the oldest unprocessed usage event is of {}",
+                    super::super::utc_text(made)?
+                )),
+                Events::Unreadable | Events::AllProcessed => {}
+            }
+        }
+    }
+    if let Some(run) = &known.state.last_import {
+        let outcome = match run.outcome.as_deref() {
+            Some("done") => "done",
+            Some("needs_a_look") => "done, needs a look",
+            Some(_) => "ended with an error",
+            None => "not ended",
+        };
+        let days = run
+            .days
+            .map_or(String::new(), |days| format!(", {}", counted(days, "day")));
+        let error = run
+            .error
+            .as_deref()
+            .map_or(String::new(), |error| format!(": {error}"));
+        notes.push(format!(
+            "last import: {}, {outcome}{days}{error}",
+            run.started_at
+        ));
+    }
+    Ok(notes)
+}
