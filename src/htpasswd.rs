@@ -20,7 +20,7 @@ pub const COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 const LONGEST_PASSWORD: usize = 72;
 
 /// A user's hash as the file has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hash {
     text: String,
     /// The power of two of its rounds.
@@ -166,7 +166,7 @@ fn change(path: &Path, name: &str, line: Option<&str>) -> anyhow::Result<Change>
 fn changed(old: &str, name: &str, line: Option<&str>) -> (String, Change) {
     let mut text = String::with_capacity(old.len() + 128);
     let mut found = false;
-    for kept in old.lines() {
+    for kept in old.split_terminator('\n') {
         let of_user = kept
             .trim()
             .split_once(':')
@@ -275,6 +275,28 @@ mod tests {
         }
         let err = parse(b"\xff:x").unwrap_err();
         assert_eq!(err.to_string(), "line 1 is not UTF-8");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_users_or_refused_by_their_line(bytes: Vec<u8>) {
+            if let Err(err) = parse(&bytes) {
+                let err = format!("{err:#}");
+                proptest::prop_assert!(err.starts_with("line "));
+            }
+        }
+
+        #[test]
+        fn a_change_of_any_text_changes_one_user(old in "(?s).{0,200}", name in "[a-z]{1,3}") {
+            let line = format!("{name}:new");
+            let (text, _) = changed(&old, &name, Some(&line));
+            let others = |text: &str| -> Vec<String> {
+                let of_user = |line: &&str| line.trim().split_once(':').is_some_and(|(user, _)| user == name);
+                text.split_terminator('\n').filter(|line| !of_user(line)).map(str::to_owned).collect()
+            };
+            proptest::prop_assert_eq!(others(&old), others(&text));
+            proptest::prop_assert_eq!(text.lines().filter(|kept| *kept == line).count(), 1);
+        }
     }
 
     #[test]

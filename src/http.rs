@@ -31,6 +31,7 @@ use crate::zone::Zone;
 use auth::Auth;
 pub use gate::look_at_tls;
 use gate::{Gate, Tls};
+pub use health::may_tell;
 use log::Log;
 use metrics::Metrics;
 use worker::{Desk, MOST_WAITING, Shared};

@@ -246,6 +246,11 @@ fn check_room(ledger: &Path, bytes: u64) -> Line {
 
 fn check_server(server: &config::Server) -> Vec<Line> {
     let mut lines = vec![check_bind(server)];
+    if let Some(address) = server.metrics_bind
+        && let Err(err) = http::may_tell(address, server.behind_proxy)
+    {
+        lines.push(error("bind", format!("{err:#}")));
+    }
     if let Some(files) = &server.tls {
         let what = "certificate";
         lines.push(

@@ -263,6 +263,18 @@ mod tests {
         assert_eq!(server.scopes["Reseller 7"], Scope::Only(limits));
     }
 
+    proptest::proptest! {
+        /// Whatever is written, it is read or refused with the file's name.
+        #[test]
+        fn any_text_is_read_or_refused_by_name(text in "(?s)(\\[(server|scope\\.[a-z]|[a-z.\\]]{0,5})\\]\n|[a-z_]{0,9} ?[=:] ?.{0,12}\n|.{0,20}\n){0,9}") {
+            if let Err(err) = config(&format!("{WHOLE}{text}"), &[]) {
+                for line in err.lines() {
+                    proptest::prop_assert!(line.starts_with("/etc/x.cfg: "), "{line}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_named() {
         let text = format!(

@@ -99,13 +99,19 @@ fn moment(text: &str) -> Option<i64> {
     Some(day.days_since_1970() * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// Listens for whoever gathers the metrics.
-pub fn listen(address: SocketAddr, behind_proxy: bool) -> anyhow::Result<TcpListener> {
+/// Refuses an address that others can reach: nobody is asked for a password there.
+pub fn may_tell(address: SocketAddr, behind_proxy: bool) -> anyhow::Result<()> {
     ensure!(
         address.ip().to_canonical().is_loopback() || behind_proxy,
         "listen on {address}: server.metrics_bind asks for no password, so it must be a loopback address unless \
          server.behind_proxy is yes"
     );
+    Ok(())
+}
+
+/// Listens for whoever gathers the metrics.
+pub fn listen(address: SocketAddr, behind_proxy: bool) -> anyhow::Result<TcpListener> {
+    may_tell(address, behind_proxy)?;
     TcpListener::bind(address).with_context(|| format!("listen on {address}"))
 }
 

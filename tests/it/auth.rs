@@ -237,7 +237,7 @@ fn guesses_from_one_address_hold_up_nobody_else() {
                 slowest = slowest.max(began.elapsed());
             }
         }
-        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
         // And one that was not gets through.
         assert_eq!(from("192.0.2.9", "other:pass word:#1").status, 200);
         assert_eq!(guessing.join().unwrap(), Some(429));
@@ -285,8 +285,8 @@ fn more_passwords_than_can_be_checked_are_turned_away_in_time() {
     assert!(of(503).all(|answer| answer.header("retry-after") == Some("2")));
 }
 
-/// Only a coarse look: a user whose hash is eight times cheaper, and one that is not there, take as long to refuse.
-/// The quickest of several refusals is what a busy machine disturbs least.
+/// A user whose hash is eight times cheaper, and one that is not there, cost as much to refuse. What is compared is the
+/// time that the checker was on a processor: what else the machine does is no part of it.
 #[test]
 fn the_time_of_a_refusal_does_not_tell_who_is_there() {
     let sandbox = sandbox("behind_proxy = yes\ntrusted_proxies = 127.0.0.1\n");
@@ -296,22 +296,23 @@ fn the_time_of_a_refusal_does_not_tell_who_is_there() {
         Run::of(command.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
     }
     let server = Server::start(&sandbox);
-    let users = ["cheap", "dear", "nobody"];
-    let mut quickest = [f64::INFINITY; 3];
-    for number in 0..9 {
-        for (network, user) in users.iter().enumerate() {
-            let forwarded = format!("X-Forwarded-For: 198.51.{network}.{number}\r\n");
-            let began = Instant::now();
+    let mut spent = [Duration::MAX; 3];
+    for round in 0..5 {
+        for (number, user) in ["cheap", "dear", "nobody"].into_iter().enumerate() {
+            let forwarded = format!("X-Forwarded-For: 198.51.{number}.{round}\r\n");
+            let before = server.time_of_thread("passwords");
             let answer = ask(&server, &usage(ACCOUNT), &format!("{user}:x"), &forwarded);
             assert_eq!(answer.status, 401);
-            quickest[network] = quickest[network].min(began.elapsed().as_secs_f64());
+            spent[number] = spent[number].min(server.time_of_thread("passwords") - before);
         }
     }
-    let longest = quickest.into_iter().fold(0.0, f64::max);
-    assert!(
-        quickest.iter().all(|time| *time > longest / 4.0),
-        "{users:?} {quickest:?}"
-    );
+    let [cheap, dear, nobody] = spent.map(|time| time.as_secs_f64());
+    for (a, b) in [(cheap, dear), (nobody, dear), (cheap, nobody)] {
+        assert!(
+            (0.6..1.6).contains(&(a / b)),
+            "cheap {cheap} dear {dear} nobody {nobody}"
+        );
+    }
 }
 
 #[test]

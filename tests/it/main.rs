@@ -12,6 +12,7 @@ mod gate;
 mod health;
 mod import;
 mod mariadb;
+mod packaging;
 mod passwd;
 mod report;
 mod reread;

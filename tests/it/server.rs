@@ -150,6 +150,21 @@ impl Server {
         run
     }
 
+    /// How long a thread of this name has been on a processor.
+    pub fn time_of_thread(&self, name: &str) -> Duration {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).expect("list the server's threads");
+        let spent = tasks.filter_map(|task| {
+            let folder = task.expect("list the server's threads").path();
+            // A thread may end between the listing and the reading.
+            let comm = std::fs::read_to_string(folder.join("comm")).ok()?;
+            let times = std::fs::read_to_string(folder.join("schedstat")).ok()?;
+            let first = times.split(' ').next()?.parse().ok()?;
+            (comm.trim_end() == name).then(|| Duration::from_nanos(first))
+        });
+        spent.sum()
+    }
+
     /// How often the workers have gone to sleep so far. While a request is held up, the number grows;
     /// while none is in hand, it stands still.
     pub fn sleeps_of_workers(&self) -> u64 {
