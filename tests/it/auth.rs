@@ -280,7 +280,7 @@ fn more_passwords_than_can_be_checked_are_turned_away_in_time() {
     });
     let of = |status| answers.iter().filter(move |answer| answer.status == status);
     assert_eq!(of(401).count() + of(503).count(), 60, "{answers:?}");
-    assert!(of(401).count() >= 16, "{}", of(401).count());
+    assert!(of(401).count() >= 4, "{}", of(401).count());
     assert!(of(503).count() > 0);
     assert!(of(503).all(|answer| answer.header("retry-after") == Some("2")));
 }
