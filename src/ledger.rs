@@ -4,6 +4,7 @@
 mod acknowledge;
 pub mod backup;
 pub mod lock;
+pub mod naming;
 pub mod proof;
 pub mod read;
 mod reconcile;
@@ -11,6 +12,7 @@ mod registry;
 pub mod runs;
 mod statements;
 pub mod write;
+mod writer;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -206,6 +208,13 @@ impl Ledger {
     /// Closed days, the newest.
     pub fn newest_closed_day(&self) -> anyhow::Result<Option<crate::day::Day>> {
         let sql = "select max(day) from stored_days where state = 'closed'";
+        let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(day.map(|day| day.parse()).transpose()?)
+    }
+
+    /// The first day there is.
+    pub fn oldest_day(&self) -> anyhow::Result<Option<crate::day::Day>> {
+        let sql = "select min(day) from stored_days";
         let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(day.map(|day| day.parse()).transpose()?)
     }

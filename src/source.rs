@@ -3,6 +3,7 @@
 //! to 4.22.1 is read by name. A day is read under one consistent snapshot of each database.
 
 mod ahead;
+mod fingerprint;
 mod mysql;
 mod names;
 mod probe;
@@ -20,9 +21,10 @@ use anyhow::Context;
 use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
+pub use fingerprint::Fingerprint;
 pub use names::{Account, Names};
 pub use resources::Descriptions;
-pub use usage::{Fingerprint, Watermark, WatermarkKind};
+pub use usage::{Watermark, WatermarkKind};
 
 /// One value of a result row, borrowed from the driver.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -58,7 +58,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for (kind, words) in [
         (Doubt::Missing, "missing in the ledger"),
         (Doubt::Open, "not finished"),
-        (Doubt::Refused, "refused, as the source rows are gone"),
+        (Doubt::Refused, "refused by an import"),
         (Doubt::Differing, "different from the source"),
         (
             Doubt::Unverified,

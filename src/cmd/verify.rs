@@ -12,7 +12,7 @@ use crate::import::is_closed;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::output::{self, Column, Document, Unit, Value};
-use crate::source::{Source, Watermark};
+use crate::source::Source;
 use crate::verify::{self, DayVerdict, Difference, Name, Request};
 
 /// Read the source again and compare the ledger with it
@@ -67,8 +67,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
     }
-    let watermark = source.watermark()?;
-    let plan = plan(range, &config, watermark, clock, &ledger)?;
+    let plan = plan(range, &config, &mut source, clock, &ledger)?;
     let request = Request {
         zone: &config.zone,
         tolerance: args.tolerance,
@@ -93,13 +92,23 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 fn plan(
     range: Option<DayRange>,
     config: &Config,
-    watermark: Option<Watermark>,
+    source: &mut Source,
     clock: i64,
     ledger: &Ledger,
 ) -> anyhow::Result<Plan> {
     let days = ledger.list_closed_days(range)?;
+    let watermark = source.watermark()?;
+    // Before the first usage of all nothing is missing.
+    let first_used = match source.first_instant()? {
+        Some(instant) => Some(config.zone.day_at(instant)?),
+        None => None,
+    };
+    let first = first_used.into_iter().chain(ledger.oldest_day()?).min();
     let rest: Vec<Day> = match range {
-        Some(range) => range.days().filter(|day| !days.contains(day)).collect(),
+        Some(range) => range
+            .days()
+            .filter(|day| first.is_some_and(|first| first <= *day) && !days.contains(day))
+            .collect(),
         None => Vec::new(),
     };
     let (missing, open) = rest

@@ -49,7 +49,7 @@ impl ImportLock {
                     std::thread::sleep(INTERVAL)
                 }
                 Err(TryLockError::WouldBlock) => bail!(
-                    "ledger {}: another import holds it: {}; waited {} seconds",
+                    "ledger {}: in use by {}; waited {} seconds",
                     ledger.display(),
                     holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
                     timeout.as_secs()
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(
             second.to_string(),
             format!(
-                "ledger {}: another import holds it: process {} since 2013-06-02T00:20:00Z; waited 0 seconds",
+                "ledger {}: in use by process {} since 2013-06-02T00:20:00Z; waited 0 seconds",
                 ledger.display(),
                 std::process::id()
             )

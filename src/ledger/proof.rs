@@ -8,7 +8,7 @@ use super::Ledger;
 use super::statements::{Statements, count_revision};
 use super::write::NewDay;
 use crate::day::{Day, DayRange};
-use crate::metric::{Metric, Per};
+use crate::metric::Metric;
 use crate::row::Digest;
 
 /// One figure of a day as the ledger has it.
@@ -30,17 +30,6 @@ pub struct DayFigures {
     /// How the source looked; empty: the day was imported before this was kept.
     pub digests: BTreeMap<Option<u32>, Digest>,
     pub replayed_rows: u64,
-}
-
-/// What `cloud` says now of something that the ledger holds by its uuid and name.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Naming {
-    /// The same, or nothing any more.
-    Same,
-    /// Another name for the same uuid.
-    Renamed { stored: String, now: String },
-    /// Another uuid for the same id.
-    Remapped { stored: String, now: String },
 }
 
 impl Ledger {
@@ -161,21 +150,5 @@ impl Ledger {
             count_revision(connection)
         })
         .context(named)
-    }
-
-    /// The uuid and name an account is stored under, and what `cloud` says of them.
-    pub fn account_naming(&self, id: u64) -> (String, String, Naming) {
-        self.registry.account_naming(id)
-    }
-
-    /// The uuid and name a resource is stored under, and what `cloud` says of them; `None` for what is not kept
-    /// per resource.
-    pub fn resource_naming(&self, resource_id: i64) -> Option<(String, String, Naming)> {
-        self.registry.resource_naming(resource_id)
-    }
-
-    /// The uuid and name that a figure which the ledger does not have would get.
-    pub fn resource_of(&self, per: Per, source_id: u64) -> (String, String) {
-        self.registry.find_resource(per, source_id)
     }
 }

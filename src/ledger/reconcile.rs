@@ -6,7 +6,8 @@ use anyhow::Context;
 use rusqlite::CachedStatement;
 
 use super::statements::{CorrectionKind, OldRecord};
-use super::write::{DayWriter, Difference, Mode, NewRecord, Written};
+use super::write::{Difference, Written};
+use super::writer::{DayWriter, Mode, NewRecord};
 use crate::metric::Metric;
 
 impl DayWriter<'_> {

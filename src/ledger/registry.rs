@@ -7,18 +7,17 @@ use std::rc::Rc;
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
-use super::proof::Naming;
 use crate::day::Day;
 use crate::metric::{Metric, Per};
 use crate::source::{Account, Names};
 
 /// A resource as it is frozen in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Frozen {
-    per: Per,
-    source_id: u64,
-    uuid: String,
-    name: String,
+pub(super) struct Frozen {
+    pub per: Per,
+    pub source_id: u64,
+    pub uuid: String,
+    pub name: String,
 }
 
 /// A resource for a new record.
@@ -43,15 +42,15 @@ pub enum Counted {
 #[derive(Default)]
 pub struct Registry {
     metrics: HashMap<Metric, i64>,
-    accounts: HashMap<u64, Account>,
+    pub(super) accounts: HashMap<u64, Account>,
     resources: HashMap<Rc<Frozen>, i64>,
-    resources_by_id: HashMap<i64, Rc<Frozen>>,
+    pub(super) resources_by_id: HashMap<i64, Rc<Frozen>>,
     /// The newest resolved resource of a source id.
-    newest: HashMap<(Per, u64), i64>,
+    pub(super) newest: HashMap<(Per, u64), i64>,
     /// Guest OS ids of a VM, each with the first day it holds for, in order of days.
     guest_oses: HashMap<u64, Vec<(Day, u64)>>,
     /// What the source says in this run.
-    names: Names,
+    pub(super) names: Names,
     /// Accounts and resources that were looked up in this run, with the answer.
     settled_accounts: HashMap<u64, bool>,
     settled_resources: HashMap<(Per, u64), Resource>,
@@ -370,50 +369,6 @@ impl Registry {
         Ok(Resource { id, stand_in })
     }
 
-    /// The uuid and name for a resource: as `resource` would store it.
-    pub fn find_resource(&self, per: Per, source_id: u64) -> (String, String) {
-        let known = self.named_now(per, source_id);
-        let newest = self.newest.get(&(per, source_id));
-        let newest = newest.and_then(|id| self.resources_by_id.get(id));
-        let stored = newest.map(|frozen| (frozen.uuid.clone(), frozen.name.clone()));
-        known.or(stored).unwrap_or_else(|| {
-            let uuid = stand_in(per, source_id);
-            (uuid.clone(), uuid)
-        })
-    }
-
-    /// The uuid and name that the source says now.
-    fn named_now(&self, per: Per, source_id: u64) -> Option<(String, String)> {
-        let (uuid, name) = self.names.resources.get(&(per, source_id))?;
-        let address = match per {
-            Per::IpAddress => self.names.addresses.get(&source_id),
-            _ => None,
-        };
-        Some((uuid.clone(), address.unwrap_or(name).clone()))
-    }
-
-    /// The uuid and name of a stored resource, and what the source says of them now.
-    pub fn resource_naming(&self, resource_id: i64) -> Option<(String, String, Naming)> {
-        let frozen = self.resources_by_id.get(&resource_id)?;
-        let now = self.named_now(frozen.per, frozen.source_id);
-        let naming = naming((&frozen.uuid, &frozen.name), now);
-        Some((frozen.uuid.clone(), frozen.name.clone(), naming))
-    }
-
-    /// The uuid and name of an account, and what the source says of them now.
-    pub fn account_naming(&self, id: u64) -> (String, String, Naming) {
-        let known = self.names.accounts.get(&id);
-        let now = known.and_then(|known| Some((known.uuid.clone()?, known.name.clone())));
-        let Some(stored) = self.accounts.get(&id) else {
-            let stand_in = format!("account:{id}");
-            let (uuid, name) = now.unwrap_or_else(|| (stand_in.clone(), stand_in));
-            return (uuid, name, Naming::Same);
-        };
-        let uuid = self.account_uuid(id);
-        let naming = naming((&uuid, &stored.name), now);
-        (uuid, stored.name.clone(), naming)
-    }
-
     /// The id in CloudStack of a stored resource; 0 for what is not per resource.
     pub fn source_id(&self, resource_id: i64) -> u64 {
         self.resources_by_id
@@ -448,20 +403,6 @@ impl Registry {
 impl Frozen {
     fn is_stand_in(&self) -> bool {
         self.uuid == stand_in(self.per, self.source_id)
-    }
-}
-
-fn naming(stored: (&str, &str), now: Option<(String, String)>) -> Naming {
-    match now {
-        Some((uuid, _)) if uuid != stored.0 => Naming::Remapped {
-            stored: stored.0.to_owned(),
-            now: uuid,
-        },
-        Some((_, name)) if name != stored.1 => Naming::Renamed {
-            stored: stored.1.to_owned(),
-            now: name,
-        },
-        Some(_) | None => Naming::Same,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
 
+use super::fingerprint::Fingerprint;
 use super::probe::Columns;
 use super::{Connection, Field, Row};
 use crate::aggregate::window::DayBounds;
@@ -247,55 +248,6 @@ impl UsageReader {
             }
         }
         Ok((rows, addresses))
-    }
-}
-
-/// The rows that end on a day, by count and ids: told by a walk along the index on dates alone. No row is
-/// added or deleted without a change in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint {
-    pub rows: u64,
-    first: u64,
-    last: u64,
-    /// A sum of ids may pass 64 bits, and nobody adds to it.
-    sum: String,
-}
-
-impl Fingerprint {
-    pub(super) fn of(usage: &mut dyn Connection, day: DayBounds) -> anyhow::Result<Fingerprint> {
-        let sql = "select count(*), min(id), max(id), sum(id) from cloud_usage \
-                   where end_date >= ? and end_date < ?";
-        let mut fingerprint = None;
-        usage.query(sql, &[day.start, day.end], &mut |row| {
-            fingerprint = Some(Fingerprint {
-                rows: row.field(0)?.id()?,
-                first: row.field(1)?.id()?,
-                last: row.field(2)?.id()?,
-                sum: row.field(3)?.text()?.unwrap_or_else(|| "0".to_owned()),
-            });
-            Ok(())
-        })?;
-        fingerprint.context("no answer")
-    }
-
-    /// The range of the ids if they lie close together, as they do when one run of the usage server wrote the
-    /// rows. Read in the order of ids, such rows cost a third of what the index on dates makes of them.
-    fn close_ids(&self) -> Option<(u64, u64)> {
-        let close = self.rows > 0 && self.last - self.first < 2 * self.rows;
-        close.then_some((self.first, self.last))
-    }
-}
-
-/// As the ledger keeps it.
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Fingerprint {
-            rows,
-            first,
-            last,
-            sum,
-        } = self;
-        write!(f, "{rows} rows, ids {first} to {last}, sum {sum}")
     }
 }
 

@@ -53,7 +53,7 @@ fn a_change_in_a_closed_day_is_reported_until_somebody_settles_it() {
         );
         assert_eq!(
             read_again(&run.stdout),
-            "1 closed days have changed in the source and were read again, 1 of them need a look"
+            "1 closed days were read again, 1 of them need a look"
         );
         assert_eq!(
             cloud.ledger(HOURS),
@@ -84,7 +84,7 @@ fn an_update_takes_changes_over_up_as_well_as_down() {
     let run = cloud.run(&["import"]).exits(0);
     assert_eq!(
         read_again(&run.stdout),
-        "2 closed days have changed in the source and were read again, 0 of them need a look"
+        "2 closed days were read again, 0 of them need a look"
     );
     assert_eq!(
         cloud.ledger(HOURS),
@@ -113,7 +113,7 @@ fn rows_written_again_change_nothing_and_are_read_once() {
     let run = cloud.run(&["import"]).exits(0).complains("");
     assert_eq!(
         read_again(&run.stdout),
-        "1 closed days have changed in the source and were read again, 0 of them need a look"
+        "1 closed days were read again, 0 of them need a look"
     );
     assert_eq!(
         cloud.ledger("select day, source_rows, replayed_rows, findings from days"),

@@ -72,7 +72,7 @@ fn a_month_that_is_not_proven_is_not_sealed() {
     cloud.run(&["import", "-s", "2013-06-01"]).exits(1);
     let said = "rbc-usage: missing in the ledger: 2013-06-03\n\
                 rbc-usage: not finished: 2013-06-06\n\
-                rbc-usage: refused, as the source rows are gone: 2013-06-01\n\
+                rbc-usage: refused by an import: 2013-06-01\n\
                 rbc-usage: different from the source: 2013-06-02\n\
                 rbc-usage: not found equal to the source since they were written: 2013-06-04\n";
     let seal = ["seal", "2013-06-01..2013-06-06"];

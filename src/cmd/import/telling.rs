@@ -134,7 +134,7 @@ impl Total {
         if self.reread.0 > 0 {
             writeln!(
                 out,
-                "{} closed days have changed in the source and were read again, {} of them need a look",
+                "{} closed days were read again, {} of them need a look",
                 self.reread.0, self.reread.1
             )?;
         }

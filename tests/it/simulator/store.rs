@@ -13,9 +13,14 @@ use crate::cloudstack::{self, UsageRow};
 /// Fills both databases.
 pub fn write(into: &cloudstack::Cloud, cloud: &Cloud, server: &Server) {
     write_names(into, cloud);
-    let rows: Vec<UsageRow> = server.rows.iter().map(usage_row).collect();
+    write_runs(into, server, 0, 0);
+}
+
+/// Adds what the usage server has made since it had made so many rows and runs.
+pub fn write_runs(into: &cloudstack::Cloud, server: &Server, rows: usize, runs: usize) {
+    let rows: Vec<UsageRow> = server.rows[rows..].iter().map(usage_row).collect();
     into.add_usage(&rows);
-    for (n, run) in server.runs.iter().enumerate() {
+    for (n, run) in server.runs.iter().enumerate().skip(runs) {
         into.usage(&format!(
             "insert into usage_job (id, job_type, start_millis, end_millis, success, heartbeat) \
              values ({}, 0, {}, {}, 1, '{}')",
@@ -27,7 +32,8 @@ pub fn write(into: &cloudstack::Cloud, cloud: &Cloud, server: &Server) {
     }
 }
 
-fn write_names(into: &cloudstack::Cloud, cloud: &Cloud) {
+/// Everything that has a name.
+pub fn write_names(into: &cloudstack::Cloud, cloud: &Cloud) {
     for id in ACCOUNTS {
         if id == *ACCOUNTS.end() {
             into.project(id, &account_uuid(id), "project-1", "a project");

@@ -1,0 +1,188 @@
+//! One day of the ledger beside what its source comes to now: which figures differ, and what the digests of the
+//! rows tell of the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Difference, Kind, Name, about_day};
+use crate::aggregate::{DayUsage, Record};
+use crate::day::Day;
+use crate::ledger::Ledger;
+use crate::ledger::proof::{DayFigures, Figure};
+use crate::metric::Metric;
+use crate::row::{Digest, UsageRow};
+
+/// A day of the ledger beside what its source gives now.
+pub struct Comparison<'a> {
+    pub day: Day,
+    pub tolerance: f64,
+    pub ledger: &'a Ledger,
+    pub rows: &'a [UsageRow],
+    pub usage: &'a DayUsage,
+    pub stored: &'a DayFigures,
+}
+
+impl Comparison<'_> {
+    pub fn differences(&self) -> Vec<Difference> {
+        let mut differences: Vec<Difference> = pairs(&self.usage.records, &self.stored.figures)
+            .into_iter()
+            .filter_map(|(now, stored)| self.figure(now, stored))
+            .collect();
+        let explained: BTreeSet<Metric> = differences.iter().filter_map(|d| d.metric).collect();
+        for (usage_type, change) in self.changed_types() {
+            let metric = Metric::of_usage_type(usage_type).0;
+            if !explained.contains(&metric) {
+                let replayed = self.usage.replayed_rows > self.stored.replayed_rows;
+                let kind = match change.kind {
+                    Kind::RowAdded if replayed => Kind::Replayed,
+                    kind => kind,
+                };
+                let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
+                    format!("usage type {number}")
+                });
+                differences.push(Difference {
+                    metric: Some(metric),
+                    ..about_day(
+                        self.day,
+                        kind,
+                        format!("{of_type}: {}; no figure differs", change.detail),
+                    )
+                });
+            }
+        }
+        differences
+    }
+
+    /// What is to be said of one figure, if it differs.
+    fn figure(&self, now: Option<&Record>, stored: Option<&Figure>) -> Option<Difference> {
+        let source = now.map(|record| record.quantity);
+        let ours = stored.and_then(|figure| figure.quantity);
+        if self.is_equal(ours, source) {
+            return None;
+        }
+        let (account_id, metric, source_id) = match (now, stored) {
+            (Some(record), _) => (record.account_id, record.metric, record.source_id),
+            (None, Some(figure)) => (figure.account_id, figure.metric, figure.source_id),
+            (None, None) => return None,
+        };
+        let resource = match stored {
+            Some(figure) => self
+                .ledger
+                .resource_naming(figure.resource_id)
+                .map(|(uuid, name, _)| Name { uuid, name }),
+            None => metric.per().map(|per| {
+                let (uuid, name) = self.ledger.resource_of(per, source_id);
+                Name { uuid, name }
+            }),
+        };
+        let (uuid, name, _) = self.ledger.account_naming(account_id);
+        let change = self.why(metric);
+        Some(Difference {
+            day: self.day,
+            kind: change.kind,
+            account: Some(Name { uuid, name }),
+            metric: Some(metric),
+            resource,
+            stored: ours,
+            source,
+            detail: change.detail,
+        })
+    }
+
+    fn is_equal(&self, ours: Option<f64>, source: Option<f64>) -> bool {
+        match (ours, source) {
+            (Some(ours), Some(source)) => {
+                (ours - source).abs() <= self.tolerance * ours.abs().max(source.abs())
+            }
+            (ours, source) => ours == source,
+        }
+    }
+
+    /// Why figures of a metric differ, as far as the rows of its usage types tell.
+    fn why(&self, metric: Metric) -> Change {
+        if self.stored.digests.is_empty() {
+            return Change {
+                kind: Kind::Differs,
+                detail: "how the source looked before is not known".to_owned(),
+            };
+        }
+        let of_metric = |usage_type: Option<u32>| match metric {
+            Metric::OsUsage => usage_type == Some(1),
+            Metric::UsageType(28) => usage_type == Some(28),
+            _ => Metric::of_usage_type(usage_type).0 == metric,
+        };
+        self.changed_types()
+            .into_iter()
+            .find(|(usage_type, _)| of_metric(*usage_type))
+            .map_or_else(
+                || Change {
+                    kind: Kind::Edited,
+                    detail: "the rows are those of the import: the ledger was changed".to_owned(),
+                },
+                |(_, change)| change,
+            )
+    }
+
+    /// Usage types whose rows are not those of the import.
+    fn changed_types(&self) -> BTreeMap<Option<u32>, Change> {
+        let (then, now) = (&self.stored.digests, &self.usage.digests);
+        if then.is_empty() {
+            return BTreeMap::new();
+        }
+        let types: BTreeSet<Option<u32>> = then.keys().chain(now.keys()).copied().collect();
+        let of = |digests: &BTreeMap<Option<u32>, Digest>, usage_type| {
+            digests.get(&usage_type).copied().unwrap_or_default()
+        };
+        types
+            .into_iter()
+            .map(|usage_type| (usage_type, of(then, usage_type), of(now, usage_type)))
+            .filter(|(_, then, now)| then != now)
+            .map(|(usage_type, then, now)| (usage_type, self.change(then, now)))
+            .collect()
+    }
+
+    fn change(&self, then: Digest, now: Digest) -> Change {
+        let kind = match now.rows.cmp(&then.rows) {
+            std::cmp::Ordering::Greater => Kind::RowAdded,
+            std::cmp::Ordering::Less => Kind::RowRemoved,
+            std::cmp::Ordering::Equal => Kind::RowChanged,
+        };
+        let rows = format!("{} rows, {} when imported", now.rows, then.rows);
+        // The sums differ by the hash of the one row that has come.
+        let added = now.sum.wrapping_sub(then.sum);
+        let row = self
+            .rows
+            .iter()
+            .find(|row| now.rows == then.rows + 1 && row.hash() == added);
+        let detail = match row {
+            Some(row) => format!("{rows}: row {} was added", row.id),
+            None => rows,
+        };
+        Change { kind, detail }
+    }
+}
+
+/// How the rows of a usage type have changed.
+struct Change {
+    kind: Kind,
+    detail: String,
+}
+
+/// What is of one account, metric and id, from two lists sorted by these.
+fn pairs<'a>(
+    now: &'a [Record],
+    stored: &'a [Figure],
+) -> Vec<(Option<&'a Record>, Option<&'a Figure>)> {
+    let of_record = |record: &Record| (record.account_id, record.metric, record.source_id);
+    let of_figure = |figure: &Figure| (figure.account_id, figure.metric, figure.source_id);
+    let mut pairs = Vec::with_capacity(now.len());
+    let mut stored = stored.iter().peekable();
+    for record in now {
+        while let Some(gone) = stored.next_if(|figure| of_figure(figure) < of_record(record)) {
+            pairs.push((None, Some(gone)));
+        }
+        let same = stored.next_if(|figure| of_figure(figure) == of_record(record));
+        pairs.push((Some(record), same));
+    }
+    pairs.extend(stored.map(|gone| (None, Some(gone))));
+    pairs
+}
