@@ -19,6 +19,7 @@ check: lint test
 
 bench:
 	sh tests/install-mariadb.sh
+	sh tests/install-bench.sh
 	cargo bench --locked --bench bench
 
 install: build

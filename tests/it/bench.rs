@@ -1,17 +1,20 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
-//! reports alone.
+//! reports alone, `BENCH=server` the server.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows and columns the importer asks for and throwing them away.
 
 mod bench_cloud;
+mod bench_server;
 #[allow(dead_code)]
 mod cloudstack;
 #[allow(dead_code)]
 mod mariadb;
 #[allow(dead_code)]
 mod sandbox;
+#[allow(dead_code)]
+mod server;
 
 /// The program's own modules, to time a read of the ledger without HTTP around it.
 #[allow(dead_code, unused_imports)]
@@ -54,6 +57,13 @@ fn main() {
         return report_a_year();
     }
     let server = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
+    if std::env::var("BENCH").is_ok_and(|part| part == "server") {
+        let cloud = BenchCloud::build(&server, Size::M);
+        run("import", &cloud, Size::M);
+        read_account_months(&cloud, Size::M);
+        bench_server::run(&cloud, Size::M);
+        return;
+    }
     println!(
         "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  verify/import  peak MB"
     );
@@ -95,6 +105,7 @@ fn main() {
         if matches!(size, Size::M) {
             read_account_months(&cloud, size);
             report_a_year();
+            bench_server::run(&cloud, size);
         }
     }
     if std::env::var("BENCH").is_ok_and(|size| size == "L") {
