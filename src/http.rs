@@ -6,6 +6,7 @@ mod delays;
 mod gate;
 mod health;
 mod log;
+mod memory;
 mod metrics;
 mod reply;
 mod route;

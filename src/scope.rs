@@ -7,14 +7,14 @@ use anyhow::{Context, ensure};
 use percent_encoding::percent_decode_str;
 
 /// What one user may see.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     All,
     Only(Limits),
 }
 
 /// An account is seen if any of the three lists has it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Uuids of accounts.
     pub accounts: BTreeSet<String>,

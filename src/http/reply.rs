@@ -21,7 +21,7 @@ const LISTS: [&str; 7] = [
 ];
 
 /// An answer, ready to be sent.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     pub status: u16,
     /// All but Content-Length. Plain ASCII, and never what a client sent: tiny_http passes line feeds on.

@@ -15,6 +15,7 @@ use super::auth::{Auth, Claim, First, Refusal, User};
 use super::gate;
 use super::health;
 use super::log::{Entry, Log};
+use super::memory::{Memory, Moment};
 use super::metrics::Metrics;
 use super::reply::{self, Reply};
 use super::route::{Place, place, route};
@@ -49,6 +50,8 @@ pub struct Desk {
     shared: Arc<Shared>,
     /// Kept from one request to the next; none before the first and after a failure.
     reader: Option<Reader>,
+    /// What was read by that reader.
+    memory: Memory,
 }
 
 /// A request on its way through.
@@ -71,6 +74,7 @@ impl Desk {
         Desk {
             shared,
             reader: None,
+            memory: Memory::default(),
         }
     }
 
@@ -206,16 +210,23 @@ impl Desk {
             Ok(question) => question,
             Err(reply) => return Ok(reply),
         };
+        let changes = self.current_reader()?.changes()?;
+        let moment = Moment { changes, yesterday };
+        if let Some(reply) = self.memory.recall(moment, target, &user.scope) {
+            return Ok(reply);
+        }
         let usage =
             self.current_reader()?
                 .account_usage(&question.uuid, question.range, &user.scope)?;
-        Ok(match usage {
+        let reply = match usage {
             Some(usage) => reply::usage(question.range, &usage),
             None => {
                 let uuid = question.uuid;
                 reply::error(404, &format!("no account or project has the uuid {uuid}"))
             }
-        })
+        };
+        self.memory.keep(target, &user.scope, &reply);
+        Ok(reply)
     }
 
     fn answer_v1(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
@@ -244,7 +255,10 @@ impl Desk {
     fn current_reader(&mut self) -> anyhow::Result<&mut Reader> {
         let reader = match self.reader.take().filter(Reader::is_current) {
             Some(reader) => reader,
-            None => Reader::open(&self.shared.ledger)?,
+            None => {
+                self.memory = Memory::default();
+                Reader::open(&self.shared.ledger)?
+            }
         };
         Ok(self.reader.insert(reader))
     }

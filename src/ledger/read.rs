@@ -92,6 +92,15 @@ impl Reader {
         std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
     }
 
+    /// A number that is another one after anybody has written to the ledger, and means nothing to another reader.
+    pub fn changes(&self) -> anyhow::Result<i64> {
+        let changes = self
+            .connection
+            .prepare_cached("pragma data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        changes.with_context(|| format!("ledger {}", self.path.display()))
+    }
+
     /// What it covers, and the last run of an import.
     pub fn state(&mut self) -> anyhow::Result<state::LedgerState> {
         self.read(state::find_state)
