@@ -4,6 +4,8 @@
 //! Figures add up: what one account used of one resource in one month is the sum of its days, and every figure of
 //! more than that is the sum of such months. So the months of a report are, added the same way, its total.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -16,6 +18,7 @@ use super::sum::Sum;
 use crate::day::{Day, DayRange};
 use crate::period::Month;
 use crate::zone::Zone;
+use names::Names;
 
 const GIB: f64 = 1_073_741_824.0;
 
@@ -89,7 +92,7 @@ pub struct ResourceFacts {
     pub kind: String,
     /// CloudStack's, or a stand-in such as `service_offering:123`.
     pub uuid: String,
-    /// Where a resource was renamed, the newest name.
+    /// Where a resource was renamed, the newest name that the records have.
     pub name: String,
 }
 
@@ -101,7 +104,7 @@ pub fn list_totals<'a>(
     snapshot: &Snapshot,
     question: &Question<'a>,
 ) -> anyhow::Result<Vec<Figure<'a>>> {
-    let names = Names::load(snapshot, question.by.resource)?;
+    let mut names = Names::load(snapshot, question.by.resource)?;
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let mut months: BTreeMap<Place, Sum> = BTreeMap::new();
@@ -113,9 +116,10 @@ pub fn list_totals<'a>(
             question.range,
             &calendar,
             |slot, metric, resource, sum| {
-                let resource = names.place_of(resource);
+                let resource = names.place_of(snapshot, resource)?;
                 let place = (who, slot, metric, resource);
                 months.entry(place).or_default().add(sum);
+                Ok(())
             },
         )?;
     }
@@ -172,7 +176,7 @@ fn add_months(
     account_id: i64,
     range: DayRange,
     calendar: &Calendar,
-    mut visit: impl FnMut(usize, i64, i64, f64),
+    mut visit: impl FnMut(usize, i64, i64, f64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut statement = snapshot.tx.prepare_cached(
         "select day, metric_id, resource_id, quantity
@@ -187,9 +191,11 @@ fn add_months(
     })?;
     let mut sums: BTreeMap<(i64, i64), Sum> = BTreeMap::new();
     let mut hand_over = |slot: usize, sums: &mut BTreeMap<(i64, i64), Sum>| {
-        for ((metric_id, resource_id), sum) in std::mem::take(sums) {
-            visit(slot, metric_id, resource_id, sum.value());
-        }
+        let sums = std::mem::take(sums);
+        sums.into_iter()
+            .try_for_each(|((metric_id, resource_id), sum)| {
+                visit(slot, metric_id, resource_id, sum.value())
+            })
     };
     let (mut day, mut slot) = (String::new(), 0);
     while let Some(row) = rows.next()? {
@@ -197,7 +203,7 @@ fn add_months(
         if text != day {
             let next = calendar.slot_of(text.parse()?)?;
             if next != slot {
-                hand_over(slot, &mut sums);
+                hand_over(slot, &mut sums)?;
             }
             slot = next;
             day.clear();
@@ -206,8 +212,7 @@ fn add_months(
         let key = (row.get(1)?, row.get(2)?);
         sums.entry(key).or_default().add(row.get(3)?);
     }
-    hand_over(slot, &mut sums);
-    Ok(())
+    hand_over(slot, &mut sums)
 }
 
 /// The order of the answer.
@@ -328,78 +333,6 @@ impl Calendar {
             Granularity::Day => (Some(month), Some(first_day)),
         }
     }
-}
-
-/// What the ledger calls metrics and resources.
-struct Names {
-    metrics: BTreeMap<i64, Rc<MetricFacts>>,
-    /// The first one stands for all where resources are not told apart.
-    resources: Vec<Option<Rc<ResourceFacts>>>,
-    /// Resource ids to places in `resources`: a resource that was renamed upstream has two ids and one uuid.
-    places: BTreeMap<i64, usize>,
-}
-
-impl Names {
-    fn load(snapshot: &Snapshot, told_apart: bool) -> anyhow::Result<Names> {
-        let mut names = Names {
-            metrics: load_metrics(snapshot)?,
-            resources: vec![None],
-            places: BTreeMap::new(),
-        };
-        if told_apart {
-            names.load_resources(snapshot)?;
-        }
-        Ok(names)
-    }
-
-    fn load_resources(&mut self, snapshot: &Snapshot) -> anyhow::Result<()> {
-        let mut statement = snapshot.tx.prepare_cached(
-            "select id, kind, uuid, name from resources where id > 0 order by id",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut by_uuid: BTreeMap<(String, String), usize> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let facts = ResourceFacts {
-                kind: row.get(1)?,
-                uuid: row.get(2)?,
-                name: row.get(3)?,
-            };
-            let key = (facts.kind.clone(), facts.uuid.clone());
-            let place = *by_uuid.entry(key).or_insert(self.resources.len());
-            if place == self.resources.len() {
-                self.resources.push(None);
-            }
-            self.resources[place] = Some(Rc::new(facts));
-            self.places.insert(row.get(0)?, place);
-        }
-        Ok(())
-    }
-
-    fn metric(&self, metric_id: i64) -> anyhow::Result<Rc<MetricFacts>> {
-        let metric = self.metrics.get(&metric_id);
-        metric.cloned().context("a record of an unknown metric")
-    }
-
-    fn place_of(&self, resource_id: i64) -> usize {
-        self.places.get(&resource_id).copied().unwrap_or(0)
-    }
-}
-
-fn load_metrics(snapshot: &Snapshot) -> anyhow::Result<BTreeMap<i64, Rc<MetricFacts>>> {
-    let mut statement = snapshot
-        .tx
-        .prepare_cached("select id, name, unit, per is not null from metrics")?;
-    let mut rows = statement.query([])?;
-    let mut metrics = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let facts = MetricFacts {
-            name: row.get(1)?,
-            unit: row.get(2)?,
-            per_resource: row.get(3)?,
-        };
-        metrics.insert(row.get(0)?, Rc::new(facts));
-    }
-    Ok(metrics)
 }
 
 #[cfg(test)]
