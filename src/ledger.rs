@@ -41,6 +41,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Ledger {
     connection: Connection,
     path: PathBuf,
+    /// Device and inode of the file when it was opened.
+    file: (u64, u64),
     registry: registry::Registry,
     rehearsal: bool,
 }
@@ -200,9 +202,27 @@ impl Ledger {
         Ok(Ledger {
             connection,
             path: path.to_owned(),
+            file: read::identity(&std::fs::metadata(path).with_context(named)?),
             registry,
             rehearsal,
         })
+    }
+
+    /// What is written into a file that was moved away or replaced is lost, or spoils the one in its place.
+    fn insist_on_file(&self) -> anyhow::Result<()> {
+        let now = std::fs::metadata(&self.path).ok();
+        ensure!(
+            now.is_some_and(|now| read::identity(&now) == self.file),
+            "the file was moved, replaced or removed meanwhile"
+        );
+        Ok(())
+    }
+
+    /// Brings all that was written into the file itself, so that one who copies or restores it finds nothing
+    /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
+    fn settle(&self) -> anyhow::Result<()> {
+        let sql = "pragma wal_checkpoint(truncate)";
+        Ok(self.connection.query_row(sql, [], |_| Ok(()))?)
     }
 
     /// Closed days, the newest.

@@ -113,7 +113,7 @@ impl Source {
     /// What cannot be read and is done without, each as a sentence that says what is lost.
     pub fn limitations(&self) -> Vec<String> {
         let mut sentences = self.usage.limitations();
-        sentences.extend(self.names.limitations());
+        sentences.extend(self.names.limitations(self.usage.may_have_backups()));
         sentences
     }
 

@@ -185,7 +185,8 @@ fn open(path: &Path) -> anyhow::Result<Reader> {
     })
 }
 
-fn identity(file: &Metadata) -> (u64, u64) {
+/// Device and inode.
+pub(super) fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 

@@ -53,6 +53,8 @@ pub struct Registry {
     pub(super) names: Names,
     /// Accounts and resources that were looked up in this run, with the answer.
     settled_accounts: HashMap<u64, bool>,
+    /// Accounts that the source told of and that are not settled yet.
+    told_accounts: Vec<u64>,
     settled_resources: HashMap<(Per, u64), Resource>,
 }
 
@@ -116,6 +118,7 @@ impl Registry {
 
     /// Takes in what the source says of ids.
     pub fn learn(&mut self, names: Names) {
+        self.told_accounts.extend(names.accounts.keys());
         self.names.accounts.extend(names.accounts);
         self.names.resources.extend(names.resources);
         self.names.vms.extend(names.vms);
@@ -207,6 +210,14 @@ impl Registry {
             .iter()
             .find(|(_, other)| **other == id)
             .map(|(metric, _)| *metric)
+    }
+
+    /// Stores all accounts that the source told of, also those that used nothing.
+    pub fn store_told_accounts(&mut self, connection: &Connection) -> anyhow::Result<()> {
+        let mut told = std::mem::take(&mut self.told_accounts);
+        told.sort_unstable();
+        told.into_iter()
+            .try_for_each(|id| self.account(connection, id).map(drop))
     }
 
     /// Stores an account as the source has it now. Answers whether its uuid is known.

@@ -31,7 +31,7 @@ impl Ledger {
             .with_context(|| format!("ledger {}", self.path.display()))
     }
 
-    /// Notes how it ended; `error` is the line that was told.
+    /// Notes how it ended, and settles what was written; `error` is the line that was told.
     pub fn finish_run(
         &mut self,
         id: i64,
@@ -62,6 +62,10 @@ impl Ledger {
         self.connection
             .execute(sql, values)
             .with_context(|| format!("ledger {}", self.path.display()))?;
-        Ok(())
+        if self.rehearsal {
+            return Ok(());
+        }
+        self.settle()
+            .with_context(|| format!("ledger {}", self.path.display()))
     }
 }

@@ -180,6 +180,7 @@ impl Ledger {
             ),
             false => ("begin immediate", "commit", "rollback"),
         };
+        self.insist_on_file()?;
         self.connection.execute_batch(begin)?;
         let result = act(&self.connection, &mut self.registry).and_then(|done| {
             self.connection.execute_batch(commit)?;
@@ -192,7 +193,6 @@ impl Ledger {
         result
     }
 }
-
 impl Difference {
     /// `stored 24, the source says nothing`
     pub fn in_words(&self) -> String {

@@ -73,6 +73,7 @@ impl<'a> DayWriter<'a> {
         } else {
             self.new.state
         };
+        self.registry.store_told_accounts(self.connection)?;
         let old = match self.stored {
             Some(_) => self.statements.list_records(self.registry)?,
             None => Vec::new(),

@@ -185,7 +185,13 @@ fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
         Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return anyhow!("no answer within {} seconds", read_timeout.as_secs());
         }
-        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+        // The driver makes an error of no kind of its own when a packet breaks off.
+        Some(
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe
+            | ErrorKind::Other,
+        ) => {
             return anyhow!("the server closed the connection");
         }
         Some(_) | None => {}

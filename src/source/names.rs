@@ -1,7 +1,9 @@
-//! Reads `cloud`: the uuids and names behind the ids of usage rows. Only ids that occur are asked for, in
-//! batches, and each once a run. Removed rows are looked up like any other.
+//! Reads `cloud`: the uuids and names behind the ids of usage rows. All accounts are read at the start, of
+//! all else only the ids that occur, in batches, and each once a run. Removed rows are looked up like any other.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+
+use anyhow::ensure;
 
 use super::probe::Columns;
 use super::usage::Addresses;
@@ -48,6 +50,7 @@ pub struct Names {
 /// What can be read of `cloud`, and which ids have been asked for.
 pub struct NameReader {
     accounts_sql: String,
+    all_accounts_read: bool,
     domains: bool,
     projects: bool,
     vms_sql: Option<String>,
@@ -67,6 +70,11 @@ enum Asked {
 impl NameReader {
     /// Looks at the schema. Without the account table there is no usage of anybody; all else is optional.
     pub fn probe(cloud: &mut dyn Connection) -> anyhow::Result<NameReader> {
+        // The usage database has an account table too, without a single uuid in it.
+        ensure!(
+            !Columns::of(cloud, "cloud_usage")?.has("raw_usage"),
+            "it has the table cloud_usage, so it is the usage database and not the main one"
+        );
         Columns::of(cloud, "account")?.require(&["id", "uuid", "account_name", "domain_id"])?;
         let vms = Columns::of(cloud, "vm_instance")?;
         let template = Columns::of(cloud, "vm_template")?;
@@ -91,6 +99,7 @@ impl NameReader {
         ];
         Ok(NameReader {
             accounts_sql: accounts_sql(domain, projects),
+            all_accounts_read: false,
             domains: domain,
             projects,
             vms_sql: vms.have(&["id", "guest_os_id"]).then(|| {
@@ -107,8 +116,8 @@ impl NameReader {
         })
     }
 
-    /// What is done without.
-    pub fn limitations(&self) -> Vec<String> {
+    /// What is done without. Whether there can be backups is said by the usage database.
+    pub fn limitations(&self, backups: bool) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.domains {
             sentences.push("cloud: domain cannot be read: new accounts have no domain".to_owned());
@@ -132,8 +141,7 @@ impl NameReader {
             );
         }
         for (per, sql) in &self.resources_sql {
-            // Only CloudStack 4.14 and later have backup offerings.
-            if sql.is_none() && *per != Per::BackupOffering {
+            if sql.is_none() && (backups || *per != Per::BackupOffering) {
                 let kind = per.name();
                 sentences.push(format!(
                     "cloud: the table of {kind} names cannot be read: they are kept as {kind}:<id>"
@@ -151,6 +159,7 @@ impl NameReader {
         addresses: Addresses,
     ) -> anyhow::Result<Names> {
         let mut names = Names::default();
+        self.read_all_accounts(cloud, &mut names)?;
         let account_ids = self.new_ids(Asked::Account, rows.iter().map(|row| row.account_id));
         let vm_rows = || {
             rows.iter()
@@ -160,7 +169,7 @@ impl NameReader {
         let template_ids = self.new_ids(Asked::Template, vm_rows().map(|row| row.template_id));
         select(
             cloud,
-            Some(&self.accounts_sql),
+            Some(&format!("{} where a.id", self.accounts_sql)),
             &account_ids,
             &mut |id, row| {
                 names.accounts.insert(id, account(row)?);
@@ -190,6 +199,23 @@ impl NameReader {
         self.read_resources(cloud, rows, &mut names)?;
         names.addresses = addresses;
         Ok(names)
+    }
+
+    /// Once a run, all accounts there are: one that has used nothing yet is an account all the same.
+    fn read_all_accounts(
+        &mut self,
+        cloud: &mut dyn Connection,
+        names: &mut Names,
+    ) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.all_accounts_read, true) {
+            return Ok(());
+        }
+        cloud.query(&self.accounts_sql, &[], &mut |row| {
+            let id = row.field(0)?.id()?;
+            self.asked.insert((Asked::Account, id));
+            names.accounts.insert(id, account(row)?);
+            Ok(())
+        })
     }
 
     fn read_resources(
@@ -263,7 +289,7 @@ fn accounts_sql(domain: bool, projects: bool) -> String {
     };
     format!(
         "select a.id, a.uuid, a.account_name, {domain_columns}, {project_columns} \
-         from account a {domain_join} {project_join} where a.id"
+         from account a {domain_join} {project_join}"
     )
 }
 

@@ -85,6 +85,7 @@ pub struct UsageReader {
     rows_sql: String,
     spill_sql: String,
     jobs: bool,
+    backups: bool,
     undated_rows: u64,
     /// CloudStack's aggregation range, a day at least, in seconds.
     range_seconds: i64,
@@ -115,6 +116,8 @@ impl UsageReader {
             rows_sql,
             spill_sql,
             jobs,
+            // The column came with CloudStack 4.15, backups with 4.14.
+            backups: columns.has("is_hidden"),
             undated_rows: count_undated(usage)?,
             range_seconds,
             longest_window,
@@ -148,6 +151,11 @@ impl UsageReader {
             ));
         }
         sentences
+    }
+
+    /// Whether this CloudStack is new enough to have backup offerings.
+    pub fn may_have_backups(&self) -> bool {
+        self.backups
     }
 
     /// How far the usage server has got.

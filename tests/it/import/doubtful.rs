@@ -4,6 +4,7 @@ use std::fs::File;
 
 use super::{DAYS, RUNNING, UsageRow, cloud, two_closed_days, vm};
 use crate::sandbox::Run;
+use crate::server::Server;
 
 #[track_caller]
 fn says(run: &Run, words: &str) {
@@ -168,4 +169,65 @@ fn rows_without_a_date_are_told_and_stop_nothing() {
         "cloud_usage: 1 rows have no end_date that can be and are on no day",
     );
     assert_eq!(cloud.ledger(RUNNING), ["2013-06-01 | alice | small | 24"]);
+}
+
+#[test]
+fn an_account_that_used_nothing_is_an_account_all_the_same() {
+    let cloud = two_closed_days();
+    assert_eq!(
+        cloud.ledger("select uuid, name from accounts order by 1"),
+        ["alice-uuid | alice", "bob-uuid | bob"]
+    );
+    let server = Server::start(&cloud.sandbox);
+    let answer = server.get("/usage/bob-uuid?start=2013-06-01&end=2013-06-02");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains(r#""usage":[]"#), "{answer:?}");
+    assert_eq!(server.get("/usage/carol-uuid?start=2013-06-01").status, 404);
+}
+
+#[test]
+fn the_usage_database_is_not_taken_for_the_main_one() {
+    let cloud = cloud();
+    let config = std::fs::read_to_string(cloud.sandbox.path("cloudusage.cfg")).unwrap();
+    let value_of = |key: &str| {
+        let line = config.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_once('=').unwrap().1.trim().to_owned()
+    };
+    let mut command = cloud.sandbox.command(&["import"]);
+    command.env("RBC_USAGE_MAIN__CLOUD_URI", value_of("cloud_usage_uri"));
+    let run = Run::of(&mut command).exits(2);
+    says(
+        &run,
+        "read cloud: it has the table cloud_usage, so it is the usage database",
+    );
+}
+
+/// A backup laid over the ledger while a server has it open: what was in the files beside the old one must not
+/// come to lie over it.
+#[test]
+fn a_ledger_restored_under_a_running_server_is_that_of_the_backup() {
+    let cloud = two_closed_days();
+    cloud.run(&["backup", "backup.db"]).exits(0);
+    let server = Server::start(&cloud.sandbox);
+    let target = "/usage/alice-uuid?start=2013-06-01&end=2013-06-03";
+    assert_eq!(server.get(target).status, 200);
+    cloud.add_usage(&[vm("2013-06-03", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-03 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert!(server.get(target).body.contains(r#""missing_days":[]"#));
+    std::fs::rename(
+        cloud.sandbox.path("backup.db"),
+        cloud.sandbox.path("usage.db"),
+    )
+    .unwrap();
+    let restored = server.get(target);
+    assert!(
+        restored.body.contains(r#""missing_days":["2013-06-03"]"#),
+        "{restored:?}"
+    );
+    assert_eq!(cloud.ledger("pragma integrity_check"), ["ok"]);
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(RUNNING).len(), 3);
+    assert!(server.get(target).body.contains(r#""missing_days":[]"#));
+    assert_eq!(cloud.ledger("pragma integrity_check"), ["ok"]);
 }
