@@ -39,6 +39,8 @@ pub struct DayReport {
     pub per_vm_volume_rows: u64,
     /// The earliest day that a row which ends on this one has a part in, if it is another.
     pub reaches_back_to: Option<Day>,
+    /// Somebody has acknowledged every difference, or the refusal.
+    pub acknowledged: bool,
     pub outcome: Outcome,
 }
 
@@ -116,6 +118,7 @@ fn refuse(
         hidden_rows: 0,
         per_vm_volume_rows: 0,
         reaches_back_to: None,
+        acknowledged: ledger.is_acknowledged(day)?,
         outcome: Outcome::Refused(reason),
     })
 }
@@ -173,6 +176,7 @@ fn import_day(
         hidden_rows: usage.hidden_rows,
         per_vm_volume_rows: usage.per_vm_volume_rows,
         reaches_back_to,
+        acknowledged: ledger.is_acknowledged(day)?,
         outcome: Outcome::Written(written),
     })
 }
@@ -270,16 +274,19 @@ impl DayReport {
     pub fn tells_something(&self) -> bool {
         let changed = match &self.outcome {
             Outcome::Written(written) => written.added + written.overwritten > 0,
-            Outcome::Refused(_) => true,
+            Outcome::Refused(_) => false,
         };
         changed || self.needs_a_look()
     }
 
-    /// Something a person should look at.
+    /// Something a person should look at, and nobody has.
     pub fn needs_a_look(&self) -> bool {
         match &self.outcome {
-            Outcome::Written(written) => !written.differences.is_empty() || written.pending > 0,
-            Outcome::Refused(_) => true,
+            Outcome::Written(written) => {
+                let differs = !written.differences.is_empty() && !self.acknowledged;
+                differs || written.pending > 0
+            }
+            Outcome::Refused(_) => !self.acknowledged,
         }
     }
 

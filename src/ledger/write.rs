@@ -166,6 +166,16 @@ impl Ledger {
         .context(named)
     }
 
+    /// Whether the day has differences or a refusal, and somebody has acknowledged them all.
+    pub fn is_acknowledged(&self, day: Day) -> anyhow::Result<bool> {
+        let sql = "select coalesce(min(acknowledged_at is not null), false) from findings \
+                   where day = ?1 and kind in ('differs_from_source', 'refused')";
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([day.to_string()], |row| row.get(0))?)
+    }
+
     /// All of what is done, or nothing of it. Within a rehearsal it is a part of the whole that is never
     /// committed.
     pub(super) fn transaction<T>(

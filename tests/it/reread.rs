@@ -74,6 +74,21 @@ fn a_change_in_a_closed_day_is_reported_until_somebody_settles_it() {
 }
 
 #[test]
+fn what_somebody_has_acknowledged_needs_no_look_until_it_is_something_else() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    cloud.add_usage(&[vm("2013-06-02", 13, 3.0)]);
+    cloud.run(&["import"]).exits(1);
+    let id = cloud.ledger("select id from findings").concat();
+    let ack = ["findings", "ack", &id, "--reason", "told the customer"];
+    cloud.run(&ack).exits(0);
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    assert!(!run.stdout.contains("2013-06-02"), "{run}");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
+    cloud.add_usage(&[vm("2013-06-02", 14, 2.0)]);
+    cloud.run(&["import"]).exits(1);
+}
+
+#[test]
 fn an_update_takes_changes_over_up_as_well_as_down() {
     let cloud = three_days(Cloud::in_mariadb(NEWEST));
     cloud.configure("GMT", UPDATE);
