@@ -17,6 +17,9 @@ lint:
 
 check: lint test
 
+api-test:
+	sh tests/schemathesis.sh
+
 bench:
 	sh tests/install-mariadb.sh
 	sh tests/install-bench.sh
@@ -29,4 +32,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check bench install clean
+.PHONY: build demo test lint check api-test bench install clean

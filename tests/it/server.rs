@@ -231,7 +231,7 @@ impl Client {
                 .collect(),
             body: String::new(),
         };
-        if method != "HEAD" {
+        if method != "HEAD" && answer.status != 304 {
             let length = answer.header("content-length").expect("a length");
             let mut body = vec![0; length.parse().expect("a length")];
             self.stream.read_exact(&mut body).expect("read a body");

@@ -252,10 +252,12 @@ fn read_head(bytes: &[u8]) -> anyhow::Result<(u16, String, usize)> {
             !name.eq_ignore_ascii_case("Transfer-Encoding"),
             "a worker's answer is chunked"
         );
-        if !["Connection", "Server"]
-            .iter()
-            .any(|dropped| name.eq_ignore_ascii_case(dropped))
-        {
+        // On a 304 it would be the length of the answer that is not sent, which is not 0.
+        let dropped: &[&str] = match status {
+            304 => &["Connection", "Server", "Content-Length"],
+            _ => &["Connection", "Server"],
+        };
+        if !dropped.iter().any(|had| name.eq_ignore_ascii_case(had)) {
             head.extend([name, ": ", value, "\r\n"]);
         }
     }

@@ -49,7 +49,7 @@ const FIGURE_COLUMNS: [&str; 7] = [
     "gib_months",
 ];
 
-/// What all three are asked.
+/// What all three are asked, checked.
 struct Asked {
     range: DayRange,
     granularity: Granularity,
@@ -57,8 +57,9 @@ struct Asked {
 }
 
 pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
+    let asked = Asked::read(asking)?;
     let account = asking.find_account(uuid)?;
-    let (asked, mut period) = Asked::read(asking)?;
+    let mut period = asked.period(asking)?;
     let account_facts = ACCOUNT_COLUMNS.into_iter().zip(account_values(&account));
     period.facts.extend(account_facts);
     let figures = asked.figures(asking, std::slice::from_ref(&account), false)?;
@@ -66,6 +67,7 @@ pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
 }
 
 pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
+    let asked = Asked::read(asking)?;
     let path = domain_path(path);
     let visible = asking.visible_ids()?;
     let filter = AccountFilter {
@@ -77,8 +79,8 @@ pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
     if accounts.is_empty() {
         return Err(Problem::new(404, format!("no domain has the path {path}")).into());
     }
-    let (asked, mut period) = Asked::read(asking)?;
     render::check_work(accounts.len(), asked.range)?;
+    let mut period = asked.period(asking)?;
     period.facts.push(("domain_path", Value::Text(path)));
     let count = Value::Count(accounts.len() as u64);
     period.facts.push(("accounts", count));
@@ -87,9 +89,10 @@ pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
 }
 
 pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
-    let (asked, mut period) = Asked::read(asking)?;
-    let visible = asking.visible_ids()?;
+    let asked = Asked::read(asking)?;
     let limit = asking.query.limit()?;
+    let mut period = asked.period(asking)?;
+    let visible = asking.visible_ids()?;
     let (accounts, next) = accounts::page(asking, visible.as_ref(), limit)?;
     render::check_work(accounts.len(), asked.range)?;
     period
@@ -131,27 +134,29 @@ pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
 }
 
 impl Asked {
-    /// Reads the query, and the state of the days it is about.
-    fn read(asking: &Asking) -> Result<(Asked, PeriodFacts), Refusal> {
+    fn read(asking: &Asking) -> Result<Asked, Problem> {
         let query = asking.query;
-        let range = query.period(asking.terms.max_days)?;
-        let granularity = query.granularity()?;
-        let metrics = query.metrics()?;
-        let mut period = period_facts(asking, range)?;
+        // Looked at here, so that a wrong word is told before anything is looked for.
+        query.requires_complete()?;
+        Ok(Asked {
+            range: query.period(asking.terms.max_days)?,
+            granularity: query.granularity()?,
+            metrics: query.metrics()?,
+        })
+    }
+
+    /// The state of the days, unless a complete answer is asked for and there is none.
+    fn period(&self, asking: &Asking) -> Result<PeriodFacts, Refusal> {
+        let mut period = period_facts(asking, self.range)?;
         period.check_requirement(asking)?;
-        let word = match granularity {
+        let granularity = match self.granularity {
             Granularity::Total => "total",
             Granularity::Month => "month",
             Granularity::Day => "day",
         };
-        let granularity_fact = Value::Text(word.to_owned());
-        period.facts.push(("granularity", granularity_fact));
-        let asked = Asked {
-            range,
-            granularity,
-            metrics,
-        };
-        Ok((asked, period))
+        let fact = Value::Text(granularity.to_owned());
+        period.facts.push(("granularity", fact));
+        Ok(period)
     }
 
     fn figures<'a>(

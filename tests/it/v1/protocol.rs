@@ -40,6 +40,7 @@ fn an_answer_is_not_sent_again_until_the_ledger_changes() {
                 "{target} {had}"
             );
             assert_eq!(same.header("etag"), Some(tag.as_str()));
+            assert_eq!(same.header("content-length"), None);
             assert_eq!(same.header("cache-control"), Some("private, no-cache"));
             assert_eq!(same.header("vary"), Some("Accept, Accept-Encoding"));
         }
