@@ -8,6 +8,7 @@ mod health;
 mod log;
 mod memory;
 mod metrics;
+mod reload;
 mod reply;
 mod route;
 mod v1;
@@ -17,6 +18,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ use gate::{Gate, Tls};
 pub use health::may_tell;
 use log::Log;
 use metrics::Metrics;
+use reload::{Reload, Reread};
 use worker::{Desk, MOST_WAITING, Shared};
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
@@ -77,7 +80,7 @@ pub fn may_listen(address: SocketAddr, protection: Protection) -> anyhow::Result
 pub struct Ground<'a> {
     pub ledger: &'a Path,
     pub zone: Zone,
-    pub reread: Box<dyn Fn() -> anyhow::Result<config::Server> + Send>,
+    pub reread: Reread,
 }
 
 /// Answers until SIGTERM or SIGINT, then finishes the requests in hand. `out` gets a line with the
@@ -106,14 +109,14 @@ pub fn serve(
     let shared = Arc::new(Shared {
         ledger: ground.ledger.to_owned(),
         zone: ground.zone,
-        max_days: limits.max_days,
-        max_age_days: settings.max_age_days,
+        max_days: AtomicI64::new(limits.max_days),
+        max_age_days: AtomicI64::new(settings.max_age_days),
         auth: auth.transpose()?,
         metrics_here: settings.metrics_bind.is_none(),
         metrics: metrics.clone(),
         log: log.clone(),
     });
-    warn_of_strangers(&shared);
+    reload::warn_of_strangers(&shared);
     if let Some(address) = settings.metrics_bind {
         let listener = health::listen(address, settings.behind_proxy)?;
         let address = listener.local_addr()?;
@@ -124,7 +127,13 @@ pub fn serve(
     let socket = folder.path().join("workers");
     let server = Arc::new(Server::http_unix(&socket).map_err(|err| anyhow!(err))?);
     let (stop, stopped) = mpsc::channel();
-    heed_signals(stop.clone(), tls.clone(), shared.clone(), ground.reread)?;
+    let reload = Reload {
+        tls: tls.clone(),
+        shared: shared.clone(),
+        reread: ground.reread,
+        running: settings.clone(),
+    };
+    heed_signals(stop.clone(), reload)?;
     let all_ended = start_workers(settings.workers, &server, &shared, &stop)?;
     let drain_timeout = limits.drain_timeout;
     let proxies = match settings.behind_proxy {
@@ -189,15 +198,6 @@ fn start_workers(
     Ok(all_ended)
 }
 
-/// A limit that limits nobody may be a limit that was meant for somebody.
-fn warn_of_strangers(shared: &Shared) {
-    for user in shared.auth.iter().flat_map(Auth::strangers) {
-        shared
-            .log
-            .note(&format!("[scope.{user}]: there is no such user"));
-    }
-}
-
 /// Does nothing where systemd does not wait for it.
 fn tell_systemd(state: &[NotifyState]) {
     // Who asked to be told and does not listen gets nothing; the server works all the same.
@@ -205,12 +205,7 @@ fn tell_systemd(state: &[NotifyState]) {
 }
 
 /// Says on the channel that it is time to end when SIGTERM or SIGINT comes, and reads files again at SIGHUP.
-fn heed_signals(
-    stop: Sender<io::Result<()>>,
-    tls: Option<Arc<Tls>>,
-    shared: Arc<Shared>,
-    reread: Box<dyn Fn() -> anyhow::Result<config::Server> + Send>,
-) -> anyhow::Result<()> {
+fn heed_signals(stop: Sender<io::Result<()>>, mut reload: Reload) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new()
         .name("signals".to_owned())
@@ -220,7 +215,7 @@ fn heed_signals(
                     if let Ok(now) = NotifyState::monotonic_usec_now() {
                         tell_systemd(&[NotifyState::Reloading, now]);
                     }
-                    reload(tls.as_deref(), &shared, &*reread);
+                    reload.reload();
                     tell_systemd(&[NotifyState::Ready]);
                 } else {
                     // Only the first one is read; after that the end is under way.
@@ -229,38 +224,4 @@ fn heed_signals(
             }
         })?;
     Ok(())
-}
-
-/// Says what was read again, and what is wrong with it; then the old remains.
-fn reload(tls: Option<&Tls>, shared: &Shared, reread: &dyn Fn() -> anyhow::Result<config::Server>) {
-    let mut said = Vec::new();
-    match tls.map(Tls::reload) {
-        Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
-        Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
-        None => {}
-    }
-    if let Some(auth) = &shared.auth {
-        match reload_users(auth, reread) {
-            Ok(()) => said.push("reloaded users and scopes".to_owned()),
-            Err(err) => said.push(format!("the old users and scopes stay: {err:#}")),
-        }
-        warn_of_strangers(shared);
-    }
-    if said.is_empty() {
-        said.push("nothing to reload".to_owned());
-    }
-    for said in said {
-        shared.log.note(&format!("SIGHUP: {said}"));
-    }
-}
-
-fn reload_users(
-    auth: &Auth,
-    reread: &dyn Fn() -> anyhow::Result<config::Server>,
-) -> anyhow::Result<()> {
-    let settings = reread()?;
-    let file = settings.users.context(
-        "server.users is gone: a server that asks for passwords stops doing so only by a restart",
-    )?;
-    auth.reload(&file, &settings.scopes)
 }

@@ -37,14 +37,23 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let timezone = Reader::open(&config.ledger)?.timezone()?;
     let zone = Zone::parse(&timezone)
         .with_context(|| format!("ledger {}: timezone", config.ledger.display()))?;
-    let mut server = config.server;
-    server.log_format = args.log_format.unwrap_or(server.log_format);
-    let address = args.bind.unwrap_or(server.bind);
+    let server = with_flags(&args, config.server);
+    let address = server.bind;
+    let reread = move || Ok(with_flags(&args, args.config.load()?.server));
     let ground = http::Ground {
         ledger: &config.ledger,
         zone,
-        reread: Box::new(move || Ok(args.config.load()?.server)),
+        reread: Box::new(reread),
     };
     http::serve(address, &server, ground, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line says goes before what the file says, also when that is read again.
+fn with_flags(args: &Args, server: config::Server) -> config::Server {
+    config::Server {
+        bind: args.bind.unwrap_or(server.bind),
+        log_format: args.log_format.unwrap_or(server.log_format),
+        ..server
+    }
 }

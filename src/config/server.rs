@@ -25,7 +25,7 @@ pub const KEYS: [(&str, Option<&str>); 10] = [
 ];
 
 /// `[server]`, and the scopes of its users.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     pub bind: SocketAddr,
     pub workers: usize,

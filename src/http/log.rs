@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +30,8 @@ const MONTHS: [&str; 12] = [
 ];
 
 pub struct Log {
-    format: LogFormat,
+    /// May change when the configuration is read again.
+    format: RwLock<LogFormat>,
     lines: SyncSender<Line>,
     left_out: AtomicU64,
 }
@@ -61,15 +63,23 @@ impl Log {
             .name("log".to_owned())
             .spawn(move || write_all(&waiting))?;
         Ok(Log {
-            format,
+            format: RwLock::new(format),
             lines,
             left_out: AtomicU64::new(0),
         })
     }
 
+    pub fn set_format(&self, format: LogFormat) {
+        *self.format.write().unwrap_or_else(PoisonError::into_inner) = format;
+    }
+
+    fn format(&self) -> LogFormat {
+        *self.format.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Logs a request.
     pub fn request(&self, entry: &Entry) {
-        match self.format {
+        match self.format() {
             LogFormat::Combined => self.send(combined(entry, now())),
             LogFormat::Json => self.send(as_json(entry, now())),
             LogFormat::Off => {}
@@ -78,7 +88,7 @@ impl Log {
 
     /// Logs what a person should know, whatever the format.
     pub fn note(&self, text: &str) {
-        self.send(match self.format {
+        self.send(match self.format() {
             LogFormat::Json => json!({"time": utc(now()), "message": text}).to_string(),
             LogFormat::Combined | LogFormat::Off => format!("rbc-usage: {text}"),
         });

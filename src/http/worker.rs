@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -35,8 +36,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub struct Shared {
     pub ledger: PathBuf,
     pub zone: Zone,
-    pub max_days: i64,
-    pub max_age_days: i64,
+    /// May change, as the next one, when the configuration is read again.
+    pub max_days: AtomicI64,
+    pub max_age_days: AtomicI64,
     /// None: everybody may ask.
     pub auth: Option<Auth>,
     /// Whether `/metrics` is answered here, and not by a listener of its own.
@@ -192,7 +194,11 @@ impl Desk {
                     self.reader = None;
                     shared.log.note(&format!("not ready: {err:#}"));
                 }
-                Ok(health::readiness(read.ok(), today, shared.max_age_days))
+                Ok(health::readiness(
+                    read.ok(),
+                    today,
+                    shared.max_age_days.load(Ordering::Relaxed),
+                ))
             }
             // Somebody who is limited to some accounts has no business with the sum of all.
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
@@ -206,7 +212,8 @@ impl Desk {
     fn answer_usage(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
         let yesterday = self.today()?.previous();
         let (method, target) = (call.request.method(), call.request.url());
-        let question = match route(method, target, yesterday, self.shared.max_days) {
+        let max_days = self.shared.max_days.load(Ordering::Relaxed);
+        let question = match route(method, target, yesterday, max_days) {
             Ok(question) => question,
             Err(reply) => return Ok(reply),
         };
@@ -241,7 +248,7 @@ impl Desk {
         let terms = v1::Terms {
             scope: &user.scope,
             zone: &shared.zone,
-            max_days: shared.max_days,
+            max_days: shared.max_days.load(Ordering::Relaxed),
         };
         v1::answer(&request, &terms, self.current_reader()?)
     }

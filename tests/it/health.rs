@@ -242,6 +242,47 @@ fn a_log_that_nobody_reads_holds_up_no_answer() {
 }
 
 #[test]
+fn sighup_takes_over_what_needs_no_restart() {
+    let sandbox = sandbox();
+    with_settings(&sandbox, "log_format = off\n");
+    let server = Server::of(&mut sandbox.command(&["serve", "--bind", "127.0.0.1:0"]));
+    let (day, nine_ago) = (
+        "/usage/x?start=2013-04-01&end=2013-04-02",
+        close_day(&sandbox, 9),
+    );
+    assert_eq!(
+        (server.get(day).status, server.get("/readyz").status),
+        (404, 503)
+    );
+    server.signal("HUP");
+    server.says("rbc-usage: SIGHUP: nothing to reload\n");
+    with_settings(
+        &sandbox,
+        "log_format = combined\nmax_age = 20\nmax_days = 1\nidle_timeout = 59\nusers = users\n",
+    );
+    sandbox.write("users", "");
+    server.signal("HUP");
+    for said in [
+        "server.max_age is 20 now",
+        "server.max_days is 1 now",
+        "server.log_format has changed",
+        "in [server] the limits, users changed, which takes a restart",
+    ] {
+        server.says(&format!("rbc-usage: SIGHUP: {said}\n"));
+    }
+    assert_eq!(
+        (server.get(day).status, server.get("/readyz").status),
+        (400, 200),
+        "{nine_ago}"
+    );
+    server.says("\"GET /readyz HTTP/1.1\" 200 ");
+    with_settings(&sandbox, "max_age = none\n");
+    server.signal("HUP");
+    server.says("SIGHUP: the old configuration stays: ./cloudusage.cfg: server.max_age: \"none\" is not a whole number");
+    assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
 fn systemd_is_told_when_the_server_is_ready_reloads_and_ends() {
     let sandbox = sandbox();
     let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();

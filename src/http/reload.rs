@@ -1,0 +1,128 @@
+//! What SIGHUP does: the files are read again, and what can be taken over without a restart is. What is wrong with
+//! them changes nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context;
+
+use super::auth::Auth;
+use super::gate::Tls;
+use super::worker::Shared;
+use crate::config::{Limits, Server};
+
+/// Reads the configuration again.
+pub type Reread = Box<dyn Fn() -> anyhow::Result<Server> + Send>;
+
+pub struct Reload {
+    pub tls: Option<Arc<Tls>>,
+    pub shared: Arc<Shared>,
+    pub reread: Reread,
+    /// What the server works by.
+    pub running: Server,
+}
+
+impl Reload {
+    /// Reads everything again and logs what came of it.
+    pub fn reload(&mut self) {
+        let mut said = Vec::new();
+        match self.tls.as_deref().map(Tls::reload) {
+            Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
+            Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
+            None => {}
+        }
+        match (self.reread)() {
+            Ok(new) => {
+                said.extend(self.shared.auth.as_ref().map(|auth| users(auth, &new)));
+                said.extend(self.take_over(&new));
+                said.extend(waiting_for_restart(&self.running, &new));
+            }
+            Err(err) => said.push(format!("the old configuration stays: {err:#}")),
+        }
+        if said.is_empty() {
+            said.push("nothing to reload".to_owned());
+        }
+        for said in said {
+            self.shared.log.note(&format!("SIGHUP: {said}"));
+        }
+        warn_of_strangers(&self.shared);
+    }
+
+    /// Takes over the keys that may change at any time.
+    fn take_over(&mut self, new: &Server) -> Vec<String> {
+        let (running, shared) = (&mut self.running, &self.shared);
+        let mut taken = Vec::new();
+        if running.max_age_days != new.max_age_days {
+            running.max_age_days = new.max_age_days;
+            let days = new.max_age_days;
+            shared.max_age_days.store(days, Ordering::Relaxed);
+            taken.push(format!("server.max_age is {days} now"));
+        }
+        if running.limits.max_days != new.limits.max_days {
+            running.limits.max_days = new.limits.max_days;
+            let days = new.limits.max_days;
+            shared.max_days.store(days, Ordering::Relaxed);
+            taken.push(format!("server.max_days is {days} now"));
+        }
+        if running.log_format != new.log_format {
+            running.log_format = new.log_format;
+            shared.log.set_format(new.log_format);
+            taken.push("server.log_format has changed".to_owned());
+        }
+        taken
+    }
+}
+
+fn users(auth: &Auth, new: &Server) -> String {
+    let gone =
+        "server.users is gone: a server that asks for passwords stops doing so only by a restart";
+    let file = new.users.as_ref().context(gone);
+    match file.and_then(|file| auth.reload(file, &new.scopes)) {
+        Ok(()) => "reloaded users and scopes".to_owned(),
+        Err(err) => format!("the old users and scopes stay: {err:#}"),
+    }
+}
+
+/// Keys that are not what the server works by, and cannot be until it starts again.
+fn waiting_for_restart(running: &Server, new: &Server) -> Option<String> {
+    let (Server { limits, .. }, Limits { max_days, .. }) = (running, &new.limits);
+    // The one limit that was taken over.
+    let limits = Limits {
+        max_days: *max_days,
+        ..limits.clone()
+    };
+    let changed: Vec<&str> = [
+        ("bind", running.bind != new.bind),
+        ("workers", running.workers != new.workers),
+        ("the limits", limits != new.limits),
+        (
+            "tls_certificate and tls_private_key",
+            running.tls != new.tls,
+        ),
+        ("users", running.users.is_none() && new.users.is_some()),
+        ("behind_proxy", running.behind_proxy != new.behind_proxy),
+        (
+            "trusted_proxies",
+            running.trusted_proxies != new.trusted_proxies,
+        ),
+        ("metrics_bind", running.metrics_bind != new.metrics_bind),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect();
+    (!changed.is_empty()).then(|| {
+        format!(
+            "in [server] {} changed, which takes a restart",
+            changed.join(", ")
+        )
+    })
+}
+
+/// A limit that limits nobody may be a limit that was meant for somebody.
+pub fn warn_of_strangers(shared: &Shared) {
+    for user in shared.auth.iter().flat_map(Auth::strangers) {
+        shared
+            .log
+            .note(&format!("[scope.{user}]: there is no such user"));
+    }
+}
