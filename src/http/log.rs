@@ -88,19 +88,21 @@ impl Log {
 
     /// Logs what a person should know, whatever the format.
     pub fn note(&self, text: &str) {
-        self.send(match self.format() {
+        self.send(self.noted(text));
+    }
+
+    fn noted(&self, text: &str) -> String {
+        match self.format() {
             LogFormat::Json => json!({"time": utc(now()), "message": text}).to_string(),
             LogFormat::Combined | LogFormat::Off => format!("rbc-usage: {text}"),
-        });
+        }
     }
 
     fn send(&self, mut line: String) {
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            let _ = write!(
-                line,
-                "\nrbc-usage: {left_out} lines of the log were left out before"
-            );
+            let text = format!("{left_out} lines of the log were left out before this one");
+            line = format!("{}\n{line}", self.noted(&text));
         }
         if self.lines.try_send(Line::Text(line)).is_err() {
             self.left_out.fetch_add(left_out + 1, Ordering::Relaxed);

@@ -237,6 +237,22 @@ fn a_log_that_nobody_reads_holds_up_no_answer() {
             assert_ne!(stream.read_line(&mut line).unwrap(), 0);
         }
     }
+    // Once somebody reads, he is told how much is missing.
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut read = 0;
+    loop {
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        if line.ends_with(" lines of the log were left out before this one\n") {
+            break;
+        }
+        assert!(line.contains("\"HEAD /healthz HTTP/1.1\" 200 0 "), "{line}");
+        read += 1;
+        if read == 3000 {
+            // The queue has room by now, and the next line tells.
+            stream.get_mut().write_all(request.as_bytes()).unwrap();
+        }
+    }
     child.kill().unwrap();
     child.wait().unwrap();
 }
