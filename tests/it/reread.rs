@@ -218,6 +218,27 @@ fn the_day_that_a_changed_row_reaches_back_into_is_read_as_well() {
 }
 
 #[test]
+fn days_of_a_ledger_from_before_fingerprints_are_read_once() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch("delete from stored_digests; update stored_days set fingerprint = null")
+        .unwrap();
+    let before = cloud.ledger("select day, imported_at, records from days");
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    assert_eq!(
+        read_again(&run.stdout),
+        "3 closed days were read again, 0 of them need a look"
+    );
+    assert_eq!(
+        cloud.ledger("select day, imported_at, records from days"),
+        before
+    );
+    let run = cloud.run(&["import"]).exits(0);
+    assert_eq!(read_again(&run.stdout), "none", "{run}");
+}
+
+#[test]
 fn only_the_days_that_are_asked_for_are_looked_at() {
     let cloud = three_days(Cloud::in_sqlite(NEWEST));
     cloud.add_usage(&[vm("2013-06-01", 13, 3.0)]);
