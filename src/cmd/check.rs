@@ -1,18 +1,16 @@
 //! `rbc-usage check`: whether everything that the other commands build on is as it should be. Looks and changes
-//! nothing. Whether the days are complete is `status`'s business.
+//! nothing. The server's files are looked at in `server`; whether the days are complete is `status`'s business.
+
+mod server;
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use crate::arguments::FormatArgs;
-use crate::config;
 use crate::config::Config;
-use crate::htpasswd;
-use crate::http::{self, Protection};
 use crate::ledger;
 use crate::ledger::read::Reader;
 use crate::output::unit::{counted, readable};
@@ -23,9 +21,6 @@ use crate::zone::Zone;
 
 /// A clock that is off by more than this puts days into the wrong state, and breaks certificates.
 const CLOCK_SECONDS: i64 = 10;
-
-/// How long before a certificate ends somebody should see to it.
-const CERTIFICATE_DAYS: u32 = 21;
 
 /// Room that a ledger needs to grow for a while, at least.
 const FREE_BYTES: u64 = 256 << 20;
@@ -86,7 +81,8 @@ fn check(config: &Config) -> anyhow::Result<Vec<Line>> {
     let mut lines = vec![ok("configuration", "every key is known and right")];
     lines.extend(check_sources(config)?);
     lines.extend(check_ledger(config));
-    lines.extend(check_server(&config.server));
+    lines.extend(server::check(&config.server));
+    lines.extend(server::check_scopes(config));
     Ok(lines)
 }
 
@@ -242,106 +238,6 @@ fn check_room(ledger: &Path, bytes: u64) -> Line {
         );
     }
     ok(what, format!("{name}: {room} are free"))
-}
-
-fn check_server(server: &config::Server) -> Vec<Line> {
-    let mut lines = vec![check_bind(server)];
-    if let Some(address) = server.metrics_bind
-        && let Err(err) = http::may_tell(address, server.behind_proxy)
-    {
-        lines.push(error("bind", format!("{err:#}")));
-    }
-    if let Some(files) = &server.tls {
-        let what = "certificate";
-        lines.push(
-            match http::look_at_tls(files, SystemTime::now(), CERTIFICATE_DAYS) {
-                Err(err) => error(what, format!("{err:#}")),
-                Ok(seen) => match (seen.ends_soon, seen.names.is_empty()) {
-                    (Some(end), _) => look(
-                        what,
-                        format!("renew it: {CERTIFICATE_DAYS} days from now, {end}"),
-                    ),
-                    (None, true) => look(what, "is for no host name (subjectAltName)"),
-                    (None, false) => {
-                        ok(what, format!("for {}, and its key", seen.names.join(", ")))
-                    }
-                },
-            },
-        );
-        lines.extend(others_read(what, &files.private_key));
-    }
-    if let Some(file) = &server.users {
-        lines.extend(check_users(server, file));
-    } else if !server.scopes.is_empty() {
-        lines.push(look(
-            "scopes",
-            "limit nobody: server.users names no file of users",
-        ));
-    }
-    lines
-}
-
-fn check_bind(server: &config::Server) -> Line {
-    let protection = Protection {
-        tls: server.tls.is_some(),
-        users: server.users.is_some(),
-        behind_proxy: server.behind_proxy,
-    };
-    let (what, bind) = ("bind", server.bind);
-    if let Err(err) = http::may_listen(bind, protection) {
-        return error(what, format!("{err:#}"));
-    }
-    let is_loopback = bind.ip().to_canonical().is_loopback();
-    let how = match (server.tls.is_some(), server.users.is_some()) {
-        (true, true) => "encrypted, with passwords",
-        (true, false) => "encrypted, without passwords",
-        (false, true) => "with passwords, not encrypted",
-        (false, false) => "without passwords, not encrypted",
-    };
-    if server.behind_proxy && !is_loopback && server.trusted_proxies.is_empty() {
-        return look(
-            what,
-            format!(
-                "{bind}, {how}: server.behind_proxy is yes and server.trusted_proxies empty: all clients look like one"
-            ),
-        );
-    }
-    let reach = if is_loopback {
-        "this machine only, "
-    } else {
-        ""
-    };
-    ok(what, format!("{bind}, {reach}{how}"))
-}
-
-fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {
-    let what = "users";
-    let users = match htpasswd::read(file) {
-        Ok(users) => users,
-        Err(err) => return vec![error(what, format!("{err:#}"))],
-    };
-    let count = counted(users.len() as u64, "user");
-    let mut lines = vec![if users.is_empty() {
-        let name = file.display();
-        look(
-            what,
-            format!("nobody may ask: rbc-usage passwd {name} USER"),
-        )
-    } else {
-        ok(what, format!("{count}, {} limited", server.scopes.len()))
-    }];
-    lines.extend(others_read(what, file));
-    let strangers = server
-        .scopes
-        .keys()
-        .filter(|user| !users.contains_key(*user));
-    lines.extend(strangers.map(|user| {
-        let wrong = format!(
-            "[scope.{user}]: there is no such user: whoever it was meant for sees everything"
-        );
-        look("scopes", wrong)
-    }));
-    lines
 }
 
 /// A line if a file that is nobody's business can be read by everybody.

@@ -153,16 +153,10 @@ impl Desk {
         let Some(auth) = self.shared.auth.as_ref().filter(|_| !call.place.is_open()) else {
             return anybody();
         };
-        let now = Instant::now();
+        let (now, log) = (Instant::now(), &self.shared.log);
         match auth.refresh(now) {
-            Some(Ok(())) => self
-                .shared
-                .log
-                .note("the users have changed and were read again"),
-            Some(Err(err)) => self
-                .shared
-                .log
-                .note(&format!("the old users stay: {err:#}")),
+            Some(Ok(())) => log.note("the users have changed and were read again"),
+            Some(Err(err)) => log.note(&format!("the old users stay: {err:#}")),
             None => {}
         }
         auth.first(header(&call.request, "Authorization"), call.peer, now)

@@ -394,6 +394,31 @@ fn the_servers_files_are_checked() {
 }
 
 #[test]
+fn a_scope_that_lists_what_is_not_there_needs_a_look() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_accounts (id, uuid, name, domain_path, project_uuid) values
+               (1, 'a-1', 'x', '/retail/north/', null), (2, 'a-2', 'y', '/', 'p-2')",
+        )
+        .unwrap();
+    let jane = "jane:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
+    cloud.sandbox.write("users", jane);
+    chmod(&cloud.sandbox.path("users"), 0o600);
+    let scope = |lists: &str| {
+        let more = format!("[server]\nusers = users\n[scope.jane]\n{lists}\n");
+        cloud.configure("GMT", &more);
+        cloud.run(&["check"])
+    };
+    scope("accounts = a-1 a-2\ndomains = /retail\nprojects = p-2").exits(0);
+    let run = scope("accounts = a-1 a-3 p-2\ndomains = /retail/n\nprojects = a-2").exits(1);
+    let wrong = "[scope.jane]: the ledger has no account of a-3, p-2, /retail/n/, a-2";
+    says(&run, "look", "scopes", wrong);
+}
+
+#[test]
 fn a_backup_is_a_whole_ledger_of_mode_0600() {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.run(&["initdb"]).exits(0);

@@ -1,0 +1,168 @@
+//! The part of `check` about the server: whether its address is safe, its files can be used, and its scopes limit whom
+//! they are meant for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::{Line, error, look, ok, others_read};
+use crate::config;
+use crate::config::Config;
+use crate::htpasswd;
+use crate::http::{self, Protection};
+use crate::ledger::read::accounts::{Account, AccountFilter, list_accounts};
+use crate::ledger::read::{Page, Reader};
+use crate::output::unit::counted;
+use crate::scope::{Limits, Scope};
+
+/// How long before a certificate ends somebody should see to it.
+const CERTIFICATE_DAYS: u32 = 21;
+
+/// The address, the certificate, the users and their scopes.
+pub fn check(server: &config::Server) -> Vec<Line> {
+    let mut lines = vec![check_bind(server)];
+    if let Some(address) = server.metrics_bind
+        && let Err(err) = http::may_tell(address, server.behind_proxy)
+    {
+        lines.push(error("bind", format!("{err:#}")));
+    }
+    if let Some(files) = &server.tls {
+        let what = "certificate";
+        lines.push(
+            match http::look_at_tls(files, SystemTime::now(), CERTIFICATE_DAYS) {
+                Err(err) => error(what, format!("{err:#}")),
+                Ok(seen) => match (seen.ends_soon, seen.names.is_empty()) {
+                    (Some(end), _) => look(
+                        what,
+                        format!("renew it: {CERTIFICATE_DAYS} days from now, {end}"),
+                    ),
+                    (None, true) => look(what, "is for no host name (subjectAltName)"),
+                    (None, false) => {
+                        ok(what, format!("for {}, and its key", seen.names.join(", ")))
+                    }
+                },
+            },
+        );
+        lines.extend(others_read(what, &files.private_key));
+    }
+    if let Some(file) = &server.users {
+        lines.extend(check_users(server, file));
+    } else if !server.scopes.is_empty() {
+        lines.push(look(
+            "scopes",
+            "limit nobody: server.users names no file of users",
+        ));
+    }
+    lines
+}
+
+fn check_bind(server: &config::Server) -> Line {
+    let protection = Protection {
+        tls: server.tls.is_some(),
+        users: server.users.is_some(),
+        behind_proxy: server.behind_proxy,
+    };
+    let (what, bind) = ("bind", server.bind);
+    if let Err(err) = http::may_listen(bind, protection) {
+        return error(what, format!("{err:#}"));
+    }
+    let is_loopback = bind.ip().to_canonical().is_loopback();
+    let how = match (server.tls.is_some(), server.users.is_some()) {
+        (true, true) => "encrypted, with passwords",
+        (true, false) => "encrypted, without passwords",
+        (false, true) => "with passwords, not encrypted",
+        (false, false) => "without passwords, not encrypted",
+    };
+    if server.behind_proxy && !is_loopback && server.trusted_proxies.is_empty() {
+        return look(
+            what,
+            format!(
+                "{bind}, {how}: server.behind_proxy is yes and server.trusted_proxies empty: all clients look like one"
+            ),
+        );
+    }
+    let reach = if is_loopback {
+        "this machine only, "
+    } else {
+        ""
+    };
+    ok(what, format!("{bind}, {reach}{how}"))
+}
+
+fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {
+    let what = "users";
+    let users = match htpasswd::read(file) {
+        Ok(users) => users,
+        Err(err) => return vec![error(what, format!("{err:#}"))],
+    };
+    let count = counted(users.len() as u64, "user");
+    let mut lines = vec![if users.is_empty() {
+        let name = file.display();
+        look(
+            what,
+            format!("nobody may ask: rbc-usage passwd {name} USER"),
+        )
+    } else {
+        ok(what, format!("{count}, {} limited", server.scopes.len()))
+    }];
+    lines.extend(others_read(what, file));
+    let strangers = server
+        .scopes
+        .keys()
+        .filter(|user| !users.contains_key(*user));
+    lines.extend(strangers.map(|user| {
+        let wrong = format!(
+            "[scope.{user}]: there is no such user: whoever it was meant for sees everything"
+        );
+        look("scopes", wrong)
+    }));
+    lines
+}
+
+/// What scopes list and the ledger has no account of, which may be a slip. A ledger that cannot be read was told of.
+pub fn check_scopes(config: &Config) -> Vec<Line> {
+    let read = Reader::open(&config.ledger).and_then(|mut reader| {
+        reader.read(|snapshot| list_accounts(snapshot, AccountFilter::default(), Page::default()))
+    });
+    let Ok(accounts) = read else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for (user, scope) in &config.server.scopes {
+        let Scope::Only(limits) = scope else { continue };
+        let nothing = unknown(limits, &accounts);
+        if !nothing.is_empty() {
+            let nothing = nothing.join(", ");
+            let detail = format!("[scope.{user}]: the ledger has no account of {nothing}");
+            lines.push(look("scopes", detail));
+        }
+    }
+    lines
+}
+
+fn unknown(limits: &Limits, accounts: &[Account]) -> Vec<String> {
+    let has = |one: &Limits| {
+        let scope = Scope::Only(one.clone());
+        accounts.iter().any(|account| account.is_in(&scope))
+    };
+    let one = |text: &String| BTreeSet::from([text.clone()]);
+    let none = Limits::default;
+    let accounts_of = limits.accounts.iter().map(|uuid| {
+        let accounts = one(uuid);
+        (uuid, Limits { accounts, ..none() })
+    });
+    let domains_of = limits.domains.iter().map(|path| {
+        let domains = one(path);
+        (path, Limits { domains, ..none() })
+    });
+    let projects_of = limits.projects.iter().map(|uuid| {
+        let projects = one(uuid);
+        (uuid, Limits { projects, ..none() })
+    });
+    accounts_of
+        .chain(domains_of)
+        .chain(projects_of)
+        .filter(|(_, one)| !has(one))
+        .map(|(text, _)| text.clone())
+        .collect()
+}
