@@ -10,7 +10,7 @@ mod findings;
 mod negotiate;
 mod openapi;
 mod problem;
-mod query;
+pub mod query;
 mod render;
 mod usage;
 mod version;
