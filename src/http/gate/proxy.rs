@@ -1,7 +1,7 @@
 //! Who a client is when a proxy stands between: the address that the trusted proxies vouch for, and never one
 //! that a client made up.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Network;
 
@@ -21,13 +21,20 @@ impl Proxies {
             if !self.trusts(client) {
                 break;
             }
-            match entry.trim().parse::<IpAddr>() {
-                Ok(address) => client = address.to_canonical(),
-                Err(_) => break,
+            match address(entry.trim()) {
+                Some(address) => client = address,
+                None => break,
             }
         }
         client
     }
+}
+
+/// Some proxies add the port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
+    let address = entry.parse().ok().or_else(with_port)?;
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -58,6 +65,8 @@ mod tests {
             // All of them ours: the first one asked by itself.
             ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
             ("10.0.0.1", "::ffff:192.0.2.7", "192.0.2.7"),
+            ("10.0.0.1", "192.0.2.7:50123", "192.0.2.7"),
+            ("10.0.0.1", "[2001:db8::7]:50123", "2001:db8::7"),
         ] {
             let (peer, client): (IpAddr, IpAddr) = (peer.parse().unwrap(), client.parse().unwrap());
             assert_eq!(

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{connect, read_answer, sandbox, target};
+use super::{connect, connect_from, read_answer, sandbox, target};
 use crate::sandbox::Run;
 use crate::server::Server;
 
@@ -43,6 +43,35 @@ fn a_trusted_proxy_brings_as_many_connections_as_it_likes() {
     let kept: Vec<_> = (0..10).map(|_| connect(&server)).collect();
     assert_eq!(server.get(&target()).status, 200);
     drop(kept);
+}
+
+/// The log shows whom the server takes for the client.
+#[test]
+fn a_client_is_whom_a_trusted_proxy_names() {
+    let lines = "behind_proxy = yes\ntrusted_proxies = 127.0.0.1";
+    for (lines, from, forwarded_for, client) in [
+        (lines, "127.0.0.1", "203.0.113.1, 192.0.2.7", "192.0.2.7"),
+        (lines, "127.0.0.9", "192.0.2.7", "127.0.0.9"),
+        (
+            "trusted_proxies = 127.0.0.1",
+            "127.0.0.1",
+            "192.0.2.7",
+            "127.0.0.1",
+        ),
+    ] {
+        let sandbox = sandbox(lines);
+        let mut command = sandbox.command(&["serve", "--log-format", "combined"]);
+        let server = Server::of(&mut command);
+        let mut stream = BufReader::new(connect_from(from, &server));
+        let forged = format!("X-Forwarded-For: {forwarded_for}\r\nX-Rbc-Peer: 198.51.100.1");
+        let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n{forged}\r\n\r\n", target());
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        assert_eq!(read_answer(&mut stream).0, 200);
+        server.says(&format!("{client} - - ["));
+        server.signal("TERM");
+        let run = server.end().exits(0);
+        assert!(!run.stderr.contains("198.51.100.1"), "{run}");
+    }
 }
 
 #[test]
