@@ -13,6 +13,8 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// The first day it is about, if it is about days.
     pub day: Option<Day>,
+    /// The last one, where days follow one another.
+    pub last_day: Option<Day>,
     pub detail: String,
 }
 
@@ -61,7 +63,14 @@ impl ProblemKind {
 /// What the usage server says of itself. `now` is in seconds since 1970 UTC.
 pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut add = |kind, day, detail| problems.push(Problem { kind, day, detail });
+    let mut add = |kind, day, detail| {
+        problems.push(Problem {
+            kind,
+            day,
+            last_day: None,
+            detail,
+        });
+    };
     let finished = progress.watermark.map(|watermark| watermark.finished_until);
     match finished {
         None => add(
@@ -106,13 +115,10 @@ pub fn finished_day(instant: i64, zone: &Zone) -> anyhow::Result<Day> {
 /// before today are.
 pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec<Problem> {
     let is_over = |day: Day| finished.map_or(day < today, |finished| day <= finished);
+    let is_missing = |facts: &DayFacts| facts.state == DayState::Missing && is_over(facts.day);
     let problem = |facts: &DayFacts| {
         let day = facts.day;
         let (kind, detail) = match facts.state {
-            DayState::Missing if is_over(day) => (
-                ProblemKind::DayMissing,
-                format!("not imported: rbc-usage import -s {day}"),
-            ),
             DayState::Open if is_over(day) => (
                 ProblemKind::DayOpen,
                 "open, and over: the next import finishes it".to_owned(),
@@ -135,10 +141,34 @@ pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec
         Some(Problem {
             kind,
             day: Some(day),
+            last_day: None,
             detail,
         })
     };
-    days.iter().filter_map(problem).collect()
+    days.chunk_by(|one, next| is_missing(one) && is_missing(next))
+        .filter_map(|run| match run {
+            [first, .., last] => Some(missing(first.day, last.day)),
+            [one] if is_missing(one) => Some(missing(one.day, one.day)),
+            [one] => problem(one),
+            [] => None,
+        })
+        .collect()
+}
+
+/// Days that follow one another and are not in the ledger.
+fn missing(first: Day, last: Day) -> Problem {
+    let (last_day, detail) = if first == last {
+        (None, format!("not imported: rbc-usage import -s {first}"))
+    } else {
+        let detail = format!("not imported up to {last}: rbc-usage import -s {first} -e {last}");
+        (Some(last), detail)
+    };
+    Problem {
+        kind: ProblemKind::DayMissing,
+        day: Some(first),
+        last_day,
+        detail,
+    }
 }
 
 /// What became of the last import; `started` is when it began, in seconds since 1970 UTC like `now`.
@@ -147,6 +177,7 @@ pub fn import_problem(run: &ImportRun, started: i64, now: i64) -> Option<Problem
         Some(Problem {
             kind,
             day: None,
+            last_day: None,
             detail,
         })
     };
@@ -282,6 +313,15 @@ mod tests {
             with(&["2013-06-05 day_missing", "2013-06-06 day_open"])
         );
         assert_eq!(told(None, "2013-06-06"), with(&["2013-06-05 day_missing"]));
+        let gone = ["2013-06-05", "2013-06-06", "2013-06-07"];
+        let gone = gone.map(|text| facts(text, DayState::Missing));
+        let problems = day_problems(&gone, Some(day("2013-06-06")), day("2013-06-08"));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].last_day, Some(day("2013-06-06")));
+        assert_eq!(
+            problems[0].detail,
+            "not imported up to 2013-06-06: rbc-usage import -s 2013-06-05 -e 2013-06-06"
+        );
     }
 
     #[test]

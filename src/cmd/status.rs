@@ -133,6 +133,7 @@ fn problems(known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
         Err(err) => problems.push(Problem {
             kind: ProblemKind::SourceUnreachable,
             day: None,
+            last_day: None,
             detail: format!("{err:#}"),
         }),
     }
@@ -144,6 +145,7 @@ fn problems(known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
         problems.push(Problem {
             kind: ProblemKind::DayMissing,
             day: None,
+            last_day: None,
             detail: "the ledger is empty: rbc-usage import".to_owned(),
         });
     }

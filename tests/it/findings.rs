@@ -138,7 +138,7 @@ fn a_differing_day_that_is_acknowledged_needs_no_look() {
             ])
             .stdout
     };
-    let differing = "day_differing,2013-06-01,a value is not what the source says\n";
+    let differing = "day_differing,2013-06-01,a value is not what the source says,\n";
     assert!(check().contains(differing));
     let differs = ids(&cloud, &["--kind", "differs_from_source"]);
     let id = differs[0].split(' ').next().unwrap();

@@ -85,9 +85,9 @@ fn a_check_is_silent_while_all_is_well() {
         .exits(1);
     assert_eq!(
         empty.stdout,
-        "kind,day,detail\n\
-         source_behind,,CloudStack's usage server has never finished anything\n\
-         day_missing,,the ledger is empty: rbc-usage import\n"
+        "kind,day,detail,last_day\n\
+         source_behind,,CloudStack's usage server has never finished anything,\n\
+         day_missing,,the ledger is empty: rbc-usage import,\n"
     );
     let run = cloud.run(&["status"]).exits(0);
     assert!(
@@ -147,10 +147,10 @@ fn a_stuck_usage_server_is_recognised_in_mariadb() {
         let run = cloud.run(&["status", "2013-06-01", "--check", "--format", "csv"]);
         run.exits(1).complains("").stdout
     };
-    let stuck = "kind,day,detail\n\
-        source_behind,2013-06-11,CloudStack's usage server has finished nothing after 2013-06-10: is it running?\n\
-        source_stuck,2013-06-03,the newest usage jobs all start on 2013-06-03: every run writes the days since then again\n";
-    let missing = "day_missing,2013-06-01,not imported: rbc-usage import -s 2013-06-01\n";
+    let stuck = "kind,day,detail,last_day\n\
+        source_behind,2013-06-11,CloudStack's usage server has finished nothing after 2013-06-10: is it running?,\n\
+        source_stuck,2013-06-03,the newest usage jobs all start on 2013-06-03: every run writes the days since then again,\n";
+    let missing = "day_missing,2013-06-01,not imported: rbc-usage import -s 2013-06-01,\n";
     // The importer's user may not read the events.
     assert_eq!(check(), format!("{stuck}{missing}"));
     cloud.usage(&format!(
@@ -158,7 +158,7 @@ fn a_stuck_usage_server_is_recognised_in_mariadb() {
         cloud.user
     ));
     let event = "event_unprocessed,2013-06-03,\"a usage event of 2013-06-03 is unprocessed, older than what the \
-                 usage server says it has finished\"\n";
+                 usage server says it has finished\",\n";
     assert_eq!(check(), format!("{stuck}{event}{missing}"));
     let run = cloud.run(&["status", "2013-06-01"]).exits(0);
     assert!(

@@ -16,6 +16,7 @@ pub fn check_document(problems: &[Problem]) -> Document {
             Value::State(problem.kind.name(), Tone::Bad),
             Value::text(problem.day.map(|day| day.to_string())),
             Value::Text(problem.detail.clone()),
+            Value::text(problem.last_day.map(|day| day.to_string())),
         ]
     };
     Document {
@@ -24,6 +25,7 @@ pub fn check_document(problems: &[Problem]) -> Document {
             Column::shown("kind", "what"),
             Column::shown("day", "day"),
             Column::shown("detail", "detail"),
+            Column::hidden("last_day"),
         ],
         rows: problems.iter().map(row).collect(),
         ..Document::default()
