@@ -71,7 +71,6 @@ pub fn list_accounts(
 }
 
 /// How many accounts there are, whatever the page.
-#[allow(dead_code)]
 pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Result<u64> {
     let mut statement = snapshot.tx.prepare_cached(
         "select count(*)
@@ -118,7 +117,6 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
 }
 
 /// The ids of the accounts in a scope, for the filters of every list; none: all are.
-#[allow(dead_code)]
 pub fn list_visible(snapshot: &Snapshot, scope: &Scope) -> anyhow::Result<Option<BTreeSet<i64>>> {
     if *scope == Scope::All {
         return Ok(None);
