@@ -14,6 +14,23 @@ pub struct PeriodArgs {
     /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month
     #[arg(value_name = "PERIOD", conflicts_with_all = ["start", "end", "month", "last"])]
     pub period: Option<Period>,
+    #[command(flatten)]
+    pub options: DayArgs,
+}
+
+impl PeriodArgs {
+    /// The days asked for; `None`: the command line names none. `today` is that of the ledger's zone.
+    pub fn days(&self, today: Day) -> anyhow::Result<Option<DayRange>> {
+        match self.period {
+            Some(period) => Ok(Some(period.days(today))),
+            None => self.options.days(today),
+        }
+    }
+}
+
+/// The days a command is asked about, by options alone.
+#[derive(clap::Args)]
+pub struct DayArgs {
     /// First day, YYYY-MM-DD
     #[arg(short, long, value_name = "DAY", conflicts_with_all = ["month", "last"])]
     pub start: Option<Day>,
@@ -28,17 +45,15 @@ pub struct PeriodArgs {
     pub last: Option<Last>,
 }
 
-impl PeriodArgs {
-    /// The days asked for; `None`: the command line names none. `today` is that of the ledger's zone.
+impl DayArgs {
+    /// The days asked for; `None`: no option names any.
     pub fn days(&self, today: Day) -> anyhow::Result<Option<DayRange>> {
         if let Some(start) = self.start {
             let range = DayRange::new(start, self.end.unwrap_or(start)).context("-s and -e")?;
             return Ok(Some(range));
         }
         let month = self.month.map(Month::days);
-        let last = self.last.map(|last| last.days(today));
-        let period = self.period.map(|period| period.days(today));
-        Ok(period.or(month).or(last))
+        Ok(month.or(self.last.map(|last| last.days(today))))
     }
 }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::arguments::FormatArgs;
-use crate::day::DayRange;
+use crate::arguments::{DayArgs, FormatArgs};
+use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
 use crate::ledger::Ledger;
 use crate::ledger::read::Reader;
@@ -29,16 +29,17 @@ use crate::verify::TOLERANCE;
 #[command(after_help = "Examples:\n  \
     rbc-usage explain acme 2013-06-01\n  \
     rbc-usage explain 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001 2013-06-01..2013-06-07 vm_running\n  \
-    rbc-usage explain acme yesterday vm_running 'small offering'")]
+    rbc-usage explain acme yesterday vm_running 'small offering'\n  \
+    rbc-usage explain acme vm_running -s 2013-06-01 -e 2013-06-07")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Uuid of an account or a project, or a name that only one of them has
     #[arg(value_name = "ACCOUNT")]
     account: String,
-    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, yesterday …
+    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, yesterday …; left out if an option says them
     #[arg(value_name = "PERIOD")]
-    period: Period,
+    period: Option<String>,
     /// Only this metric, such as vm_running
     #[arg(value_name = "METRIC")]
     metric: Option<String>,
@@ -46,14 +47,16 @@ pub struct Args {
     #[arg(value_name = "RESOURCE")]
     resource: Option<String>,
     #[command(flatten)]
+    days: DayArgs,
+    #[command(flatten)]
     format: FormatArgs,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let today = config.zone.day_at(super::unix_now()?)?;
-    let range = args.period.days(today);
-    let metric = match &args.metric {
+    let (range, metric, resource) = args.asked(today)?;
+    let metric = match metric {
         Some(name) => {
             Some(Metric::of_name(name).with_context(|| format!("{name} is not a metric"))?)
         }
@@ -65,7 +68,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let question = Question {
         account_id: account.id.unsigned_abs(),
         metric,
-        resource: args.resource.as_deref(),
+        resource,
         zone: &config.zone,
         tolerance: TOLERANCE,
     };
@@ -83,6 +86,26 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         true => ExitCode::from(1),
         false => ExitCode::SUCCESS,
     })
+}
+
+impl Args {
+    /// The days, and the names of metric and resource. Where an option says the days, the word in their place is
+    /// the metric.
+    fn asked(&self, today: Day) -> anyhow::Result<(DayRange, Option<&str>, Option<&str>)> {
+        let words = [&self.period, &self.metric, &self.resource].map(Option::as_deref);
+        match (self.days.days(today)?, words) {
+            (Some(range), [metric, resource, None]) => Ok((range, metric, resource)),
+            (Some(_), [_, _, Some(word)]) => {
+                bail!("the days are said twice, or {word:?} is too much")
+            }
+            (None, [Some(period), metric, resource]) => {
+                Ok((period.parse::<Period>()?.days(today), metric, resource))
+            }
+            (None, [None, _, _]) => {
+                bail!("which days? write one after the account, or --month YYYY-MM")
+            }
+        }
+    }
 }
 
 fn find_account(reader: &mut Reader, key: &str) -> anyhow::Result<Account> {

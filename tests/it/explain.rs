@@ -179,6 +179,20 @@ fn a_metric_and_a_resource_are_enough() {
 }
 
 #[test]
+fn the_days_can_be_said_by_options() {
+    let cloud = cloud();
+    let plain = lines(&cloud, &["alice", DAY, "vm_running", "small"], 0);
+    assert!(!plain.is_empty());
+    let by_options = ["alice", "vm_running", "small", "-s", DAY, "-e", DAY];
+    assert_eq!(lines(&cloud, &by_options, 0), plain);
+    refuses(
+        cloud.run(&["explain", "alice", DAY, "vm_running", "small", "-s", DAY]),
+        &["the days are said twice"],
+    );
+    refuses(cloud.run(&["explain", "alice"]), &["which days?"]);
+}
+
+#[test]
 fn an_account_is_asked_for_by_uuid_project_or_its_only_name() {
     let cloud = cloud();
     cloud.account(4, "other-alice-uuid", "alice");
