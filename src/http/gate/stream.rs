@@ -122,9 +122,14 @@ impl Stream {
 /// The first byte a client sends, which is left to be read; none if it ends without one.
 pub fn first_byte(socket: &TcpStream, deadline: Instant) -> io::Result<Option<u8>> {
     let timed = Timed { socket, deadline };
-    socket.set_read_timeout(Some(timed.left()?))?;
     let mut byte = [0];
-    Ok((socket.peek(&mut byte)? == 1).then_some(byte[0]))
+    loop {
+        socket.set_read_timeout(Some(timed.left()?))?;
+        match socket.peek(&mut byte) {
+            Err(err) if err.kind() == ErrorKind::Interrupted => {}
+            other => return Ok((other? == 1).then_some(byte[0])),
+        }
+    }
 }
 
 /// Says that nothing follows, and waits for the same from the client.

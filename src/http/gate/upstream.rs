@@ -166,7 +166,11 @@ impl Upstream {
         let mut chunk = [0; 8192];
         let end = loop {
             // Nothing comes after an answer before the next request, so what is read belongs to this one.
-            let read = stream.read(&mut chunk).map_err(failed)?;
+            let read = match stream.read(&mut chunk) {
+                // A process that was stopped goes on with this, wherever a wait has a limit.
+                Err(err) if err.kind() == ErrorKind::Interrupted => continue,
+                other => other.map_err(failed)?,
+            };
             bytes.extend_from_slice(&chunk[..read]);
             if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;

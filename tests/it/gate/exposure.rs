@@ -110,6 +110,30 @@ fn the_signal_to_stop_lets_answers_finish_and_sends_the_idle_away() {
 }
 
 #[test]
+fn a_server_that_is_stopped_for_a_moment_goes_on_with_what_it_has_in_hand() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    // Without WAL an exclusive transaction keeps a reader waiting, which holds the answer up.
+    let writer = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
+    writer
+        .pragma_update(None, "journal_mode", "delete")
+        .unwrap();
+    writer.execute_batch("begin exclusive").unwrap();
+    let mut client = server.connect();
+    let sleeps = server.sleeps_of_workers();
+    client.send("GET", &target());
+    while server.sleeps_of_workers() < sleeps + 3 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    server.signal("STOP");
+    server.signal("CONT");
+    writer.execute_batch("commit").unwrap();
+    assert_eq!(client.receive("GET").status, 200);
+    server.signal("TERM");
+    server.end().exits(0).complains("");
+}
+
+#[test]
 fn an_answer_that_takes_too_long_is_cut_off_at_the_end_of_the_drain() {
     let sandbox = sandbox("drain_timeout = 1");
     let server = Server::start(&sandbox);
