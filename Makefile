@@ -7,8 +7,7 @@ demo: build
 	sh tests/demo.sh
 
 test:
-	sh tests/install-mariadb.sh
-	sh tests/install-curl.sh
+	sh tests/install.sh tests
 	cargo test --locked
 
 lint:
@@ -21,8 +20,7 @@ api-test:
 	sh tests/schemathesis.sh
 
 bench:
-	sh tests/install-mariadb.sh
-	sh tests/install-bench.sh
+	sh tests/install.sh bench
 	cargo bench --locked --bench bench
 
 install: build

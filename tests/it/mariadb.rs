@@ -257,5 +257,5 @@ fn find_program(name: &str) -> PathBuf {
         .chain(["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from))
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
-        .unwrap_or_else(|| panic!("{name} not found: run tests/install-mariadb.sh"))
+        .unwrap_or_else(|| panic!("{name} not found: run sh tests/install.sh tests"))
 }

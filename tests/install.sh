@@ -1,0 +1,50 @@
+#!/bin/sh
+# install.sh tests|bench: makes sure that the programs these need are there: a MariaDB server, its client and curl;
+# for the bench also nginx, which figures are compared with, and wrk, which asks both. The tests and the bench
+# start servers of their own: no service is started here.
+set -eu
+
+PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
+programs="mariadbd mariadb-install-db mariadb curl"
+packages="mariadb-server mariadb-client curl"
+case ${1:-} in
+tests) ;;
+bench)
+    programs="$programs nginx wrk"
+    packages="$packages nginx-light wrk"
+    ;;
+*)
+    echo "usage: sh tests/install.sh tests|bench" >&2
+    exit 1
+    ;;
+esac
+
+missing() {
+    for program in $programs; do
+        command -v "$program" >/dev/null 2>&1 || echo "$program"
+    done
+}
+
+if [ -z "$(missing)" ]; then
+    exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "install: not found:" $(missing)"; install the packages $packages" >&2
+    exit 1
+fi
+
+# Debian starts a service as soon as its package is installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of packages
+apt-get install -qq -y --no-install-recommends $packages
+if [ -n "$(missing)" ]; then
+    echo "install: still not found:" $(missing) >&2
+    exit 1
+fi
