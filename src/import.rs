@@ -160,11 +160,14 @@ fn import_day(
         true => DayState::Closed,
         false => DayState::Open,
     };
+    // The next day is read meanwhile, and two days of rows are more than there should be.
+    let vms = counted_vms(&rows);
+    drop(rows);
     let written = ledger.write_day(&NewDay {
         day,
         state,
         usage: &usage,
-        rows: &rows,
+        vms: &vms,
         fingerprint: &fingerprint,
         existing: request.existing,
         now: request.now,
@@ -179,6 +182,12 @@ fn import_day(
         acknowledged: ledger.is_acknowledged(day)?,
         outcome: Outcome::Written(written),
     })
+}
+
+/// The VMs whose running was counted, each with its template.
+fn counted_vms(rows: &[UsageRow]) -> Vec<(u64, u64)> {
+    let running = rows.iter().filter(|row| row.usage_type == Some(1));
+    running.map(|row| (row.usage_id, row.template_id)).collect()
 }
 
 /// The day of the earliest start among the rows that end on this day, if that is before it by more than

@@ -188,7 +188,7 @@ fn verify_day(
             day,
             state: DayState::Closed,
             usage: &usage,
-            rows: &rows,
+            vms: &[],
             fingerprint: &fingerprint,
             existing,
             now: request.now,

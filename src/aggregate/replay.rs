@@ -47,14 +47,19 @@ pub struct Beside {
 /// whose size is today's as well.
 pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Repeat>> {
     // The wider window first, so that what surrounds a row stands before it.
-    rows.sort_by_cached_key(|row| {
-        let repeated = if may_repeat(row) {
-            row.raw_usage.to_bits()
-        } else {
-            0
+    rows.sort_unstable_by(|a, b| {
+        let repeated = |row: &UsageRow| {
+            if may_repeat(row) {
+                row.raw_usage.to_bits()
+            } else {
+                0
+            }
         };
-        let window = (row.start, Reverse(row.end));
-        (row.identity, window, repeated, preference(row))
+        let rest = |row: &UsageRow| (row.start, Reverse(row.end), repeated(row), preference(row));
+        // Most rows are alone with their identity.
+        a.identity
+            .cmp(&b.identity)
+            .then_with(|| rest(a).cmp(&rest(b)))
     });
     let mut verdicts: Vec<Option<Repeat>> = Vec::with_capacity(rows.len());
     let mut kept: Option<usize> = None;

@@ -24,7 +24,15 @@ pub struct RunTotal {
 
 impl Ledger {
     /// Notes that a run begins; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`. Answers its id.
+    ///
+    /// Until it is finished, no write waits for the disk: a power cut can take back the newest days, each of them
+    /// wholly, and the next run does them again. Whatever ends the program takes back nothing.
     pub fn begin_run(&mut self, now: &str) -> anyhow::Result<i64> {
+        if !self.rehearsal {
+            self.connection
+                .pragma_update(None, "synchronous", "normal")
+                .with_context(|| format!("ledger {}", self.path.display()))?;
+        }
         let sql = "insert into imports (started_at) values (?1) returning id";
         self.connection
             .query_row(sql, [now], |row| row.get(0))

@@ -12,7 +12,6 @@ use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
-use crate::row::UsageRow;
 use crate::source::{Fingerprint, Names};
 
 /// Whether the source has finished the day.
@@ -49,8 +48,8 @@ pub struct NewDay<'a> {
     pub day: Day,
     pub state: DayState,
     pub usage: &'a DayUsage,
-    /// The source rows of the day, for the VMs in them.
-    pub rows: &'a [UsageRow],
+    /// The VMs whose running was counted, each with its template.
+    pub vms: &'a [(u64, u64)],
     pub fingerprint: &'a Fingerprint,
     pub existing: Existing,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.

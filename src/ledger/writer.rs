@@ -164,17 +164,10 @@ impl<'a> DayWriter<'a> {
     fn freeze_guest_oses(&mut self, counted: Counted) -> anyhow::Result<()> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
-        for row in self.new.rows.iter().filter(|row| row.usage_type == Some(1)) {
-            let guest_os = self
-                .registry
-                .guest_os(row.usage_id, row.template_id, day, counted);
-            self.registry.freeze_guest_os(
-                self.connection,
-                row.usage_id,
-                day,
-                guest_os,
-                later_days,
-            )?;
+        for (vm, template) in self.new.vms {
+            let guest_os = self.registry.guest_os(*vm, *template, day, counted);
+            self.registry
+                .freeze_guest_os(self.connection, *vm, day, guest_os, later_days)?;
         }
         Ok(())
     }

@@ -218,6 +218,8 @@ impl UsageReader {
         fingerprint: &Fingerprint,
     ) -> anyhow::Result<(Vec<UsageRow>, Addresses)> {
         let mut rows = Vec::new();
+        // Grown as it fills, it would take up to twice of what a large day needs.
+        rows.reserve_exact(usize::try_from(fingerprint.rows)?);
         let mut addresses = Addresses::new();
         let mut hasher = IdentityHasher::default();
         let mut keep = |row: &dyn Row| -> anyhow::Result<()> {
