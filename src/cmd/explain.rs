@@ -79,7 +79,20 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         figures.extend(of_day);
         Ok(())
     })?;
-    let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
+    if let Some(name) = resource {
+        ensure!(
+            !figures.is_empty(),
+            "{} has nothing on these days that is named {name:?}",
+            account.name
+        );
+    }
+    let mut needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
+    for day in &days {
+        if ledger.find_day(*day)?.is_none() {
+            super::eprint_line(&format!("{day} is missing in the ledger"));
+            needs_a_look = true;
+        }
+    }
     let document = document(account, range, config.zone.name(), figures)?;
     output::write(&document, args.format.style(), out)?;
     Ok(match needs_a_look {

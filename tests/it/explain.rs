@@ -71,7 +71,8 @@ fn cloud() -> Cloud {
 /// What is explained, by metric: row, why, which row it repeats, what it adds; and then the sum and the record.
 fn lines(cloud: &Cloud, words: &[&str], code: i32) -> BTreeMap<String, Vec<String>> {
     let words = [&["explain"], words, &["--format", "json"]].concat();
-    let run = cloud.run(&words).exits(code).complains("");
+    let run = cloud.run(&words).exits(code);
+    assert!(code == 1 || run.stderr.is_empty(), "{run}");
     let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     let mut metrics: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in answer["lines"].as_array().expect("lines") {
@@ -166,7 +167,10 @@ fn a_metric_and_a_resource_are_enough() {
         of(&["vm_running", "small-uuid"]),
         [format!("{DAY} vm_running")]
     );
-    assert_eq!(of(&["vm_running", "large"]), [""; 0]);
+    refuses(
+        cloud.run(&["explain", "alice", DAY, "vm_running", "large"]),
+        &["alice has nothing on these days that is named \"large\""],
+    );
     assert_eq!(of(&["os_usage", "Debian 7"]), [format!("{DAY} os_usage")]);
     refuses(
         cloud.run(&["explain", "alice", DAY, "hours"]),
@@ -175,6 +179,15 @@ fn a_metric_and_a_resource_are_enough() {
     refuses(
         cloud.run(&["explain", "carol", DAY]),
         &["the ledger has no account \"carol\""],
+    );
+}
+
+#[test]
+fn a_day_that_the_ledger_lacks_needs_a_look() {
+    let run = cloud().run(&["explain", "alice", "2013-05-01"]).exits(1);
+    assert_eq!(
+        run.stderr,
+        "rbc-usage: 2013-05-01 is missing in the ledger\n"
     );
 }
 
