@@ -6,13 +6,13 @@ pub mod replay;
 pub mod step;
 pub mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
 use crate::row::{BadRow, Digest, UsageRow};
 use crate::zone::Zone;
-use replay::{Replay, mark_replays, shares_of_overlapping};
+use replay::{Replay, mark_replays, resource_of, shares_of_overlapping};
 use step::{Fate, Figures, Step};
 use window::{DayBounds, hours, part_of_day};
 
@@ -196,8 +196,16 @@ struct Doubts {
     replayed: BTreeMap<(Option<u32>, Replay), u64>,
     unknown_types: BTreeMap<(u64, Metric), u64>,
     spanning_rows: u64,
-    /// Hours by usage type, zone and resource, and an account that used it.
-    hours: HashMap<(Option<u32>, u64, u64), (f64, u64)>,
+    /// The resource whose rows go by, as they come by resource.
+    in_use: Option<InUse>,
+}
+
+/// How long a resource was in use.
+struct InUse {
+    resource: (u64, Option<u32>, u64),
+    hours: f64,
+    /// The first of the accounts that used it.
+    account_id: u64,
 }
 
 impl Doubts {
@@ -253,16 +261,43 @@ impl Doubts {
             self.spanning_rows += 1;
         }
         if hours_are_bounded_by_the_day(row.usage_type) && row.usage_id != 0 {
-            let used = self
-                .hours
-                .entry((row.usage_type, row.zone_id, row.usage_id))
-                .or_insert((0.0, row.account_id));
-            used.0 += row.raw_usage * share;
-            used.1 = used.1.min(row.account_id);
+            let resource = resource_of(row);
+            if self
+                .in_use
+                .as_ref()
+                .is_none_or(|used| used.resource != resource)
+            {
+                self.resource_done(day);
+            }
+            let used = self.in_use.get_or_insert(InUse {
+                resource,
+                hours: 0.0,
+                account_id: row.account_id,
+            });
+            used.hours += row.raw_usage * share;
+            used.account_id = used.account_id.min(row.account_id);
         }
     }
 
-    fn into_findings(self, day: DayBounds) -> Vec<Finding> {
+    /// Closes the account of the resource whose rows have gone by.
+    fn resource_done(&mut self, day: DayBounds) {
+        let Some(used) = self.in_use.take() else {
+            return;
+        };
+        if used.hours > day.hours() + HOURS_TOLERANCE {
+            let (usage_id, usage_type, _) = used.resource;
+            self.findings.push(Finding {
+                kind: FindingKind::HoursExceedDay,
+                account_id: Some(used.account_id),
+                metric: Some(Metric::of_usage_type(usage_type).0),
+                resource: Some(resource(usage_type, usage_id)),
+                detail: format!("{:.2} hours on a day of {}", used.hours, day.hours()),
+            });
+        }
+    }
+
+    fn into_findings(mut self, day: DayBounds) -> Vec<Finding> {
+        self.resource_done(day);
         let of_the_day = |kind, metric, detail| Finding {
             kind,
             account_id: None,
@@ -298,18 +333,6 @@ impl Doubts {
                 account_id: Some(account_id),
                 ..of_the_day(kind, Some(metric), detail)
             });
-        }
-        for ((usage_type, _, usage_id), (used, account_id)) in self.hours {
-            if used > day.hours() + HOURS_TOLERANCE {
-                let metric = Metric::of_usage_type(usage_type).0;
-                let detail = format!("{used:.2} hours on a day of {}", day.hours());
-                let kind = FindingKind::HoursExceedDay;
-                findings.push(Finding {
-                    account_id: Some(account_id),
-                    resource: Some(resource(usage_type, usage_id)),
-                    ..of_the_day(kind, Some(metric), detail)
-                });
-            }
         }
         findings.sort_by(|a, b| {
             let key = |f: &Finding| {

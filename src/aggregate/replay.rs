@@ -37,7 +37,12 @@ pub struct Beside {
     pub of: Option<usize>,
 }
 
-/// Sorts the rows and says of each, in the new order, whether it is a replay. The verdict on a row does not
+/// What a row tells of: one resource, in one zone. Rows of one identity tell of the same.
+pub fn resource_of(row: &UsageRow) -> (u64, Option<u32>, u64) {
+    (row.usage_id, row.usage_type, row.zone_id)
+}
+
+/// Sorts the rows by resource and says of each, in the new order, whether it is a replay. The verdict on a row does not
 /// depend on the order the rows came in.
 ///
 /// Same window: of rows that the usage server writes at most once an identity and window, the one with the
@@ -56,9 +61,10 @@ pub fn mark_replays(rows: &mut [UsageRow]) -> Vec<Option<Repeat>> {
             }
         };
         let rest = |row: &UsageRow| (row.start, Reverse(row.end), repeated(row), preference(row));
-        // Most rows are alone with their identity.
-        a.identity
-            .cmp(&b.identity)
+        // Few rows share their resource.
+        resource_of(a)
+            .cmp(&resource_of(b))
+            .then_with(|| a.identity.cmp(&b.identity))
             .then_with(|| rest(a).cmp(&rest(b)))
     });
     let mut verdicts: Vec<Option<Repeat>> = Vec::with_capacity(rows.len());
