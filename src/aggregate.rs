@@ -136,6 +136,7 @@ pub fn aggregate_and_tell(
             figures,
         });
     }
+    drop((verdicts, overlapping));
     usage.records = add_up(parts)?;
     usage.findings = doubts.into_findings(day);
     Ok(usage)
@@ -202,7 +203,7 @@ struct Doubts {
 
 /// How long a resource was in use.
 struct InUse {
-    resource: (u64, Option<u32>, u64),
+    resource: (u64, Option<u32>, u32),
     hours: f64,
     /// The first of the accounts that used it.
     account_id: u64,

@@ -10,7 +10,7 @@ use siphasher::sip128::SipHasher13;
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageRow {
     pub id: u64,
-    pub zone_id: u64,
+    pub zone_id: u32,
     pub account_id: u64,
     /// The column allows NULL.
     pub usage_type: Option<u32>,
@@ -249,6 +249,6 @@ mod tests {
 
     #[test]
     fn a_row_stays_small() {
-        assert!(size_of::<UsageRow>() <= 144, "{}", size_of::<UsageRow>());
+        assert!(size_of::<UsageRow>() <= 120, "{}", size_of::<UsageRow>());
     }
 }

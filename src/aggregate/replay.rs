@@ -38,7 +38,7 @@ pub struct Beside {
 }
 
 /// What a row tells of: one resource, in one zone. Rows of one identity tell of the same.
-pub fn resource_of(row: &UsageRow) -> (u64, Option<u32>, u64) {
+pub fn resource_of(row: &UsageRow) -> (u64, Option<u32>, u32) {
     (row.usage_id, row.usage_type, row.zone_id)
 }
 

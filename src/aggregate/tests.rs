@@ -49,7 +49,7 @@ fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
             }
         }
         for part in [
-            row.zone_id,
+            u64::from(row.zone_id),
             row.account_id,
             row.vm_instance_id,
             row.offering_id,

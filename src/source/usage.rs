@@ -362,7 +362,7 @@ fn read_fields(
     };
     Ok(UsageRow {
         id,
-        zone_id: number(1)?,
+        zone_id: u32::try_from(number(1)?).with_context(named(1))?,
         account_id: number(2)?,
         usage_type,
         raw_usage: at(4)?.real().with_context(named(4))?,
