@@ -45,27 +45,27 @@ pub enum FindingKind {
     Refused,
 }
 
-const ALL: [FindingKind; 12] = [
-    FindingKind::SizeUnknown,
-    FindingKind::ReplayedRows,
-    FindingKind::HoursExceedDay,
-    FindingKind::UsedAfterRemoval,
-    FindingKind::UnknownUsageType,
-    FindingKind::Unresolved,
-    FindingKind::NotHours,
-    FindingKind::SpansMidnight,
-    FindingKind::SourceBegins,
-    FindingKind::UsageJobStuck,
-    FindingKind::DiffersFromSource,
-    FindingKind::Refused,
-];
-
 impl FindingKind {
+    pub const ALL: [FindingKind; 12] = [
+        FindingKind::SizeUnknown,
+        FindingKind::ReplayedRows,
+        FindingKind::HoursExceedDay,
+        FindingKind::UsedAfterRemoval,
+        FindingKind::UnknownUsageType,
+        FindingKind::Unresolved,
+        FindingKind::NotHours,
+        FindingKind::SpansMidnight,
+        FindingKind::SourceBegins,
+        FindingKind::UsageJobStuck,
+        FindingKind::DiffersFromSource,
+        FindingKind::Refused,
+    ];
+
     /// The kind with a published name.
     pub fn of_name(name: &str) -> anyhow::Result<FindingKind> {
-        let known = ALL.into_iter().find(|kind| kind.name() == name);
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
         known.with_context(|| {
-            let names: Vec<&str> = ALL.iter().map(|kind| kind.name()).collect();
+            let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
             format!("there are the kinds {}", names.join(", "))
         })
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_found_by_its_name() {
-        for kind in ALL {
+        for kind in FindingKind::ALL {
             assert_eq!(FindingKind::of_name(kind.name()).unwrap(), kind);
         }
         let unknown = FindingKind::of_name("odd").unwrap_err().to_string();

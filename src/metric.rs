@@ -109,6 +109,16 @@ impl Metric {
             .or_else(numbered)
     }
 
+    /// The metric that has the rows of a numbered one instead, because the number's meaning is known. Backup rows
+    /// (28) that are not hours are the exception.
+    pub fn kept_as(self) -> Option<Metric> {
+        let Metric::UsageType(number) = self else {
+            return None;
+        };
+        let known = Metric::of_usage_type(Some(number)).0;
+        (known != self && number != 28).then_some(known)
+    }
+
     /// The published name.
     pub fn name(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -321,6 +331,10 @@ mod tests {
             Some(Metric::UntypedUsage)
         );
         assert_eq!(Metric::of_name("nonsense"), None);
+        let kept_as = |number| Metric::UsageType(number).kept_as();
+        assert_eq!(kept_as(1), Some(Metric::VmRunning));
+        assert_eq!([15, 28, 99].map(kept_as), [None; 3]);
+        assert_eq!(Metric::OsUsage.kept_as(), None);
         assert_eq!(Metric::OsUsage.unit(), "hours");
         assert_eq!(Metric::OsUsage.per(), Some(Per::GuestOs));
     }

@@ -47,6 +47,8 @@ def before_call(context, case, kwargs):
         query["since"] = a_day(query["since"]).isoformat() + query["since"][10:]
     if query.pop("cursor", None) is not None and path in cursors:
         query["cursor"] = cursors[path]
+    if len(str(query.get("domain", ""))) % 4:
+        query["domain"] = chosen(query["domain"], DOMAINS)
     if "account" in query and len(str(query["account"])) % 2:
         del query["account"]
 

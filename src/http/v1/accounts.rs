@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::query::PAGE;
 use super::render::{ACCOUNT_COLUMNS, account_values, columns};
-use super::{Answer, Asking, Refusal, cursor, render};
+use super::{Answer, Asking, Problem, Refusal, cursor, render};
 use crate::ledger::read::Page;
-use crate::ledger::read::accounts::{Account, AccountFilter, count_accounts, list_accounts};
+use crate::ledger::read::accounts::{
+    Account, AccountFilter, count_accounts, domain_path, list_accounts,
+};
 use crate::output::{Document, Value};
 
 pub const PARAMETERS: [&str; 5] = ["search", "domain", "limit", "cursor", "format"];
@@ -14,6 +16,7 @@ pub const PARAMETERS: [&str; 5] = ["search", "domain", "limit", "cursor", "forma
 pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let limit = asking.query.limit()?.unwrap_or(PAGE);
     let visible = asking.visible_ids()?;
+    check_domain(asking, visible.as_ref())?;
     let (accounts, next) = page(asking, visible.as_ref(), Some(limit))?;
     let total = count_accounts(asking.snapshot, filter(asking, visible.as_ref()))?;
     let rows = accounts
@@ -30,6 +33,33 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         ..Document::default()
     };
     Ok(render::answer(asking, None, next, &document)?)
+}
+
+/// Refuses a domain that no account is in, or none that the user may see: a typing error must not look like no usage.
+pub fn check_domain(asking: &Asking, visible: Option<&BTreeSet<i64>>) -> Result<(), Refusal> {
+    let Some(domain) = asking.query.get("domain") else {
+        return Ok(());
+    };
+    if domain.is_empty() {
+        let detail = "domain: it is empty; the path of the root is /";
+        return Err(Problem::of_parameter("domain", detail).into());
+    }
+    let in_domain = AccountFilter {
+        domain: Some(domain),
+        only: visible,
+        ..AccountFilter::default()
+    };
+    match count_accounts(asking.snapshot, in_domain)? {
+        0 => Err(no_domain(&domain_path(domain))
+            .with("parameter", "domain".into())
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What is said of a domain without an account that the user may see, be it there or not.
+pub fn no_domain(path: &str) -> Problem {
+    Problem::new(404, format!("no domain has the path {path}"))
 }
 
 /// The accounts that a question asks for, from its cursor on, and the cursor of the next page. Without a limit they

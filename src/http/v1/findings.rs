@@ -3,6 +3,7 @@
 use super::query::PAGE;
 use super::render::{columns, count};
 use super::{Answer, Asking, Refusal, cursor, render};
+use crate::finding::FindingKind;
 use crate::ledger::read::Page;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::output::{Document, Value};
@@ -39,12 +40,14 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         Some(1) => Acknowledged::Included,
         _ => Acknowledged::LeftOut,
     };
+    let kinds = FindingKind::ALL.map(FindingKind::name);
+    let kind = query.word("kind", &kinds)?.map(|place| kinds[place]);
     let limit = query.limit()?.unwrap_or(PAGE);
     let after = query.get("cursor").map(last_seen).transpose()?;
     let accounts = asking.listed_ids()?;
     let filter = FindingFilter {
         range,
-        kind: query.get("kind"),
+        kind,
         accounts: accounts.as_ref(),
         acknowledged,
         after,

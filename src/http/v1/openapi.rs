@@ -137,8 +137,8 @@ mod tests {
         .to_vec();
         let listed = &schemas["DayFacts"]["properties"]["state"]["enum"];
         assert_eq!(*listed, serde_json::json!(states));
-        // The example of a kind is one.
-        let example = &document["components"]["parameters"]["finding_kind"]["example"];
-        assert_eq!(*example, FindingKind::SizeUnknown.name());
+        let kinds = &document["components"]["parameters"]["finding_kind"]["schema"]["enum"];
+        let known = FindingKind::ALL.map(FindingKind::name);
+        assert_eq!(*kinds, serde_json::json!(known));
     }
 }

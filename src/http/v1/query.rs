@@ -114,12 +114,14 @@ impl Query {
     pub fn metrics(&self) -> Result<Vec<String>, Problem> {
         let given = self.pairs.iter().filter(|(name, _)| name == REPEATED);
         given
-            .map(|(_, name)| match Metric::of_name(name) {
-                Some(metric) if metric.name() == *name => Ok(name.clone()),
-                _ => {
-                    let detail = format!("no metric is called {name:?}");
-                    Err(Problem::of_parameter(REPEATED, detail))
-                }
+            .map(|(_, name)| {
+                let metric = Metric::of_name(name).filter(|metric| metric.name() == *name);
+                let detail = match metric.map(Metric::kept_as) {
+                    Some(None) => return Ok(name.clone()),
+                    Some(Some(known)) => format!("{name} is kept as {}", known.name()),
+                    None => format!("no metric is called {name:?}"),
+                };
+                Err(Problem::of_parameter(REPEATED, detail))
             })
             .collect()
     }
@@ -244,6 +246,11 @@ mod tests {
             let problem = query(&format!("metric={wrong}")).metrics().unwrap_err();
             assert_eq!(problem.detail, format!("no metric is called {wrong:?}"));
         }
+        let number = query("metric=usage_type_8").metrics().unwrap_err();
+        assert_eq!(
+            number.detail,
+            "usage_type_8 is kept as secondary_byte_hours"
+        );
     }
 
     #[test]

@@ -75,24 +75,25 @@ pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
         only: visible.as_ref(),
         ..AccountFilter::default()
     };
-    let accounts = list_accounts(asking.snapshot, filter, Page::default())?;
-    if accounts.is_empty() {
-        return Err(Problem::new(404, format!("no domain has the path {path}")).into());
+    let found = list_accounts(asking.snapshot, filter, Page::default())?;
+    if found.is_empty() {
+        return Err(accounts::no_domain(&path).into());
     }
-    render::check_work(accounts.len(), asked.range)?;
+    render::check_work(found.len(), asked.range)?;
     let mut period = asked.period(asking)?;
     period.facts.push(("domain_path", Value::Text(path)));
-    let count = Value::Count(accounts.len() as u64);
+    let count = Value::Count(found.len() as u64);
     period.facts.push(("accounts", count));
-    let figures = asked.figures(asking, &accounts, false)?;
+    let figures = asked.figures(asking, &found, false)?;
     one_document(asking, &asked, period, &figures)
 }
 
 pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
     let asked = Asked::read(asking)?;
     let limit = asking.query.limit()?;
-    let mut period = asked.period(asking)?;
     let visible = asking.visible_ids()?;
+    accounts::check_domain(asking, visible.as_ref())?;
+    let mut period = asked.period(asking)?;
     let (accounts, next) = accounts::page(asking, visible.as_ref(), limit)?;
     render::check_work(accounts.len(), asked.range)?;
     period

@@ -35,6 +35,9 @@ fn every_status_that_is_described_is_answered() {
                 "400" => server.get(&with("unknown=1")),
                 "404" if target.contains("alice") => server.get(&target.replace("alice", "eve")),
                 "404" if target.contains("%2F") => server.get(&target.replace("%2F", "eve")),
+                "404" if path.contains("usage") || path.contains("accounts") => {
+                    server.get(&with("domain=eve"))
+                }
                 "404" => server.get(&with("account=eve")),
                 "406" => ask_with(&server, "GET", &target, &["Accept: image/png"]),
                 "409" => server.get(&with("require=complete")),

@@ -146,7 +146,30 @@ fn all_accounts_come_in_one_answer_or_page_by_page() {
         rows(&server, &format!("{path}&domain=%2Facme%2Fnorth%2F")),
         all[3..4]
     );
-    assert_eq!(rows(&server, &format!("{path}&domain=nowhere")), [""; 0]);
+    for list in ["/v1/accounts?", &format!("{path}&")] {
+        let target = format!("{list}domain=acm%2F");
+        let answer = server.get(&target);
+        refuses(&answer, 404, "no domain has the path /acm/");
+        assert_eq!(json(&answer)["parameter"], "domain");
+        // Nor with a search that would find something, nor on a page that there is not.
+        let more = if list.contains("usage") {
+            "limit=1"
+        } else {
+            "search=alice"
+        };
+        assert_eq!(
+            server.get(&format!("{target}&{more}")).status,
+            404,
+            "{list}"
+        );
+        refuses(
+            &server.get(&format!("{list}domain=")),
+            400,
+            "domain: it is empty; the path of the root is /",
+        );
+    }
+    let none = server.get("/v1/accounts?domain=acme%2Fnorth&search=alice");
+    assert_eq!(json(&none)["accounts"], serde_json::json!([]));
 
     let (mut target, mut pages) = (format!("{path}&limit=2"), Vec::new());
     loop {

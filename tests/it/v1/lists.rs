@@ -257,6 +257,13 @@ fn a_query_is_read_strictly() {
             "acknowledged: \"yes\" is not one of left-out, included",
         ),
         (
+            "/v1/findings?kind=size_unknow",
+            "kind",
+            "kind: \"size_unknow\" is not one of size_unknown, replayed_rows, hours_exceed_day, used_after_removal, \
+             unknown_usage_type, unresolved, not_hours, spans_midnight, source_begins, usage_job_stuck, \
+             differs_from_source, refused",
+        ),
+        (
             "/v1/corrections?kind=lost",
             "kind",
             "kind: \"lost\" is not one of overwritten, pending, applied",

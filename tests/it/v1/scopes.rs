@@ -142,7 +142,14 @@ fn what_belongs_to_others_is_as_if_it_were_not_there() {
         ("/v1/findings?account=NAME&", "alice-uuid", "eve-uuid"),
         ("/v1/corrections?account=NAME&", "carol-uuid", "eve-uuid"),
         ("/v1/domains/NAME/usage?", "acmeville", "evesville"),
+        ("/v1/usage?domain=NAME&", "acmeville", "evesville"),
+        ("/v1/accounts?domain=NAME", "acmeville", "evesville"),
     ] {
+        let days = if path.starts_with("/v1/accounts?") {
+            ""
+        } else {
+            days
+        };
         let target = |name: &str| format!("{}{days}", path.replace("NAME", name));
         assert_eq!(ask(&server, "boss", &target(theirs)).status, 200, "{path}");
         let hidden = ask(&server, "north", &target(theirs));
