@@ -60,19 +60,13 @@ impl Columns {
 
 /// `usage.stats.job.aggregation.range`: the length of a usage window in minutes.
 pub fn aggregation_range_minutes(cloud: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
-    let value = setting(
-        cloud,
-        "select value from configuration where name = 'usage.stats.job.aggregation.range'",
-    )?;
+    let value = setting(cloud, "usage.stats.job.aggregation.range")?;
     Ok(value.and_then(|text| text.trim().parse().ok()))
 }
 
 /// `usage.aggregation.timezone` as CloudStack uses it: empty or unset is GMT.
 pub fn aggregation_timezone(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
-    let value = setting(
-        cloud,
-        "select value from configuration where name = 'usage.aggregation.timezone'",
-    )?;
+    let value = setting(cloud, "usage.aggregation.timezone")?;
     Ok(value.map(|name| {
         if name.is_empty() {
             "GMT".to_owned()
@@ -82,14 +76,20 @@ pub fn aggregation_timezone(cloud: &mut dyn Connection) -> anyhow::Result<Option
     }))
 }
 
-/// `None`: the settings cannot be read, or this one is not there.
-fn setting(cloud: &mut dyn Connection, sql: &str) -> anyhow::Result<Option<String>> {
-    let mut value = None;
-    if Columns::of(cloud, "configuration")?.have(&["name", "value"]) {
-        cloud.query(sql, &[], &mut |row| {
-            value = Some(row.field(0)?.text()?.unwrap_or_default());
-            Ok(())
-        })?;
+/// Where no value was ever set, the default counts, which CloudStack keeps beside it since 4.4. `None`: the settings
+/// cannot be read, or this one is not there.
+fn setting(cloud: &mut dyn Connection, name: &'static str) -> anyhow::Result<Option<String>> {
+    let columns = Columns::of(cloud, "configuration")?;
+    if !columns.have(&["name", "value"]) {
+        return Ok(None);
     }
-    Ok(value)
+    let values = columns.select_list(&["value", "default_value"]);
+    let sql = format!("select {values} from configuration where name = '{name}'");
+    let mut found = None;
+    cloud.query(&sql, &[], &mut |row| {
+        let value = row.field(0)?.text()?.or(row.field(1)?.text()?);
+        found = Some(value.unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(found)
 }

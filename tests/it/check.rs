@@ -177,6 +177,25 @@ fn another_zone_than_cloudstacks_needs_a_look() {
     set("UTC");
     let run = cloud.run(&["check"]).exits(0);
     says(&run, "ok", "timezone", "GMT, as CloudStack's \"UTC\"");
+    // Never set, so that the default counts; a value that was set to nothing is GMT.
+    let set = |value: &str, default: &str| {
+        cloud.main(&format!(
+            "update configuration set value = {value}, default_value = {default}"
+        ));
+    };
+    set("null", "'Europe/Stockholm'");
+    let run = cloud.run(&["check"]).exits(1);
+    says(
+        &run,
+        "look",
+        "timezone",
+        "main.timezone is GMT, CloudStack's usage.aggregation.timezone is \"Europe/Stockholm\"",
+    );
+    for (value, default) in [("''", "'Europe/Stockholm'"), ("null", "null")] {
+        set(value, default);
+        let run = cloud.run(&["check"]).exits(0);
+        says(&run, "ok", "timezone", "GMT, as CloudStack's \"GMT\"");
+    }
 }
 
 #[test]
