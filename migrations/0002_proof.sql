@@ -54,7 +54,7 @@ create table imports (
 
 drop view days;
 create view days as
-select d.day, d.state, d.source_rows,
+select d.day, iif(d.sealed_at is null, d.state, 'sealed') as state, d.source_rows,
        (select count(*) from stored_accounts a join stored_records r on r.account_id = a.id and r.day = d.day) as records,
        (select count(*) from stored_findings f where f.day = d.day) as findings,
        d.imported_at, d.replayed_rows, d.verified_at, d.sealed_at

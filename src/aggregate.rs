@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
 use crate::row::{BadRow, Digest, UsageRow};
+use crate::words::counted;
 use crate::zone::Zone;
 use replay::{Replay, mark_replays, resource_of, shares_of_overlapping};
 use step::{Fate, Figures, Step};
@@ -309,26 +310,24 @@ impl Doubts {
         let mut findings = self.findings;
         for ((usage_type, replay), rows) in self.replayed {
             let why = match replay {
-                Replay::SameWindow => "repeat another row's window and are not counted",
-                Replay::Contained => "lie inside another row's window and are not counted",
-                Replay::Overlapping => "overlap other rows' windows and count only beside them",
+                Replay::SameWindow => "not counted: same window as another row",
+                Replay::Contained => "not counted: inside another row's window",
+                Replay::Overlapping => "counted only beside other rows, whose windows overlap",
             };
             let metric = Metric::of_usage_type(usage_type).0;
             let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
                 format!("usage type {number}")
             });
-            let detail = format!("{rows} rows of {of_type} {why}");
+            let detail = format!("{} of {of_type} {why}", counted(rows, "row"));
             findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
         }
         if self.spanning_rows > 0 {
-            let detail = format!(
-                "{} rows span midnight and are shared by elapsed time",
-                self.spanning_rows
-            );
+            let rows = counted(self.spanning_rows, "row");
+            let detail = format!("{rows} across midnight, shared by elapsed time");
             findings.push(of_the_day(FindingKind::SpansMidnight, None, detail));
         }
         for ((account_id, metric), rows) in self.unknown_types {
-            let detail = format!("{rows} rows are kept as {}", metric.name());
+            let detail = format!("{} kept as {}", counted(rows, "row"), metric.name());
             let kind = FindingKind::UnknownUsageType;
             findings.push(Finding {
                 account_id: Some(account_id),

@@ -57,6 +57,16 @@ impl DayArgs {
     }
 }
 
+/// Parses a whole number of an argument. What clap says of one is about Rust's types.
+pub fn whole(text: &str, lowest: u64, highest: u64) -> anyhow::Result<u64> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (lowest..=highest).contains(number));
+    number.with_context(|| match highest {
+        u64::MAX => format!("not a whole number from {lowest} on"),
+        _ => format!("not a whole number from {lowest} to {highest}"),
+    })
+}
+
 /// `--format`.
 #[derive(clap::Args)]
 pub struct FormatArgs {

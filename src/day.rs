@@ -153,6 +153,17 @@ impl DayRange {
     }
 }
 
+/// Days in order for a sentence, those that follow one another as a range: `2013-06-01, 2013-06-03..2013-06-09`.
+pub fn in_ranges(days: &[Day]) -> String {
+    let runs = days.chunk_by(|day, following| day.next() == *following);
+    let text = runs.filter_map(|run| match run {
+        [] => None,
+        [one] => Some(one.to_string()),
+        [first, .., last] => Some(format!("{first}..{last}")),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +208,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Day>().unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn days_that_follow_one_another_are_told_as_a_range() {
+        let ranges = |texts: &[&str]| in_ranges(&texts.iter().map(|t| day(t)).collect::<Vec<_>>());
+        assert_eq!(ranges(&[]), "");
+        assert_eq!(ranges(&["2013-06-01"]), "2013-06-01");
+        assert_eq!(
+            ranges(&["2013-05-31", "2013-06-01", "2013-06-03", "2013-06-05"]),
+            "2013-05-31..2013-06-01, 2013-06-03, 2013-06-05"
+        );
     }
 
     #[test]

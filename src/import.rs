@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
+use crate::words::counted;
 use crate::zone::Zone;
 pub use reread::reread;
 
@@ -222,13 +223,16 @@ pub fn purged(
     );
     if had > 0 && has == 0 {
         return Some(format!(
-            "the source has no rows of it any more; what {had} rows gave is kept"
+            "the source has no rows of it any more; what {} gave is kept",
+            counted(had, "row")
         ));
     }
     let cut = oldest.is_none_or(|oldest| oldest >= day.start) && has < had;
     cut.then(|| {
         format!(
-            "the source has only {has} rows of it left and none older; what {had} rows gave is kept"
+            "the source has only {} of it left and none older; what {} gave is kept",
+            counted(has, "row"),
+            counted(had, "row")
         )
     })
 }

@@ -286,23 +286,22 @@ impl Ledger {
         Ok(imported)
     }
 
-    /// How many days between the ledger's first and newest closed day it does not hold, and the first of them.
-    pub fn find_gap(&self) -> anyhow::Result<Option<(u64, crate::day::Day)>> {
+    /// The days between its first and its last that it does not hold, in order.
+    pub fn list_missing_days(&self) -> anyhow::Result<Vec<crate::day::Day>> {
         let sql = "select day, following from (select day, lead(day) over (order by day) as following \
                    from stored_days) where julianday(following) - julianday(day) > 1 order by day";
         let mut statement = self.connection.prepare_cached(sql)?;
         let gaps: Vec<(String, String)> = statement
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        let mut missing = 0;
-        let mut first = None;
+        let mut missing = Vec::new();
         for (before, after) in &gaps {
             let (before, after): (crate::day::Day, crate::day::Day) =
                 (before.parse()?, after.parse()?);
-            missing += u64::try_from(after.days_since_1970() - before.days_since_1970() - 1)?;
-            first = first.or(Some(before.next()));
+            let days = std::iter::successors(Some(before.next()), |day| Some(day.next()));
+            missing.extend(days.take_while(|day| *day < after));
         }
-        Ok(first.map(|first| (missing, first)))
+        Ok(missing)
     }
 }
 

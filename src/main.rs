@@ -21,6 +21,7 @@ mod scope;
 mod source;
 mod status;
 mod verify;
+mod words;
 mod zone;
 
 use std::ffi::OsString;
@@ -84,8 +85,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(err) if cmd::is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
-            // A reader of stderr that has gone away is no reason to panic.
-            let _ = writeln!(io::stderr(), "rbc-usage: {}", one_line(&err));
+            // Several problems of a configuration are a line each.
+            for line in one_line(&err).lines() {
+                // A reader of stderr that has gone away is no reason to panic.
+                let _ = writeln!(io::stderr(), "rbc-usage: {line}");
+            }
             ExitCode::from(2)
         }
     }

@@ -134,12 +134,13 @@ impl FromStr for Period {
         if let Some((first, last)) = text.split_once("..") {
             return Ok(Period::Days(DayRange::new(first.parse()?, last.parse()?)?));
         }
-        if text.ends_with(['d', 'w']) && text.starts_with(|c: char| c.is_ascii_digit()) {
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit());
+        if text.ends_with(['d', 'w']) && is_number {
             return Ok(Period::Last(text.parse()?));
         }
         match text.bytes().filter(|b| *b == b'-').count() {
-            1 => Ok(Period::Month(text.parse()?)),
-            2 => {
+            1 if is_number => Ok(Period::Month(text.parse()?)),
+            2 if is_number => {
                 let day = text.parse()?;
                 Ok(Period::Days(DayRange::new(day, day)?))
             }
@@ -212,6 +213,10 @@ mod tests {
             (
                 "tomorrow",
                 "\"tomorrow\" is not a period: write a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month",
+            ),
+            (
+                "next-month",
+                "\"next-month\" is not a period: write a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month",
             ),
             (
                 "0d",

@@ -86,3 +86,11 @@ kill -TERM "$server"
 stopping=$server
 server=
 wait "$stopping" || fail "the server did not stop in good order"
+
+cat <<END
+
+All of it is left in ./demo. What to try next:
+  $program status --config $config --month 2026-10
+  $program report --config $config --month 2026-10 --by account,metric
+  $program explain --config $config aurora 2026-10-14 vm_running
+END

@@ -17,6 +17,7 @@ mod program {
     pub mod row;
     pub mod scope;
     pub mod source;
+    pub mod words;
     pub mod zone;
 }
 #[path = "../../src/http"]

@@ -250,7 +250,7 @@ fn of_a_replayed_window_the_newest_row_counts() {
     assert_eq!(kinds(&usage), ["replayed_rows"]);
     assert_eq!(
         usage.findings[0].detail,
-        "1 rows of usage type 2 repeat another row's window and are not counted"
+        "1 row of usage type 2 not counted: same window as another row"
     );
 }
 
@@ -317,7 +317,7 @@ fn a_short_window_inside_another_is_dropped_and_one_on_its_own_is_not() {
     );
     assert_eq!(
         usage.findings[0].detail,
-        "1 rows of usage type 6 lie inside another row's window and are not counted"
+        "1 row of usage type 6 not counted: inside another row's window"
     );
 }
 
@@ -334,7 +334,7 @@ fn windows_across_each_other_are_counted_once() {
     assert_eq!((usage.source_rows, usage.replayed_rows), (3, 2));
     assert_eq!(
         usage.findings[0].detail,
-        "2 rows of usage type 10 overlap other rows' windows and count only beside them"
+        "2 rows of usage type 10 counted only beside other rows, whose windows overlap"
     );
     // Without a row of the day itself the two share it.
     let usage = day_of(vec![shifted(2, -23), shifted(3, 1)]);
@@ -398,7 +398,7 @@ fn a_replay_over_the_change_to_summer_time_counts_once() {
     assert_eq!(days.each_ref().map(|day| day.replayed_rows), [2, 2, 0]);
     assert_eq!(
         days[1].findings[0].detail,
-        "2 rows of usage type 2 overlap other rows' windows and count only beside them"
+        "2 rows of usage type 2 counted only beside other rows, whose windows overlap"
     );
 }
 
@@ -420,7 +420,7 @@ fn windows_over_midnight_are_shared_and_reported() {
     );
     assert_eq!(
         usage.findings[0].detail,
-        "2 rows span midnight and are shared by elapsed time"
+        "2 rows across midnight, shared by elapsed time"
     );
 }
 

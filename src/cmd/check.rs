@@ -13,10 +13,11 @@ use crate::arguments::FormatArgs;
 use crate::config::Config;
 use crate::ledger;
 use crate::ledger::read::Reader;
-use crate::output::unit::{counted, readable};
+use crate::output::unit::readable;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
 use crate::source::survey::{Survey, survey_cloud, survey_cloud_usage};
 use crate::source::{Options, Source};
+use crate::words::counted;
 use crate::zone::Zone;
 
 /// A clock that is off by more than this puts days into the wrong state, and breaks certificates.

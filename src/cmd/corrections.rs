@@ -10,6 +10,7 @@ use crate::day::Day;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::ledger::read::{Page, Reader};
 use crate::output::{self, Column, Document, Unit, Value};
+use crate::words::counted;
 use crate::zone::Zone;
 
 /// List what has changed of days that were final
@@ -85,7 +86,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ],
         rows_name: "corrections",
         columns: COLUMNS.to_vec(),
-        notes: vec![format!("{} corrections", corrections.len())],
+        notes: vec![counted(corrections.len(), "correction")],
         rows: corrections.into_iter().map(row).collect(),
     };
     output::write(&document, args.format.style(), out)?;

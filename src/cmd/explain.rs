@@ -15,6 +15,7 @@ use crate::metric::Metric;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
 use crate::verify::TOLERANCE;
+use crate::words::counted;
 
 /// Show the source rows behind a figure
 ///
@@ -174,8 +175,8 @@ fn document(
     let count = |agreement| figures.iter().filter(|f| f.agreement == agreement).count();
     let (equal, all) = (count(Agreement::Equal), figures.len());
     let mut notes = vec![match equal == all {
-        true => format!("{all} figures, all equal to the ledger's records"),
-        false => format!("{all} figures, {equal} equal to the ledger's records"),
+        true => format!("{}, as the ledger has it", counted(all, "figure")),
+        false => format!("{}, {equal} as the ledger has it", counted(all, "figure")),
     }];
     for (agreement, words) in [
         (Agreement::Differs, "differ"),

@@ -13,8 +13,8 @@ use crate::ledger::lock::ImportLock;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
-use crate::output::unit::counted;
 use crate::output::{Column, Document, Value, write};
+use crate::words::counted;
 use crate::zone::Zone;
 
 /// List what is doubtful in the source, or acknowledge it
@@ -64,7 +64,7 @@ struct Ack {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Ids as `rbc-usage findings` lists them
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<i64>,
     /// Why that is so, for whoever asks later
     #[arg(long, value_name = "TEXT")]
@@ -77,8 +77,13 @@ struct Unack {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Ids as `rbc-usage findings --all` lists them
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<i64>,
+}
+
+fn id(text: &str) -> anyhow::Result<i64> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.context("not the id of a finding: `rbc-usage findings` lists them")
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -106,8 +111,7 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<()> {
         ..FindingFilter::default()
     };
     let findings = reader.read(|snapshot| list_findings(snapshot, filter, Page::default()))?;
-    // A count of findings fits 64 bits.
-    let note = counted(findings.len() as u64, "finding");
+    let note = counted(findings.len(), "finding");
     let document = Document {
         rows_name: "findings",
         columns: COLUMNS.to_vec(),
@@ -176,7 +180,6 @@ fn open(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
 }
 
 fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {
-    // A count of words on a command line fits 64 bits.
-    writeln!(out, "{} {what}", counted(count as u64, "finding"))?;
+    writeln!(out, "{} {what}", counted(count, "finding"))?;
     Ok(())
 }

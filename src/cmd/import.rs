@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{FormatArgs, PeriodArgs, whole};
 use crate::config::{Config, Reread};
-use crate::day::{Day, DayRange};
-use crate::import::{DayReport, Request, plan, reread, run as import};
+use crate::day::{Day, DayRange, in_ranges};
+use crate::import::{DayReport, Request, is_closed, plan, reread, run as import};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::runs::RunOutcome;
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Wait a random time of up to SECONDS (a day at most) first, so that many crontabs do not start at once
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = splay)]
     splay: u64,
     /// Do not wait, which is the default (for old crontabs)
     #[arg(short, long, conflicts_with = "splay")]
@@ -106,8 +106,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let ended = super::utc_text(super::unix_now()?)?;
     let run_total = total.of_run(took);
     match done {
-        Ok(()) => {
-            let needs_a_look = total.needs_a_look | tell_gap(&ledger)?;
+        Ok(watermark) => {
+            let needs_a_look =
+                total.needs_a_look | tell_gap(&ledger, &config.zone, watermark, clock)?;
             let (outcome, code) = match needs_a_look {
                 true => (RunOutcome::NeedsALook, ExitCode::from(1)),
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
@@ -130,14 +131,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Imports all days there are to import.
+/// Imports all days there are to import. Answers how far the source has got.
 fn import_all(
     config: &Config,
     request: Request,
     ledger: &mut Ledger,
     total: &mut Total,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Watermark>> {
     let mut source = super::open_source(config)?;
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
@@ -178,18 +179,26 @@ fn import_all(
         &mut source,
         ledger,
         &mut on_day,
-    )
+    )?;
+    Ok(watermark)
 }
 
-/// Says that days are missing between others. Answers whether there are any.
-fn tell_gap(ledger: &Ledger) -> anyhow::Result<bool> {
-    let gap = ledger.find_gap()?;
-    if let Some((days, first)) = gap {
+/// Names days that are missing between others, though the source has finished them. Answers whether there are any.
+fn tell_gap(
+    ledger: &Ledger,
+    zone: &Zone,
+    watermark: Option<Watermark>,
+    clock: i64,
+) -> anyhow::Result<bool> {
+    let mut missing = ledger.list_missing_days()?;
+    missing.retain(|day| is_closed(*day, zone, watermark, clock));
+    if !missing.is_empty() {
         super::eprint_line(&format!(
-            "{days} days are missing in the ledger, the first is {first}: import them with -s and -e"
+            "missing between other days: {}: import with -s and -e",
+            in_ranges(&missing)
         ));
     }
-    Ok(gap.is_some())
+    Ok(!missing.is_empty())
 }
 
 /// Where the report goes. An output that breaks must not stop an import: it is remembered, and told at the end.
@@ -242,6 +251,10 @@ fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bo
         ));
     }
     Ok(ahead.is_some())
+}
+
+fn splay(text: &str) -> anyhow::Result<u64> {
+    whole(text, 0, 86_400)
 }
 
 /// The days of the command line; refuses those that have not begun.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
+use crate::arguments::whole;
 use crate::htpasswd::{self, COST, COSTS, Change};
 
 /// Set a user's password in the file that `[server] users` names
@@ -30,12 +31,13 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["stdin", "cost"])]
     delete: bool,
     /// Rounds of bcrypt as a power of two: one more is twice the work for the server, and for a thief
-    #[arg(long, default_value_t = COST, value_parser = clap::value_parser!(u32).range(range()))]
+    #[arg(long, default_value_t = COST, value_parser = cost)]
     cost: u32,
 }
 
-fn range() -> std::ops::RangeInclusive<i64> {
-    i64::from(*COSTS.start())..=i64::from(*COSTS.end())
+fn cost(text: &str) -> anyhow::Result<u32> {
+    let (lowest, highest) = (*COSTS.start(), *COSTS.end());
+    Ok(u32::try_from(whole(text, lowest.into(), highest.into())?)?)
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {

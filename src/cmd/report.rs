@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{PeriodArgs, style};
+use crate::arguments::{PeriodArgs, style, whole};
 use crate::day::DayRange;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     metric: Vec<String>,
     /// Only the N largest totals of each metric
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = top)]
     top: Option<usize>,
     /// Draw the days of each total; for tables
     #[arg(long)]
@@ -63,6 +63,10 @@ pub struct Args {
     /// How to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     format: Format,
+}
+
+fn top(text: &str) -> anyhow::Result<usize> {
+    Ok(usize::try_from(whole(text, 1, u64::MAX)?)?)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

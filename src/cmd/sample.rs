@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::sample;
+use crate::words::counted;
 
 /// Write a small made-up CloudStack to try every command on
 ///
@@ -27,16 +28,16 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     writeln!(out, "{config}")?;
     writeln!(
         out,
-        "{}: {} accounts, {} virtual machines",
+        "{}: {}, {}",
         in_folder("cloud.db"),
-        contents.accounts,
-        contents.vms
+        counted(contents.accounts, "account"),
+        counted(contents.vms, "virtual machine")
     )?;
     writeln!(
         out,
-        "{}: {} usage rows, {first} to {last}",
+        "{}: {}, {first} to {last}",
         in_folder("cloud_usage.db"),
-        contents.usage_rows
+        counted(contents.usage_rows, "usage row")
     )?;
     writeln!(out, "\nWhat to type next:")?;
     writeln!(out, "  rbc-usage initdb --config {config}")?;

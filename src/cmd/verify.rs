@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::Context;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
@@ -14,6 +14,7 @@ use crate::ledger::lock::ImportLock;
 use crate::output::{self, Column, Document, Unit, Value};
 use crate::source::Source;
 use crate::verify::{self, DayVerdict, Difference, Name, Request};
+use crate::words::counted;
 
 /// Read the source again and compare the ledger with it
 ///
@@ -42,9 +43,9 @@ pub struct Args {
 }
 
 fn part(text: &str) -> anyhow::Result<f64> {
-    let number: f64 = text.parse()?;
-    ensure!((0.0..1.0).contains(&number), "not from 0 to below 1");
-    Ok(number)
+    let number = text.parse().ok();
+    let number = number.filter(|number| (0.0..1.0).contains(number));
+    number.context("not a number from 0 to below 1, such as 1e-9")
 }
 
 /// The days that are compared, and those that cannot be.
@@ -166,9 +167,11 @@ fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Docum
     let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
     let needs_a_look = !differing.is_empty() || !missing.is_empty();
     let mut notes = vec![format!(
-        "{} days compared: {equal} equal, {} different; {source_rows} rows, {figures} records",
-        verdicts.len(),
-        differing.len()
+        "{} compared: {equal} equal, {} different; {}, {}",
+        counted(verdicts.len(), "day"),
+        differing.len(),
+        counted(source_rows, "row"),
+        counted(figures, "record")
     )];
     for (days, are) in [
         (&missing, "missing in the ledger"),

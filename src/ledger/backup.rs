@@ -12,6 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{APPLICATION_ID, insist_on_current, open};
 
+use crate::words::counted;
+
 /// Faults that are told; there may be thousands.
 const MOST_FAULTS: usize = 5;
 
@@ -106,7 +108,10 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
     )?;
     let orphans = statement.query_map([], |row| {
         let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(format!("{count} rows of {table} have no row in {parent}"))
+        Ok(format!(
+            "{} of {table} without its row in {parent}",
+            counted(count, "row")
+        ))
     })?;
     Ok(orphans.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?)
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::words::counted;
+
 /// How often a waiting import looks again.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -49,10 +51,10 @@ impl ImportLock {
                     std::thread::sleep(INTERVAL)
                 }
                 Err(TryLockError::WouldBlock) => bail!(
-                    "ledger {}: in use by {}; waited {} seconds",
+                    "ledger {}: in use by {}; waited {}",
                     ledger.display(),
                     holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
-                    timeout.as_secs()
+                    counted(timeout.as_secs(), "second")
                 ),
                 Err(TryLockError::Error(err)) => return Err(err).with_context(named),
             }

@@ -46,12 +46,6 @@ pub fn readable(quantity: f64, unit: Unit) -> String {
     }
 }
 
-/// `1 day`, `2 days`.
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", with_thousands(&count.to_string()))
-}
-
 /// Digits in groups of three.
 pub fn with_thousands(number: &str) -> String {
     let (sign, digits) = match number.strip_prefix('-') {
@@ -116,8 +110,6 @@ mod tests {
         ] {
             assert_eq!(readable(quantity, unit), expected);
         }
-        assert_eq!(counted(1, "day"), "1 day");
-        assert_eq!(counted(1000, "day"), "1,000 days");
         assert_eq!(with_thousands("123"), "123");
         assert_eq!(with_thousands("1234"), "1,234");
         assert_eq!(with_thousands("-123456.75"), "-123,456.75");

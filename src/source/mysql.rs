@@ -11,6 +11,7 @@ use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
 use super::{Connection, Field, Row, moment_text};
 use crate::config::{MysqlUri, Tls};
 use crate::day::Day;
+use crate::words::counted;
 
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;
@@ -53,8 +54,8 @@ impl Mysql {
             ) || io_kind(&err) == Some(ErrorKind::TimedOut);
             match timed_out {
                 true => anyhow!(
-                    "{server}: no answer within {} seconds",
-                    connect_timeout.as_secs()
+                    "{server}: no answer within {}",
+                    counted(connect_timeout.as_secs(), "second")
                 ),
                 false => anyhow!("{server}: {}", explain(err, read_timeout)),
             }
@@ -183,7 +184,8 @@ fn io_kind(err: &mysql::Error) -> Option<ErrorKind> {
 fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
     match io_kind(&err) {
         Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            return anyhow!("no answer within {} seconds", read_timeout.as_secs());
+            let seconds = counted(read_timeout.as_secs(), "second");
+            return anyhow!("no answer within {seconds}");
         }
         // The driver makes an error of no kind of its own when a packet breaks off.
         Some(

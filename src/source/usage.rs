@@ -9,6 +9,7 @@ use super::probe::Columns;
 use super::{Connection, Field, Row};
 use crate::aggregate::window::DayBounds;
 use crate::row::{BadRow, Identity, IdentityHasher, UsageRow};
+use crate::words::counted;
 
 /// CloudStack's daily aggregation range, in minutes.
 const DAILY_RANGE: i64 = 1440;
@@ -146,8 +147,8 @@ impl UsageReader {
         }
         if self.undated_rows > 0 {
             sentences.push(format!(
-                "cloud_usage: {} rows have no end_date that can be and are on no day",
-                self.undated_rows
+                "cloud_usage: {} on no day, for want of an end_date that can be",
+                counted(self.undated_rows, "row")
             ));
         }
         sentences

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::ledger::proof::{DayFigures, Figure};
 use crate::metric::Metric;
 use crate::row::{Digest, UsageRow};
+use crate::words::counted;
 
 /// A day of the ledger beside what its source gives now.
 pub struct Comparison<'a> {
@@ -146,7 +147,7 @@ impl Comparison<'_> {
             std::cmp::Ordering::Less => Kind::RowRemoved,
             std::cmp::Ordering::Equal => Kind::RowChanged,
         };
-        let rows = format!("{} rows, {} when imported", now.rows, then.rows);
+        let rows = format!("{}, {} when imported", counted(now.rows, "row"), then.rows);
         // The sums differ by the hash of the one row that has come.
         let added = now.sum.wrapping_sub(then.sum);
         let row = self

@@ -30,6 +30,7 @@ mod program {
     pub mod row;
     pub mod scope;
     pub mod source;
+    pub mod words;
     pub mod zone;
 }
 use program::*;

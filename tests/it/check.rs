@@ -252,7 +252,7 @@ fn a_ledger_that_is_missing_foreign_damaged_or_of_another_zone_is_an_error() {
         &run,
         "error",
         "ledger",
-        "damaged: 2 rows of stored_records have no row in stored_accounts: restore",
+        "damaged: 2 rows of stored_records without its row in stored_accounts: restore",
     );
     chmod(&path, 0o644);
     says(

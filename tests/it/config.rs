@@ -90,12 +90,12 @@ fn all_that_is_wrong_is_said_at_once_and_without_the_password() {
     run.exits(2).complains(
         "rbc-usage: ./cloudusage.cfg: main.cloud_usage_uri: unknown parameter \"sslmode\"; \
          there are charset, use_unicode, unix_socket, ssl_ca and ssl\n\
-         ./cloudusage.cfg: main.cloud_uri: missing\n\
-         ./cloudusage.cfg: main.rbc_usage_uri: the ledger is one SQLite file: \
+         rbc-usage: ./cloudusage.cfg: main.cloud_uri: missing\n\
+         rbc-usage: ./cloudusage.cfg: main.rbc_usage_uri: the ledger is one SQLite file: \
          write a path such as sqlite:////var/lib/rbc-usage/usage.db\n\
-         ./cloudusage.cfg: main.timezone: \"UTC+2\" is not a known time zone, and CloudStack reads \
+         rbc-usage: ./cloudusage.cfg: main.timezone: \"UTC+2\" is not a known time zone, and CloudStack reads \
          an unknown one as GMT: write GMT if CloudStack is set to this name, else GMT+2 here and there\n\
-         RBC_USAGE_SERVER__WORKERS: \"many\" is not a whole number of threads from 1 to 64\n",
+         rbc-usage: RBC_USAGE_SERVER__WORKERS: \"many\" is not a whole number of threads from 1 to 64\n",
     );
 }
 

@@ -1,5 +1,6 @@
 //! The real program, run as its users run it. One binary, so that the suite links once.
 
+mod arguments;
 mod auth;
 mod check;
 mod cloudstack;

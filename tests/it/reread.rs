@@ -53,7 +53,7 @@ fn a_change_in_a_closed_day_is_reported_until_somebody_settles_it() {
         );
         assert_eq!(
             read_again(&run.stdout),
-            "1 closed days were read again, 1 of them need a look"
+            "1 closed day read again, to be looked at: 1"
         );
         assert_eq!(
             cloud.ledger(HOURS),
@@ -99,7 +99,7 @@ fn an_update_takes_changes_over_up_as_well_as_down() {
     let run = cloud.run(&["import"]).exits(0);
     assert_eq!(
         read_again(&run.stdout),
-        "2 closed days were read again, 0 of them need a look"
+        "2 closed days read again, to be looked at: 0"
     );
     assert_eq!(
         cloud.ledger(HOURS),
@@ -128,7 +128,7 @@ fn rows_written_again_change_nothing_and_are_read_once() {
     let run = cloud.run(&["import"]).exits(0).complains("");
     assert_eq!(
         read_again(&run.stdout),
-        "1 closed days were read again, 0 of them need a look"
+        "1 closed day read again, to be looked at: 0"
     );
     assert_eq!(
         cloud.ledger("select day, source_rows, replayed_rows, findings from days"),
@@ -228,7 +228,7 @@ fn days_of_a_ledger_from_before_fingerprints_are_read_once() {
     let run = cloud.run(&["import"]).exits(0).complains("");
     assert_eq!(
         read_again(&run.stdout),
-        "3 closed days were read again, 0 of them need a look"
+        "3 closed days read again, to be looked at: 0"
     );
     assert_eq!(
         cloud.ledger("select day, imported_at, records from days"),
@@ -271,7 +271,7 @@ fn each_run_is_kept_with_its_outcome_and_counts_as_a_write() {
         ),
         [
             "done | 3 | 6 | 3 | 0 | 1 | null",
-            "needs_a_look | 0 | 0 | 0 | 0 | 1 | null",
+            "needs_a_look | 1 | 3 | 0 | 0 | 1 | null",
             "error | 0 | 0 | 0 | 0 | 1 | read cloud_usage: there is no table cloud_usage or no right to read it"
         ]
     );
@@ -295,4 +295,19 @@ fn digests_and_fingerprints_are_those_of_the_source_whose_figures_the_day_holds(
     cloud.add_usage(&[vm("2013-06-01", 13, 3.0)]);
     cloud.run(&["import", "-s", "2013-06-01"]).exits(1);
     assert_eq!(days(), stored);
+}
+
+/// What is found on days that are only looked at again is in the total, and so are the days.
+#[test]
+fn the_total_counts_what_was_read_again() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    // The day has three rows now, of which one repeats another.
+    cloud.add_usage(&[vm("2013-06-02", 12, 4.0)]);
+    let run = cloud.run(&["import"]).exits(0);
+    let total = run.stdout.lines().last().expect("a total");
+    assert!(
+        total.starts_with("1 day, 3 rows, 0 records added, 0 overwritten, 1 finding, "),
+        "{run}"
+    );
+    assert_eq!(cloud.ledger("select count(*) from findings"), ["1"]);
 }

@@ -245,3 +245,27 @@ fn holds_what_it_promises() {
         assert_eq!(rows(&db, sql), [expected], "{what}");
     }
 }
+
+/// What `make demo` shows, in a sandbox; and what it says to try next works as it is printed.
+#[test]
+fn the_demo_ends_with_commands_that_work() {
+    let sandbox = Sandbox::new();
+    for folder in ["tests", "target", "target/release"] {
+        std::fs::create_dir(sandbox.path(folder)).unwrap();
+    }
+    sandbox.write("tests/demo.sh", include_str!("../demo.sh"));
+    std::os::unix::fs::symlink(PROGRAM, sandbox.path("target/release/rbc-usage")).unwrap();
+    let shell = |words: &[&str]| {
+        let mut command = std::process::Command::new("sh");
+        command.args(words).current_dir(sandbox.folder());
+        command.env_clear().env("PATH", "/usr/bin:/bin");
+        Run::of(&mut command).exits(0)
+    };
+    let run = shell(&["tests/demo.sh"]);
+    let (_, hints) = run.stdout.split_once("What to try next:\n").expect("hints");
+    let hints: Vec<&str> = hints.lines().collect();
+    assert_eq!(hints.len(), 3, "{run}");
+    for hint in hints {
+        assert!(!shell(&["-c", hint]).stdout.is_empty(), "{hint}");
+    }
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The subjects of `src`, from low to high: each may import those before it, and itself. A new subject
 /// takes its place here.
 const ORDER: &[&str] = &[
+    "words",
     "day",
     "period",
     "zone",

@@ -12,8 +12,8 @@ use crate::htpasswd;
 use crate::http::{self, Protection};
 use crate::ledger::read::accounts::{Account, AccountFilter, list_accounts};
 use crate::ledger::read::{Page, Reader};
-use crate::output::unit::counted;
 use crate::scope::{Limits, Scope};
+use crate::words::counted;
 
 /// How long before a certificate ends somebody should see to it.
 const CERTIFICATE_DAYS: u32 = 21;

@@ -7,6 +7,7 @@ use crate::import::{DayReport, Outcome};
 use crate::ledger::runs::RunTotal;
 use crate::ledger::write::{DayState, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
+use crate::words::counted;
 
 /// Differences of one day that are told in full; the ledger's findings hold all of them.
 const DIFFERENCES_TOLD: usize = 10;
@@ -40,8 +41,8 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
         && written.pending > 0
     {
         super::super::eprint_line(&format!(
-            "{day} is sealed: {} corrections are pending for it now, see rbc-usage corrections --pending {day}",
-            written.pending
+            "{day} is sealed: {} pending for it now, see rbc-usage corrections --pending {day}",
+            counted(written.pending, "correction")
         ));
     }
     let differences = report.differences();
@@ -79,6 +80,7 @@ pub struct Total {
     findings: u64,
     /// Closed days whose source had changed, and how many of them need a look.
     reread: (u64, u64),
+    reread_rows: u64,
     pub needs_a_look: bool,
     /// A row a day, for programs.
     told: Vec<Vec<Value>>,
@@ -101,11 +103,13 @@ impl Total {
 
     pub fn add_reread(&mut self, report: &DayReport) {
         self.reread.0 += 1;
+        self.reread_rows += report.source_rows;
         self.reread.1 += u64::from(report.needs_a_look());
         self.needs_a_look |= report.needs_a_look();
         if let Outcome::Written(written) = &report.outcome {
             self.added += written.added;
             self.overwritten += written.overwritten;
+            self.findings += written.findings;
         }
         if report.tells_something() {
             self.told.push(row(report, Reason::Changed));
@@ -115,27 +119,20 @@ impl Total {
     pub fn of_run(&self, took: Duration) -> RunTotal {
         RunTotal {
             seconds: took.as_secs_f64(),
-            days: self.days,
-            source_rows: self.rows,
+            days: self.days + self.reread.0,
+            source_rows: self.rows + self.reread_rows,
             records_added: self.added,
             records_overwritten: self.overwritten,
         }
     }
 
     pub fn tell(&self, out: &mut dyn Write, dry_run: bool, took: Duration) -> anyhow::Result<()> {
-        let Total {
-            days,
-            rows,
-            added,
-            overwritten,
-            findings,
-            ..
-        } = self;
         if self.reread.0 > 0 {
             writeln!(
                 out,
-                "{} closed days were read again, {} of them need a look",
-                self.reread.0, self.reread.1
+                "{} read again, to be looked at: {}",
+                counted(self.reread.0, "closed day"),
+                self.reread.1
             )?;
         }
         let kept = if dry_run {
@@ -145,17 +142,22 @@ impl Total {
         };
         writeln!(
             out,
-            "{kept}{days} days, {rows} rows, {added} records added, {overwritten} overwritten, {findings} findings, \
-             {:.1} s",
+            "{kept}{}, {}, {} added, {} overwritten, {}, {:.1} s",
+            counted(self.days + self.reread.0, "day"),
+            counted(self.rows + self.reread_rows, "row"),
+            counted(self.added, "record"),
+            self.overwritten,
+            counted(self.findings, "finding"),
             took.as_secs_f64()
         )?;
         if self.hidden_rows > 0 {
-            super::super::eprint_line(&format!("{} hidden rows are not counted", self.hidden_rows));
+            let rows = counted(self.hidden_rows, "hidden row");
+            super::super::eprint_line(&format!("not counted: {rows}"));
         }
         if self.per_vm_volume_rows > 0 {
+            let rows = counted(self.per_vm_volume_rows, "volume row");
             super::super::eprint_line(&format!(
-                "{} volume rows per attached VM repeat the volumes' own and are not counted",
-                self.per_vm_volume_rows
+                "not counted: {rows} per attached VM, as the volumes have their own"
             ));
         }
         Ok(())

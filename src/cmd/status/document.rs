@@ -4,11 +4,11 @@ use super::Known;
 use crate::day::{Day, DayRange};
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
-use crate::output::unit::counted;
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
 use crate::source::WatermarkKind;
 use crate::source::progress::Events;
 use crate::status::{Problem, finished_day};
+use crate::words::counted;
 
 pub fn check_document(problems: &[Problem]) -> Document {
     let row = |problem: &Problem| {

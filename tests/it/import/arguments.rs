@@ -28,7 +28,10 @@ fn a_splay_of_more_than_a_day_is_refused() {
         let run = cloud()
             .run(&["import", &format!("--splay={text}")])
             .exits(2);
-        assert!(run.stderr.contains("0..=86400"), "{run}");
+        assert!(
+            run.stderr.contains("not a whole number from 0 to 86400"),
+            "{run}"
+        );
     }
 }
 
@@ -181,8 +184,7 @@ fn days_can_be_asked_for_in_words() {
     cloud.run(&["import", "2013-07-01"]).exits(0);
     assert_eq!(cloud.ledger(DAYS).len(), 31);
     // The day is never over in the clock's own zone while the test runs.
-    let run = cloud.run(&["import", "today"]).exits(1);
-    assert!(run.stderr.contains("days are missing"), "{run}");
+    let run = cloud.run(&["import", "today"]).exits(0).complains("");
     assert!(run.stdout.contains(" open accounts=0"), "{run}");
     for (words, complaint) in [
         (&["--month", "2013-13"][..], "\"2013-13\" is not a month"),
@@ -236,6 +238,6 @@ fn programs_get_the_days_as_json_and_csv() {
     assert_eq!(day["records_added"], serde_json::Value::Null);
     assert_eq!(
         day["refused_because"],
-        "the source has no rows of it any more; what 1 rows gave is kept"
+        "the source has no rows of it any more; what 1 row gave is kept"
     );
 }

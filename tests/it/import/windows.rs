@@ -49,7 +49,7 @@ fn days_of_23_and_25_hours_are_whole_days() {
         .run(&["import", "-s", "2013-10-26", "-e", "2013-10-28"])
         .exits(1)
         .complains(
-            "rbc-usage: 208 days are missing in the ledger, the first is 2013-04-01: import them with -s and -e\n",
+            "rbc-usage: missing between other days: 2013-04-01..2013-10-25: import with -s and -e\n",
         );
     assert_eq!(cloud.ledger(HOURS), ["2013-03-31 | 23", "2013-10-27 | 25"]);
     assert_eq!(
