@@ -13,6 +13,9 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use crate::config::TlsFiles;
 
+/// What the cryptography in use can sign with.
+const KEYS: &str = "RSA of 2048 to 4096 bits, elliptic curve P-256 or P-384, Ed25519";
+
 /// What new connections are encrypted with.
 pub struct Tls {
     files: TlsFiles,
@@ -53,6 +56,13 @@ pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
     let key = read_key(private_key);
     let key = key.with_context(|| format!("server.tls_private_key: {}", private_key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let usable = provider.key_provider.load_private_key(key.clone_key());
+    usable.map_err(|_| {
+        anyhow!(
+            "server.tls_private_key: {}: no key of a kind that can be used: {KEYS}",
+            private_key.display()
+        )
+    })?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth();

@@ -28,6 +28,10 @@ const RSA: &str = include_str!("keys/rsa-pkcs8.pem");
 const RSA_OLD_FORM: &str = include_str!("keys/rsa-pkcs1.pem");
 pub const EC: &str = include_str!("keys/ec-pkcs8.pem");
 const EC_OLD_FORM: &str = include_str!("keys/ec-sec1.pem");
+/// Of a curve that cannot be used, with its certificate.
+const P521: &str = include_str!("keys/ec-p521.pem");
+const P521_CERTIFICATE: &str = include_str!("keys/ec-p521-certificate.pem");
+const RSA_SHORT: &str = include_str!("keys/rsa-1024.pem");
 const EC_LOCKED: &str = include_str!("keys/ec-locked.pem");
 
 pub type Client = StreamOwned<ClientConnection, TcpStream>;
@@ -220,6 +224,16 @@ fn files_that_cannot_be_used_are_named() {
     says("server.tls_private_key: ./key.pem: holds no private key, or one locked by a password");
     sandbox.write("key.pem", "");
     says("server.tls_private_key: ./key.pem: holds no private key, or one locked by a password");
+    let unusable = "server.tls_private_key: ./key.pem: no key of a kind that can be used: RSA of 2048 to 4096 bits, \
+                    elliptic curve P-256 or P-384, Ed25519";
+    sandbox.write("key.pem", RSA_SHORT);
+    says(unusable);
+    sandbox.write("key.pem", P521);
+    sandbox.write("server.pem", P521_CERTIFICATE);
+    says(unusable);
+    let check = sandbox.run(&["check"]).exits(2);
+    assert!(check.stdout.contains(unusable), "{check}");
+    good();
     std::fs::remove_file(sandbox.path("key.pem")).unwrap();
     says("server.tls_private_key: ./key.pem: No such file or directory (os error 2)");
     write(&sandbox, EC, years(2020, 2021));
