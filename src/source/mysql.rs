@@ -2,11 +2,14 @@
 //! that does not answer in time is an error that says so.
 
 use std::io::ErrorKind;
+use std::net::ToSocketAddrs;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
+use rustls::CertificateError;
 
 use super::{Connection, Field, Row, moment_text};
 use crate::config::{MysqlUri, Tls};
@@ -22,58 +25,109 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    /// Connects and makes the session read-only and its snapshots repeatable.
+    /// Connects and makes the session's snapshots repeatable.
     pub fn connect(
         uri: &MysqlUri,
         connect_timeout: Duration,
         read_timeout: Duration,
     ) -> anyhow::Result<Mysql> {
-        let socket = uri
-            .socket
-            .as_ref()
-            .map(|path| path.to_string_lossy().into_owned());
-        let options = OptsBuilder::new()
-            // Only the socket that was asked for: an account may be bound to the way it comes in by.
-            .prefer_socket(false)
-            .socket(socket.clone())
-            .ip_or_hostname(socket.is_none().then(|| uri.host.clone()))
-            .tcp_port(uri.port)
-            .user(Some(uri.user.clone()))
-            .pass(Some(uri.password.0.clone()))
-            .db_name(Some(uri.database.clone()))
-            .tcp_connect_timeout(Some(connect_timeout))
-            .read_timeout(Some(read_timeout))
-            .write_timeout(Some(read_timeout))
-            .ssl_opts(tls_options(&uri.tls));
-        let server = socket.unwrap_or_else(|| format!("{}:{}", uri.host, uri.port));
-        let mut connection = Conn::new(options).map_err(|err| {
-            // While the connection is made nothing is read yet, so no other wait can have run out.
-            let timed_out = matches!(
-                err,
-                mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
-            ) || io_kind(&err) == Some(ErrorKind::TimedOut);
-            match timed_out {
-                true => anyhow!(
-                    "{server}: no answer within {}",
-                    counted(connect_timeout.as_secs(), "second")
-                ),
-                false => anyhow!("{server}: {}", explain(err, read_timeout)),
-            }
-        })?;
-        for statement in [
-            "set session time_zone = '+00:00'",
-            "set session transaction isolation level repeatable read",
-            "set session sql_mode = ''",
-        ] {
-            connection
-                .query_drop(statement)
-                .map_err(|err| explain(err, read_timeout))?;
-        }
+        let server = match &uri.socket {
+            Some(path) => path.display().to_string(),
+            None => format!("{}:{}", uri.host, uri.port),
+        };
+        let options = options(uri, connect_timeout, read_timeout);
+        let patience = connect_timeout.saturating_mul(count_addresses(uri));
+        let connection = match within(patience, || session(options))? {
+            Some(made) => made.map_err(|err| {
+                // While the connection is made nothing is read yet, so no other wait can have run out.
+                let timed_out = matches!(
+                    err,
+                    mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
+                ) || io_kind(&err) == Some(ErrorKind::TimedOut);
+                match (timed_out, tls_error(&err)) {
+                    (true, _) => no_answer(&server, connect_timeout),
+                    (false, Some(tls)) => {
+                        anyhow!("{server}: TLS: {}", tls_in_words(tls, &uri.tls, &uri.host))
+                    }
+                    (false, None) => anyhow!("{server}: {}", explain(err, read_timeout)),
+                }
+            })?,
+            None => return Err(no_answer(&server, patience)),
+        };
         Ok(Mysql {
             connection,
             read_timeout,
         })
     }
+}
+
+fn options(uri: &MysqlUri, connect_timeout: Duration, read_timeout: Duration) -> OptsBuilder {
+    let socket = uri
+        .socket
+        .as_ref()
+        .map(|path| path.to_string_lossy().into_owned());
+    OptsBuilder::new()
+        // Only the socket that was asked for: an account may be bound to the way it comes in by.
+        .prefer_socket(false)
+        .ip_or_hostname(socket.is_none().then(|| uri.host.clone()))
+        .socket(socket)
+        .tcp_port(uri.port)
+        .user(Some(uri.user.clone()))
+        .pass(Some(uri.password.0.clone()))
+        .db_name(Some(uri.database.clone()))
+        .tcp_connect_timeout(Some(connect_timeout))
+        .read_timeout(Some(read_timeout))
+        .write_timeout(Some(read_timeout))
+        .ssl_opts(tls_options(&uri.tls))
+}
+
+/// The driver tries one address after the other, and each has its time.
+fn count_addresses(uri: &MysqlUri) -> u32 {
+    let addresses = match &uri.socket {
+        Some(_) => 1,
+        // What the name does not resolve to is the driver's to tell.
+        None => (uri.host.as_str(), uri.port)
+            .to_socket_addrs()
+            .map_or(1, Iterator::count),
+    };
+    u32::try_from(addresses.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Logs in and makes the session what all questions expect.
+fn session(options: OptsBuilder) -> Result<Conn, mysql::Error> {
+    let mut connection = Conn::new(options)?;
+    for statement in [
+        "set session time_zone = '+00:00'",
+        "set session transaction isolation level repeatable read",
+        "set session sql_mode = ''",
+    ] {
+        connection.query_drop(statement)?;
+    }
+    Ok(connection)
+}
+
+/// Does something on a thread of its own and waits so long for it; `None`: it is not done. The driver's limits are of
+/// single reads, so that one who says a byte now and then, or nothing at all after the first, would keep it for longer.
+/// What is given up ends by those limits, or with the program.
+fn within<T: Send + 'static>(
+    patience: Duration,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<Option<T>> {
+    let (done, waiting) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("connect".to_owned());
+    thread.spawn(move || done.send(act()))?;
+    match waiting.recv_timeout(patience) {
+        Ok(result) => Ok(Some(result)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => {
+            bail!("the driver could not make sense of the server")
+        }
+    }
+}
+
+fn no_answer(server: &str, after: Duration) -> anyhow::Error {
+    let seconds = counted(after.as_secs(), "second");
+    anyhow!("{server}: no answer within {seconds}")
 }
 
 fn tls_options(tls: &Tls) -> Option<SslOpts> {
@@ -180,6 +234,48 @@ fn io_kind(err: &mysql::Error) -> Option<ErrorKind> {
     }
 }
 
+/// What is wrong with the encryption, if that is what it is.
+fn tls_error(err: &mysql::Error) -> Option<&rustls::Error> {
+    let io = match err {
+        mysql::Error::IoError(io) => io,
+        mysql::Error::CodecError(codec) => std::error::Error::source(codec)?.downcast_ref()?,
+        _ => return None,
+    };
+    io.get_ref()?.downcast_ref()
+}
+
+fn tls_in_words(err: &rustls::Error, tls: &Tls, host: &str) -> String {
+    let rustls::Error::InvalidCertificate(why) = err else {
+        return err.to_string();
+    };
+    match (why, tls) {
+        (
+            CertificateError::UnknownIssuer,
+            Tls::Verified {
+                authority: Some(file),
+            },
+        ) => format!(
+            "the server's certificate is signed by no authority of ssl_ca {} and by no public one",
+            file.display()
+        ),
+        (CertificateError::UnknownIssuer, _) => {
+            "the server's certificate is signed by no public authority: name its \
+             own one by ssl_ca=FILE"
+                .to_owned()
+        }
+        (
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            _,
+        ) => {
+            format!("the server's certificate is not for the name {host}")
+        }
+        (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
+            "the server's certificate has expired".to_owned()
+        }
+        (why, _) => format!("the server's certificate: {why}"),
+    }
+}
+
 /// The driver's error in words an operator can act on. None of them holds a password.
 fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
     match io_kind(&err) {
@@ -211,6 +307,41 @@ fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
         | mysql::Error::FromValueError(_)
         | mysql::Error::FromRowError(_) => {
             anyhow!("the server's answer is not what was asked for")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_is_told_in_words() {
+        let tls = Tls::Verified {
+            authority: Some(PathBuf::from("/etc/ca.pem")),
+        };
+        for (why, words) in [
+            (
+                CertificateError::UnknownIssuer,
+                "the server's certificate is signed by no authority of ssl_ca /etc/ca.pem and by no public one",
+            ),
+            (
+                CertificateError::NotValidForName,
+                "the server's certificate is not for the name db.example.com",
+            ),
+            (
+                CertificateError::Expired,
+                "the server's certificate has expired",
+            ),
+            (
+                CertificateError::Revoked,
+                "the server's certificate: Revoked",
+            ),
+        ] {
+            let err = rustls::Error::InvalidCertificate(why);
+            assert_eq!(tls_in_words(&err, &tls, "db.example.com"), words);
         }
     }
 }

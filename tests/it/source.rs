@@ -1,7 +1,8 @@
 //! Reading from a real server: who may log in and how, what the least privileges are, and what is said
 //! when something is missing. No run may show a password.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::cloudstack::{Cloud, NEWEST, PASSWORD, UsageRow, percent_encode};
@@ -106,21 +107,70 @@ fn a_missing_table_is_reported() {
     refuses(import(&cloud), &["cloud", "account"]);
 }
 
+/// Listens and has each connection served on a thread of its own; the port.
+fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let serve = serve.clone();
+            std::thread::spawn(move || serve(stream.unwrap()));
+        }
+    });
+    port
+}
+
+/// What a real server says first: a head of four bytes that begins with the length of the rest.
+fn greeting() -> Vec<u8> {
+    let mut server = TcpStream::connect(("127.0.0.1", mariadb::shared().port)).unwrap();
+    let mut greeting = vec![0; 4];
+    server.read_exact(&mut greeting).unwrap();
+    greeting.resize(4 + usize::from(greeting[0]), 0);
+    server.read_exact(&mut greeting[4..]).unwrap();
+    greeting
+}
+
 #[test]
 fn a_server_that_never_answers_is_given_up() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let greeting = greeting();
+    let saying = |bytes: &[u8]| {
+        let bytes = bytes.to_vec();
+        listen(move |mut stream| {
+            stream.write_all(&bytes).unwrap();
+            // Takes what comes until the other side has had enough.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        })
+    };
+    let whole = greeting.clone();
+    let slow = listen(move |mut stream| {
+        // Each byte comes well within a second, all of them do not.
+        for byte in &whole {
+            std::thread::sleep(Duration::from_millis(300));
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+        }
+    });
+    let ports = [
+        saying(&[]),
+        saying(&greeting[..greeting.len() / 2]),
+        saying(&greeting),
+        slow,
+    ];
     for database in ["cloud", "cloud_usage"] {
         let mut cloud = cloud();
-        let uri = format!("mysql://user:s3cret@127.0.0.1:{port}/{database}");
-        match database {
-            "cloud" => cloud.main_uri = uri,
-            _ => cloud.usage_uri = uri,
+        for port in ports {
+            let uri = format!("mysql://user:s3cret@127.0.0.1:{port}/{database}");
+            match database {
+                "cloud" => cloud.main_uri = uri,
+                _ => cloud.usage_uri = uri,
+            }
+            cloud.configure("GMT", "[import]\nconnect_timeout = 1\n");
+            let started = Instant::now();
+            let said = format!("{database}: 127.0.0.1:{port}: no answer within 1 second");
+            refuses(import(&cloud), &[&said]);
+            assert!(started.elapsed() < Duration::from_secs(20));
         }
-        cloud.configure("GMT", "[import]\nconnect_timeout = 1\nread_timeout = 1\n");
-        let started = Instant::now();
-        refuses(import(&cloud), &[database, "within 1 second"]);
-        assert!(started.elapsed() < Duration::from_secs(20));
     }
 }
 
@@ -181,10 +231,45 @@ fn tls_is_used_when_asked_for_and_checks_the_certificate() {
     };
     with("ssl=skip-verify").exits(0);
     // The system's authorities do not know ours.
-    refuses(with("ssl=true"), &["cloud", "certificate"]);
+    refuses(
+        with("ssl=true"),
+        &[
+            "cloud",
+            "TLS: the server's certificate is signed by no public authority: name its own one by ssl_ca=FILE",
+        ],
+    );
+    // Read with the configuration, before anybody is asked.
     let run = with("ssl_ca=/no/such/file.pem").exits(2);
-    assert!(run.stderr.contains("/no/such/file.pem"), "{run}");
+    assert!(
+        run.stderr
+            .contains("cloud_uri: ssl_ca /no/such/file.pem: No such file"),
+        "{run}"
+    );
+    let text = mariadb::shared().path("log");
+    let run = with(&format!("ssl_ca={}", text.display())).exits(2);
+    let said = format!(
+        "cloud_uri: ssl_ca {}: holds no certificate in PEM",
+        text.display()
+    );
+    assert!(run.stderr.contains(&said), "{run}");
     with(&format!("ssl_ca={}", authority.display())).exits(0);
+
+    let names = ["localhost".to_owned()];
+    let other = rcgen::generate_simple_self_signed(names)
+        .unwrap()
+        .cert
+        .pem();
+    cloud.sandbox.write("other.pem", &other);
+    let file = cloud.sandbox.path("other.pem");
+    let options = format!("ssl_ca={}", file.display());
+    cloud.main_uri = format!("{main}?{options}");
+    cloud.usage_uri = format!("{usage}?{options}");
+    cloud.configure("GMT", "");
+    let said = format!(
+        "TLS: the server's certificate is signed by no authority of ssl_ca {} and by no public one",
+        file.display()
+    );
+    refuses(import(&cloud), &["cloud", &said]);
     assert_eq!(cloud.ledger(HOURS), ["2013-06-01 | alice | small | 24"]);
 }
 

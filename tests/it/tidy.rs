@@ -45,7 +45,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ring", &["http"]),
     ("rpassword", &["cmd"]),
     ("rusqlite", &["ledger", "sample", "source/sqlite.rs"]),
-    ("rustls", &["http"]),
+    (
+        "rustls",
+        &["config/uri/mysql.rs", "http", "source/mysql.rs"],
+    ),
     ("sd_notify", &["http"]),
     ("time", &["day"]),
     ("tiny_http", &["http"]),

@@ -2,11 +2,13 @@
 //! character as it is, for it ends at the last `@` of the URI.
 
 use std::fmt;
-use std::fs::File;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::decoded;
 
@@ -135,13 +137,18 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
             // They told the old programs' drivers how to decode text; here it is always UTF-8.
             "charset" | "use_unicode" => false,
             "unix_socket" => socket.replace(path()?).is_some(),
-            "ssl_ca" => authority.replace(readable(path()?)?).is_some(),
+            "ssl_ca" => authority.replace(path()?).is_some(),
             "ssl" => tls.replace(parse_ssl(value)?).is_some(),
             _ => bail!(
                 "unknown parameter {name:?}; there are charset, use_unicode, unix_socket, ssl_ca and ssl"
             ),
         };
         ensure!(!repeated, "parameter {name} is there twice");
+    }
+    if let Some(path) = &authority
+        && !matches!(tls, Some(Tls::Off | Tls::Unverified))
+    {
+        check_authority(path).with_context(|| format!("ssl_ca {}", path.display()))?;
     }
     let tls = match (tls, authority) {
         (None, None) => Tls::Off,
@@ -158,10 +165,19 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
     Ok((socket, tls))
 }
 
-/// Looks now, because the driver's error would not name the file.
-fn readable(path: PathBuf) -> anyhow::Result<PathBuf> {
-    File::open(&path).with_context(|| format!("ssl_ca {}", path.display()))?;
-    Ok(path)
+/// Looks into the file now, because the driver's error would not name it.
+fn check_authority(path: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read(path)?;
+    let mut authorities = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|err| anyhow!("not PEM: {err}"))?;
+        let number = authorities.len() + 1;
+        authorities
+            .add(certificate)
+            .with_context(|| format!("certificate {number} cannot be used"))?;
+    }
+    ensure!(!authorities.is_empty(), "holds no certificate in PEM");
+    Ok(())
 }
 
 fn parse_ssl(value: &str) -> anyhow::Result<Tls> {
@@ -266,17 +282,44 @@ mod tests {
     fn reads_socket_and_encryption() {
         let socket = mysql("mysql://u:p@/db?unix_socket=/run/mysqld/my%20sql.sock").socket;
         assert_eq!(socket, Some(PathBuf::from("/run/mysqld/my sql.sock")));
-        let authority = |path: &str| Tls::Verified {
-            authority: Some(PathBuf::from(path)),
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
         };
+        let parsed = |tail: &str| parse(&format!("u:p@h/db?{tail}"), folder.path());
+        let certificate = rcgen::generate_simple_self_signed(["h".to_owned()]).unwrap();
+        file("ca.pem", &certificate.cert.pem());
+        let authority = Some(folder.path().join("ca.pem"));
+        for tail in ["ssl_ca=ca.pem", "ssl=true&ssl_ca=ca.pem"] {
+            let authority = authority.clone();
+            assert_eq!(parsed(tail).unwrap().tls, Tls::Verified { authority });
+        }
+        file("empty.pem", "");
+        file("text.pem", "not a certificate\n");
+        file("key.pem", &certificate.signing_key.serialize_pem());
+        let pem = |base64: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+        };
+        file("spoilt.pem", &pem("not base64!"));
+        file("other.pem", &(certificate.cert.pem() + &pem("AAAA")));
+        for (name, said) in [
+            ("empty.pem", "holds no certificate in PEM"),
+            ("text.pem", "holds no certificate in PEM"),
+            ("key.pem", "holds no certificate in PEM"),
+            ("spoilt.pem", "not PEM: "),
+            ("other.pem", "certificate 2 cannot be used: "),
+            ("gone.pem", "No such file"),
+        ] {
+            let err = format!("{:#}", parsed(&format!("ssl_ca={name}")).unwrap_err());
+            let start = format!("ssl_ca {}: {said}", folder.path().join(name).display());
+            assert!(err.starts_with(&start), "{err}");
+        }
         for (parameters, tls) in [
             ("ssl=false", Tls::Off),
             ("ssl=skip-verify", Tls::Unverified),
             ("ssl=true", Tls::Verified { authority: None }),
             ("ssl=required", Tls::Verified { authority: None }),
             ("ssl=verify&charset=utf8", Tls::Verified { authority: None }),
-            ("ssl_ca=/dev/null", authority("/dev/null")),
-            ("ssl=true&ssl_ca=../dev/null", authority("/etc/../dev/null")),
         ] {
             assert_eq!(mysql(&format!("mysql://u:p@h/db?{parameters}")).tls, tls);
         }
