@@ -354,7 +354,12 @@ mod tests {
             .unwrap();
         old.execute_batch(
             "insert into ledgers values (1, 'GMT', '2013-06-02T00:20:00Z');
-             insert into stored_days values ('2013-06-01', 'closed', 3, 1, '2013-06-02T00:20:00Z');",
+             insert into stored_days values ('2013-06-01', 'closed', 3, 1, '2013-06-02T00:20:00Z'),
+               ('2013-06-02', 'closed', 0, 0, '2013-06-03T00:20:00Z');
+             insert into metrics values (1, 'vpc', 'hours', null), (2, 'network', 'hours', null);
+             insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
+             insert into stored_records values (2, '2013-06-01', 1, 0, 24), (2, '2013-06-01', 2, 0, 24),
+               (3, '2013-06-01', 1, 0, 24);",
         )
         .unwrap();
         drop(old);
@@ -370,6 +375,17 @@ mod tests {
             })
             .unwrap();
         assert_eq!(day, ("closed".to_owned(), 3, None));
+        let upgraded = Connection::open(&path).unwrap();
+        let counts = |day: &str| -> (i64, i64) {
+            let sql = "select records, accounts from stored_days where day = ?1";
+            upgraded
+                .query_row(sql, [day], |r| Ok((r.get(0)?, r.get(1)?)))
+                .unwrap()
+        };
+        assert_eq!(
+            (counts("2013-06-01"), counts("2013-06-02")),
+            ((3, 2), (0, 0))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::read::Reader;
-use crate::ledger::read::days::{DayFacts, DayState, Records, list_days};
+use crate::ledger::read::days::{DayFacts, DayState, list_days};
 
 /// Keep days as they are, for good
 ///
@@ -52,8 +52,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let now = super::utc_text(now)?;
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    let days = Reader::open(&config.ledger)?
-        .read(|snapshot| list_days(snapshot, range, Records::LeftOut))?;
+    let days = Reader::open(&config.ledger)?.read(|snapshot| list_days(snapshot, range))?;
     let doubts: Vec<(Day, Doubt)> = days.iter().filter_map(doubt).collect();
     for (kind, words) in [
         (Doubt::Missing, "missing in the ledger"),

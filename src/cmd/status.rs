@@ -11,7 +11,7 @@ use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::ledger::read::Reader;
-use crate::ledger::read::days::{DayFacts, Records, list_days};
+use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::output::write;
 use crate::period::Month;
@@ -82,12 +82,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
     };
-    let records = if args.check {
-        Records::LeftOut
-    } else {
-        Records::Counted
-    };
-    let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range, records)));
+    let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range)));
     let days = days.transpose()?.unwrap_or_default();
     let source = super::open_source(config).and_then(|mut source| source.progress());
     Ok(Known {

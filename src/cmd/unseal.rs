@@ -10,7 +10,7 @@ use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::read::Reader;
-use crate::ledger::read::days::{DayFacts, Records, list_days};
+use crate::ledger::read::days::{DayFacts, list_days};
 
 /// Let imports change sealed days again
 ///
@@ -33,8 +33,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let now = super::utc_text(now)?;
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    let days = Reader::open(&config.ledger)?
-        .read(|snapshot| list_days(snapshot, range, Records::LeftOut))?;
+    let days = Reader::open(&config.ledger)?.read(|snapshot| list_days(snapshot, range))?;
     let sealed = |facts: &&DayFacts| facts.sealed_at.is_some();
     let sealed: Vec<&DayFacts> = days.iter().filter(sealed).collect();
     let unsealed: Vec<Day> = sealed.iter().map(|facts| facts.day).collect();

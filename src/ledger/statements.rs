@@ -137,6 +137,14 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
+    /// Notes how many records the day has now, and how many accounts have any.
+    pub fn update_counts(&self, records: usize, accounts: usize) -> anyhow::Result<()> {
+        let sql = "update stored_days set records = ?2, accounts = ?3 where day = ?1";
+        let values = (&self.day, i64::try_from(records)?, i64::try_from(accounts)?);
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
     /// Keeps how the source looks whose figures the day holds, or holds with its pending corrections.
     pub fn update_source(&self, new: &NewDay) -> anyhow::Result<()> {
         let sql = "update stored_days set source_rows = ?2, replayed_rows = ?3, fingerprint = ?4 where day = ?1";

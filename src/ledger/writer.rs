@@ -1,10 +1,12 @@
 //! Writes one day within its transaction: gives its records their ids, has them reconciled with what is there,
 //! and keeps what the source looked like and what was doubtful in it.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::registry::{Counted, Registry, stand_in};
-use super::statements::{Key, Statements, count_revision};
+use super::statements::{Key, OldRecord, Statements, count_revision};
 use super::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
@@ -94,6 +96,7 @@ impl<'a> DayWriter<'a> {
             differences: Vec::new(),
             findings: 0,
         };
+        self.update_counts(&records, &old)?;
         self.reconcile(&records, old, &mut written)?;
         if self.mode != Mode::Report {
             self.freeze_guest_oses(counted(self.stored, self.new.existing))?;
@@ -103,6 +106,21 @@ impl<'a> DayWriter<'a> {
         written.findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
         Ok(written)
+    }
+
+    /// Notes how many records the day will have, and how many accounts any.
+    fn update_counts(&self, records: &[NewRecord], old: &[OldRecord]) -> anyhow::Result<()> {
+        let mut keys: BTreeSet<Key> = records.iter().map(|record| record.key).collect();
+        match self.mode {
+            Mode::Replace => {}
+            Mode::Gain => {
+                let stored = old.iter().filter(|record| record.stored.is_some());
+                keys.extend(stored.map(|record| record.key));
+            }
+            Mode::Report | Mode::Sealed => return Ok(()),
+        }
+        let accounts: BTreeSet<u64> = keys.iter().map(|key| key.0).collect();
+        self.statements.update_counts(keys.len(), accounts.len())
     }
 
     /// Keeps how the source looks, if its figures are what the day holds now. Answers whether what was found

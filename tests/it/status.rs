@@ -22,6 +22,8 @@ fn cloud() -> Cloud {
                ('2013-06-05', 'open', 1, 0, '2013-06-06T12:20:00Z', null, null);
              insert into stored_records values (2, '2013-05-31', 1, 0, 1), (2, '2013-05-31', 1, 1, 1),
                (3, '2013-05-31', 1, 1, 1), (3, '2013-06-04', 1, 1, 1);
+             update stored_days set records = 3, accounts = 2 where day = '2013-05-31';
+             update stored_days set records = 1, accounts = 1 where day = '2013-06-04';
              insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
                ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
                ('2013-06-03', 'refused', null, null, null, 'no rows'),

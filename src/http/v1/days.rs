@@ -3,8 +3,7 @@
 use super::render::{columns, hours, instants};
 use super::{Answer, Asking, Refusal, render};
 use crate::day::DayRange;
-use crate::ledger::read::accounts::{AccountFilter, count_accounts};
-use crate::ledger::read::days::{DayFacts, Records, list_days};
+use crate::ledger::read::days::{DayFacts, list_days};
 use crate::output::{Document, Unit, Value};
 use crate::scope::Scope;
 
@@ -31,16 +30,8 @@ const COLUMNS: [&str; 16] = [
 
 pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let range = asking.query.period(asking.terms.max_days)?;
-    let records = match asking.terms.scope {
-        Scope::All => Records::Counted,
-        Scope::Only(_) => Records::LeftOut,
-    };
-    if records == Records::Counted {
-        let accounts = count_accounts(asking.snapshot, AccountFilter::default())?;
-        render::check_work(usize::try_from(accounts).unwrap_or(usize::MAX), range)?;
-    }
     let mut period = render::period_facts(asking, range)?;
-    let days = list_days(asking.snapshot, range, records)?;
+    let days = list_days(asking.snapshot, range)?;
     let document = Document {
         facts: std::mem::take(&mut period.facts),
         rows_name: "days",

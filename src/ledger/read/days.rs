@@ -21,8 +21,8 @@ pub struct Unfinished {
 pub struct DayFacts {
     pub day: Day,
     pub state: DayState,
-    /// 0 where records were not counted, like the accounts that have any.
     pub records: u64,
+    /// Those that have any.
     pub accounts: u64,
     pub source_rows: u64,
     pub replayed_rows: u64,
@@ -69,13 +69,6 @@ impl DayState {
     }
 }
 
-/// Whether records are counted, which takes a walk along all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Records {
-    Counted,
-    LeftOut,
-}
-
 /// The days of a range that are open or missing.
 pub fn list_unfinished(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Unfinished> {
     Ok(unfinished(&list_states(snapshot, range)?, range))
@@ -97,11 +90,7 @@ pub fn find_as_of(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Option
 }
 
 /// Every day of a range in order, those that the ledger lacks included.
-pub fn list_days(
-    snapshot: &Snapshot,
-    range: DayRange,
-    records: Records,
-) -> anyhow::Result<Vec<DayFacts>> {
+pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<DayFacts>> {
     let mut stored = list_stored(snapshot, range)?;
     for (day, counts) in count_findings(snapshot, range)? {
         if let Some(facts) = stored.get_mut(&day) {
@@ -120,14 +109,6 @@ pub fn list_days(
         if let Some(facts) = stored.get_mut(&day) {
             facts.pending_corrections = pending;
         }
-    }
-    if records == Records::Counted {
-        count_records(snapshot, range, |day, records| {
-            if let Some(facts) = stored.get_mut(&day) {
-                facts.accounts += 1;
-                facts.records += records;
-            }
-        })?;
     }
     let facts = range.days().map(|day| {
         let facts = stored.remove(&day);
@@ -186,7 +167,8 @@ fn unfinished(stored: &[(Day, bool)], range: DayRange) -> Unfinished {
 
 fn list_stored(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<Day, DayFacts>> {
     let mut statement = snapshot.tx.prepare_cached(
-        "select day, state = 'open', source_rows, replayed_rows, imported_at, verified_at, sealed_at
+        "select day, state = 'open', source_rows, replayed_rows, imported_at, verified_at, sealed_at,
+                records, accounts
          from stored_days
          where day between :first and :last",
     )?;
@@ -205,6 +187,8 @@ fn list_stored(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<
             (None, false) => DayState::Closed,
         };
         let facts = DayFacts {
+            records: row.get(7)?,
+            accounts: row.get(8)?,
             source_rows: row.get(2)?,
             replayed_rows: row.get(3)?,
             imported_at: Some(row.get(4)?),
@@ -269,28 +253,6 @@ fn count_pending(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<(Da
         days.push((row.get_ref(0)?.as_str()?.parse()?, row.get(1)?));
     }
     Ok(days)
-}
-
-/// How many records each account has each day. Grouped the way the table lies, so that nothing is sorted.
-fn count_records(
-    snapshot: &Snapshot,
-    range: DayRange,
-    mut visit: impl FnMut(Day, u64),
-) -> anyhow::Result<()> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select r.day, count(*)
-         from stored_accounts a
-         cross join stored_records r on r.account_id = a.id and r.day between :first and :last
-         group by a.id, r.day",
-    )?;
-    let mut rows = statement.query(named_params! {
-        ":first": range.first().to_string(),
-        ":last": range.last().to_string(),
-    })?;
-    while let Some(row) = rows.next()? {
-        visit(row.get_ref(0)?.as_str()?.parse()?, row.get(1)?);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

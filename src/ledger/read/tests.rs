@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::corrections::{CorrectionFilter, list_corrections};
-use super::days::{DayFacts, Records, list_days, list_unfinished};
+use super::days::{DayFacts, list_days, list_unfinished};
 use super::findings::{Acknowledged, FindingFilter, list_findings};
 use super::state::find_state;
 use super::*;
@@ -27,6 +27,8 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
                ('2013-06-06', 'open', 1, 0, '2013-06-06T12:20:00Z', null, null);
              insert into stored_records values (2, '2013-06-01', 1, 0, 1), (2, '2013-06-01', 1, 1, 1),
                (3, '2013-06-01', 1, 1, 1), (3, '2013-06-03', 1, 1, 1);
+             update stored_days set records = 3, accounts = 2 where day = '2013-06-01';
+             update stored_days set records = 1, accounts = 1 where day = '2013-06-03';
              insert into stored_findings (id, day, kind, account_id, metric_id, resource, detail) values
                (1, '2013-06-03', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
                (2, '2013-06-04', 'refused', null, null, null, 'no rows'),
@@ -53,13 +55,7 @@ fn range(first: &str, last: &str) -> DayRange {
 fn each_day_has_its_state_and_counts() {
     let folder = tempfile::tempdir().unwrap();
     let days = reader(&folder)
-        .read(|snapshot| {
-            list_days(
-                snapshot,
-                range("2013-06-01", "2013-06-07"),
-                Records::Counted,
-            )
-        })
+        .read(|snapshot| list_days(snapshot, range("2013-06-01", "2013-06-07")))
         .unwrap();
     let line = |facts: &DayFacts| {
         format!(

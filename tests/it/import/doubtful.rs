@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use super::{DAYS, RUNNING, UsageRow, cloud, two_closed_days, vm};
+use crate::cloudstack::{Cloud, NEWEST};
 use crate::sandbox::Run;
 use crate::server::Server;
 
@@ -224,4 +225,52 @@ fn a_ledger_restored_under_a_running_server_is_that_of_the_backup() {
     assert_eq!(cloud.ledger(RUNNING).len(), 3);
     assert!(server.get(target).body.contains(r#""missing_days":[]"#));
     assert_eq!(cloud.ledger("pragma integrity_check"), ["ok"]);
+}
+
+#[test]
+fn a_day_knows_how_many_records_it_holds() {
+    let hours = |account_id: u64, usage_type: u32, hours: f64| UsageRow {
+        raw_usage: hours,
+        ..UsageRow::of_day("2013-06-01", usage_type, account_id, 1)
+    };
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.configure("GMT", "");
+    for (id, name) in [(2, "alice"), (3, "bob"), (4, "carol")] {
+        cloud.account(id, &format!("{name}-uuid"), name);
+    }
+    cloud.run(&["initdb"]).exits(0);
+    let held = |expected: &str| {
+        let told = cloud.ledger("select records, accounts from stored_days");
+        let real = cloud.ledger("select count(*), count(distinct account_id) from stored_records");
+        assert_eq!(
+            (told, real),
+            (vec![expected.to_owned()], vec![expected.to_owned()])
+        );
+    };
+    // Nothing has been purged: row 1 is older than all the others.
+    cloud.add_usage(&[UsageRow::of_day("2013-05-31", 10, 2, 1)]);
+    // Open, and then closed: rows 2 to 4.
+    cloud.add_usage(&[hours(2, 10, 6.0), hours(2, 12, 6.0), hours(3, 10, 6.0)]);
+    cloud.run(&["import", "2013-06-01"]).exits(0);
+    held("3 | 2");
+    cloud.usage("delete from cloud_usage where id = 3");
+    cloud.finished_until("2013-06-01 23:59:59");
+    cloud.run(&["import", "2013-06-01"]).exits(0);
+    held("2 | 2");
+    // Closed: what is new is added, what is gone stays.
+    cloud.usage("delete from cloud_usage where id = 4");
+    cloud.add_usage(&[hours(4, 10, 24.0), hours(4, 12, 24.0)]);
+    cloud.run(&["import", "2013-06-01"]).exits(1);
+    held("4 | 3");
+    cloud.run(&["import", "2013-06-01", "-f"]).exits(0);
+    held("3 | 2");
+    // Sealed: nothing changes.
+    cloud.run(&["verify", "2013-06-01"]).exits(0);
+    cloud.run(&["seal", "2013-06-01"]).exits(0);
+    cloud.add_usage(&[hours(3, 10, 24.0)]);
+    cloud.run(&["import", "2013-06-01"]).exits(1);
+    held("3 | 2");
+    cloud.run(&["unseal", "2013-06-01"]).exits(0);
+    cloud.run(&["import", "2013-06-01"]).exits(0);
+    held("4 | 3");
 }
