@@ -2,11 +2,12 @@
 
 use std::io::IsTerminal;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::day::{Day, DayRange};
 use crate::output::{Format, Style};
 use crate::period::{Last, Month, Period};
+use crate::zone::Zone;
 
 /// The days a command is asked about.
 #[derive(clap::Args)]
@@ -19,12 +20,14 @@ pub struct PeriodArgs {
 }
 
 impl PeriodArgs {
-    /// The days asked for; `None`: the command line names none. `today` is that of the ledger's zone.
-    pub fn days(&self, today: Day) -> anyhow::Result<Option<DayRange>> {
-        match self.period {
-            Some(period) => Ok(Some(period.days(today))),
-            None => self.options.days(today),
-        }
+    /// The days asked for; `None`: the command line names none. `now` is in seconds since 1970 UTC.
+    pub fn days(&self, now: i64, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
+        let today = zone.day_at(now)?;
+        let range = match self.period {
+            Some(period) => Some(period.days(today)),
+            None => self.options.days(today)?,
+        };
+        range.map(|range| begun(range, today, zone)).transpose()
     }
 }
 
@@ -55,6 +58,17 @@ impl DayArgs {
         let month = self.month.map(Month::days);
         Ok(month.or(self.last.map(|last| last.days(today))))
     }
+}
+
+/// Refuses days that lie in the future altogether: a year was mistyped, and nothing can be said of them.
+pub fn begun(range: DayRange, today: Day, zone: &Zone) -> anyhow::Result<DayRange> {
+    ensure!(
+        range.first() <= today,
+        "{} has not begun: today is {today} in {}",
+        range.first(),
+        zone.name()
+    );
+    Ok(range)
 }
 
 /// Parses a whole number of an argument. What clap says of one is about Rust's types.

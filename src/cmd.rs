@@ -19,15 +19,19 @@ pub mod verify;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use crate::arguments::PeriodArgs;
 use crate::config::Config;
 use crate::day::Day;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, initialise};
+use crate::output::Format;
+use crate::sealing::{Held, hold};
 use crate::source::{Options, Source};
 use crate::zone::utc_text;
 
@@ -80,9 +84,35 @@ fn progress_bar(days: usize) -> ProgressBar {
     ProgressBar::with_draw_target(Some(days as u64), target)
 }
 
+/// Lines of a document that CSV has no place for.
+fn eprint_beside_csv(lines: &[String], format: Format) {
+    if format == Format::Csv {
+        lines.iter().for_each(|line| eprint_line(line));
+    }
+}
+
+/// 0, or 1 where something needs a look.
+fn exit_code(fine: bool) -> ExitCode {
+    ExitCode::from(if fine { 0 } else { 1 })
+}
+
 /// A line for people on stderr. A reader of it that has gone away is no reason to stop.
 fn eprint_line(text: &str) {
     let _ = writeln!(io::stderr(), "rbc-usage: {text}");
+}
+
+/// Holds the days of a command line against imports; it has to name some.
+fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<Held> {
+    let range = period.days(now, &config.zone)?;
+    let range = range.context("which days? Write a month, such as 2013-06, or last-month")?;
+    let timeout = config.import.lock_timeout;
+    hold(
+        &config.ledger,
+        timeout,
+        config.zone.name(),
+        range,
+        &utc_text(now)?,
+    )
 }
 
 /// Creates or upgrades the ledger, and says which.
@@ -140,6 +170,17 @@ pub fn with_old_names(arguments: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
+/// A path as it can be pasted into a shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@".contains(c);
+    if text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,5 +219,12 @@ mod tests {
         );
         assert_eq!(translated("rbc-usage-server"), "rbc-usage serve");
         assert_eq!(translated("rbc-usage import"), "rbc-usage import");
+    }
+
+    #[test]
+    fn a_path_with_spaces_and_quotes_stays_one_word() {
+        assert_eq!(shell_word(Path::new("demo/cloud.db")), "demo/cloud.db");
+        assert_eq!(shell_word(Path::new("my demo")), "'my demo'");
+        assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
     }
 }

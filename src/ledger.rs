@@ -242,13 +242,6 @@ impl Ledger {
         Ok(day.map(|day| day.parse()).transpose()?)
     }
 
-    /// The first day there is.
-    pub fn oldest_day(&self) -> anyhow::Result<Option<crate::day::Day>> {
-        let sql = "select min(day) from stored_days";
-        let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(day.map(|day| day.parse()).transpose()?)
-    }
-
     /// Days that were imported before the source had finished them, in order.
     pub fn list_open_days(&self) -> anyhow::Result<Vec<crate::day::Day>> {
         let mut statement = self

@@ -11,7 +11,6 @@ use anyhow::{bail, ensure};
 
 use crate::day::{Day, DayRange};
 use crate::ledger::read::accounts::{Account, AccountFilter, find_accounts, list_accounts};
-use crate::ledger::read::days::Unfinished;
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
@@ -330,17 +329,3 @@ fn same<'a>(figure: &'a Figure) -> Same<'a> {
 
 /// What fits beside a name on a wide terminal.
 const MOST_DRAWN: usize = 100;
-
-/// What people should know of the days of a report.
-pub fn notes(unfinished: &Unfinished) -> Vec<String> {
-    let sentence = |days: &[Day], state: &str| {
-        let first = days.first()?;
-        Some(match days.len() {
-            1 => format!("not final: {first} is {state}"),
-            many => format!("not final: {many} days are {state}, the first is {first}"),
-        })
-    };
-    let missing = sentence(&unfinished.missing_days, "missing");
-    let open = sentence(&unfinished.open_days, "open");
-    missing.into_iter().chain(open).collect()
-}

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::coverage::find_coverage;
 use crate::day::Day;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::ledger::read::{Page, Reader};
@@ -19,6 +20,8 @@ use crate::zone::Zone;
 /// value. `pending`: the day is sealed and holds its old value, so the difference is to be charged or credited.
 /// `applied`: was pending, until the day was unsealed and imported. A value that changed several times has a
 /// line for each, from the one before to the one after, so that the differences add up.
+///
+/// Exit code: 0 fine, whether there are any or not; 1 days of the period are missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage corrections --pending --since 2013-07-01     what the July run has to credit\n  \
@@ -62,35 +65,43 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let zone = Zone::parse(&reader.timezone()?)?;
-    let range = args.period.days(zone.day_at(super::unix_now()?)?)?;
+    let now = super::unix_now()?;
+    let range = args.period.days(now, &zone)?;
     let filter = CorrectionFilter {
         range,
         kind: args.pending.then_some("pending"),
         since: args.since.as_deref(),
         ..CorrectionFilter::default()
     };
-    let corrections =
-        reader.read(|snapshot| list_corrections(snapshot, filter, Page::default()))?;
+    let today = zone.day_at(now)?;
+    let (corrections, coverage) = reader.read(|snapshot| {
+        let corrections = list_corrections(snapshot, filter, Page::default())?;
+        Ok((corrections, find_coverage(snapshot, range, today)?))
+    })?;
+    let mut notes = vec![counted(corrections.len(), "correction")];
+    notes.extend(coverage.absences());
     let bound = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
+    let mut facts = vec![
+        (
+            "responseType",
+            Value::Text("correctionsResponse".to_owned()),
+        ),
+        ("start", bound(range.map(|range| range.first()))),
+        ("end", bound(range.map(|range| range.last()))),
+        ("timezone", Value::Text(zone.name().to_owned())),
+    ];
+    facts.extend(coverage.facts());
     let document = Document {
-        title: String::new(),
-        picture: Vec::new(),
-        facts: vec![
-            (
-                "responseType",
-                Value::Text("correctionsResponse".to_owned()),
-            ),
-            ("start", bound(range.map(|range| range.first()))),
-            ("end", bound(range.map(|range| range.last()))),
-            ("timezone", Value::Text(zone.name().to_owned())),
-        ],
+        facts,
         rows_name: "corrections",
         columns: COLUMNS.to_vec(),
-        notes: vec![counted(corrections.len(), "correction")],
+        notes,
         rows: corrections.into_iter().map(row).collect(),
+        ..Document::default()
     };
     output::write(&document, args.format.style(), out)?;
-    Ok(ExitCode::SUCCESS)
+    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    Ok(super::exit_code(coverage.is_whole()))
 }
 
 const COLUMNS: [Column; 13] = [

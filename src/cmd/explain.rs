@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::arguments::{DayArgs, FormatArgs};
+use crate::arguments::{DayArgs, FormatArgs, begun};
+use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
 use crate::ledger::Ledger;
@@ -57,13 +58,16 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let today = config.zone.day_at(super::unix_now()?)?;
     let (range, metric, resource) = args.asked(today)?;
+    let range = begun(range, today, &config.zone)?;
     let metric = match metric {
         Some(name) => {
             Some(Metric::of_name(name).with_context(|| format!("{name} is not a metric"))?)
         }
         None => None,
     };
-    let account = find_account(&mut Reader::open(&config.ledger)?, &args.account)?;
+    let mut reader = Reader::open(&config.ledger)?;
+    let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
+    let account = find_account(&mut reader, &args.account)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
     let mut source = super::open_source(&config)?;
     let question = Question {
@@ -74,7 +78,6 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         tolerance: TOLERANCE,
     };
     let days: Vec<_> = range.days().filter(|day| *day <= today).collect();
-    ensure!(!days.is_empty(), "{} has not begun", range.first());
     let mut figures = Vec::new();
     explain(&days, &question, &mut source, &mut ledger, &mut |of_day| {
         figures.extend(of_day);
@@ -87,19 +90,13 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             account.name
         );
     }
-    let mut needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
-    for day in &days {
-        if ledger.find_day(*day)?.is_none() {
-            super::eprint_line(&format!("{day} is missing in the ledger"));
-            needs_a_look = true;
-        }
-    }
-    let document = document(account, range, config.zone.name(), figures)?;
+    let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
+    let mut document = document(account, range, config.zone.name(), figures)?;
+    document.facts.extend(coverage.facts());
+    document.notes.extend(coverage.absences());
     output::write(&document, args.format.style(), out)?;
-    Ok(match needs_a_look {
-        true => ExitCode::from(1),
-        false => ExitCode::SUCCESS,
-    })
+    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    Ok(super::exit_code(!needs_a_look && coverage.is_whole()))
 }
 
 impl Args {

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
+use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
@@ -22,6 +23,8 @@ use crate::zone::Zone;
 /// Without any days: all of the ledger. A finding never changes a figure. One that is acknowledged is not listed
 /// any more, unless with --all; it is never deleted, and stays acknowledged when its day is imported again and the
 /// same is found.
+///
+/// Exit code: 0 fine, whether there are any or not; 1 days of the period are missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
@@ -90,18 +93,20 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match args.action {
         Some(Action::Ack(ack)) => acknowledge(&ack, out)?,
         Some(Action::Unack(unack)) => unacknowledge(&unack, out)?,
-        None => list(&args.list, out)?,
+        None => return list(&args.list, out),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<()> {
+fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
     let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
+    let now = super::unix_now()?;
+    let range = args.period.days(now, &zone)?;
     let filter = FindingFilter {
-        range: args.period.days(zone.day_at(super::unix_now()?)?)?,
+        range,
         kind: args.kind.map(FindingKind::name),
         acknowledged: if args.all {
             Acknowledged::Included
@@ -110,16 +115,24 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<()> {
         },
         ..FindingFilter::default()
     };
-    let findings = reader.read(|snapshot| list_findings(snapshot, filter, Page::default()))?;
-    let note = counted(findings.len(), "finding");
+    let today = zone.day_at(now)?;
+    let (findings, coverage) = reader.read(|snapshot| {
+        let findings = list_findings(snapshot, filter, Page::default())?;
+        Ok((findings, find_coverage(snapshot, range, today)?))
+    })?;
+    let mut notes = vec![counted(findings.len(), "finding")];
+    notes.extend(coverage.absences());
     let document = Document {
+        facts: coverage.facts(),
         rows_name: "findings",
         columns: COLUMNS.to_vec(),
         rows: findings.iter().map(row).collect(),
-        notes: vec![note],
+        notes,
         ..Document::default()
     };
-    write(&document, args.format.style(), out)
+    write(&document, args.format.style(), out)?;
+    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    Ok(super::exit_code(coverage.is_whole()))
 }
 
 const COLUMNS: [Column; 11] = [

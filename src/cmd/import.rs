@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use crate::arguments::{FormatArgs, PeriodArgs, whole};
+use crate::arguments::{FormatArgs, PeriodArgs, begun, whole};
 use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::import::{DayReport, Request, is_closed, plan, reread, run as import};
@@ -71,8 +71,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         super::initialise_ledger(&config, out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let today = config.zone.day_at(super::unix_now()?)?;
-    let range = days_asked_for(&args, today, &config.zone)?;
+    let range = days_asked_for(&args, super::unix_now()?, &config.zone)?;
     wait_at_random(args.splay);
     let waiting_since = super::utc_text(super::unix_now()?)?;
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
@@ -258,20 +257,12 @@ fn splay(text: &str) -> anyhow::Result<u64> {
 }
 
 /// The days of the command line; refuses those that have not begun.
-fn days_asked_for(args: &Args, today: Day, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
-    let Some(range) = args.period.days(today)? else {
+fn days_asked_for(args: &Args, now: i64, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
+    let Some(range) = args.period.days(now, zone)? else {
         return Ok(None);
     };
-    let named = if range.first() > today {
-        range.first()
-    } else {
-        range.last()
-    };
-    ensure!(
-        range.last() <= today,
-        "{named} has not begun: today is {today} in {}",
-        zone.name()
-    );
+    let last = DayRange::new(range.last(), range.last())?;
+    begun(last, zone.day_at(now)?, zone)?;
     Ok(Some(range))
 }
 

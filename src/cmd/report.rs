@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 
 use crate::arguments::{PeriodArgs, style, whole};
+use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
-use crate::ledger::read::days::{Unfinished, list_unfinished};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
@@ -86,7 +86,7 @@ struct Subject {
     zone: Zone,
     range: DayRange,
     accounts: Vec<Account>,
-    unfinished: Unfinished,
+    coverage: Coverage,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -101,12 +101,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Format::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
     };
     write(&document, style(format), out)?;
-    let notes = report::notes(&subject.unfinished);
-    if format == output::Format::Csv {
-        // There is no room for it in the rows.
-        notes.iter().for_each(|note| super::eprint_line(note));
-    }
-    Ok(ExitCode::from(if notes.is_empty() { 0 } else { 1 }))
+    super::eprint_beside_csv(&subject.coverage.sentences(), format);
+    Ok(super::exit_code(subject.coverage.is_final()))
 }
 
 fn check(args: &Args) -> anyhow::Result<()> {
@@ -133,18 +129,19 @@ fn check(args: &Args) -> anyhow::Result<()> {
 fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
     let state = reader.read(find_state)?;
     let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
-    let today = zone.day_at(super::unix_now()?)?;
-    let range = args.period.days(today)?;
+    let now = super::unix_now()?;
+    let today = zone.day_at(now)?;
+    let range = args.period.days(now, &zone)?;
     let range = range.unwrap_or_else(|| Month::of(today).previous().days());
     let accounts = reader
         .read(|snapshot| report::select_accounts(snapshot, &args.account, args.domain.as_deref()))?
         .map_err(anyhow::Error::msg)?;
-    let unfinished = reader.read(|snapshot| list_unfinished(snapshot, range))?;
+    let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     Ok(Subject {
         zone,
         range,
         accounts,
-        unfinished,
+        coverage,
     })
 }
 
@@ -170,7 +167,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
                 ..question
             };
             let daily = list_totals(snapshot, &question)?;
-            let missing = &subject.unfinished.missing_days;
+            let missing = &subject.coverage.missing_days;
             report::draw_days(&mut rows, &figures, &daily, subject.range, missing)?;
         }
         Ok(Document {
@@ -179,7 +176,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
             rows_name: "usage",
             columns,
             rows,
-            notes: report::notes(&subject.unfinished),
+            notes: subject.coverage.sentences(),
             ..Document::default()
         })
     })
@@ -249,26 +246,15 @@ fn title(subject: &Subject) -> String {
 }
 
 fn facts(args: &Args, subject: &Subject) -> Vec<(&'static str, Value)> {
-    let days =
-        |days: &[crate::day::Day]| Value::List(days.iter().map(|day| day.to_string()).collect());
-    let Unfinished {
-        open_days,
-        missing_days,
-    } = &subject.unfinished;
-    vec![
+    let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
         ("timezone", Value::Text(subject.zone.name().to_owned())),
         ("hours", Value::Quantity(hours(subject), output::Unit::None)),
-        (
-            "complete",
-            Value::Truth(open_days.is_empty() && missing_days.is_empty()),
-        ),
-        ("open_days", days(open_days)),
-        ("missing_days", days(missing_days)),
-        (
-            "by",
-            Value::List(args.by.iter().map(|by| by.name().to_owned()).collect()),
-        ),
-    ]
+        ("complete", Value::Truth(subject.coverage.is_final())),
+    ];
+    facts.extend(subject.coverage.facts());
+    let by = args.by.iter().map(|by| by.name().to_owned());
+    facts.push(("by", Value::List(by.collect())));
+    facts
 }

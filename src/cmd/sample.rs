@@ -1,7 +1,7 @@
 //! `rbc-usage sample DIR`: a small made-up CloudStack to try every command on.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::sample;
@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let contents = sample::write(&args.folder)?;
     let (first, last) = (sample::days().first(), sample::days().last());
-    let in_folder = |name: &str| shell_word(&args.folder.join(name));
+    let in_folder = |name: &str| super::shell_word(&args.folder.join(name));
     let config = in_folder("cloudusage.cfg");
     writeln!(out, "{config}")?;
     writeln!(
@@ -52,27 +52,4 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         sample::DEMO_ACCOUNT_UUID
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A path as it can be pasted into a shell.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@".contains(c);
-    if text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_with_spaces_and_quotes_stays_one_word() {
-        assert_eq!(shell_word(Path::new("demo/cloud.db")), "demo/cloud.db");
-        assert_eq!(shell_word(Path::new("my demo")), "'my demo'");
-        assert_eq!(shell_word(Path::new("it's")), r"'it'\''s'");
-    }
 }

@@ -3,14 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
-use crate::arguments::PeriodArgs;
-use crate::day::Day;
-use crate::ledger::Ledger;
-use crate::ledger::lock::ImportLock;
-use crate::ledger::read::Reader;
-use crate::ledger::read::days::{DayFacts, DayState, list_days};
+use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::day::{Day, in_ranges};
+use crate::ledger::read::days::DayFacts;
+use crate::output::write;
+use crate::sealing::{DOUBTS, Doubt, doubt};
+use crate::words::counted;
 
 /// Keep days as they are, for good
 ///
@@ -32,75 +30,64 @@ pub struct Args {
     /// Seal every closed day, whatever there is to be said against it
     #[arg(long)]
     anyway: bool,
-}
-
-/// What speaks against sealing a day.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    Missing,
-    Open,
-    Refused,
-    Differing,
-    Unverified,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
-    let asked = args.period.days(config.zone.day_at(now)?)?;
-    let range = asked.context("which days? Write a month, such as 2013-06, or last-month")?;
-    let now = super::utc_text(now)?;
-    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
-    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    let days = Reader::open(&config.ledger)?.read(|snapshot| list_days(snapshot, range))?;
-    let doubts: Vec<(Day, Doubt)> = days.iter().filter_map(doubt).collect();
-    for (kind, words) in [
-        (Doubt::Missing, "missing in the ledger"),
-        (Doubt::Open, "not finished"),
-        (Doubt::Refused, "refused by an import"),
-        (Doubt::Differing, "different from the source"),
-        (
-            Doubt::Unverified,
-            "not found equal to the source since they were written",
-        ),
-    ] {
+    let today = config.zone.day_at(now)?;
+    let mut held = super::hold_days(&config, &args.period, now)?;
+    let doubts: Vec<(Day, Doubt)> = held
+        .days
+        .iter()
+        .filter_map(|facts| Some((facts.day, doubt(facts, today)?)))
+        .collect();
+    for kind in DOUBTS {
         let of_kind = doubts.iter().filter(|(_, doubt)| *doubt == kind);
-        let named: Vec<String> = of_kind.map(|(day, _)| day.to_string()).collect();
-        if !named.is_empty() {
-            super::eprint_line(&format!("{words}: {}", named.join(", ")));
+        let days: Vec<Day> = of_kind.map(|(day, _)| *day).collect();
+        if let (Some(first), Some(last)) = (days.first(), days.last()) {
+            let said = format!("{}: {}", kind.in_words(), in_ranges(&days));
+            super::eprint_line(&match cure(kind, &args, *first, *last) {
+                Some(command) => format!("{said}: {command}"),
+                None => said,
+            });
         }
     }
-    if !doubts.is_empty() && !args.anyway {
+    let mut notes = Vec::new();
+    if doubts.is_empty() || args.anyway {
+        let forbidden = |facts: &&DayFacts| doubt(facts, today).is_some_and(Doubt::forbids);
+        let days = held.days.iter().filter(|facts| !forbidden(facts));
+        let days: Vec<Day> = days.map(|facts| facts.day).collect();
+        held.ledger.seal_days(&days, &super::utc_text(now)?)?;
+        notes.push(format!(
+            "{} to {}: {} of {} sealed",
+            held.range.first(),
+            held.range.last(),
+            days.len(),
+            counted(held.days.len(), "day")
+        ));
+    } else {
         super::eprint_line("nothing is sealed; --anyway seals the days that are closed");
-        return Ok(ExitCode::from(1));
     }
-    let closed = |facts: &&DayFacts| !matches!(facts.state, DayState::Missing | DayState::Open);
-    let closed: Vec<Day> = days.iter().filter(closed).map(|facts| facts.day).collect();
-    ledger.seal_days(&closed, &now)?;
-    writeln!(
-        out,
-        "{} to {}: {} of {} days are sealed",
-        range.first(),
-        range.last(),
-        closed.len(),
-        days.len()
-    )?;
-    Ok(match closed.len() == days.len() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(1),
-    })
+    let document = held.document(config.zone.name(), today, notes)?;
+    write(&document, args.format.style(), out)?;
+    let cannot_be = |(_, doubt): &(Day, Doubt)| !args.anyway || doubt.forbids();
+    Ok(super::exit_code(!doubts.iter().any(cannot_be)))
 }
 
-fn doubt(facts: &DayFacts) -> Option<(Day, Doubt)> {
-    let doubt = match facts.state {
-        DayState::Sealed => return None,
-        _ if facts.sealed_at.is_some() => return None,
-        DayState::Missing => Doubt::Missing,
-        DayState::Open => Doubt::Open,
-        DayState::Refused => Doubt::Refused,
-        DayState::Differing => Doubt::Differing,
-        DayState::Closed if facts.verified_at.is_none() => Doubt::Unverified,
-        DayState::Closed => return None,
+/// The command that settles a doubt about these days.
+fn cure(doubt: Doubt, args: &Args, first: Day, last: Day) -> Option<String> {
+    let (command, days) = match doubt {
+        Doubt::Missing => ("import", format!("-s {first} -e {last}")),
+        Doubt::Refused | Doubt::Differing => ("findings", format!("{first}..{last}")),
+        Doubt::Unverified => ("verify", format!("{first}..{last}")),
+        Doubt::Future | Doubt::Open => return None,
     };
-    Some((facts.day, doubt))
+    let config = args.config.config.as_deref();
+    let config = config.map_or(String::new(), |file| {
+        format!(" --config {}", super::shell_word(file))
+    });
+    Some(format!("rbc-usage {command}{config} {days}"))
 }

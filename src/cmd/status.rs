@@ -5,7 +5,7 @@ mod document;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
@@ -51,6 +51,8 @@ struct Known {
     today: Day,
     /// `None`: nothing was asked for and the ledger is empty.
     range: Option<DayRange>,
+    /// Days that were asked for and are not shown, as they have not begun.
+    future: Option<DayRange>,
     days: Vec<DayFacts>,
     source: anyhow::Result<Progress>,
 }
@@ -63,14 +65,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if args.check {
         let problems = problems(&known, now)?;
         write(&check_document(&problems), style, out)?;
-        return Ok(exit_code(problems.is_empty()));
+        return Ok(super::exit_code(problems.is_empty()));
     }
     write(&status_document(&known, style)?, style, out)?;
-    Ok(exit_code(known.source.is_ok()))
-}
-
-fn exit_code(fine: bool) -> ExitCode {
-    ExitCode::from(if fine { 0 } else { 1 })
+    Ok(super::exit_code(known.source.is_ok()))
 }
 
 fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
@@ -78,7 +76,8 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let state = reader.read(find_state)?;
     let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
     let today = zone.day_at(now)?;
-    let range = match args.period.days(today)? {
+    let asked = args.period.days(now, &zone)?;
+    let range = match asked {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
     };
@@ -90,6 +89,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         zone,
         today,
         range,
+        future: asked.zip(range).and_then(left_out),
         days,
         source,
     })
@@ -98,8 +98,12 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
 /// The part of a range that has begun, by the clock or by what the ledger holds.
 fn begun(range: DayRange, held: Option<DayRange>, today: Day) -> anyhow::Result<DayRange> {
     let last = held.map_or(today, |held| today.max(held.last()));
-    ensure!(range.first() <= last, "{} has not begun", range.first());
     Ok(DayRange::new(range.first(), range.last().min(last))?)
+}
+
+/// What of the days asked for lies behind the days shown.
+fn left_out((asked, shown): (DayRange, DayRange)) -> Option<DayRange> {
+    DayRange::new(shown.last().next(), asked.last()).ok()
 }
 
 /// Up to yesterday, or further where the ledger holds more: all days for a check, else those of last month and

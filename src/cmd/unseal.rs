@@ -3,14 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
-use crate::arguments::PeriodArgs;
+use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::day::Day;
-use crate::ledger::Ledger;
-use crate::ledger::lock::ImportLock;
-use crate::ledger::read::Reader;
-use crate::ledger::read::days::{DayFacts, list_days};
+use crate::ledger::read::days::DayFacts;
+use crate::output::write;
+use crate::words::counted;
 
 /// Let imports change sealed days again
 ///
@@ -23,34 +20,41 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
-    let asked = args.period.days(config.zone.day_at(now)?)?;
-    let range = asked.context("which days? Write a month, such as 2013-06, or last-month")?;
-    let now = super::utc_text(now)?;
-    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
-    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    let days = Reader::open(&config.ledger)?.read(|snapshot| list_days(snapshot, range))?;
+    let mut held = super::hold_days(&config, &args.period, now)?;
     let sealed = |facts: &&DayFacts| facts.sealed_at.is_some();
-    let sealed: Vec<&DayFacts> = days.iter().filter(sealed).collect();
-    let unsealed: Vec<Day> = sealed.iter().map(|facts| facts.day).collect();
-    ledger.unseal_days(&unsealed)?;
-    writeln!(
-        out,
-        "{} to {}: {} days were sealed and are not any more",
-        range.first(),
-        range.last(),
-        unsealed.len()
-    )?;
-    for facts in sealed.iter().filter(|facts| facts.pending_corrections > 0) {
-        let (day, pending) = (facts.day, facts.pending_corrections);
-        writeln!(
-            out,
-            "{day}: {pending} pending corrections; rbc-usage import -s {day} -f takes them over"
-        )?;
+    let unsealed: Vec<Day> = held
+        .days
+        .iter()
+        .filter(sealed)
+        .map(|facts| facts.day)
+        .collect();
+    held.ledger.unseal_days(&unsealed)?;
+    let mut notes = vec![format!(
+        "{} to {}: {} not sealed any more",
+        held.range.first(),
+        held.range.last(),
+        counted(unsealed.len(), "day")
+    )];
+    for facts in held
+        .days
+        .iter()
+        .filter(sealed)
+        .filter(|facts| facts.pending_corrections > 0)
+    {
+        let day = facts.day;
+        let pending = counted(facts.pending_corrections, "pending correction");
+        notes.push(format!(
+            "{day}: {pending}, taken over by rbc-usage import -s {day} -f"
+        ));
     }
+    let document = held.document(config.zone.name(), config.zone.day_at(now)?, notes)?;
+    write(&document, args.format.style(), out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
-use crate::config::Config;
-use crate::day::{Day, DayRange};
-use crate::import::is_closed;
+use crate::coverage::{Coverage, find_coverage};
+use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::read::Reader;
 use crate::output::{self, Column, Document, Unit, Value};
 use crate::source::Source;
 use crate::verify::{self, DayVerdict, Difference, Name, Request};
@@ -23,7 +23,7 @@ use crate::words::counted;
 /// equal are marked as verified; nothing else is changed. Without days, all closed days are compared that
 /// were not found equal since they were written.
 ///
-/// Exit code: 0 equal; 1 something differs or days are missing; 2 an error. What was only renamed and rows that
+/// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
 /// were only written twice are told, and differ from nothing.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -48,18 +48,10 @@ fn part(text: &str) -> anyhow::Result<f64> {
     number.context("not a number from 0 to below 1, such as 1e-9")
 }
 
-/// The days that are compared, and those that cannot be.
-struct Plan {
-    days: Vec<Day>,
-    /// The source has finished them, and the ledger has them not.
-    missing: Vec<Day>,
-    open: Vec<Day>,
-}
-
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let clock = super::unix_now()?;
-    let range = args.period.days(config.zone.day_at(clock)?)?;
+    let range = args.period.days(clock, &config.zone)?;
     let now = super::utc_text(clock)?;
     // An import in between would compare a day with what it is not any more.
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
@@ -68,58 +60,22 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
     }
-    let plan = plan(range, &config, &mut source, clock, &ledger)?;
+    let days = ledger.list_closed_days(range)?;
+    let today = config.zone.day_at(clock)?;
+    let coverage =
+        Reader::open(&config.ledger)?.read(|snapshot| find_coverage(snapshot, range, today))?;
     let request = Request {
         zone: &config.zone,
         tolerance: args.tolerance,
         now: &now,
     };
     let mut verdicts = Vec::new();
-    compare(
-        &plan.days,
-        &request,
-        &mut source,
-        &mut ledger,
-        &mut verdicts,
-    )?;
-    let document = document(&plan, &request, verdicts);
-    output::write(&document.0, args.format.style(), out)?;
-    Ok(match document.1 {
-        true => ExitCode::from(1),
-        false => ExitCode::SUCCESS,
-    })
-}
-
-fn plan(
-    range: Option<DayRange>,
-    config: &Config,
-    source: &mut Source,
-    clock: i64,
-    ledger: &Ledger,
-) -> anyhow::Result<Plan> {
-    let days = ledger.list_closed_days(range)?;
-    let watermark = source.watermark()?;
-    // Before the first usage of all nothing is missing.
-    let first_used = match source.first_instant()? {
-        Some(instant) => Some(config.zone.day_at(instant)?),
-        None => None,
-    };
-    let first = first_used.into_iter().chain(ledger.oldest_day()?).min();
-    let rest: Vec<Day> = match range {
-        Some(range) => range
-            .days()
-            .filter(|day| first.is_some_and(|first| first <= *day) && !days.contains(day))
-            .collect(),
-        None => Vec::new(),
-    };
-    let (missing, open) = rest
-        .into_iter()
-        .partition(|day| is_closed(*day, &config.zone, watermark, clock));
-    Ok(Plan {
-        days,
-        missing,
-        open,
-    })
+    compare(&days, &request, &mut source, &mut ledger, &mut verdicts)?;
+    let equal = verdicts.iter().all(|verdict| verdict.equal);
+    let document = document(&coverage, &request, verdicts);
+    output::write(&document, args.format.style(), out)?;
+    super::eprint_beside_csv(&coverage.sentences(), args.format.format);
+    Ok(super::exit_code(equal && coverage.is_final()))
 }
 
 fn compare(
@@ -153,19 +109,12 @@ const COLUMNS: [Column; 11] = [
     Column::shown("detail", "detail"),
 ];
 
-/// What is printed, and whether a person should look.
-fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Document, bool) {
-    let texts = |days: &mut dyn Iterator<Item = &Day>| -> Vec<String> {
-        days.map(Day::to_string).collect()
-    };
-    let mut differing = verdicts.iter().filter(|v| !v.equal).map(|v| &v.day);
-    let differing = texts(&mut differing);
-    let missing = texts(&mut plan.missing.iter());
-    let open = texts(&mut plan.open.iter());
+fn document(coverage: &Coverage, request: &Request, verdicts: Vec<DayVerdict>) -> Document {
+    let differing = verdicts.iter().filter(|verdict| !verdict.equal);
+    let differing: Vec<String> = differing.map(|verdict| verdict.day.to_string()).collect();
     let equal = verdicts.len() - differing.len();
     let source_rows: u64 = verdicts.iter().map(|verdict| verdict.source_rows).sum();
     let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
-    let needs_a_look = !differing.is_empty() || !missing.is_empty();
     let mut notes = vec![format!(
         "{} compared: {equal} equal, {} different; {}, {}",
         counted(verdicts.len(), "day"),
@@ -173,29 +122,20 @@ fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Docum
         counted(source_rows, "row"),
         counted(figures, "record")
     )];
-    for (days, are) in [
-        (&missing, "missing in the ledger"),
-        (&open, "not finished and not compared"),
-    ] {
-        if let Some(first) = days.first() {
-            notes.push(match days.len() {
-                1 => format!("1 day is {are}: {first}"),
-                number => format!("{number} days are {are}, the first is {first}"),
-            });
-        }
-    }
-    let facts = vec![
+    notes.extend(coverage.sentences());
+    let mut facts = vec![
         ("timezone", Value::Text(request.zone.name().to_owned())),
         ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),
         ("different_days", Value::List(differing)),
-        ("missing_days", Value::List(missing)),
-        ("open_days", Value::List(open)),
+    ];
+    facts.extend(coverage.facts());
+    facts.extend([
         ("source_rows", Value::Count(source_rows)),
         ("records", Value::Count(figures)),
-    ];
-    let document = Document {
+    ]);
+    Document {
         facts,
         rows_name: "differences",
         columns: COLUMNS.to_vec(),
@@ -206,8 +146,7 @@ fn document(plan: &Plan, request: &Request, verdicts: Vec<DayVerdict>) -> (Docum
             .collect(),
         notes,
         ..Document::default()
-    };
-    (document, needs_a_look)
+    }
 }
 
 fn row(difference: Difference) -> Vec<Value> {

@@ -27,8 +27,14 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
     for line in &document.picture {
         writeln!(out, "{line}")?;
     }
-    part(!document.rows.is_empty(), out)?;
-    if !document.rows.is_empty() {
+    // Rows may be for programs alone.
+    let shown = document
+        .columns
+        .iter()
+        .any(|column| column.heading.is_some());
+    let has_rows = shown && !document.rows.is_empty();
+    part(has_rows, out)?;
+    if has_rows {
         write_rows(document, colour, out)?;
     }
     part(!document.notes.is_empty(), out)?;

@@ -53,9 +53,11 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
         ids(&cloud, &["--kind", "replayed_rows"]),
         ["3 replayed_rows -"]
     );
-    assert_eq!(ids(&cloud, &["--month", "2013-07"]), [""; 0]);
-    let run = cloud.run(&["findings", "2013-07-01"]).exits(0);
-    assert_eq!(run.stdout, "0 findings\n");
+    let run = cloud.run(&["findings", "2013-07-01"]).exits(1);
+    assert_eq!(
+        run.stdout,
+        "0 findings\nmissing in the ledger: 2013-07-01\n"
+    );
     let run = cloud.run(&["findings", "--kind", "odd"]).exits(2);
     assert!(
         run.stderr

@@ -5,6 +5,7 @@ mod auth;
 mod check;
 mod cloudstack;
 mod config;
+mod coverage;
 mod crash;
 mod differential;
 mod explain;

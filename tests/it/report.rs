@@ -177,11 +177,11 @@ fn a_period_with_missing_days_is_not_final() {
         "day",
     ];
     let run = report(&words).exits(1).complains("");
-    let note = "\n\nnot final: 3 days are missing, the first is 2026-11-03\n";
+    let note = "\n\nmissing in the ledger: 2026-11-03..2026-11-05\n";
     assert!(run.stdout.ends_with(note), "{run}");
     report(&[&words[..], &["--format", "csv"]].concat())
         .exits(1)
-        .complains("rbc-usage: not final: 3 days are missing, the first is 2026-11-03\n");
+        .complains("rbc-usage: missing in the ledger: 2026-11-03..2026-11-05\n");
 }
 
 #[test]

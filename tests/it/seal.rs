@@ -36,10 +36,7 @@ fn verified() -> Cloud {
 fn sealed() -> Cloud {
     let cloud = verified();
     let run = cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
-    assert_eq!(
-        run.stdout,
-        "2013-06-01 to 2013-06-02: 2 of 2 days are sealed\n"
-    );
+    assert_eq!(run.stdout, "2013-06-01 to 2013-06-02: 2 of 2 days sealed\n");
     cloud
 }
 
@@ -68,11 +65,12 @@ fn a_month_that_is_not_proven_is_not_sealed() {
     cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
     cloud.usage("delete from cloud_usage where id < 3");
     cloud.run(&["import", "-s", "2013-06-01"]).exits(1);
-    let said = "rbc-usage: missing in the ledger: 2013-06-03\n\
+    let said = "rbc-usage: missing in the ledger: 2013-06-03: rbc-usage import -s 2013-06-03 -e 2013-06-03\n\
                 rbc-usage: not finished: 2013-06-06\n\
-                rbc-usage: refused by an import: 2013-06-01\n\
-                rbc-usage: different from the source: 2013-06-02\n\
-                rbc-usage: not found equal to the source since they were written: 2013-06-04\n";
+                rbc-usage: refused by an import: 2013-06-01: rbc-usage findings 2013-06-01..2013-06-01\n\
+                rbc-usage: different from the source: 2013-06-02: rbc-usage findings 2013-06-02..2013-06-02\n\
+                rbc-usage: not found equal to the source since they were written: 2013-06-04: \
+                rbc-usage verify 2013-06-04..2013-06-04\n";
     let seal = ["seal", "2013-06-01..2013-06-06"];
     let refused = "rbc-usage: nothing is sealed; --anyway seals the days that are closed\n";
     cloud
@@ -86,10 +84,7 @@ fn a_month_that_is_not_proven_is_not_sealed() {
         .run(&[&seal[..], &["--anyway"]].concat())
         .exits(1)
         .complains(said);
-    assert_eq!(
-        run.stdout,
-        "2013-06-01 to 2013-06-06: 4 of 6 days are sealed\n"
-    );
+    assert_eq!(run.stdout, "2013-06-01 to 2013-06-06: 4 of 6 days sealed\n");
     assert_eq!(
         cloud.ledger(sealed),
         ["2013-06-01", "2013-06-02", "2013-06-04", "2013-06-05"]
@@ -227,8 +222,8 @@ fn an_unsealed_day_takes_its_corrections_in_and_they_stay_listed() {
     let run = cloud.run(&["unseal", "2013-06-01..2013-06-02"]).exits(0);
     assert_eq!(
         run.stdout,
-        "2013-06-01 to 2013-06-02: 2 days were sealed and are not any more\n\
-         2013-06-02: 3 pending corrections; rbc-usage import -s 2013-06-02 -f takes them over\n"
+        "2013-06-01 to 2013-06-02: 2 days not sealed any more\n\
+         2013-06-02: 3 pending corrections, taken over by rbc-usage import -s 2013-06-02 -f\n"
     );
     assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
     assert_eq!(
@@ -346,10 +341,8 @@ fn corrections_are_listed_as_documented() {
         )
         .unwrap();
     let list = |words: &[&str]| {
-        cloud
-            .run(&[&["corrections"], words].concat())
-            .exits(0)
-            .stdout
+        let run = cloud.run(&[&["corrections"], words].concat());
+        run.exits(0).complains("").stdout
     };
     assert_eq!(
         list(&["--format", "json"]),
@@ -365,7 +358,7 @@ fn corrections_are_listed_as_documented() {
     assert_eq!(ids(&["--since", "2013-07-02"]), ["2"]);
     assert_eq!(ids(&["--since", "2013-07-01T01:30:00Z"]), ["1", "2"]);
     assert_eq!(ids(&["--since", "2013-07-01T01:30:01Z"]), ["2"]);
-    assert_eq!(ids(&["--pending", "2013-06"]), ["1", "2"]);
+    assert_eq!(ids(&["--pending", "2013-06-01..2013-06-02"]), ["1", "2"]);
     cloud.run(&["unseal", "2013-06-01"]).exits(0);
     cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
     assert_eq!(ids(&["--pending"]), ["2"]);
@@ -377,4 +370,87 @@ fn corrections_are_listed_as_documented() {
     ] {
         cloud.run(&["corrections", "--since", wrong]).exits(2);
     }
+}
+
+/// Days of each kind: sealed before, closed and verified, unverified, missing, open. Times are cut out.
+#[test]
+fn what_seal_and_unseal_print_is_as_documented() {
+    let cloud = verified();
+    cloud.add_usage(&[hours("2013-06-03", 2, 24.0), hours("2013-06-05", 2, 24.0)]);
+    cloud.finished_until("2013-06-04 23:59:59");
+    cloud.run(&["import", "-s", "2013-06-03"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-05"]).exits(1);
+    cloud.run(&["seal", "2013-06-01"]).exits(0);
+    let print = |words: &[&str], code| {
+        let text = cloud.run(words).exits(code).stdout;
+        let mut times =
+            cloud.ledger("select distinct sealed_at from days where sealed_at is not null");
+        times.sort();
+        times
+            .iter()
+            .fold(text, |text, time| text.replace(time.as_str(), "<time>"))
+    };
+    let seal = ["seal", "2013-06-01..2013-06-05", "--format"];
+    assert_eq!(print(&[&seal[..], &["table"]].concat(), 1), "");
+    assert_eq!(
+        print(&[&seal[..], &["csv"]].concat(), 1),
+        include_str!("golden/seal-refused.csv")
+    );
+    let anyway = [&seal[..], &["json", "--anyway"]].concat();
+    assert_eq!(print(&anyway, 1), include_str!("golden/seal.json"));
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    let unseal = ["unseal", "2013-06-02..2013-06-04", "--format", "csv"];
+    assert_eq!(print(&unseal, 0), include_str!("golden/unseal.csv"));
+    let run = cloud.run(&["unseal", "2013-06-01"]).exits(0).complains("");
+    assert_eq!(
+        run.stdout,
+        "2013-06-01 to 2013-06-01: 1 day not sealed any more\n"
+    );
+}
+
+/// Each of the commands that a refusal names is run as it is printed, and then nothing is refused any more.
+#[test]
+fn a_refusal_names_the_commands_that_lead_on() {
+    let cloud = verified();
+    std::fs::rename(
+        cloud.sandbox.path("cloudusage.cfg"),
+        cloud.sandbox.path("my cloud.cfg"),
+    )
+    .unwrap();
+    cloud.add_usage(&[
+        hours("2013-06-03", 2, 24.0),
+        hours("2013-06-04", 2, 24.0),
+        hours("2013-06-05", 2, 24.0),
+    ]);
+    cloud.finished_until("2013-06-05 23:59:59");
+    let config = ["--config", "my cloud.cfg"];
+    let run = |words: &[&str]| cloud.run(&[words, &config].concat());
+    run(&["import", "-s", "2013-06-03"]).exits(0);
+    run(&["import", "-s", "2013-06-05"]).exits(1);
+    let seal = || run(&["seal", "2013-06-01..2013-06-05"]);
+    let mut commands = Vec::new();
+    while let refused = seal()
+        && refused.code == Some(1)
+    {
+        let (_, command) = refused
+            .stderr
+            .lines()
+            .next()
+            .unwrap()
+            .split_once(": rbc-usage ")
+            .expect("a command");
+        assert!(command.contains(" --config 'my cloud.cfg' "), "{refused}");
+        commands.push(command.replace(" --config 'my cloud.cfg'", ""));
+        let words: Vec<&str> = commands.last().unwrap().split(' ').collect();
+        run(&words).exits(0);
+    }
+    assert_eq!(
+        commands,
+        [
+            "import -s 2013-06-04 -e 2013-06-04",
+            "verify 2013-06-03..2013-06-05"
+        ]
+    );
+    seal().exits(0);
 }

@@ -204,11 +204,3 @@ fn without_its_source_the_ledger_is_still_shown() {
     assert_eq!(answer["source_reachable"], false);
     assert_eq!(answer["days"][0]["state"], "sealed");
 }
-
-#[test]
-fn a_period_that_has_not_begun_is_refused() {
-    cloud()
-        .run(&["status", "--month", "2999-01"])
-        .exits(2)
-        .complains("rbc-usage: 2999-01-01 has not begun\n");
-}

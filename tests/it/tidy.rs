@@ -21,6 +21,8 @@ const ORDER: &[&str] = &[
     "source",
     "ledger",
     "output",
+    "coverage",
+    "sealing",
     "sample",
     "import",
     "status",

@@ -1,7 +1,7 @@
 //! How status is shown: the calendar, the days, and the facts.
 
 use super::Known;
-use crate::day::{Day, DayRange};
+use crate::day::{Day, DayRange, in_ranges};
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
@@ -240,9 +240,13 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
     ])
 }
 
-/// Three sentences below the table, for people.
+/// Sentences below the table, for people.
 fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
     let mut notes = Vec::new();
+    if let Some(future) = known.future {
+        let days: Vec<Day> = future.days().collect();
+        notes.push(format!("not begun: {}", in_ranges(&days)));
+    }
     match &known.source {
         Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
         Ok(progress) => {

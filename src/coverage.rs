@@ -1,0 +1,141 @@
+//! Which days of a period the ledger has: one rule for all commands, whatever they tell of the days. A day is
+//! missing if the ledger does not have it, and it may be so because it has not begun.
+
+use crate::day::{Day, DayRange, in_ranges};
+use crate::ledger::read::Snapshot;
+use crate::ledger::read::days::{Unfinished, list_unfinished};
+use crate::ledger::read::state::find_state;
+use crate::output::Value;
+
+/// What keeps days that were asked for from being all there.
+#[derive(Debug, Default, PartialEq)]
+pub struct Coverage {
+    /// Imported before the source had finished them, in order.
+    pub open_days: Vec<Day>,
+    /// Not in the ledger, in order.
+    pub missing_days: Vec<Day>,
+    /// Of these, the days after today.
+    pub future_days: Vec<Day>,
+    /// The ledger has no day at all.
+    pub nothing_imported: bool,
+}
+
+/// Looks for the days of a range, or at the ledger alone where no days were asked for.
+pub fn find_coverage(
+    snapshot: &Snapshot,
+    range: Option<DayRange>,
+    today: Day,
+) -> anyhow::Result<Coverage> {
+    let nothing_imported = find_state(snapshot)?.days.is_none();
+    let Unfinished {
+        open_days,
+        missing_days,
+    } = match range {
+        Some(range) => list_unfinished(snapshot, range)?,
+        None => Unfinished::default(),
+    };
+    Ok(Coverage {
+        future_days: after(&missing_days, today).to_vec(),
+        open_days,
+        missing_days,
+        nothing_imported,
+    })
+}
+
+/// Days of an ordered list that have not begun.
+fn after(days: &[Day], today: Day) -> &[Day] {
+    &days[days.partition_point(|day| *day <= today)..]
+}
+
+impl Coverage {
+    /// The ledger has every day, and something at all.
+    pub fn is_whole(&self) -> bool {
+        self.missing_days.is_empty() && !self.nothing_imported
+    }
+
+    /// Every day is there, and the source has finished it.
+    pub fn is_final(&self) -> bool {
+        self.is_whole() && self.open_days.is_empty()
+    }
+
+    /// What is not there, a line each.
+    pub fn absences(&self) -> Vec<String> {
+        if self.nothing_imported {
+            return vec!["the ledger is empty: rbc-usage import".to_owned()];
+        }
+        let begun = self.missing_days.len() - self.future_days.len();
+        let lines = [
+            ("missing in the ledger", &self.missing_days[..begun]),
+            ("not begun", &self.future_days[..]),
+        ];
+        let lines = lines.iter().filter(|(_, days)| !days.is_empty());
+        lines
+            .map(|(words, days)| format!("{words}: {}", in_ranges(days)))
+            .collect()
+    }
+
+    /// The same, and which days are not final.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut lines = self.absences();
+        if !self.open_days.is_empty() {
+            lines.push(format!("not finished: {}", in_ranges(&self.open_days)));
+        }
+        lines
+    }
+
+    /// For programs.
+    pub fn facts(&self) -> Vec<(&'static str, Value)> {
+        let list = |days: &[Day]| Value::List(days.iter().map(Day::to_string).collect());
+        vec![
+            ("open_days", list(&self.open_days)),
+            ("missing_days", list(&self.missing_days)),
+            ("future_days", list(&self.future_days)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(texts: &[&str]) -> Vec<Day> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_has_not_begun_is_told_apart_from_what_is_missing() {
+        let missing = days(&["2013-06-02", "2013-06-05", "2013-06-06", "2013-06-07"]);
+        let coverage = Coverage {
+            future_days: after(&missing, "2013-06-05".parse().unwrap()).to_vec(),
+            missing_days: missing,
+            open_days: days(&["2013-06-04"]),
+            nothing_imported: false,
+        };
+        assert_eq!(
+            coverage.sentences(),
+            [
+                "missing in the ledger: 2013-06-02, 2013-06-05",
+                "not begun: 2013-06-06..2013-06-07",
+                "not finished: 2013-06-04"
+            ]
+        );
+        assert!(!coverage.is_whole());
+        let whole = Coverage {
+            open_days: days(&["2013-06-04"]),
+            ..Coverage::default()
+        };
+        assert!(whole.is_whole() && !whole.is_final());
+        assert_eq!(whole.absences(), [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_ledger_says_so_and_names_no_days() {
+        let empty = Coverage {
+            missing_days: days(&["2013-06-02"]),
+            nothing_imported: true,
+            ..Coverage::default()
+        };
+        assert_eq!(empty.sentences(), ["the ledger is empty: rbc-usage import"]);
+        assert!(!empty.is_whole());
+    }
+}

@@ -1,0 +1,170 @@
+//! Sealing days and giving them back: the days and the ledger held against imports, what speaks against a seal, and
+//! how it is told. That a day is sealed is the ledger's business.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::day::{Day, DayRange};
+use crate::ledger::Ledger;
+use crate::ledger::lock::ImportLock;
+use crate::ledger::read::Reader;
+use crate::ledger::read::days::{DayFacts, DayState, list_days};
+use crate::output::{Column, Document, Tone, Value};
+
+/// The days of a range, which no import changes for as long as this lives.
+pub struct Held {
+    pub ledger: Ledger,
+    pub range: DayRange,
+    /// As they were when it began.
+    pub days: Vec<DayFacts>,
+    reader: Reader,
+    _lock: ImportLock,
+}
+
+/// Waits up to `timeout` for a running import. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+pub fn hold(
+    ledger: &Path,
+    timeout: Duration,
+    timezone: &str,
+    range: DayRange,
+    now: &str,
+) -> anyhow::Result<Held> {
+    let lock = ImportLock::acquire(ledger, timeout, now)?;
+    let opened = Ledger::open(ledger, timezone, false)?;
+    let mut reader = Reader::open(ledger)?;
+    Ok(Held {
+        ledger: opened,
+        range,
+        days: reader.read(|snapshot| list_days(snapshot, range))?,
+        reader,
+        _lock: lock,
+    })
+}
+
+/// What speaks against sealing a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    Missing,
+    /// Missing, as it has not begun.
+    Future,
+    Open,
+    Refused,
+    Differing,
+    Unverified,
+}
+
+/// In the order they are told.
+pub const DOUBTS: [Doubt; 6] = [
+    Doubt::Missing,
+    Doubt::Future,
+    Doubt::Open,
+    Doubt::Refused,
+    Doubt::Differing,
+    Doubt::Unverified,
+];
+
+impl Doubt {
+    /// The published name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Doubt::Missing => "missing",
+            Doubt::Future => "future",
+            Doubt::Open => "open",
+            Doubt::Refused => "refused",
+            Doubt::Differing => "differing",
+            Doubt::Unverified => "unverified",
+        }
+    }
+
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Doubt::Missing => "missing in the ledger",
+            Doubt::Future => "not begun",
+            Doubt::Open => "not finished",
+            Doubt::Refused => "refused by an import",
+            Doubt::Differing => "different from the source",
+            Doubt::Unverified => "not found equal to the source since they were written",
+        }
+    }
+
+    /// Whether the day cannot be sealed at all.
+    pub fn forbids(self) -> bool {
+        matches!(self, Doubt::Missing | Doubt::Future | Doubt::Open)
+    }
+}
+
+/// A day that is sealed already is beyond doubt.
+pub fn doubt(facts: &DayFacts, today: Day) -> Option<Doubt> {
+    if facts.sealed_at.is_some() {
+        return None;
+    }
+    match facts.state {
+        DayState::Missing if facts.day > today => Some(Doubt::Future),
+        DayState::Missing => Some(Doubt::Missing),
+        DayState::Open => Some(Doubt::Open),
+        DayState::Refused => Some(Doubt::Refused),
+        DayState::Differing => Some(Doubt::Differing),
+        DayState::Closed if facts.verified_at.is_none() => Some(Doubt::Unverified),
+        DayState::Closed | DayState::Sealed => None,
+    }
+}
+
+impl Held {
+    /// The days as they are now, a row each: for programs, as `note` says it all to people.
+    pub fn document(
+        &mut self,
+        timezone: &str,
+        today: Day,
+        notes: Vec<String>,
+    ) -> anyhow::Result<Document> {
+        let range = self.range;
+        let now = self.reader.read(|snapshot| list_days(snapshot, range))?;
+        let sealed = now.iter().filter(|facts| facts.sealed_at.is_some());
+        let changed = |(before, now): &(&DayFacts, &DayFacts)| before.sealed_at != now.sealed_at;
+        let both = || self.days.iter().zip(&now);
+        Ok(Document {
+            facts: vec![
+                ("start", Value::Text(range.first().to_string())),
+                ("end", Value::Text(range.last().to_string())),
+                ("timezone", Value::Text(timezone.to_owned())),
+                // Counts of days fit 64 bits.
+                ("sealed_days", Value::Count(sealed.count() as u64)),
+                (
+                    "changed_days",
+                    Value::Count(both().filter(changed).count() as u64),
+                ),
+            ],
+            rows_name: "days",
+            columns: COLUMNS.to_vec(),
+            rows: both()
+                .map(|(before, now)| row(before, now, today))
+                .collect(),
+            notes,
+            ..Document::default()
+        })
+    }
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::hidden("day"),
+    Column::hidden("state"),
+    Column::hidden("changed"),
+    Column::hidden("doubt"),
+    Column::hidden("pending_corrections"),
+    Column::hidden("sealed_at"),
+];
+
+fn row(before: &DayFacts, now: &DayFacts, today: Day) -> Vec<Value> {
+    let pending = match now.state {
+        DayState::Missing => Value::Nothing,
+        _ => Value::Count(now.pending_corrections),
+    };
+    vec![
+        Value::Text(now.day.to_string()),
+        Value::State(now.state.name(), Tone::Plain),
+        Value::Truth(before.sealed_at != now.sealed_at),
+        Value::text(doubt(before, today).map(Doubt::name)),
+        pending,
+        Value::text(now.sealed_at.as_deref()),
+    ]
+}
