@@ -147,7 +147,8 @@ impl Scenario {
             differ.len(),
             differ[..differ.len().min(20)].join("\n"),
         );
-        into.run(&["verify", "1970-01-01..2030-01-01"]).exits(0);
+        let period = format!("{}..{}", self.first, days[days.len() - 1].day);
+        into.run(&["verify", &period]).exits(0);
     }
 
     fn disturb(&self, cloud: &mut Cloud, days: &[LocalDay]) {

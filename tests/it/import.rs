@@ -71,6 +71,7 @@ fn two_closed_days() -> Cloud {
     cloud
         .run(&["import", "-s", "2013-06-01", "-e", "2013-06-02"])
         .exits(0);
+    cloud.configure("GMT", "[server]\nbind = 127.0.0.1:0\n");
     cloud
 }
 
