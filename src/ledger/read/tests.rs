@@ -1,6 +1,6 @@
 //! Days, findings, corrections and the state of a ledger filled by plain SQL.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::corrections::{CorrectionFilter, list_corrections};
 use super::days::{DayFacts, list_days, list_unfinished};
@@ -194,4 +194,64 @@ fn the_state_tells_what_the_ledger_covers() {
     let run = state.last_import.unwrap();
     assert_eq!(run.started_at, "2013-06-06T00:20:00Z");
     assert_eq!((run.finished_at, run.outcome, run.days), (None, None, None));
+}
+
+#[test]
+fn an_account_is_summed_by_metric_and_resource() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = reader(&folder);
+    let ledger = Connection::open(folder.path().join("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into metrics values (2, 'network_bytes_sent', 'bytes', null);
+             delete from stored_records;
+             insert into stored_records values (2, '2013-06-01', 1, 1, 1), (2, '2013-06-03', 2, 0, 5),
+               (2, '2013-06-04', 1, 1, 2), (2, '2013-06-04', 2, 0, 6), (2, '2013-06-05', 1, 1, 4),
+               (3, '2013-06-05', 1, 1, 100)",
+        )
+        .unwrap();
+    let mut totals = |first, last| {
+        let usage = reader
+            .account_usage("a-2", range(first, last), &Scope::All)
+            .unwrap();
+        let of = |total: &Total| {
+            format!(
+                "{} {:?} {}",
+                total.metric, total.resource_uuid, total.quantity
+            )
+        };
+        usage.unwrap().totals.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        totals("2013-06-01", "2013-06-05"),
+        [
+            "network_bytes_sent None 11",
+            "vm_running Some(\"small-uuid\") 7"
+        ]
+    );
+    assert_eq!(
+        totals("2013-06-03", "2013-06-04"),
+        [
+            "network_bytes_sent None 11",
+            "vm_running Some(\"small-uuid\") 2"
+        ]
+    );
+    assert_eq!(totals("2013-06-02", "2013-06-02"), [""; 0]);
+}
+
+#[test]
+fn no_statement_is_planned_anew_for_other_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = reader(&folder);
+    for (account, day) in [
+        ("a-2", "2013-06-01"),
+        ("a-3", "2013-06-03"),
+        ("a-2", "2013-06-04"),
+    ] {
+        let usage = reader.account_usage(account, range(day, "2013-06-05"), &Scope::All);
+        assert!(usage.unwrap().is_some());
+    }
+    let statement = reader.connection.prepare_cached(RECORDS).unwrap();
+    assert_eq!(statement.get_status(StatementStatus::Run), 3);
+    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
 }
