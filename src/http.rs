@@ -3,6 +3,7 @@
 
 mod auth;
 mod delays;
+mod frame;
 mod gate;
 mod health;
 mod log;
@@ -11,6 +12,7 @@ mod metrics;
 mod reload;
 mod reply;
 mod route;
+mod shared;
 mod v1;
 mod worker;
 
@@ -36,9 +38,11 @@ pub use gate::look_at_tls;
 use gate::{Gate, Tls};
 pub use health::may_tell;
 use log::Log;
+use memory::Memory;
 use metrics::Metrics;
 use reload::{Reload, Reread};
-use worker::{Desk, MOST_WAITING, Shared};
+use shared::{Shared, anybody};
+use worker::{Desk, MOST_WAITING};
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
 const UPSTREAMS: usize = 2;
@@ -105,16 +109,17 @@ pub fn serve(
     let address = listener.local_addr()?;
     let limits = gate::within_descriptors(&settings.limits, settings.workers)?;
     let log = Arc::new(Log::start(settings.log_format)?);
-    let metrics = Arc::new(Metrics::new());
     let shared = Arc::new(Shared {
         ledger: ground.ledger.to_owned(),
         zone: ground.zone,
         max_days: AtomicI64::new(limits.max_days),
         max_age_days: AtomicI64::new(settings.max_age_days),
         auth: auth.transpose()?,
+        anybody: anybody(),
         metrics_here: settings.metrics_bind.is_none(),
-        metrics: metrics.clone(),
+        metrics: Arc::new(Metrics::new()),
         log: log.clone(),
+        memory: Memory::new(ground.ledger.to_owned()),
     });
     reload::warn_of_strangers(&shared);
     if let Some(address) = settings.metrics_bind {
@@ -142,11 +147,7 @@ pub fn serve(
     };
     let upstreams = settings.workers * UPSTREAMS + MOST_WAITING;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let watch = gate::Watch {
-        log: log.clone(),
-        metrics,
-    };
-    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams, watch)?;
+    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams, shared)?;
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
     tell_systemd(&[NotifyState::Ready]);

@@ -26,8 +26,7 @@ use anyhow::Context;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::config::{Limits, Network};
-use crate::http::log::Log;
-use crate::http::metrics::Metrics;
+use crate::http::shared;
 pub use descriptors::within_descriptors;
 pub use folder::private_folder;
 use head::refusal;
@@ -50,15 +49,9 @@ const MOST_TURNED_AWAY: usize = 32;
 /// How long accepting rests when the system is out of something.
 const REST: Duration = Duration::from_millis(50);
 
-/// Whom the gate tells what it does.
-pub struct Watch {
-    pub log: Arc<Log>,
-    pub metrics: Arc<Metrics>,
-}
-
 /// What all connections share.
 struct Shared {
-    watch: Watch,
+    server: Arc<shared::Shared>,
     limits: Limits,
     table: Arc<Table>,
     upstream: Upstream,
@@ -101,10 +94,10 @@ impl Gate {
         tls: Option<Arc<Tls>>,
         socket: PathBuf,
         upstreams: usize,
-        watch: Watch,
+        server: Arc<shared::Shared>,
     ) -> anyhow::Result<Gate> {
         let shared = Arc::new(Shared {
-            watch,
+            server,
             table: Arc::new(Table::new(
                 limits.max_connections,
                 limits.max_connections_per_address,
@@ -150,7 +143,7 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             Ok((socket, peer)) => receive(shared, Arc::new(socket), peer.ip().to_canonical()),
             Err(err) if err.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(err) => {
-                errors.note(&shared.watch.log, || format!("accept a connection: {err}"));
+                errors.note(&shared.server.log, || format!("accept a connection: {err}"));
                 thread::sleep(REST);
             }
         }
@@ -170,7 +163,7 @@ fn receive(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr) {
         .stack_size(STACK)
         .spawn(move || connection::serve(&own, &place, socket, peer));
     if let Err(err) = spawned {
-        shared.crowded.note(&shared.watch.log, || {
+        shared.crowded.note(&shared.server.log, || {
             format!("{peer}: no thread for a connection: {err}")
         });
     }
@@ -182,7 +175,7 @@ fn turn_away(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr, full: &
         Full::Address => refusal(429, "too many connections from this address"),
         Full::Table => refusal(503, "too many connections"),
     };
-    shared.crowded.note(&shared.watch.log, || {
+    shared.crowded.note(&shared.server.log, || {
         format!("{peer}: {} {}", why.status, why.message)
     });
     if shared.turned_away.fetch_add(1, Ordering::SeqCst) >= MOST_TURNED_AWAY {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::metrics::{CONTENT_TYPE, LastImport, LedgerGauges};
 use super::reply::{self, Reply};
-use super::worker::Shared;
+use super::shared::Shared;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::ledger::read::state::{ImportRun, LedgerState};

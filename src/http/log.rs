@@ -22,6 +22,10 @@ const MOST_WAITING: usize = 4096;
 /// Bytes that are written at once.
 const BATCH: usize = 64 << 10;
 
+/// How long lines are gathered after some were written: waking the thread that writes for each would cost more than
+/// all the rest of a line.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How long the end waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -141,8 +145,9 @@ fn write_all(waiting: &Receiver<Line>) {
         // A reader of stderr that has gone away is no reason to stop answering.
         let _ = io::stderr().write_all(batch.as_bytes());
         batch.clear();
-        if let Some(done) = ended {
-            let _ = done.send(());
+        match ended {
+            Some(done) => _ = done.send(()),
+            None => thread::sleep(GATHER),
         }
     }
 }

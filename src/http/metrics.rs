@@ -89,7 +89,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "http_request_duration",
-            "From a request's arrival at the workers to its answer",
+            "From a request's arrival at a worker, or where answers are remembered, to its answer",
             Unit::Seconds,
             metrics.seconds.clone(),
         );

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::auth::Auth;
 use super::gate::Tls;
-use super::worker::Shared;
+use super::shared::Shared;
 use crate::config::{Limits, Server};
 
 /// Reads the configuration again.

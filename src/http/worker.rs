@@ -1,30 +1,27 @@
 //! What a worker does with a request: finds out who asks, answers, and logs it. A password that bcrypt has to tell of
 //! is left to one thread for all, the checker, so that guesses hold up nobody who is known.
 
-use std::io::{self, Cursor};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use tiny_http::{Header, Request, Response, Server};
+use tiny_http::{Request, Response, Server};
 
-use super::auth::{Auth, Claim, First, Refusal, User};
+use super::auth::{Claim, First, Refusal, User};
+use super::frame;
 use super::gate;
 use super::health;
-use super::log::{Entry, Log};
-use super::memory::{Memory, Moment};
-use super::metrics::Metrics;
+use super::memory::Terms;
 use super::reply::{self, Reply};
 use super::route::{Place, place, route};
+use super::shared::{Call, Shared};
 use super::v1;
-use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
-use crate::zone::Zone;
 
 /// Requests whose passwords wait to be checked.
 pub const MOST_WAITING: usize = 16;
@@ -32,32 +29,15 @@ pub const MOST_WAITING: usize = 16;
 /// How long one may wait for that.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// What all workers share.
-pub struct Shared {
-    pub ledger: PathBuf,
-    pub zone: Zone,
-    /// May change, as the next one, when the configuration is read again.
-    pub max_days: AtomicI64,
-    pub max_age_days: AtomicI64,
-    /// None: everybody may ask.
-    pub auth: Option<Auth>,
-    /// Whether `/metrics` is answered here, and not by a listener of its own.
-    pub metrics_here: bool,
-    pub metrics: Arc<Metrics>,
-    pub log: Arc<Log>,
-}
-
 /// What one worker answers from.
 pub struct Desk {
     shared: Arc<Shared>,
     /// Kept from one request to the next; none before the first and after a failure.
     reader: Option<Reader>,
-    /// What was read by that reader.
-    memory: Memory,
 }
 
 /// A request on its way through.
-struct Call {
+struct Task {
     request: Request,
     place: Place,
     peer: IpAddr,
@@ -67,7 +47,7 @@ struct Call {
 
 /// A request that waits for the checker.
 pub struct Waiting {
-    call: Call,
+    task: Task,
     claim: Claim,
 }
 
@@ -76,7 +56,6 @@ impl Desk {
         Desk {
             shared,
             reader: None,
-            memory: Memory::default(),
         }
     }
 
@@ -102,18 +81,18 @@ impl Desk {
                 let _ = request.respond(Response::empty(200));
                 continue;
             }
-            let call = Call::of(request);
-            match self.who_asks(&call) {
-                First::Known(user) => self.finish(call, &user),
+            let task = Task::of(request);
+            match self.shared.who_asks(&task.call(), task.place) {
+                First::Known(user) => self.finish(task, &user),
                 First::Refused(refusal) => {
-                    let reply = refused(&call, refusal);
-                    self.send(call, None, reply);
+                    let reply = refused(&task, refusal);
+                    self.send(task, None, &reply);
                 }
-                First::Unsure(claim) => match checker.try_send(Waiting { call, claim }) {
+                First::Unsure(claim) => match checker.try_send(Waiting { task, claim }) {
                     Ok(()) => {}
                     Err(TrySendError::Full(waiting) | TrySendError::Disconnected(waiting)) => {
-                        let reply = too_busy(&waiting.call);
-                        self.send(waiting.call, None, reply);
+                        let reply = too_busy(&waiting.task);
+                        self.send(waiting.task, None, &reply);
                     }
                 },
             }
@@ -122,67 +101,48 @@ impl Desk {
 
     /// Checks passwords and answers those who have the right one, until no worker is left to send any.
     pub fn check_passwords(&mut self, waiting: &Receiver<Waiting>) {
-        while let Ok(Waiting { call, claim }) = waiting.recv() {
-            if call.since.elapsed() > LONGEST_WAIT {
-                let reply = too_busy(&call);
-                self.send(call, None, reply);
+        while let Ok(Waiting { task, claim }) = waiting.recv() {
+            if task.since.elapsed() > LONGEST_WAIT {
+                let reply = too_busy(&task);
+                self.send(task, None, &reply);
                 continue;
             }
             let shared = self.shared.clone();
             let Some(auth) = &shared.auth else { continue };
-            match auth.check(&claim, call.peer, Instant::now()) {
-                Ok(user) => self.finish(call, &user),
+            match auth.check(&claim, task.peer, Instant::now()) {
+                Ok(user) => self.finish(task, &user),
                 Err(refusal) => {
                     if refusal == Refusal::Unauthorized {
                         self.shared.metrics.auth_failed();
                     }
-                    let reply = refused(&call, refusal);
-                    self.send(call, None, reply);
+                    let reply = refused(&task, refusal);
+                    self.send(task, None, &reply);
                 }
             }
         }
     }
 
-    fn who_asks(&self, call: &Call) -> First {
-        let anybody = || {
-            First::Known(User {
-                name: "".into(),
-                scope: Arc::new(Scope::All),
-            })
-        };
-        let Some(auth) = self.shared.auth.as_ref().filter(|_| !call.place.is_open()) else {
-            return anybody();
-        };
-        let (now, log) = (Instant::now(), &self.shared.log);
-        match auth.refresh(now) {
-            Some(Ok(())) => log.note("the users have changed and were read again"),
-            Some(Err(err)) => log.note(&format!("the old users stay: {err:#}")),
-            None => {}
-        }
-        auth.first(header(&call.request, "Authorization"), call.peer, now)
-    }
-
     /// Answers who may ask.
-    fn finish(&mut self, call: Call, user: &User) {
-        let target = call.request.url();
-        let (reply, failure) = guarded(target, || self.answer(&call, user));
+    fn finish(&mut self, task: Task, user: &User) {
+        let target = task.request.url();
+        let (reply, failure) = guarded(target, || self.answer(&task, user));
         if let Some(failure) = failure {
             self.reader = None;
-            let (status, target) = (reply.status, call.request.url());
+            let (status, target) = (reply.status, task.request.url());
             self.shared
                 .log
                 .note(&format!("{status} {target:?}: {failure}"));
         }
-        self.send(call, Some(user), reply);
+        self.send(task, Some(user), &reply);
     }
 
     /// Fails only if the ledger cannot be read.
-    fn answer(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
+    fn answer(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
         let shared = self.shared.clone();
-        match call.place {
+        match task.place {
             Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
-                let today = self.today()?;
+                let today = shared.today()?;
                 let read = self.current_reader().and_then(Reader::state);
                 if let Err(err) = &read {
                     self.reader = None;
@@ -198,24 +158,25 @@ impl Desk {
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
                 health::metrics(&shared, self.current_reader().ok())
             }
-            Place::V1(_) => self.answer_v1(call, user),
-            Place::Metrics | Place::Usage | Place::Other => self.answer_usage(call, user),
+            Place::V1(_) => self.answer_v1(task, user),
+            Place::Metrics | Place::Usage | Place::Other => self.answer_usage(task, user),
         }
     }
 
-    fn answer_usage(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
-        let yesterday = self.today()?.previous();
-        let (method, target) = (call.request.method(), call.request.url());
-        let max_days = self.shared.max_days.load(Ordering::Relaxed);
+    fn answer_usage(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
+        let shared = self.shared.clone();
+        let terms = shared.terms()?;
+        let Terms {
+            yesterday,
+            max_days,
+        } = terms;
+        let (method, target) = (task.request.method(), task.request.url());
         let question = match route(method, target, yesterday, max_days) {
             Ok(question) => question,
             Err(reply) => return Ok(reply),
         };
-        let changes = self.current_reader()?.changes()?;
-        let moment = Moment { changes, yesterday };
-        if let Some(reply) = self.memory.recall(moment, target, &user.scope) {
-            return Ok(reply);
-        }
+        // Asked for before the ledger is read.
+        let moment = shared.memory.moment().filter(|now| now.terms == terms);
         let usage =
             self.current_reader()?
                 .account_usage(&question.uuid, question.range, &user.scope)?;
@@ -226,18 +187,20 @@ impl Desk {
                 reply::error(404, &format!("no account or project has the uuid {uuid}"))
             }
         };
-        self.memory.keep(target, &user.scope, &reply);
+        if let Some(moment) = moment {
+            shared.memory.keep(moment, target, &user.scope, &reply);
+        }
         Ok(reply)
     }
 
-    fn answer_v1(&mut self, call: &Call, user: &User) -> anyhow::Result<Reply> {
+    fn answer_v1(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
         let shared = self.shared.clone();
         let request = v1::Request {
-            method: call.request.method(),
-            target: call.request.url(),
-            accept: header(&call.request, "Accept"),
-            accept_encoding: header(&call.request, "Accept-Encoding"),
-            if_none_match: header(&call.request, "If-None-Match"),
+            method: task.request.method(),
+            target: task.request.url(),
+            accept: header(&task.request, "Accept"),
+            accept_encoding: header(&task.request, "Accept-Encoding"),
+            if_none_match: header(&task.request, "If-None-Match"),
         };
         let terms = v1::Terms {
             scope: &user.scope,
@@ -247,63 +210,54 @@ impl Desk {
         v1::answer(&request, &terms, self.current_reader()?)
     }
 
-    fn today(&self) -> anyhow::Result<Day> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        self.shared.zone.day_at(i64::try_from(now)?)
-    }
-
     /// A deleted file can still be read by who has it open, so it is looked for each time.
     fn current_reader(&mut self) -> anyhow::Result<&mut Reader> {
         let reader = match self.reader.take().filter(Reader::is_current) {
             Some(reader) => reader,
-            None => {
-                self.memory = Memory::default();
-                Reader::open(&self.shared.ledger)?
-            }
+            None => Reader::open(&self.shared.ledger)?,
         };
         Ok(self.reader.insert(reader))
     }
 
     /// Sends the reply, counts it and logs it. `user` is who has proved it.
-    fn send(&self, call: Call, user: Option<&User>, mut reply: Reply) {
-        reply.headers.push(("X-Request-Id", call.id.clone()));
-        let status = reply.status;
-        let bytes = match call.request.method() {
-            tiny_http::Method::Head => 0,
-            _ => reply.body.len(),
-        };
-        let seconds = call.since.elapsed().as_secs_f64();
-        self.shared
-            .metrics
-            .answered(call.place.name(), status, seconds);
-        self.shared.log.request(&Entry {
-            peer: call.peer,
-            user: user.map(|user| &*user.name).filter(|name| !name.is_empty()),
-            method: call.request.method().as_str(),
-            target: call.request.url(),
-            status,
-            bytes,
-            seconds,
-            id: &call.id,
-        });
+    fn send(&self, task: Task, user: Option<&User>, reply: &Reply) {
+        self.shared.note(&task.call(), task.place, user, reply);
+        let mut bytes = frame::head(reply, &task.id).into_bytes();
+        bytes.extend_from_slice(b"\r\n");
+        if *task.request.method() != tiny_http::Method::Head {
+            bytes.extend_from_slice(&reply.body);
+        }
+        // All at once: tiny_http's own way to respond takes two writes, and who waits wakes up for each.
+        let mut writer = task.request.into_writer();
         // A client that has gone away needs no answer.
-        let _ = call.request.respond(response(reply));
+        let _ = writer.write_all(&bytes).and_then(|()| writer.flush());
     }
 }
 
-impl Call {
+impl Task {
     /// Peer and id are in headers that only the gate can write.
-    fn of(request: Request) -> Call {
+    fn of(request: Request) -> Task {
         let peer = header(&request, "X-Rbc-Peer").and_then(|peer| peer.parse().ok());
         let id = header(&request, "X-Rbc-Request-Id")
             .unwrap_or("-")
             .to_owned();
-        Call {
+        Task {
             place: place(request.url()),
             peer: peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             id,
             since: Instant::now(),
             request,
+        }
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call {
+            method: self.request.method().as_str(),
+            target: self.request.url(),
+            authorization: header(&self.request, "Authorization"),
+            peer: self.peer,
+            id: &self.id,
+            since: self.since,
         }
     }
 }
@@ -314,8 +268,8 @@ fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
     Some(header.value.as_str())
 }
 
-fn refused(call: &Call, refusal: Refusal) -> Reply {
-    let target = call.request.url();
+fn refused(task: &Task, refusal: Refusal) -> Reply {
+    let target = task.request.url();
     match refusal {
         Refusal::Unauthorized => {
             let mut reply = reply::refusal(target, 401, "give the name and the password of a user");
@@ -330,9 +284,9 @@ fn refused(call: &Call, refusal: Refusal) -> Reply {
     }
 }
 
-fn too_busy(call: &Call) -> Reply {
+fn too_busy(task: &Task) -> Reply {
     let why = "too many passwords are being checked: try again";
-    retry_after(reply::refusal(call.request.url(), 503, why), 2)
+    retry_after(reply::refusal(task.request.url(), 503, why), 2)
 }
 
 fn retry_after(mut reply: Reply, seconds: u64) -> Reply {
@@ -356,22 +310,6 @@ fn guarded(
             (reply, Some("panicked".to_owned()))
         }
     }
-}
-
-/// Always with a Content-Length.
-fn response(reply: Reply) -> Response<Cursor<Vec<u8>>> {
-    let headers = reply.headers.into_iter().map(|(name, value)| {
-        Header::from_bytes(name, value).expect("a reply's headers are plain ASCII")
-    });
-    let length = reply.body.len();
-    Response::new(
-        reply.status.into(),
-        headers.collect(),
-        Cursor::new(reply.body),
-        Some(length),
-        None,
-    )
-    .with_chunked_threshold(usize::MAX)
 }
 
 #[cfg(test)]

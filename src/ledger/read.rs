@@ -88,7 +88,12 @@ impl Page {
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
     pub fn open(path: &Path) -> anyhow::Result<Reader> {
-        open(path).with_context(|| format!("ledger {}", path.display()))
+        open(path, BUSY_TIMEOUT).with_context(|| format!("ledger {}", path.display()))
+    }
+
+    /// The same, for whom it is an error at once if somebody else keeps the ledger to himself.
+    pub fn open_without_waiting(path: &Path) -> anyhow::Result<Reader> {
+        open(path, Duration::ZERO).with_context(|| format!("ledger {}", path.display()))
     }
 
     /// Whether the path still names the file that was opened, and not another one or none.
@@ -169,7 +174,7 @@ impl Reader {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<Reader> {
+fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
     let file = match std::fs::metadata(path) {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             bail!("no such file: run rbc-usage initdb")
@@ -178,7 +183,7 @@ fn open(path: &Path) -> anyhow::Result<Reader> {
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Otherwise SQLite plans most statements anew whenever values are bound to them, in case another plan suits these

@@ -205,6 +205,66 @@ fn each_request_is_a_line_of_the_log() {
     sandbox.run(&["serve", "--log-format", "xml"]).exits(2);
 }
 
+/// The first is worked out, the others are remembered: nobody can tell them apart.
+#[test]
+fn a_remembered_answer_is_sent_counted_and_logged_like_the_first() {
+    let sandbox = sandbox();
+    with_settings(&sandbox, "");
+    let server = Server::start(&sandbox);
+    let target = format!("/usage/{ACCOUNT}?start=2013-04-01");
+    let mut client = server.connect();
+    let mut ask = |method: &str, more: &str| {
+        client.send_bytes(&format!(
+            "{method} {target} HTTP/1.1\r\nHost: x\r\n{more}\r\n"
+        ));
+        let mut answer = client.receive(method);
+        let ids = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "x-request-id");
+        let id: Vec<String> = ids.map(|(_, id)| id.clone()).collect();
+        answer
+            .headers
+            .retain(|(name, _)| name != "x-request-id" && name != "date");
+        (answer, id.concat())
+    };
+    let (first, id) = ask("GET", "");
+    assert_eq!(first.status, 200);
+    let mut ids = vec![id];
+    let sleeps = server.sleeps_of_workers();
+    for _ in 0..200 {
+        let (answer, id) = ask("GET", "");
+        assert_eq!(answer, first);
+        ids.push(id);
+    }
+    // Each question that a worker answers puts one to sleep at least once.
+    let asleep = server.sleeps_of_workers() - sleeps;
+    assert!(asleep < 100, "the workers were asked: {asleep}");
+    let (head, id) = ask("HEAD", "");
+    assert_eq!((&head.headers, head.body.as_str()), (&first.headers, ""));
+    ids.push(id);
+    let (last, id) = ask("GET", "Connection: close\r\n");
+    assert_eq!(last.header("connection"), Some("close"));
+    assert_eq!(last.body, first.body);
+    ids.push(id);
+    let text = server.get("/metrics").body;
+    let counted = "rbc_usage_http_requests_total{route=\"usage\",status=\"200\"} 203";
+    assert!(text.contains(counted), "{text}");
+    server.signal("TERM");
+    let log = server.end().exits(0).stderr;
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 204, "{log}");
+    for (number, (line, id)) in lines.iter().zip(&ids).enumerate() {
+        let (method, bytes) = if number == 201 {
+            ("HEAD", 0)
+        } else {
+            ("GET", first.body.len())
+        };
+        let request = format!("\"{method} {target} HTTP/1.1\" 200 {bytes} \"-\" \"-\" {id} 0.");
+        assert!(line.contains(&request), "{line}");
+    }
+}
+
 /// More than a pipe and the log's own queue hold.
 #[test]
 fn a_log_that_nobody_reads_holds_up_no_answer() {

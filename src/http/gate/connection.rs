@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::head::{self, Head, Refusal, Version, refusal};
+use super::head::{self, Head, Method, Refusal, Version, refusal};
 use super::refuse::Refused;
 use super::stream::{self, Stream};
 use super::table::Place;
-use super::upstream::{Answer, Failure};
+use super::upstream::{self, Failure};
+use crate::http::frame;
+use crate::http::reply::Reply;
+use crate::http::shared::Call;
 
 /// A client may take the time of `write_timeout` for each piece of this many bytes.
 const WRITE_PIECE: usize = 1 << 20;
@@ -33,18 +36,24 @@ enum Received {
     Refused(Refusal),
 }
 
+/// An answer whose head lacks its end.
+enum Answer<'a> {
+    Remembered(String, Arc<Reply>),
+    Worked(upstream::Answer<'a>),
+}
+
 /// Serves a connection to its end.
 pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAddr) {
-    shared.watch.metrics.connection_opened();
+    shared.server.metrics.connection_opened();
     if let Some(stream) = open(shared, socket, peer, shared.limits.handshake_timeout) {
         converse(shared, place, stream, peer);
     }
-    shared.watch.metrics.connection_closed();
+    shared.server.metrics.connection_closed();
 }
 
 /// Tells a connection that there is no place for it.
 pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Refusal) {
-    shared.watch.metrics.refused(why.status);
+    shared.server.metrics.refused(why.status);
     if let Some(stream) = open(shared, socket, peer, REFUSAL) {
         say(
             stream,
@@ -76,7 +85,7 @@ fn open(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, time: Duration) -
     match Stream::encrypted(socket, tls.current(), deadline) {
         Ok(stream) => Some(stream),
         Err(err) => {
-            shared.handshakes.note(&shared.watch.log, || {
+            shared.handshakes.note(&shared.server.log, || {
                 let late = stream::is_late(&err);
                 let why = if late {
                     "took too long".to_owned()
@@ -102,12 +111,12 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
             return;
         }
         let client = shared.proxies.client(peer, &head.forwarded_for);
-        let request = head.for_workers(client, &shared.ids.next());
-        let answer = match shared.upstream.ask(&request, head.method) {
+        let answer = match answer(shared, &head, client) {
             Ok(answer) => answer,
             Err(failure) => {
                 place.wait_for_client();
                 let why = unanswered(shared, failure);
+                let request = format!("{} {} HTTP/1.1", head.method.name(), head.target);
                 return refuse(shared, stream, client, request.as_bytes(), &why);
             }
         };
@@ -119,7 +128,7 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
         if let Err(err) = answered {
             if stream::is_late(&err) {
                 let limit = shared.limits.write_timeout.as_secs();
-                shared.slow_readers.note(&shared.watch.log, || {
+                shared.slow_readers.note(&shared.server.log, || {
                     format!("{client}: an answer was not read within {limit} seconds")
                 });
             }
@@ -132,6 +141,27 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
         }
     }
     stream.end();
+}
+
+/// What was answered before is here, anything else takes a worker.
+fn answer<'a>(shared: &'a Shared, head: &Head, client: IpAddr) -> Result<Answer<'a>, Failure> {
+    let id = shared.ids.next();
+    let call = Call {
+        method: head.method.name(),
+        target: &head.target,
+        authorization: head.authorization.as_deref(),
+        peer: client,
+        id: &id,
+        since: Instant::now(),
+    };
+    match shared.server.recall(&call) {
+        Some(reply) => Ok(Answer::Remembered(frame::head(&reply, &id), reply)),
+        None => {
+            let request = head.for_workers(client, &id);
+            let answer = shared.upstream.ask(&request, head.method)?;
+            Ok(Answer::Worked(answer))
+        }
+    }
 }
 
 /// Reads until a whole head is there and takes it from what was received; what follows it stays.
@@ -212,7 +242,7 @@ fn unanswered(shared: &Shared, failure: Failure) -> Refusal {
     match failure {
         Failure::Busy => refusal(503, "too much is being asked: try again"),
         Failure::Broken(err) => {
-            shared.watch.log.note(&format!("{err:#}"));
+            shared.server.log.note(&format!("{err:#}"));
             refusal(500, "the server made an error")
         }
     }
@@ -225,6 +255,11 @@ fn write_answer(
     answer: Answer,
     last: bool,
 ) -> io::Result<()> {
+    let (text, body) = match &answer {
+        Answer::Remembered(text, reply) if head.method == Method::Get => (text, &reply.body),
+        Answer::Remembered(text, _) => (text, const { &Vec::new() }),
+        Answer::Worked(answer) => (&answer.head, &answer.body),
+    };
     let connection = match (last, head.version) {
         (true, _) => "Connection: close\r\n",
         // What HTTP/1.1 does unasked, HTTP/1.0 wants to hear.
@@ -232,11 +267,11 @@ fn write_answer(
         (false, Version::Http11) => "",
     };
     // One write, so that head and body travel together.
-    let mut bytes = Vec::with_capacity(answer.head.len() + 32 + answer.body.len());
-    bytes.extend_from_slice(answer.head.as_bytes());
+    let mut bytes = Vec::with_capacity(text.len() + 32 + body.len());
+    bytes.extend_from_slice(text.as_bytes());
     bytes.extend_from_slice(connection.as_bytes());
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&answer.body);
+    bytes.extend_from_slice(body);
     for piece in bytes.chunks(WRITE_PIECE) {
         stream.write_all(piece, Instant::now() + shared.limits.write_timeout)?;
     }
@@ -251,8 +286,8 @@ fn refuse(shared: &Shared, stream: Stream, peer: IpAddr, request: &[u8], why: &R
         why,
         id: &shared.ids.next(),
     };
-    shared.watch.metrics.refused(why.status);
-    refused.log(&shared.watch.log);
+    shared.server.metrics.refused(why.status);
+    refused.log(&shared.server.log);
     say(stream, &refused);
 }
 

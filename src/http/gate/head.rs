@@ -19,7 +19,7 @@ pub struct Head {
     /// Path and query, checked and not decoded; begins with a slash.
     pub target: String,
     host: String,
-    authorization: Option<String>,
+    pub authorization: Option<String>,
     /// In the order of `PASSED_ON`.
     passed_on: [Option<String>; 3],
     /// All of `X-Forwarded-For`, joined by commas; empty if there is none.

@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::head::Refusal;
+use crate::http::frame;
 use crate::http::log::Log;
 use crate::http::reply;
 
@@ -28,22 +29,12 @@ impl Refused<'_> {
     /// A whole answer, after which the connection ends.
     pub fn reply(&self) -> Vec<u8> {
         let Refusal { status, message } = self.why;
-        let reply = reply::refusal(self.target(), *status, message);
-        let mut text = format!(
-            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Length: {}\r\nX-Request-Id: {}\r\n",
-            reason(*status),
-            httpdate::fmt_http_date(SystemTime::now()),
-            reply.body.len(),
-            self.id
-        );
-        for (name, value) in &reply.headers {
-            text.extend([name, ": ", value, "\r\n"]);
-        }
+        let mut reply = reply::refusal(self.target(), *status, message);
         if matches!(status, 429 | 503) {
-            text.push_str("Retry-After: 1\r\n");
+            reply.headers.push(("Retry-After", "1".to_owned()));
         }
-        text.push_str("Connection: close\r\n\r\n");
-        let mut bytes = text.into_bytes();
+        let head = frame::head(&reply, self.id);
+        let mut bytes = format!("{head}Connection: close\r\n\r\n").into_bytes();
         if !self.request.starts_with(b"HEAD ") {
             bytes.extend_from_slice(&reply.body);
         }
@@ -67,23 +58,6 @@ impl Refused<'_> {
         let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
         let Refusal { status, message } = self.why;
         log.note(&format!("{}: {status} {line:?}: {message}", self.peer));
-    }
-}
-
-fn reason(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        417 => "Expectation Failed",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "Internal Server Error",
     }
 }
 

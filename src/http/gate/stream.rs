@@ -18,14 +18,23 @@ const LINGER_BYTES: usize = 2 << 20;
 /// How much goes into the encryption at a time.
 const TLS_CHUNK: usize = 16 << 10;
 
+/// A time-out may come this much late: a connection that is asked again and again then has the same one each time,
+/// which need not be set again.
+const GRAIN: Duration = Duration::from_millis(50);
+
 pub struct Stream {
     socket: Arc<TcpStream>,
+    time_outs: TimeOuts,
     tls: Option<Box<ServerConnection>>,
 }
 
 impl Stream {
     pub fn plain(socket: Arc<TcpStream>) -> Stream {
-        Stream { socket, tls: None }
+        Stream {
+            socket,
+            time_outs: TimeOuts::default(),
+            tls: None,
+        }
     }
 
     /// Shakes hands. An error is the client's: it does not speak TLS, or none that we accept.
@@ -35,8 +44,10 @@ impl Stream {
         deadline: Instant,
     ) -> io::Result<Stream> {
         let mut tls = Box::new(ServerConnection::new(config).map_err(io::Error::other)?);
+        let mut time_outs = TimeOuts::default();
         let mut timed = Timed {
             socket: &socket,
+            time_outs: &mut time_outs,
             deadline,
         };
         while tls.is_handshaking() {
@@ -47,6 +58,7 @@ impl Stream {
         }
         Ok(Stream {
             socket,
+            time_outs,
             tls: Some(tls),
         })
     }
@@ -55,6 +67,7 @@ impl Stream {
     pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         let mut timed = Timed {
             socket: &self.socket,
+            time_outs: &mut self.time_outs,
             deadline,
         };
         let Some(tls) = &mut self.tls else {
@@ -86,6 +99,7 @@ impl Stream {
     pub fn write_all(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
         let mut timed = Timed {
             socket: &self.socket,
+            time_outs: &mut self.time_outs,
             deadline,
         };
         let Some(tls) = &mut self.tls else {
@@ -105,6 +119,7 @@ impl Stream {
         let deadline = Instant::now() + LINGER;
         let mut timed = Timed {
             socket: &self.socket,
+            time_outs: &mut self.time_outs,
             deadline,
         };
         if let Some(tls) = &mut self.tls {
@@ -115,16 +130,15 @@ impl Stream {
                 }
             }
         }
-        linger(&self.socket, deadline);
+        linger(timed);
     }
 }
 
 /// The first byte a client sends, which is left to be read; none if it ends without one.
 pub fn first_byte(socket: &TcpStream, deadline: Instant) -> io::Result<Option<u8>> {
-    let timed = Timed { socket, deadline };
     let mut byte = [0];
     loop {
-        socket.set_read_timeout(Some(timed.left()?))?;
+        socket.set_read_timeout(Some(left(deadline)?))?;
         match socket.peek(&mut byte) {
             Err(err) if err.kind() == ErrorKind::Interrupted => {}
             other => return Ok((other? == 1).then_some(byte[0])),
@@ -133,11 +147,10 @@ pub fn first_byte(socket: &TcpStream, deadline: Instant) -> io::Result<Option<u8
 }
 
 /// Says that nothing follows, and waits for the same from the client.
-fn linger(socket: &TcpStream, deadline: Instant) {
-    if socket.shutdown(Shutdown::Write).is_err() {
+fn linger(mut timed: Timed) {
+    if timed.socket.shutdown(Shutdown::Write).is_err() {
         return;
     }
-    let mut timed = Timed { socket, deadline };
     let mut waste = [0; 4096];
     let mut read = 0;
     while let Ok(count @ 1..) = timed.read(&mut waste) {
@@ -157,23 +170,36 @@ pub fn is_late(err: &io::Error) -> bool {
 /// A socket whose every wait ends at the deadline.
 struct Timed<'a> {
     socket: &'a TcpStream,
+    time_outs: &'a mut TimeOuts,
     deadline: Instant,
 }
 
-impl Timed<'_> {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        Ok(left)
+/// What a socket's time-outs were set to last.
+#[derive(Default)]
+struct TimeOuts {
+    read: Option<Duration>,
+    write: Option<Duration>,
+}
+
+/// What is left until a deadline, rounded up to whole grains.
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
     }
+    let beyond = left.as_nanos() % GRAIN.as_nanos();
+    // Less than a grain, so it fits.
+    Ok(left + GRAIN - Duration::from_nanos(beyond as u64))
 }
 
 impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.socket.set_read_timeout(Some(self.left()?))?;
+            let left = Some(left(self.deadline)?);
+            if self.time_outs.read != left {
+                self.socket.set_read_timeout(left)?;
+                self.time_outs.read = left;
+            }
             match self.socket.read(buffer) {
                 Err(err) if err.kind() == ErrorKind::Interrupted => {}
                 other => return other,
@@ -184,11 +210,32 @@ impl Read for Timed<'_> {
 
 impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(Some(self.left()?))?;
+        let left = Some(left(self.deadline)?);
+        if self.time_outs.write != left {
+            self.socket.set_write_timeout(left)?;
+            self.time_outs.write = left;
+        }
         self.socket.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_the_same_for_a_while_and_never_short() {
+        let now = Instant::now();
+        for milliseconds in [1, 49, 50, 51, 1000, 60_000] {
+            let whole = Duration::from_millis(milliseconds);
+            let left = left(now + whole + Duration::from_millis(10)).unwrap();
+            assert!(left >= whole && left <= whole + GRAIN + GRAIN, "{left:?}");
+            assert_eq!(left.as_nanos() % GRAIN.as_nanos(), 0);
+        }
+        assert!(left(now).is_err());
     }
 }

@@ -41,6 +41,8 @@ struct Pool {
     idle: Vec<UnixStream>,
     /// Those that are idle, in use, or being opened.
     open: usize,
+    /// Requests that wait for one.
+    waiting: usize,
     /// One connection is opened at a time, and only after the one before has answered: tiny_http may put a
     /// connection behind a busy one for ever if several come at once.
     opening: bool,
@@ -94,14 +96,16 @@ impl Upstream {
         let mut stream = self.take()?;
         match self.exchange(&mut stream, request, method) {
             Ok(answer) => {
-                self.lock().idle.push(stream);
-                self.freed.notify_one();
+                let mut pool = self.lock();
+                pool.idle.push(stream);
+                self.tell_one(pool);
                 Ok(answer)
             }
             Err(failure) => {
                 // An answer may still come over it, so it cannot be used again.
-                self.lock().open -= 1;
-                self.freed.notify_one();
+                let mut pool = self.lock();
+                pool.open -= 1;
+                self.tell_one(pool);
                 Err(failure)
             }
         }
@@ -122,16 +126,27 @@ impl Upstream {
                 let mut pool = self.lock();
                 pool.opening = false;
                 pool.open += usize::from(stream.is_ok());
-                drop(pool);
-                self.freed.notify_one();
+                self.tell_one(pool);
                 return stream.map_err(Failure::Broken);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(Failure::Busy);
             }
+            pool.waiting += 1;
             let wait = self.freed.wait_timeout(pool, left);
             pool = wait.unwrap_or_else(PoisonError::into_inner).0;
+            pool.waiting -= 1;
+        }
+    }
+
+    /// A connection may be taken or opened: wakes one who waits for that, if there is one. The system is not even asked
+    /// otherwise.
+    fn tell_one(&self, pool: MutexGuard<Pool>) {
+        let waiting = pool.waiting > 0;
+        drop(pool);
+        if waiting {
+            self.freed.notify_one();
         }
     }
 
@@ -180,7 +195,7 @@ impl Upstream {
             }
         };
         let mut body = bytes.split_off(end);
-        let (status, head, announced) = read_head(&bytes).map_err(Failure::Broken)?;
+        let (status, head, announced) = read_head(bytes).map_err(Failure::Broken)?;
         let length = match method {
             Method::Get if !matches!(status, 204 | 304) => announced,
             Method::Get | Method::Head => 0,
@@ -233,37 +248,23 @@ fn broken(what: &'static str) -> Failure {
     Failure::Broken(anyhow::Error::msg(what))
 }
 
-/// Status, what the client gets of the head, and the length of the body. Whether the connection lasts is the
-/// gate's to say.
-fn read_head(bytes: &[u8]) -> anyhow::Result<(u16, String, usize)> {
+/// Status, what the client gets of the head, and the length of the body.
+fn read_head(mut bytes: Vec<u8>) -> anyhow::Result<(u16, String, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
-    let parsed = response.parse(bytes).context("a worker's answer")?;
+    let parsed = response.parse(&bytes).context("a worker's answer")?;
     ensure!(parsed.is_complete(), "a worker's answer has no whole head");
     let status = response.code.context("a worker's answer has no status")?;
-    let mut head = format!(
-        "HTTP/1.1 {status} {}\r\n",
-        response.reason.unwrap_or_default()
-    );
-    let mut length = None;
-    for header in response.headers.iter() {
-        let name = header.name;
-        let value = std::str::from_utf8(header.value).context("a worker's answer")?;
-        if name.eq_ignore_ascii_case("Content-Length") {
-            length = Some(value.parse().context("a worker's Content-Length")?);
-        }
-        ensure!(
-            !name.eq_ignore_ascii_case("Transfer-Encoding"),
-            "a worker's answer is chunked"
-        );
-        // On a 304 it would be the length of the answer that is not sent, which is not 0.
-        let dropped: &[&str] = match status {
-            304 => &["Connection", "Server", "Content-Length"],
-            _ => &["Connection", "Server"],
-        };
-        if !dropped.iter().any(|had| name.eq_ignore_ascii_case(had)) {
-            head.extend([name, ": ", value, "\r\n"]);
-        }
-    }
+    let mut headers = response.headers.iter();
+    let length = headers.find(|header| header.name.eq_ignore_ascii_case("Content-Length"));
+    let length = length.map(|header| {
+        std::str::from_utf8(header.value)?
+            .parse()
+            .map_err(anyhow::Error::from)
+    });
+    let length = length.transpose().context("a worker's Content-Length")?;
+    // The empty line: the gate may have one to add before it.
+    bytes.truncate(bytes.len() - 2);
+    let head = String::from_utf8(bytes).context("a worker's answer")?;
     Ok((status, head, length.unwrap_or(0)))
 }

@@ -1,0 +1,121 @@
+//! What the threads of the server share, gate and workers alike, and what each of them does in the same way: find out
+//! who asks, recall what was answered before, count and log an answer.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::auth::{Auth, First, User};
+use super::log::{Entry, Log};
+use super::memory::{Memory, Terms};
+use super::metrics::Metrics;
+use super::reply::Reply;
+use super::route::{Place, place};
+use crate::day::Day;
+use crate::scope::Scope;
+use crate::zone::Zone;
+
+pub struct Shared {
+    pub ledger: PathBuf,
+    pub zone: Zone,
+    /// May change, as the next one, when the configuration is read again.
+    pub max_days: AtomicI64,
+    pub max_age_days: AtomicI64,
+    /// None: everybody may ask.
+    pub auth: Option<Auth>,
+    /// Who asks where everybody may.
+    pub anybody: User,
+    /// Whether `/metrics` is answered here, and not by a listener of its own.
+    pub metrics_here: bool,
+    pub metrics: Arc<Metrics>,
+    pub log: Arc<Log>,
+    pub memory: Memory,
+}
+
+/// A request, as far as everybody has to know it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub method: &'a str,
+    pub target: &'a str,
+    /// The header's value.
+    pub authorization: Option<&'a str>,
+    pub peer: IpAddr,
+    pub id: &'a str,
+    /// When it was there.
+    pub since: Instant,
+}
+
+impl Shared {
+    /// The answer to a question of `/usage` that was asked before, if it is known who asks and nothing has changed
+    /// since. It is counted and logged: all that is left is to send it.
+    pub fn recall(&self, call: &Call) -> Option<Arc<Reply>> {
+        let place = place(call.target);
+        if place != Place::Usage {
+            return None;
+        }
+        let First::Known(user) = self.who_asks(call, place) else {
+            return None;
+        };
+        let terms = self.terms().ok()?;
+        let reply = self.memory.recall(terms, call.target, &user.scope)?;
+        self.note(call, place, Some(&user), &reply);
+        Some(reply)
+    }
+
+    pub fn who_asks(&self, call: &Call, place: Place) -> First {
+        let Some(auth) = self.auth.as_ref().filter(|_| !place.is_open()) else {
+            return First::Known(self.anybody.clone());
+        };
+        let now = Instant::now();
+        match auth.refresh(now) {
+            Some(Ok(())) => self.log.note("the users have changed and were read again"),
+            Some(Err(err)) => self.log.note(&format!("the old users stay: {err:#}")),
+            None => {}
+        }
+        auth.first(call.authorization, call.peer, now)
+    }
+
+    /// What an answer depends on beside the question and the ledger.
+    pub fn terms(&self) -> anyhow::Result<Terms> {
+        Ok(Terms {
+            yesterday: self.today()?.previous(),
+            max_days: self.max_days.load(Ordering::Relaxed),
+        })
+    }
+
+    pub fn today(&self) -> anyhow::Result<Day> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        self.zone.day_at(i64::try_from(now)?)
+    }
+
+    /// Counts an answer and logs it. `user` is who has proved it.
+    pub fn note(&self, call: &Call, place: Place, user: Option<&User>, reply: &Reply) {
+        let status = reply.status;
+        let seconds = call.since.elapsed().as_secs_f64();
+        self.metrics.answered(place.name(), status, seconds);
+        self.log.request(&Entry {
+            peer: call.peer,
+            user: user.map(|user| &*user.name).filter(|name| !name.is_empty()),
+            method: call.method,
+            target: call.target,
+            status,
+            bytes: if call.method == "HEAD" {
+                0
+            } else {
+                reply.body.len()
+            },
+            seconds,
+            id: call.id,
+        });
+    }
+}
+
+/// Who asks a server without users.
+pub fn anybody() -> User {
+    User {
+        name: "".into(),
+        scope: Arc::new(Scope::All),
+    }
+}
