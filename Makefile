@@ -1,4 +1,5 @@
 PREFIX = /usr/local
+MINUTES = 10
 
 build:
 	cargo build --release --locked
@@ -19,6 +20,10 @@ check: lint test
 api-test:
 	sh tests/schemathesis.sh
 
+soak:
+	sh tests/install.sh tests
+	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
+
 bench:
 	sh tests/install.sh bench
 	cargo bench --locked --bench bench
@@ -30,4 +35,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test bench install clean
+.PHONY: build demo test lint check api-test soak bench install clean

@@ -24,8 +24,8 @@ pub struct Server {
 }
 
 /// One connection, kept alive between requests.
-pub struct Client {
-    stream: BufReader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    stream: BufReader<S>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -106,9 +106,7 @@ impl Server {
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("set a time-out");
-        Client {
-            stream: BufReader::new(stream),
-        }
+        Client::over(stream)
     }
 
     /// Asks on a connection of its own.
@@ -194,7 +192,14 @@ impl Drop for Server {
     }
 }
 
-impl Client {
+impl<S: Read + Write> Client<S> {
+    /// On a connection that is there, such as an encrypted one.
+    pub fn over(stream: S) -> Client<S> {
+        Client {
+            stream: BufReader::new(stream),
+        }
+    }
+
     pub fn send(&mut self, method: &str, target: &str) {
         self.send_bytes(&format!(
             "{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"
