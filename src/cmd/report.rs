@@ -37,13 +37,8 @@ pub struct Args {
     #[command(flatten)]
     period: PeriodArgs,
     /// What totals are told apart by, in the order of the columns: account, domain, project, offering, metric,
-    /// month, day
-    #[arg(
-        long,
-        value_name = "WHAT",
-        value_delimiter = ',',
-        default_value = "account"
-    )]
+    /// month, day [default: account]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<By>,
     /// Only this account: its uuid, its project's uuid, or its name; can be given several times
     #[arg(long, value_name = "ACCOUNT")]
@@ -77,7 +72,7 @@ enum Format {
     Json,
     /// A header and the rows
     Csv,
-    /// CSV in the shape of FOCUS 1.2, without costs; by account, offering, metric and day whatever --by says
+    /// CSV in the shape of FOCUS 1.2, without costs; a row for each account, offering, metric and day
     Focus,
 }
 
@@ -89,8 +84,11 @@ struct Subject {
     coverage: Coverage,
 }
 
-pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     check(&args)?;
+    if args.by.is_empty() {
+        args.by.push(By::Account);
+    }
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let subject = find_subject(&args, &mut reader)?;
@@ -107,6 +105,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
 fn check(args: &Args) -> anyhow::Result<()> {
     report::check_metrics(&args.metric)?;
+    ensure!(
+        args.format != Format::Focus || (args.by.is_empty() && args.top.is_none()),
+        "--format focus has a row for each account, offering, metric and day: leave out --by and --top"
+    );
     let by_time = args.by.contains(&By::Day) || args.by.contains(&By::Month);
     ensure!(
         !(args.chart && by_time),

@@ -133,7 +133,8 @@ fn row(
         text(unit),
         text(service_category(charge.metric)),
         text("CloudStack"),
-        Value::text(charge.resource.map(|(uuid, _)| uuid)),
+        // The specification wants one of every charge.
+        text(charge.resource.map_or(charge.metric, |(uuid, _)| uuid)),
         text(charge.metric),
         text(&charge.account.uuid),
         text(
@@ -167,7 +168,7 @@ fn consumed(quantity: f64, unit: &str) -> (f64, &'static str) {
 }
 
 fn tags(domain_path: &str) -> anyhow::Result<String> {
-    Ok(serde_json::json!({ "domain": domain_path }).to_string())
+    Ok(serde_json::json!({ "cloudstack/domain": domain_path }).to_string())
 }
 
 /// One of the specification's categories.

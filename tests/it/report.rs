@@ -225,6 +225,14 @@ fn what_cannot_be_reported_is_refused() {
             "rbc-usage: --chart is for tables\n",
         ),
         (&["--by", "day,day"], "rbc-usage: --by names day twice\n"),
+        (
+            &["--format", "focus", "--by", "day"],
+            "rbc-usage: --format focus has a row for each account, offering, metric and day: leave out --by and --top\n",
+        ),
+        (
+            &["--format", "focus", "--top", "3"],
+            "rbc-usage: --format focus has a row for each account, offering, metric and day: leave out --by and --top\n",
+        ),
     ] {
         report(words).exits(2).complains(complaint);
     }
