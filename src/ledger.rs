@@ -1,6 +1,7 @@
 //! The ledger: one SQLite file. Opens, creates and upgrades it here, writes days in `write`, answers from it
 //! in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
+mod access;
 mod acknowledge;
 pub mod backup;
 pub mod lock;
@@ -19,6 +20,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use access::{Access, insist_on_access};
 use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -85,6 +87,7 @@ pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Init
         .truncate(false)
         .mode(0o600)
         .open(path)
+        .map_err(|err| access::explained(err, path))
         .with_context(named)?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let found = version(&connection, path)?;
@@ -125,9 +128,14 @@ fn migrate(
 }
 
 /// Opens the file and sets what every connection wants. Never creates it.
-fn open(path: &Path, access: OpenFlags) -> anyhow::Result<Connection> {
+fn open(path: &Path, flags: OpenFlags) -> anyhow::Result<Connection> {
     let named = || format!("ledger {}", path.display());
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    let access = match flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        true => Access::Write,
+        false => Access::Read,
+    };
+    insist_on_access(path, access).with_context(named)?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_context(named)?;
     connection.busy_timeout(BUSY_TIMEOUT).with_context(named)?;
     connection

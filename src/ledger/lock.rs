@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::access::explained;
 use crate::words::counted;
 
 /// How often a waiting import looks again.
@@ -42,6 +43,7 @@ impl ImportLock {
             .truncate(false)
             .mode(0o600)
             .open(&path)
+            .map_err(|err| explained(err, &path))
             .with_context(named)?;
         let deadline = Instant::now() + timeout;
         loop {

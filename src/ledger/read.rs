@@ -24,6 +24,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 
 use self::days::{Unfinished, list_unfinished};
 use self::sum::Sum;
+use super::access::{Access, explained, insist_on_access};
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::scope::Scope;
@@ -179,8 +180,9 @@ fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             bail!("no such file: run rbc-usage initdb")
         }
-        other => identity(&other?),
+        other => identity(&other.map_err(|err| explained(err, path))?),
     };
+    insist_on_access(path, Access::Read)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;

@@ -234,7 +234,7 @@ fn a_file_that_cannot_grow_ends_the_import_with_one_line() {
 }
 
 #[test]
-fn a_ledger_that_may_not_be_written_is_reported() {
+fn a_ledger_that_may_not_be_written_is_reported_with_its_owner() {
     let cloud = Cloud::in_sqlite(NEWEST);
     furnish(&cloud, 2);
     let file = |name: &str| cloud.sandbox.path(name);
@@ -252,12 +252,40 @@ fn a_ledger_that_may_not_be_written_is_reported() {
     if root {
         command.uid(65534).gid(65534);
     }
-    mode("usage.db", 0o444);
-    mode("", 0o555);
     let before = std::fs::read(file("usage.db")).unwrap();
-    let run = Run::of(&mut command);
-    mode("", 0o755);
-    refuses(run, &["usage.db"]);
+    let mut says = |words: &[&str]| {
+        let run = Run::of(&mut command);
+        mode("", 0o755);
+        refuses(
+            run,
+            &[
+                words,
+                &[if root {
+                    ", and this runs as nobody"
+                } else {
+                    ", and this runs as "
+                }],
+            ]
+            .concat(),
+        );
+    };
+    mode("usage.db.lock", 0o000);
+    says(&[
+        "usage.db.lock: permission denied: it belongs to ",
+        ", has mode 0000",
+    ]);
+    mode("usage.db.lock", 0o666);
+    mode("usage.db", 0o444);
+    says(&[
+        "ledger ./usage.db: permission denied: it belongs to ",
+        ", has mode 0444",
+    ]);
+    std::fs::remove_file(file("usage.db.lock")).unwrap();
+    mode("", 0o555);
+    says(&[
+        "usage.db.lock: permission denied: its folder ",
+        ", has mode 0555",
+    ]);
     assert!(before == std::fs::read(file("usage.db")).unwrap());
 }
 
