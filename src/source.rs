@@ -7,7 +7,7 @@ mod fingerprint;
 mod mysql;
 mod names;
 mod probe;
-pub mod progress;
+mod progress;
 mod resources;
 mod sqlite;
 pub mod survey;
@@ -23,8 +23,8 @@ use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use fingerprint::Fingerprint;
 pub use names::{Account, Names};
+pub use progress::{Events, Progress, Watermark, WatermarkKind};
 pub use resources::Descriptions;
-pub use usage::{Watermark, WatermarkKind};
 
 /// One value of a result row, borrowed from the driver.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 use crate::day::Day;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
-use crate::source::progress::{Events, Progress};
+use crate::source::{Events, Progress};
 use crate::zone::Zone;
 
 /// One thing that somebody should see to.

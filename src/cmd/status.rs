@@ -15,7 +15,7 @@ use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::output::write;
 use crate::period::Month;
-use crate::source::progress::Progress;
+use crate::source::Progress;
 use crate::status::{
     Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
 };

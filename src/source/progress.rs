@@ -3,8 +3,27 @@
 use anyhow::Context;
 
 use super::probe::Columns;
-use super::usage::{Watermark, one_moment};
+use super::usage::{UsageReader, one_moment};
 use super::{Connection, Source};
+
+/// How far the source has got.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watermark {
+    /// Everything before this instant is finished; seconds since 1970 UTC.
+    pub finished_until: i64,
+    pub kind: WatermarkKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatermarkKind {
+    /// From the usage server's own account of its jobs.
+    Job,
+    /// From the newest usage row, as the jobs cannot be read. An idle cloud never gets there.
+    NewestRow,
+}
+
+/// The newest successful jobs that are looked at to see whether the usage server is stuck.
+const JOBS_TO_COMPARE: usize = 3;
 
 /// Asked for at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,6 +46,57 @@ pub enum Events {
     AllProcessed,
     /// When the oldest unprocessed one was made, since 1970 UTC.
     Oldest(i64),
+}
+
+impl UsageReader {
+    /// How far the usage server has got.
+    pub fn watermark(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<Watermark>> {
+        if !self.jobs {
+            let newest = one_moment(usage, "select max(end_date) from cloud_usage", &[])?;
+            return Ok(newest.map(|end| Watermark {
+                finished_until: end + 1,
+                kind: WatermarkKind::NewestRow,
+            }));
+        }
+        let sql = "select max(end_millis) from usage_job where success = 1 and end_millis > 0";
+        let mut watermark = None;
+        usage.query(sql, &[], &mut |row| {
+            if let Some(millis) = row.field(0)?.unsigned()? {
+                // The job's range ends with its last millisecond: …59.999.
+                let finished_until = i64::try_from(millis + 1)? / 1000;
+                watermark = Some(Watermark {
+                    finished_until,
+                    kind: WatermarkKind::Job,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(watermark)
+    }
+
+    /// The start that the newest successful jobs share while their ends advance: an event since then cannot
+    /// be processed, and every run writes all days since then again (CloudStack 4.x to 4.22.1).
+    pub fn stuck_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+        if !self.jobs {
+            return Ok(None);
+        }
+        let sql = "select start_millis, end_millis from usage_job where success = 1 and end_millis > 0 \
+                   order by end_millis desc limit 3";
+        let mut jobs: Vec<(u64, u64)> = Vec::new();
+        usage.query(sql, &[], &mut |row| {
+            jobs.push((row.field(0)?.id()?, row.field(1)?.id()?));
+            Ok(())
+        })?;
+        let stuck = jobs.len() == JOBS_TO_COMPARE
+            && jobs
+                .windows(2)
+                .all(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
+        if stuck {
+            Ok(Some(i64::try_from(jobs[0].0)? / 1000))
+        } else {
+            Ok(None)
+        }
+    }
 }
 
 impl Source {

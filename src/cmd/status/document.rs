@@ -5,8 +5,8 @@ use crate::day::{Day, DayRange, in_ranges};
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
+use crate::source::Events;
 use crate::source::WatermarkKind;
-use crate::source::progress::Events;
 use crate::status::{Problem, finished_day};
 use crate::words::counted;
 
