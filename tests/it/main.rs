@@ -2,6 +2,7 @@
 
 mod arguments;
 mod auth;
+mod backup;
 mod check;
 mod cloudstack;
 mod config;

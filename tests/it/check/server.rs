@@ -1,0 +1,159 @@
+//! `rbc-usage check` on what the server needs: its address, certificate, users and scopes.
+
+use super::{chmod, says};
+use crate::cloudstack::{Cloud, NEWEST};
+
+#[test]
+fn the_servers_files_are_checked() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    cloud.configure(
+        "GMT",
+        "[server]\nbind = 0.0.0.0:8888\nusers = users\nmetrics_bind = 0.0.0.0:9108\n[scope.bob]\naccounts = a\n",
+    );
+    let run = cloud.run(&["check"]).exits(2);
+    says(
+        &run,
+        "error",
+        "users",
+        "users ./users: No such file or directory",
+    );
+    says(
+        &run,
+        "error",
+        "bind",
+        "beyond loopback only with TLS and users",
+    );
+    says(
+        &run,
+        "error",
+        "bind",
+        "listen on 0.0.0.0:9108: server.metrics_bind asks for no password",
+    );
+    cloud.sandbox.write("users", "");
+    let run = cloud.run(&["check"]).exits(2);
+    says(
+        &run,
+        "look",
+        "users",
+        "nobody may ask: rbc-usage passwd ./users USER",
+    );
+    says(
+        &run,
+        "look",
+        "users",
+        "everybody can read ./users: chmod o-rwx ./users",
+    );
+    cloud.sandbox.write("users", "jane:plain\n");
+    let run = cloud.run(&["check"]).exits(2);
+    says(
+        &run,
+        "error",
+        "users",
+        "users ./users: line 1: not a bcrypt hash",
+    );
+
+    cloud.sandbox.write(
+        "users",
+        "jane:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n",
+    );
+    chmod(&cloud.sandbox.path("users"), 0o600);
+    cloud.configure(
+        "GMT",
+        "[server]\nbind = 0.0.0.0:8888\nusers = users\ntls_certificate = server.pem\ntls_private_key = key.pem\n\
+         [scope.bob]\naccounts = a\n",
+    );
+    let run = cloud.run(&["check"]).exits(2);
+    says(
+        &run,
+        "error",
+        "certificate",
+        "server.tls_certificate: ./server.pem: No such file",
+    );
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = |days: i64, names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+        parameters.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+        parameters.self_signed(&key).unwrap().pem()
+    };
+    cloud.sandbox.write("key.pem", &key.serialize_pem());
+    chmod(&cloud.sandbox.path("key.pem"), 0o600);
+    for (days, names, code, state, detail) in [
+        (
+            90,
+            &["usage.example.com", "u.example.com"][..],
+            1,
+            "ok",
+            "for usage.example.com, u.example.com, and its key",
+        ),
+        (90, &[], 1, "look", "is for no host name"),
+        (
+            5,
+            &["usage.example.com"],
+            1,
+            "look",
+            "renew it: 21 days from now, certificate 1 expired on ",
+        ),
+        (
+            -1,
+            &["usage.example.com"],
+            2,
+            "error",
+            "certificate 1 expired on ",
+        ),
+    ] {
+        cloud.sandbox.write("server.pem", &certificate(days, names));
+        let run = cloud.run(&["check"]).exits(code);
+        says(&run, state, "certificate", detail);
+        says(
+            &run,
+            "ok",
+            "bind",
+            "0.0.0.0:8888, encrypted, with passwords",
+        );
+        says(
+            &run,
+            "look",
+            "scopes",
+            "[scope.bob]: there is no such user: whoever it was meant for sees everything",
+        );
+    }
+    let other = rcgen::KeyPair::generate().unwrap();
+    cloud
+        .sandbox
+        .write("server.pem", &certificate(90, &["usage.example.com"]));
+    cloud.sandbox.write("key.pem", &other.serialize_pem());
+    let run = cloud.run(&["check"]).exits(2);
+    says(
+        &run,
+        "error",
+        "certificate",
+        "./key.pem is not the key of the certificate ./server.pem",
+    );
+}
+
+#[test]
+fn a_scope_that_lists_what_is_not_there_needs_a_look() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_accounts (id, uuid, name, domain_path, project_uuid) values
+               (1, 'a-1', 'x', '/retail/north/', null), (2, 'a-2', 'y', '/', 'p-2')",
+        )
+        .unwrap();
+    let jane = "jane:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
+    cloud.sandbox.write("users", jane);
+    chmod(&cloud.sandbox.path("users"), 0o600);
+    let scope = |lists: &str| {
+        let more = format!("[server]\nusers = users\n[scope.jane]\n{lists}\n");
+        cloud.configure("GMT", &more);
+        cloud.run(&["check"])
+    };
+    scope("accounts = a-1 a-2\ndomains = /retail\nprojects = p-2").exits(0);
+    let run = scope("accounts = a-1 a-3 p-2\ndomains = /retail/n\nprojects = a-2").exits(1);
+    let wrong = "[scope.jane]: the ledger has no account of a-3, p-2, /retail/n/, a-2";
+    says(&run, "look", "scopes", wrong);
+}
