@@ -18,6 +18,9 @@ update stored_days set (records, accounts) = (c.records, c.accounts)
 from (select day, count(*) as records, count(distinct account_id) as accounts from stored_records group by day) c
 where c.day = stored_days.day;
 
+-- Whether the guest OS was not the VM's own, but its template's, or is unknown: it gives way to the VM's own.
+alter table vm_guest_oses add column guessed integer not null default 0;
+
 -- The usage rows of a day when it was last written, replays included.
 create table stored_digests (
   day text not null references stored_days (day),

@@ -4,6 +4,7 @@
 mod access;
 mod acknowledge;
 pub mod backup;
+mod guest_oses;
 pub mod lock;
 pub mod naming;
 pub mod proof;

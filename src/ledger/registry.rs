@@ -1,4 +1,4 @@
-//! What the ledger knows by name: metrics, accounts, resources, and which guest OS a VM was counted under.
+//! What the ledger knows by name: metrics, accounts and resources, with the guest OS that a VM is counted under.
 //! Held in memory during an import, so that no figure asks the database for a name.
 
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
+use super::guest_oses::{Counted, GuestOs, GuestOses};
 use crate::day::Day;
 use crate::metric::{Metric, Per};
 use crate::source::{Account, Names};
@@ -28,17 +29,6 @@ pub struct Resource {
     pub stand_in: bool,
 }
 
-/// How much the guest OS that a VM was counted under on a day weighs when the day is read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// The day is new or open: what the source says now goes first.
-    Afresh,
-    /// Its records stay, also those of an unknown OS: nothing may come to stand beside them.
-    ForGood,
-    /// Its records may be replaced: an unknown OS gives way to one that has become known.
-    UntilKnown,
-}
-
 #[derive(Default)]
 pub struct Registry {
     metrics: HashMap<Metric, i64>,
@@ -47,8 +37,7 @@ pub struct Registry {
     pub(super) resources_by_id: HashMap<i64, Rc<Frozen>>,
     /// The newest resolved resource of a source id.
     pub(super) newest: HashMap<(Per, u64), i64>,
-    /// Guest OS ids of a VM, each with the first day it holds for, in order of days.
-    guest_oses: HashMap<u64, Vec<(Day, u64)>>,
+    pub(super) guest_oses: GuestOses,
     /// What the source says in this run.
     pub(super) names: Names,
     /// Accounts and resources that were looked up in this run, with the answer.
@@ -86,18 +75,7 @@ impl Registry {
             };
             registry.remember(frozen, row.get(0)?);
         }
-        let mut statement = connection.prepare(
-            "select vm_id, since_day, guest_os_id from vm_guest_oses order by vm_id, since_day",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let since: String = row.get(1)?;
-            registry
-                .guest_oses
-                .entry(row.get(0)?)
-                .or_default()
-                .push((since.parse()?, row.get(2)?));
-        }
+        registry.guest_oses = GuestOses::load(connection)?;
         let mut statement = connection.prepare(
             "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts",
         )?;
@@ -131,64 +109,24 @@ impl Registry {
         self.names.vms.get(&vm_id).and_then(|vm| vm.removed)
     }
 
-    /// The guest OS a VM's hours of a day are counted under; 0: unknown. On a day that was counted before it
-    /// is the one of then, else the VM's own, else the one it had before, else its template's.
-    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted: Counted) -> u64 {
-        let frozen = self.frozen_guest_os(vm_id, day);
-        let known = frozen.filter(|guest_os_id| *guest_os_id != 0);
-        let own = self.names.vms.get(&vm_id).map(|vm| vm.guest_os_id);
+    /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,
+    /// else the VM's own, else the one it had before, else its template's.
+    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted: Counted) -> GuestOs {
+        let frozen = self.guest_oses.find(vm_id, day);
+        let known = frozen.filter(|frozen| frozen.id != 0);
+        let own = self.names.vms.get(&vm_id).map(|vm| GuestOs {
+            id: vm.guest_os_id,
+            guessed: false,
+        });
         let found = match counted {
             Counted::Afresh => own.or(known),
             Counted::ForGood => frozen.or(own),
-            Counted::UntilKnown => known.or(own),
+            Counted::UntilKnown => known.filter(|known| !known.guessed).or(own).or(known),
         };
-        found
-            .or_else(|| self.names.templates.get(&template_id).copied())
-            .unwrap_or(0)
-    }
-
-    fn frozen_guest_os(&self, vm_id: u64, day: Day) -> Option<u64> {
-        let since = self.guest_oses.get(&vm_id)?;
-        since
-            .iter()
-            .rev()
-            .find(|(first, _)| *first <= day)
-            .map(|(_, guest_os_id)| *guest_os_id)
-    }
-
-    /// Freezes the guest OS that a VM was counted under on a day. Later days, if there are any in the ledger,
-    /// keep what they had.
-    pub fn freeze_guest_os(
-        &mut self,
-        connection: &Connection,
-        vm_id: u64,
-        day: Day,
-        guest_os_id: u64,
-        later_days: bool,
-    ) -> anyhow::Result<()> {
-        let before = self.frozen_guest_os(vm_id, day);
-        // A row that names no VM says nothing of another such row.
-        if before == Some(guest_os_id) || vm_id == 0 {
-            return Ok(());
-        }
-        let since = self.guest_oses.entry(vm_id).or_default();
-        let mut changes = vec![(day, guest_os_id)];
-        if let Some(before) = before
-            && later_days
-            && since.iter().all(|(first, _)| *first != day.next())
-        {
-            changes.push((day.next(), before));
-        }
-        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id) values (?1, ?2, ?3) \
-                   on conflict do update set guest_os_id = excluded.guest_os_id";
-        let mut statement = connection.prepare_cached(sql)?;
-        for (first, guest_os_id) in changes {
-            statement.execute((vm_id, first.to_string(), guest_os_id))?;
-            since.retain(|(other, _)| *other != first);
-            since.push((first, guest_os_id));
-        }
-        since.sort_unstable();
-        Ok(())
+        found.unwrap_or_else(|| GuestOs {
+            id: self.names.templates.get(&template_id).copied().unwrap_or(0),
+            guessed: true,
+        })
     }
 
     /// The metric's id in the ledger.

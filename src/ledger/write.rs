@@ -125,7 +125,7 @@ impl Ledger {
         act: impl FnOnce(&VmFacts) -> T,
     ) -> T {
         let counted = counted(stored, existing);
-        let guest_os = |vm, template| self.registry.guest_os(vm, template, day, counted);
+        let guest_os = |vm, template| self.registry.guest_os(vm, template, day, counted).id;
         let removed = |vm| self.registry.vm_removed(vm);
         act(&VmFacts {
             guest_os: &guest_os,

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::registry::{Counted, Registry, stand_in};
+use super::guest_oses::Counted;
+use super::registry::{Registry, stand_in};
 use super::statements::{Key, OldRecord, Statements, count_revision};
 use super::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::finding::{Finding, FindingKind};
@@ -184,8 +185,8 @@ impl<'a> DayWriter<'a> {
         let later_days = self.statements.has_later_days()?;
         for (vm, template) in self.new.vms {
             let guest_os = self.registry.guest_os(*vm, *template, day, counted);
-            self.registry
-                .freeze_guest_os(self.connection, *vm, day, guest_os, later_days)?;
+            let oses = &mut self.registry.guest_oses;
+            oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
         }
         Ok(())
     }

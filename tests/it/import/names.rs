@@ -224,6 +224,51 @@ fn an_os_that_becomes_known_later_is_not_counted_beside_the_unknown_one() {
 }
 
 #[test]
+fn an_os_taken_from_the_template_gives_way_to_the_vms_own() {
+    let cloud = cloud();
+    cloud.guest_os(2, "Debian 7");
+    cloud.guest_os(3, "Windows");
+    cloud.main("delete from vm_instance");
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-02", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import"]).exits(0);
+    let counted = |expected: [&str; 2]| {
+        let sql = "select day, resource_name from daily_usage where metric = 'os_usage' order by 1";
+        assert_eq!(cloud.ledger(sql), expected);
+    };
+    counted(["2013-06-01 | CentOS 6", "2013-06-02 | CentOS 6"]);
+
+    cloud.vm(11, 2);
+    cloud.run(&["import", "2013-06-01..2013-06-02"]).exits(0);
+    counted(["2013-06-01 | CentOS 6", "2013-06-02 | CentOS 6"]);
+    cloud.run(&["import", "2013-06-01", "-f"]).exits(0);
+    counted(["2013-06-01 | Debian 7", "2013-06-02 | CentOS 6"]);
+    let corrections =
+        "select day, resource_name, old_quantity, new_quantity from corrections order by 2";
+    assert_eq!(
+        cloud.ledger(corrections),
+        [
+            "2013-06-01 | CentOS 6 | 24 | null",
+            "2013-06-01 | Debian 7 | null | 24"
+        ]
+    );
+    cloud.run(&["verify"]).exits(0);
+
+    // Installed anew, it had another OS on the day that is known.
+    cloud.main("update vm_instance set guest_os_id = 3");
+    cloud
+        .run(&["import", "2013-06-01..2013-06-02", "-f"])
+        .exits(0);
+    counted(["2013-06-01 | Debian 7", "2013-06-02 | Windows"]);
+    cloud.main("delete from vm_instance");
+    cloud
+        .run(&["import", "2013-06-01..2013-06-02", "-f"])
+        .exits(0);
+    counted(["2013-06-01 | Debian 7", "2013-06-02 | Windows"]);
+}
+
+#[test]
 fn without_projects_to_read_a_project_keeps_its_uuid() {
     let cloud = cloud();
     cloud.project(4, "hidden-uuid", "project-uuid", "website");

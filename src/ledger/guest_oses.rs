@@ -1,0 +1,95 @@
+//! Which guest OS each VM was counted under, day by day: what a VM purged upstream still falls on when a day is read
+//! again, and what one that was given another OS since had on its earlier days.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::day::Day;
+
+/// The guest OS that a VM's hours are counted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestOs {
+    /// `guest_os.id` in CloudStack; 0: unknown.
+    pub id: u64,
+    /// Not from the VM itself, but from its template, or unknown.
+    pub guessed: bool,
+}
+
+/// How much the guest OS that a VM was counted under on a day weighs when the day is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The day is new or open: what the source says now goes first.
+    Afresh,
+    /// Its records stay, also those of an unknown OS: nothing may come to stand beside them.
+    ForGood,
+    /// Its records may be replaced: an unknown or guessed OS gives way to one that has become known.
+    UntilKnown,
+}
+
+/// Of every VM, each with the first day it holds for, in order of days.
+#[derive(Default)]
+pub(super) struct GuestOses(HashMap<u64, Vec<(Day, GuestOs)>>);
+
+impl GuestOses {
+    /// Reads all of them.
+    pub fn load(connection: &Connection) -> anyhow::Result<GuestOses> {
+        let mut oses = GuestOses::default();
+        let sql = "select vm_id, since_day, guest_os_id, guessed from vm_guest_oses order by vm_id, since_day";
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let since: String = row.get(1)?;
+            let guest_os = GuestOs {
+                id: row.get(2)?,
+                guessed: row.get(3)?,
+            };
+            let of_vm = oses.0.entry(row.get(0)?).or_default();
+            of_vm.push((since.parse()?, guest_os));
+        }
+        Ok(oses)
+    }
+
+    /// What a VM was counted under on a day.
+    pub fn find(&self, vm_id: u64, day: Day) -> Option<GuestOs> {
+        let mut newest_first = self.0.get(&vm_id)?.iter().rev();
+        newest_first
+            .find(|(first, _)| *first <= day)
+            .map(|(_, guest_os)| *guest_os)
+    }
+
+    /// Freezes what a VM was counted under on a day. Later days, if there are any in the ledger, keep what they
+    /// had.
+    pub fn freeze(
+        &mut self,
+        connection: &Connection,
+        vm_id: u64,
+        day: Day,
+        guest_os: GuestOs,
+        later_days: bool,
+    ) -> anyhow::Result<()> {
+        let before = self.find(vm_id, day);
+        // A row that names no VM says nothing of another such row.
+        if before == Some(guest_os) || vm_id == 0 {
+            return Ok(());
+        }
+        let since = self.0.entry(vm_id).or_default();
+        let mut changes = vec![(day, guest_os)];
+        if let Some(before) = before
+            && later_days
+            && since.iter().all(|(first, _)| *first != day.next())
+        {
+            changes.push((day.next(), before));
+        }
+        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (?1, ?2, ?3, ?4) \
+                   on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
+        let mut statement = connection.prepare_cached(sql)?;
+        for (first, guest_os) in changes {
+            statement.execute((vm_id, first.to_string(), guest_os.id, guest_os.guessed))?;
+            since.retain(|(other, _)| *other != first);
+            since.push((first, guest_os));
+        }
+        since.sort_unstable_by_key(|(first, _)| *first);
+        Ok(())
+    }
+}
