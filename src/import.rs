@@ -1,21 +1,23 @@
 //! The import: which days to read, and for each of them read, aggregate, write.
 
+mod purge;
 mod reread;
 
 use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use crate::aggregate::window::{DayBounds, GLUED_SECONDS, hours};
-use crate::aggregate::{DayUsage, aggregate};
+use crate::aggregate::aggregate;
+use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
-use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
+use crate::ledger::write::{DayState, Difference, Existing, NewDay, Written};
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
-use crate::words::counted;
 use crate::zone::Zone;
+pub use purge::purged;
+use purge::{before_the_source, begins_within};
 pub use reread::reread;
 
 /// What is asked of an import.
@@ -136,6 +138,7 @@ fn import_day(
         fingerprint,
         watermark,
         oldest,
+        lowest_id,
         stuck_since,
     } = read;
     let bounds = DayBounds::of(day, request.zone);
@@ -150,7 +153,7 @@ fn import_day(
     }
     usage.findings.extend(begins_within(&rows, oldest, bounds));
     let refusal = match stored {
-        Some(stored) => purged(stored, &usage, oldest, bounds),
+        Some(stored) => purged(stored, &usage, oldest, lowest_id, bounds),
         None if request.existing == Existing::Overwrite => None,
         None => before_the_source(&usage, oldest, bounds),
     };
@@ -209,59 +212,6 @@ pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>, clock: i64
     end <= clock && watermark.is_some_and(|watermark| watermark.finished_until >= end)
 }
 
-/// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes
-/// those that ended before some instant, which can fall within a local day. Replays that come and go say nothing.
-pub fn purged(
-    stored: StoredDay,
-    usage: &DayUsage,
-    oldest: Option<i64>,
-    day: DayBounds,
-) -> Option<String> {
-    let (had, has) = (
-        stored.source_rows - stored.replayed_rows,
-        usage.source_rows - usage.replayed_rows,
-    );
-    if had > 0 && has == 0 {
-        return Some(format!(
-            "the source has no rows of it any more; what {} gave is kept",
-            counted(had, "row")
-        ));
-    }
-    let cut = oldest.is_none_or(|oldest| oldest >= day.start) && has < had;
-    cut.then(|| {
-        format!(
-            "the source has only {} of it left and none older; what {} gave is kept",
-            counted(has, "row"),
-            counted(had, "row")
-        )
-    })
-}
-
-/// Why nothing can be said of a new day, if so: the source has only younger rows.
-fn before_the_source(usage: &DayUsage, oldest: Option<i64>, day: DayBounds) -> Option<String> {
-    let younger = oldest.is_some_and(|oldest| oldest >= day.end);
-    (younger && usage.source_rows == 0).then(|| {
-        "the source has no rows of it and none older: purged, or nothing ran yet; -f stores it as a day without usage"
-            .to_owned()
-    })
-}
-
-/// The source's first row begins within the day: the hours before are of another time or purged.
-fn begins_within(rows: &[UsageRow], oldest: Option<i64>, day: DayBounds) -> Option<Finding> {
-    let none_older = oldest.is_some_and(|oldest| oldest >= day.start);
-    let first = rows.iter().map(|row| row.start).min()?;
-    (none_older && first > day.start).then(|| Finding {
-        kind: FindingKind::SourceBegins,
-        account_id: None,
-        metric: None,
-        resource: None,
-        detail: format!(
-            "the source's first row begins {:.2} hours into the day: what was before is not known",
-            hours(first - day.start)
-        ),
-    })
-}
-
 fn stuck(since: Day) -> Finding {
     let detail = format!(
         "the newest usage jobs all start on {since}: a usage event cannot be processed and every run writes the days \
@@ -309,75 +259,5 @@ impl DayReport {
             Outcome::Written(written) => &written.differences,
             Outcome::Refused(_) => &[],
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: DayBounds = DayBounds {
-        start: 86_400,
-        end: 172_800,
-    };
-    const STORED: StoredDay = StoredDay {
-        state: DayState::Closed,
-        source_rows: 100,
-        replayed_rows: 0,
-        sealed: false,
-    };
-
-    fn rows(source_rows: u64, replayed_rows: u64) -> DayUsage {
-        DayUsage {
-            source_rows,
-            replayed_rows,
-            ..DayUsage::default()
-        }
-    }
-
-    #[test]
-    fn a_day_whose_rows_are_gone_is_purged() {
-        let reason = purged(STORED, &rows(0, 0), Some(0), DAY).unwrap();
-        assert_eq!(
-            reason,
-            "the source has no rows of it any more; what 100 rows gave is kept"
-        );
-        let idle = StoredDay {
-            source_rows: 0,
-            ..STORED
-        };
-        assert!(purged(idle, &rows(0, 0), None, DAY).is_none());
-    }
-
-    #[test]
-    fn a_day_that_the_purge_cut_through_is_purged() {
-        let reason = purged(STORED, &rows(60, 0), Some(90_000), DAY).unwrap();
-        assert_eq!(
-            reason,
-            "the source has only 60 rows of it left and none older; what 100 rows gave is kept"
-        );
-        // With older rows in the source, fewer rows are an ordinary difference.
-        assert!(purged(STORED, &rows(60, 0), Some(80_000), DAY).is_none());
-        assert!(purged(STORED, &rows(100, 0), Some(90_000), DAY).is_none());
-    }
-
-    #[test]
-    fn replays_do_not_hide_a_purge() {
-        assert!(purged(STORED, &rows(180, 120), Some(90_000), DAY).is_some());
-        let replayed = StoredDay {
-            source_rows: 200,
-            replayed_rows: 100,
-            ..STORED
-        };
-        assert!(purged(replayed, &rows(100, 0), Some(90_000), DAY).is_none());
-    }
-
-    #[test]
-    fn a_new_day_before_the_sources_first_row_is_not_known() {
-        assert!(before_the_source(&rows(0, 0), Some(172_800), DAY).is_some());
-        assert!(before_the_source(&rows(0, 0), Some(172_799), DAY).is_none());
-        assert!(before_the_source(&rows(1, 0), Some(172_800), DAY).is_none());
-        // A source without any rows is that of a cloud that is idle so far.
-        assert!(before_the_source(&rows(0, 0), None, DAY).is_none());
     }
 }

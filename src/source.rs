@@ -21,7 +21,7 @@ use anyhow::Context;
 use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, first_id};
 pub use names::{Account, Names};
 pub use progress::{Events, Progress, Watermark, WatermarkKind};
 pub use resources::Descriptions;
@@ -81,6 +81,8 @@ pub struct SourceDay {
     pub watermark: Option<Watermark>,
     /// The oldest `end_date` in the source, since 1970 UTC.
     pub oldest: Option<i64>,
+    /// The lowest id of a row in the source.
+    pub lowest_id: Option<u64>,
     /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
     pub stuck_since: Option<i64>,
 }
@@ -160,6 +162,7 @@ impl Source {
         let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
         let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
+        let lowest_id = fingerprint::lowest_id(usage).context("read cloud_usage")?;
         let fingerprint = Fingerprint::of(usage, day).context("read cloud_usage")?;
         let (rows, addresses) = self
             .usage
@@ -175,6 +178,7 @@ impl Source {
             fingerprint,
             watermark,
             oldest,
+            lowest_id,
             stuck_since,
         })
     }

@@ -156,6 +156,7 @@ fn verify_day(
         names,
         fingerprint,
         oldest,
+        lowest_id,
         ..
     } = read;
     let bounds = DayBounds::of(day, request.zone);
@@ -166,7 +167,7 @@ fn verify_day(
         aggregate(&mut rows, bounds, request.zone, vms)
     })?;
     let figures = ledger.day_figures(day)?;
-    let purged = stored.and_then(|stored| purged(stored, &usage, oldest, bounds));
+    let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
     let mut differences = match purged {
         Some(reason) => vec![about_day(day, Kind::Purged, reason)],
         None => Comparison {

@@ -12,7 +12,7 @@ use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
-use crate::source::{Fingerprint, Names};
+use crate::source::{Fingerprint, Names, first_id};
 
 /// Whether the source has finished the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct StoredDay {
     pub source_rows: u64,
     /// Of these, counted already by another row.
     pub replayed_rows: u64,
+    /// The lowest id of the source's rows that ended on it; `None`: there were none, or it is not known.
+    pub first_id: Option<u64>,
     /// No import may change it.
     pub sealed: bool,
 }
@@ -90,7 +92,7 @@ pub struct Difference {
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows, replayed_rows, sealed_at is not null \
+        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint \
                    from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
@@ -98,6 +100,7 @@ impl Ledger {
             return Ok(None);
         };
         let state: String = row.get(0)?;
+        let fingerprint: Option<String> = row.get(4)?;
         let state = if state == "closed" {
             DayState::Closed
         } else {
@@ -107,6 +110,7 @@ impl Ledger {
             state,
             source_rows: row.get(1)?,
             replayed_rows: row.get(2)?,
+            first_id: fingerprint.as_deref().and_then(first_id),
             sealed: row.get(3)?,
         }))
     }

@@ -41,6 +41,23 @@ impl Fingerprint {
     }
 }
 
+/// The lowest id of a row in the source: those below it have been purged.
+pub(super) fn lowest_id(usage: &mut dyn Connection) -> anyhow::Result<Option<u64>> {
+    let mut lowest = None;
+    usage.query("select min(id) from cloud_usage", &[], &mut |row| {
+        lowest = row.field(0)?.unsigned()?;
+        Ok(())
+    })?;
+    Ok(lowest)
+}
+
+/// The lowest id of the rows that a fingerprint was made of, as the ledger keeps it; `None`: there were none.
+pub fn first_id(fingerprint: &str) -> Option<u64> {
+    let (_, ids) = fingerprint.split_once(" rows, ids ")?;
+    let first = ids.split(' ').next()?.parse().ok()?;
+    (first > 0).then_some(first)
+}
+
 /// As the ledger keeps it.
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,5 +68,24 @@ impl std::fmt::Display for Fingerprint {
             sum,
         } = self;
         write!(f, "{rows} rows, ids {first} to {last}, sum {sum}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_id_is_read_as_it_was_written() {
+        let mut fingerprint = Fingerprint {
+            rows: 3,
+            first: 12,
+            last: 20,
+            sum: "47".to_owned(),
+        };
+        assert_eq!(first_id(&fingerprint.to_string()), Some(12));
+        (fingerprint.rows, fingerprint.first) = (0, 0);
+        assert_eq!(first_id(&fingerprint.to_string()), None);
+        assert_eq!(first_id(""), None);
     }
 }

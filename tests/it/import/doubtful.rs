@@ -274,3 +274,52 @@ fn a_day_knows_how_many_records_it_holds() {
     cloud.run(&["import", "2013-06-01"]).exits(0);
     held("4 | 3");
 }
+
+#[test]
+fn a_day_that_a_batch_of_a_purge_cut_through_is_kept() {
+    let hours = |day: &str, account_id: u64, hours: f64| UsageRow {
+        raw_usage: hours,
+        ..UsageRow::of_day(day, 10, account_id, 1)
+    };
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.configure("GMT", "");
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.account(3, "bob-uuid", "bob");
+    // Rows 1 to 4, and a fifth that was written late.
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[hours(day, 2, 24.0), hours(day, 3, 24.0)]);
+    }
+    cloud.add_usage(&[hours("2013-05-31", 2, 24.0)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import"]).exits(0);
+    let figures = "select day, account_name, quantity from daily_usage order by 1, 2";
+    let before = cloud.ledger(figures);
+
+    cloud.usage("delete from cloud_usage where id <= 1");
+    let run = cloud.run(&["import", "2013-06-01", "-f"]).exits(1);
+    assert!(
+        run.stdout.starts_with(
+            "2013-06-01 refused: the source has only 1 row of it left and none with a lower id than they had; what 2 \
+             rows gave is kept\n"
+        ),
+        "{run}"
+    );
+    assert_eq!(cloud.ledger(figures), before);
+    let run = cloud.run(&["verify", "2013-06-01"]).exits(1);
+    assert!(
+        run.stdout.contains("none with a lower id than they had"),
+        "{run}"
+    );
+
+    // Of a day that the purge has not reached, a row that is gone was deleted by somebody who meant it.
+    cloud.usage("delete from cloud_usage where id = 4");
+    let run = cloud.run(&["import", "2013-06-02", "-f"]).exits(1);
+    assert!(
+        run.stdout.starts_with(
+            "2013-06-02 closed accounts=1 rows=1 replayed=0 added=0 kept=1 overwritten=1 "
+        ),
+        "{run}"
+    );
+    assert_eq!(cloud.ledger(figures), before[..4]);
+}
