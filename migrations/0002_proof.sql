@@ -34,6 +34,9 @@ create table stored_digests (
 -- the difference has to be credited or charged later. 'applied': was pending, until the day was unsealed and imported.
 alter table stored_corrections add column kind text not null default 'overwritten'
   check (kind in ('overwritten', 'pending', 'applied'));
+-- A pending one that somebody has charged or credited; UTC, YYYY-MM-DDTHH:MM:SSZ, and why. Null: nobody has.
+alter table stored_corrections add column acknowledged_at text;
+alter table stored_corrections add column reason text;
 
 -- Doubts that somebody has looked at. Findings are made anew whenever a day is written, hence no reference to them.
 create table acknowledgements (
@@ -75,7 +78,7 @@ create view corrections as
 select c.day, a.uuid as account_uuid, a.name as account_name, m.name as metric, m.unit,
        nullif(s.uuid, '') as resource_uuid, case when s.id = 0 then null else s.name end as resource_name,
        c.old_quantity, c.new_quantity, c.corrected_at,
-       c.id, c.kind, coalesce(c.new_quantity, 0) - coalesce(c.old_quantity, 0) as delta
+       c.id, c.kind, coalesce(c.new_quantity, 0) - coalesce(c.old_quantity, 0) as delta, c.acknowledged_at, c.reason
 from stored_corrections c
 join stored_accounts a on a.id = c.account_id
 join metrics m on m.id = c.metric_id

@@ -81,6 +81,12 @@ pub fn whole(text: &str, lowest: u64, highest: u64) -> anyhow::Result<u64> {
     })
 }
 
+/// The id of something that a command lists.
+pub fn id(text: &str) -> anyhow::Result<i64> {
+    let id = text.parse().ok().filter(|id| *id > 0);
+    id.context("not an id: `rbc-usage findings` and `rbc-usage corrections` list them")
+}
+
 /// `--format`.
 #[derive(clap::Args)]
 pub struct FormatArgs {

@@ -29,7 +29,7 @@ use crate::arguments::PeriodArgs;
 use crate::config::Config;
 use crate::day::Day;
 use crate::ledger::lock::ImportLock;
-use crate::ledger::{Initialised, initialise};
+use crate::ledger::{Initialised, Ledger, initialise};
 use crate::output::Format;
 use crate::sealing::{Held, hold};
 use crate::source::{Options, Source};
@@ -99,6 +99,13 @@ fn exit_code(fine: bool) -> ExitCode {
 /// A line for people on stderr. A reader of it that has gone away is no reason to stop.
 fn eprint_line(text: &str) {
     let _ = writeln!(io::stderr(), "rbc-usage: {text}");
+}
+
+/// The ledger under the lock of imports: one that writes a day gives its findings new ids.
+fn open_alone(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
+    let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
+    let ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    Ok((lock, ledger))
 }
 
 /// Holds the days of a command line against imports; it has to name some.

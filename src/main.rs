@@ -4,6 +4,7 @@ mod aggregate;
 mod arguments;
 mod cmd;
 mod config;
+mod corrections;
 mod coverage;
 mod day;
 mod explain;

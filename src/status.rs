@@ -5,6 +5,7 @@ use crate::day::Day;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
 use crate::source::{Events, Progress};
+use crate::words::counted;
 use crate::zone::Zone;
 
 /// One thing that somebody should see to.
@@ -34,6 +35,8 @@ pub enum ProblemKind {
     DayOpen,
     DayRefused,
     DayDiffering,
+    /// A sealed day withholds differences that nobody has charged or credited.
+    CorrectionsDue,
     ImportFailed,
     /// Begun long ago and never ended.
     ImportUnfinished,
@@ -54,6 +57,7 @@ impl ProblemKind {
             ProblemKind::DayOpen => "day_open",
             ProblemKind::DayRefused => "day_refused",
             ProblemKind::DayDiffering => "day_differing",
+            ProblemKind::CorrectionsDue => "corrections_due",
             ProblemKind::ImportFailed => "import_failed",
             ProblemKind::ImportUnfinished => "import_unfinished",
         }
@@ -145,14 +149,30 @@ pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec
             detail,
         })
     };
-    days.chunk_by(|one, next| is_missing(one) && is_missing(next))
+    let of_days = days
+        .chunk_by(|one, next| is_missing(one) && is_missing(next))
         .filter_map(|run| match run {
             [first, .., last] => Some(missing(first.day, last.day)),
             [one] if is_missing(one) => Some(missing(one.day, one.day)),
             [one] => problem(one),
             [] => None,
-        })
+        });
+    of_days
+        .chain(days.iter().filter_map(corrections_due))
         .collect()
+}
+
+fn corrections_due(facts: &DayFacts) -> Option<Problem> {
+    let day = facts.day;
+    (facts.due_corrections > 0).then(|| Problem {
+        kind: ProblemKind::CorrectionsDue,
+        day: Some(day),
+        last_day: None,
+        detail: format!(
+            "{} to be charged or credited: rbc-usage corrections --pending {day}",
+            counted(facts.due_corrections, "correction")
+        ),
+    })
 }
 
 /// Days that follow one another and are not in the ledger.
@@ -283,6 +303,7 @@ mod tests {
             acknowledged: 0,
             differing: 2,
             pending_corrections: 0,
+            due_corrections: 0,
             imported_at: None,
             verified_at: None,
             sealed_at: None,

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{FormatArgs, PeriodArgs, id};
+use crate::corrections::{COLUMNS, row};
 use crate::coverage::find_coverage;
 use crate::day::Day;
-use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
-use crate::output::{self, Column, Document, Unit, Value};
+use crate::output::{self, Document, Value};
 use crate::words::counted;
 use crate::zone::Zone;
 
@@ -23,10 +24,49 @@ use crate::zone::Zone;
 ///
 /// Exit code: 0 fine, whether there are any or not; 1 days of the period are missing in the ledger; 2 an error.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
     rbc-usage corrections --pending --since 2013-07-01     what the July run has to credit\n  \
-    rbc-usage corrections 2013-06 --format json")]
+    rbc-usage corrections 2013-06 --format json\n  \
+    rbc-usage corrections ack 1 2 --reason 'credited in July'")]
 pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    Ack(Ack),
+    Unack(Unack),
+}
+
+/// Note that pending corrections were charged or credited: their days need no look for their sake
+#[derive(clap::Args)]
+struct Ack {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Ids as `rbc-usage corrections` lists them
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    ids: Vec<i64>,
+    /// What was done about them, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Take acknowledgements back
+#[derive(clap::Args)]
+struct Unack {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Ids as `rbc-usage corrections` lists them
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    ids: Vec<i64>,
+}
+
+#[derive(clap::Args)]
+struct List {
     #[command(flatten)]
     config: super::ConfigFile,
     #[command(flatten)]
@@ -62,6 +102,36 @@ fn time(text: &str) -> anyhow::Result<String> {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Some(Action::Ack(ack)) => {
+            let reason = ack.reason.trim();
+            ensure!(!reason.is_empty(), "--reason is empty");
+            acknowledge(&ack.config, &ack.ids, Some(reason), "acknowledged", out)
+        }
+        Some(Action::Unack(unack)) => {
+            let done = "not acknowledged any more";
+            acknowledge(&unack.config, &unack.ids, None, done, out)
+        }
+        None => list(&args.list, out),
+    }
+}
+
+fn acknowledge(
+    config: &super::ConfigFile,
+    ids: &[i64],
+    reason: Option<&str>,
+    done: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let config = config.load()?;
+    let now = super::utc_text(super::unix_now()?)?;
+    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
+    ledger.acknowledge_corrections(ids, reason.map(|reason| (reason, now.as_str())))?;
+    writeln!(out, "{} {done}", counted(ids.len(), "correction"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let zone = Zone::parse(&reader.timezone()?)?;
@@ -102,42 +172,4 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     output::write(&document, args.format.style(), out)?;
     super::eprint_beside_csv(&coverage.absences(), args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
-}
-
-const COLUMNS: [Column; 13] = [
-    Column::hidden("id"),
-    Column::shown("kind", "kind"),
-    Column::shown("day", "day"),
-    Column::hidden("account_uuid"),
-    Column::shown("account_name", "account"),
-    Column::shown("metric", "metric"),
-    Column::hidden("unit"),
-    Column::hidden("resource_uuid"),
-    Column::shown("resource_name", "resource"),
-    Column::shown("old_quantity", "old"),
-    Column::shown("new_quantity", "new"),
-    Column::shown("delta", "difference"),
-    Column::shown("corrected_at", "found"),
-];
-
-fn row(correction: StoredCorrection) -> Vec<Value> {
-    let unit = Unit::of_name(&correction.unit);
-    let quantity =
-        |number: Option<f64>| number.map_or(Value::Nothing, |number| Value::Quantity(number, unit));
-    vec![
-        // Ids begin at 1.
-        Value::Id(correction.id.unsigned_abs()),
-        Value::Text(correction.kind),
-        Value::Text(correction.day.to_string()),
-        Value::Text(correction.account_uuid),
-        Value::Text(correction.account_name),
-        Value::Text(correction.metric),
-        Value::Text(correction.unit),
-        Value::text(correction.resource_uuid),
-        Value::text(correction.resource_name),
-        quantity(correction.old_quantity),
-        quantity(correction.new_quantity),
-        quantity(Some(correction.delta)),
-        Value::Text(correction.corrected_at),
-    ]
 }

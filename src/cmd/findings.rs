@@ -5,12 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{FormatArgs, PeriodArgs};
-use crate::config::Config;
+use crate::arguments::{FormatArgs, PeriodArgs, id};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
-use crate::ledger::Ledger;
-use crate::ledger::lock::ImportLock;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
@@ -82,11 +79,6 @@ struct Unack {
     /// Ids as `rbc-usage findings --all` lists them
     #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<i64>,
-}
-
-fn id(text: &str) -> anyhow::Result<i64> {
-    let id = text.parse().ok().filter(|id| *id > 0);
-    id.context("not the id of a finding: `rbc-usage findings` lists them")
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -172,7 +164,7 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
     ensure!(!args.reason.trim().is_empty(), "--reason is empty");
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
-    let (_lock, mut ledger) = open(&config, &now)?;
+    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
     ledger.acknowledge(&args.ids, args.reason.trim(), &now)?;
     told(out, args.ids.len(), "acknowledged")
 }
@@ -180,16 +172,9 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
 fn unacknowledge(args: &Unack, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
-    let (_lock, mut ledger) = open(&config, &now)?;
+    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
     ledger.unacknowledge(&args.ids)?;
     told(out, args.ids.len(), "not acknowledged any more")
-}
-
-/// Under the lock of imports: one that writes a day gives its findings new ids.
-fn open(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
-    let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
-    let ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    Ok((lock, ledger))
 }
 
 fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {

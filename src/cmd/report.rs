@@ -9,13 +9,14 @@ use crate::arguments::{PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
 use crate::ledger::read::accounts::Account;
-use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
+use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::output::{self, Column, Document, Value, write};
 use crate::period::Month;
 use crate::report::{self, By, focus};
+use crate::words::counted;
 use crate::zone::Zone;
 
 /// Print totals per account, domain, project, offering, metric, day or month
@@ -99,7 +100,12 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Format::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
     };
     write(&document, style(format), out)?;
-    super::eprint_beside_csv(&subject.coverage.sentences(), format);
+    // FOCUS has no place for notes either, and corrections are rows of it.
+    let beside = match args.format {
+        Format::Focus => &subject.coverage.sentences(),
+        Format::Table | Format::Json | Format::Csv => &document.notes,
+    };
+    super::eprint_beside_csv(beside, format);
     Ok(super::exit_code(subject.coverage.is_final()))
 }
 
@@ -150,6 +156,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
 fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
     let dimensions = report::dimensions(&args.by);
     reader.read(|snapshot| {
+        let pending = list_pending(args, snapshot, subject, Some(subject.range))?.len();
         let question = question(args, subject, dimensions);
         let mut figures = list_totals(snapshot, &question)?;
         report::arrange(&mut figures, &args.by, args.top);
@@ -174,11 +181,11 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
         }
         Ok(Document {
             title: title(subject),
-            facts: facts(args, subject),
+            facts: facts(args, subject, pending),
             rows_name: "usage",
             columns,
             rows,
-            notes: subject.coverage.sentences(),
+            notes: notes(subject, pending),
             ..Document::default()
         })
     })
@@ -204,30 +211,51 @@ fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Resul
     })
 }
 
-type Found = (
-    crate::ledger::read::corrections::StoredCorrection,
-    crate::day::Day,
-);
+type Found = (StoredCorrection, crate::day::Day);
 
 fn pending_corrections(
     args: &Args,
     snapshot: &Snapshot,
     subject: &Subject,
 ) -> anyhow::Result<Vec<Found>> {
+    focus::found_within(
+        list_pending(args, snapshot, subject, None)?,
+        subject.range,
+        &subject.zone,
+        &super::unix_of_utc_text,
+    )
+}
+
+/// Differences that sealed days withhold, of the accounts and metrics that are asked for; `None`: of all days.
+fn list_pending(
+    args: &Args,
+    snapshot: &Snapshot,
+    subject: &Subject,
+    range: Option<DayRange>,
+) -> anyhow::Result<Vec<StoredCorrection>> {
     let ids = subject.accounts.iter().map(|account| account.id).collect();
     let filter = CorrectionFilter {
+        range,
         kind: Some("pending"),
         accounts: Some(&ids),
         ..CorrectionFilter::default()
     };
     let mut corrections = list_corrections(snapshot, filter, Page::default())?;
     corrections.retain(|one| args.metric.is_empty() || args.metric.contains(&one.metric));
-    focus::found_within(
-        corrections,
-        subject.range,
-        &subject.zone,
-        &super::unix_of_utc_text,
-    )
+    Ok(corrections)
+}
+
+/// What people should know of the figures.
+fn notes(subject: &Subject, pending: usize) -> Vec<String> {
+    let mut notes = subject.coverage.sentences();
+    if pending > 0 {
+        let (first, last) = (subject.range.first(), subject.range.last());
+        notes.push(format!(
+            "not in these figures: {}, see rbc-usage corrections --pending {first}..{last}",
+            counted(pending, "pending correction")
+        ));
+    }
+    notes
 }
 
 fn hours(subject: &Subject) -> f64 {
@@ -247,7 +275,7 @@ fn title(subject: &Subject) -> String {
     )
 }
 
-fn facts(args: &Args, subject: &Subject) -> Vec<(&'static str, Value)> {
+fn facts(args: &Args, subject: &Subject, pending: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
@@ -258,5 +286,7 @@ fn facts(args: &Args, subject: &Subject) -> Vec<(&'static str, Value)> {
     facts.extend(subject.coverage.facts());
     let by = args.by.iter().map(|by| by.name().to_owned());
     facts.push(("by", Value::List(by.collect())));
+    // A count of corrections fits 64 bits.
+    facts.push(("pending_corrections", Value::Count(pending as u64)));
     facts
 }

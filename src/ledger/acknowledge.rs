@@ -1,5 +1,5 @@
-//! Findings that somebody has looked at. They are told by their content, as a day that is written again has new
-//! findings of the same content; the finding itself stays in the ledger.
+//! What somebody has looked at. Findings are told by their content, as a day that is written again has new
+//! findings of the same content; the finding itself stays in the ledger. Corrections keep their ids.
 
 use anyhow::Context;
 use rusqlite::Connection;
@@ -26,6 +26,30 @@ impl Ledger {
         self.transaction(|connection, _| {
             for id in ids {
                 delete_acknowledgement(connection, *id)?;
+            }
+            count_revision(connection)
+        })
+        .context(named)
+    }
+}
+
+impl Ledger {
+    /// Notes that pending corrections were charged or credited, all or none; `None`: that they were not.
+    pub fn acknowledge_corrections(
+        &mut self,
+        ids: &[i64],
+        acknowledged: Option<(&str, &str)>,
+    ) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        let (reason, now) = acknowledged.unzip();
+        self.transaction(|connection, _| {
+            let sql = "update stored_corrections set reason = ?2, acknowledged_at = ?3 \
+                       where id = ?1 and kind = 'pending' and (?3 is not null or acknowledged_at is not null)";
+            let mut statement = connection.prepare_cached(sql)?;
+            for id in ids {
+                let which = if now.is_some() { "pending" } else { "acknowledged" };
+                let updated = statement.execute((id, reason, now))?;
+                anyhow::ensure!(updated == 1, "there is no {which} correction {id}");
             }
             count_revision(connection)
         })

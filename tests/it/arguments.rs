@@ -7,7 +7,7 @@ const PERIOD: &str = "is not a period: write a day, DAY..DAY, YYYY-MM, 7d, 2w, t
 #[test]
 fn what_cannot_be_is_refused_in_words_that_help() {
     let sandbox = Sandbox::new();
-    let id = "not the id of a finding: `rbc-usage findings` lists them";
+    let id = "not an id: `rbc-usage findings` and `rbc-usage corrections` list them";
     for (line, says) in [
         ("import next-month", PERIOD),
         ("status a-b-c", PERIOD),
@@ -20,6 +20,7 @@ fn what_cannot_be_is_refused_in_words_that_help() {
         ("findings ack x --reason y", id),
         ("findings ack 0 --reason y", id),
         ("findings unack 1.5", id),
+        ("corrections ack x --reason y", id),
         ("report --top 0", "not a whole number from 1 on"),
         ("report --top few", "not a whole number from 1 on"),
         (

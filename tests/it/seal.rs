@@ -454,3 +454,100 @@ fn a_refusal_names_the_commands_that_lead_on() {
     );
     seal().exits(0);
 }
+
+/// What a sealed month withholds is told wherever its figures or its state are, until somebody has credited it.
+#[test]
+fn pending_corrections_are_seen_until_they_are_acknowledged() {
+    let cloud = sealed();
+    let period = "2013-06-01..2013-06-02";
+    let due = || {
+        let run = cloud.run(&["status", period, "--check", "--format", "csv"]);
+        let lines = run
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("corrections_due"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(due(), [""; 0]);
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.usage("delete from cloud_usage where id = 4");
+    cloud.run(&["import"]).exits(1);
+    assert_eq!(
+        due(),
+        [
+            "corrections_due,2013-06-02,2 corrections to be charged or credited: rbc-usage corrections --pending 2013-06-02,"
+        ]
+    );
+    let run = cloud.run(&["status", period]).exits(0);
+    let table: Vec<Vec<&str>> = run
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("day "))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let place = table[0]
+        .iter()
+        .position(|name| *name == "pending")
+        .expect("a column");
+    assert_eq!((table[1][place], table[2][place]), ("0", "2"), "{run}");
+
+    // The figures are those that were sealed: 48 hours and 24.
+    let note = |count| {
+        format!("not in these figures: {count}, see rbc-usage corrections --pending {period}\n")
+    };
+    let run = cloud.run(&["report", period]).exits(0).complains("");
+    assert!(
+        run.stdout
+            .ends_with(&format!("\n\n{}", note("2 pending corrections"))),
+        "{run}"
+    );
+    let run = cloud.run(&["report", period, "--account", "bob"]).exits(0);
+    assert!(run.stdout.ends_with(&note("1 pending correction")), "{run}");
+    cloud
+        .run(&["report", period, "--format", "csv"])
+        .exits(0)
+        .complains(&format!("rbc-usage: {}", note("2 pending corrections")));
+    let run = cloud.run(&["report", period, "--format", "json"]).exits(0);
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["pending_corrections"], 2);
+    assert_eq!(answer["usage"][0]["quantity"], 48.0);
+    assert_eq!(answer["usage"][1]["quantity"], 24.0);
+    let run = cloud.run(&["report", "2013-06-01"]).exits(0);
+    assert!(!run.stdout.contains("not in these figures"), "{run}");
+
+    let ack = |words: &[&str], code| cloud.run(&[&["corrections"], words].concat()).exits(code);
+    ack(&["ack", "1", "9", "--reason", "x"], 2)
+        .complains("rbc-usage: ledger ./usage.db: there is no pending correction 9\n");
+    ack(&["ack", "1", "--reason", " "], 2).complains("rbc-usage: --reason is empty\n");
+    assert_eq!(due().len(), 1);
+    let run = ack(&["ack", "1", "2", "--reason", " credited in July "], 0);
+    assert_eq!(run.stdout, "2 corrections acknowledged\n");
+    assert_eq!(due(), [""; 0]);
+    assert_eq!(
+        cloud.ledger("select id, kind, acknowledged_at is not null, reason from corrections"),
+        [
+            "1 | pending | 1 | credited in July",
+            "2 | pending | 1 | credited in July"
+        ]
+    );
+    // They stay listed, and part of what verify reads; a further change is a further one.
+    let run = ack(&["--pending"], 0);
+    assert!(run.stdout.contains("credited in July"), "{run}");
+    cloud.run(&["verify", period]).exits(0);
+    cloud.usage("update cloud_usage set raw_usage = 21 where id = 3");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    assert!(
+        due()[0].contains("1 correction to be charged"),
+        "{:?}",
+        due()
+    );
+    let run = ack(&["unack", "2"], 0);
+    assert_eq!(run.stdout, "1 correction not acknowledged any more\n");
+    assert!(
+        due()[0].contains("2 corrections to be charged"),
+        "{:?}",
+        due()
+    );
+    ack(&["unack", "2"], 2)
+        .complains("rbc-usage: ledger ./usage.db: there is no acknowledged correction 2\n");
+}

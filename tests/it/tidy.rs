@@ -21,6 +21,7 @@ const ORDER: &[&str] = &[
     "source",
     "ledger",
     "output",
+    "corrections",
     "coverage",
     "sealing",
     "sample",

@@ -116,7 +116,7 @@ const COLUMNS: [Column; 13] = [
     Column::shown("findings", "findings"),
     Column::hidden("acknowledged_findings"),
     Column::hidden("differing_values"),
-    Column::hidden("pending_corrections"),
+    Column::shown("pending_corrections", "pending"),
     Column::shown("imported_at", "imported"),
     Column::shown("verified_at", "verified"),
     Column::hidden("sealed_at"),

@@ -1,31 +1,15 @@
 //! `GET /v1/corrections`: values of closed days that changed, in the order they were found, page by page.
 
 use super::query::PAGE;
-use super::render::{columns, count};
 use super::{Answer, Asking, Problem, Refusal, cursor, render};
+use crate::corrections::{COLUMNS, row};
 use crate::day::Day;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
-use crate::output::{Document, Unit, Value};
+use crate::output::{Document, Value};
 
 pub const PARAMETERS: [&str; 9] = [
     "since", "start", "end", "month", "kind", "account", "limit", "cursor", "format",
-];
-
-const COLUMNS: [&str; 13] = [
-    "id",
-    "kind",
-    "day",
-    "account_uuid",
-    "account_name",
-    "metric",
-    "unit",
-    "resource_uuid",
-    "resource_name",
-    "old_quantity",
-    "new_quantity",
-    "delta",
-    "corrected_at",
 ];
 
 const KINDS: [&str; 3] = ["overwritten", "pending", "applied"];
@@ -57,11 +41,8 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let document = Document {
         facts: vec![("next_cursor", Value::text(next.clone()))],
         rows_name: "corrections",
-        columns: columns(&COLUMNS),
-        rows: corrections
-            .into_iter()
-            .map(row)
-            .collect::<anyhow::Result<_>>()?,
+        columns: COLUMNS.to_vec(),
+        rows: corrections.into_iter().map(row).collect(),
         ..Document::default()
     };
     Ok(render::answer(asking, None, next, &document)?)
@@ -90,28 +71,6 @@ fn instant(text: &str) -> Result<&str, Problem> {
 fn last_seen(text: &str) -> Result<i64, Problem> {
     let [id] = cursor::read(text)?;
     id.parse().map_err(|_| cursor::refusal())
-}
-
-fn row(correction: StoredCorrection) -> anyhow::Result<Vec<Value>> {
-    let unit = Unit::of_name(&correction.unit);
-    let quantity = |quantity: Option<f64>| {
-        quantity.map_or(Value::Nothing, |quantity| Value::Quantity(quantity, unit))
-    };
-    Ok(vec![
-        count(correction.id)?,
-        Value::Text(correction.kind),
-        Value::Text(correction.day.to_string()),
-        Value::Text(correction.account_uuid),
-        Value::Text(correction.account_name),
-        Value::Text(correction.metric),
-        Value::Text(correction.unit),
-        Value::text(correction.resource_uuid),
-        Value::text(correction.resource_name),
-        quantity(correction.old_quantity),
-        quantity(correction.new_quantity),
-        quantity(Some(correction.delta)),
-        Value::Text(correction.corrected_at),
-    ])
 }
 
 #[cfg(test)]

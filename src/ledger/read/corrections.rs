@@ -31,6 +31,9 @@ pub struct StoredCorrection {
     pub delta: f64,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub corrected_at: String,
+    /// Somebody has charged or credited it, and why; like the other time.
+    pub acknowledged_at: Option<String>,
+    pub reason: Option<String>,
 }
 
 /// Which corrections. All conditions hold together.
@@ -54,7 +57,7 @@ pub fn list_corrections(
 ) -> anyhow::Result<Vec<StoredCorrection>> {
     let mut statement = snapshot.tx.prepare_cached(
         "select v.id, v.kind, v.day, v.account_uuid, v.account_name, v.metric, v.unit, v.resource_uuid,
-                v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at
+                v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at, v.acknowledged_at, v.reason
          from corrections v
          join stored_corrections c on c.id = v.id
          where (:first is null or v.day between :first and :last)
@@ -91,6 +94,8 @@ pub fn list_corrections(
             new_quantity: row.get(10)?,
             delta: row.get(11)?,
             corrected_at: row.get(12)?,
+            acknowledged_at: row.get(13)?,
+            reason: row.get(14)?,
         });
     }
     Ok(corrections)

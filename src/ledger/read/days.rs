@@ -33,6 +33,8 @@ pub struct DayFacts {
     pub differing: u64,
     /// Corrections that wait because the day is sealed.
     pub pending_corrections: u64,
+    /// Of these, those that nobody has acknowledged.
+    pub due_corrections: u64,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, like the two below.
     pub imported_at: Option<String>,
     pub verified_at: Option<String>,
@@ -105,9 +107,10 @@ pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<Day
             };
         }
     }
-    for (day, pending) in count_pending(snapshot, range)? {
+    for (day, pending, due) in count_pending(snapshot, range)? {
         if let Some(facts) = stored.get_mut(&day) {
             facts.pending_corrections = pending;
+            facts.due_corrections = due;
         }
     }
     let facts = range.days().map(|day| {
@@ -129,6 +132,7 @@ fn of_state(day: Day, state: DayState) -> DayFacts {
         acknowledged: 0,
         differing: 0,
         pending_corrections: 0,
+        due_corrections: 0,
         imported_at: None,
         verified_at: None,
         sealed_at: None,
@@ -237,9 +241,10 @@ fn count_findings(
     Ok(days)
 }
 
-fn count_pending(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<(Day, u64)>> {
+/// How many corrections of a day are pending, and how many of them nobody has acknowledged.
+fn count_pending(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<(Day, u64, u64)>> {
     let mut statement = snapshot.tx.prepare_cached(
-        "select day, count(*)
+        "select day, count(*), count(*) filter (where acknowledged_at is null)
          from stored_corrections
          where day between :first and :last and kind = 'pending'
          group by day",
@@ -250,7 +255,8 @@ fn count_pending(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<(Da
     })?;
     let mut days = Vec::new();
     while let Some(row) = rows.next()? {
-        days.push((row.get_ref(0)?.as_str()?.parse()?, row.get(1)?));
+        let day = row.get_ref(0)?.as_str()?.parse()?;
+        days.push((day, row.get(1)?, row.get(2)?));
     }
     Ok(days)
 }
