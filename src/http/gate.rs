@@ -174,6 +174,8 @@ fn turn_away(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr, full: &
     let why = match full {
         Full::Address => refusal(429, "too many connections from this address"),
         Full::Table => refusal(503, "too many connections"),
+        // As all that come a moment later.
+        Full::Draining => return,
     };
     shared.crowded.note(&shared.server.log, || {
         format!("{peer}: {} {}", why.status, why.message)

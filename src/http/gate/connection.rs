@@ -45,8 +45,18 @@ enum Answer<'a> {
 /// Serves a connection to its end.
 pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAddr) {
     shared.server.metrics.connection_opened();
-    if let Some(stream) = open(shared, socket, peer, shared.limits.handshake_timeout) {
-        converse(shared, place, stream, peer);
+    let limits = &shared.limits;
+    let deadline = Instant::now()
+        + match shared.tls {
+            Some(_) => limits.handshake_timeout,
+            None => limits.header_timeout,
+        };
+    // Who ends without a word, or says none in time, is told none.
+    if let Ok(Some(_)) = stream::first_byte(&socket, deadline) {
+        place.begin();
+        if let Some(stream) = open(shared, socket, peer, deadline) {
+            converse(shared, place, stream, peer);
+        }
     }
     shared.server.metrics.connection_closed();
 }
@@ -54,7 +64,7 @@ pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAdd
 /// Tells a connection that there is no place for it.
 pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Refusal) {
     shared.server.metrics.refused(why.status);
-    if let Some(stream) = open(shared, socket, peer, REFUSAL) {
+    if let Some(stream) = open(shared, socket, peer, Instant::now() + REFUSAL) {
         say(
             stream,
             &Refused {
@@ -68,11 +78,15 @@ pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Re
 }
 
 /// Shakes hands where TLS is spoken.
-fn open(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, time: Duration) -> Option<Stream> {
+fn open(
+    shared: &Shared,
+    socket: Arc<TcpStream>,
+    peer: IpAddr,
+    deadline: Instant,
+) -> Option<Stream> {
     let Some(tls) = &shared.tls else {
         return Some(Stream::plain(socket));
     };
-    let deadline = Instant::now() + time;
     match stream::first_byte(&socket, deadline) {
         Ok(Some(TLS_HANDSHAKE)) => {}
         Ok(Some(_)) => {

@@ -8,15 +8,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::net::RecvFlags;
+
 /// A connection that was answered this recently is not sent away for another.
 const RIPE: Duration = Duration::from_millis(250);
 
-/// Nor is one that has not been answered yet but began this recently. In a flood of connections that ask nothing,
-/// this is what each of them can cost.
+/// Nor is one that has sent something, has not been answered yet, and came this recently.
 const RIPE_UNANSWERED: Duration = Duration::from_millis(50);
 
+/// Nor is one that came this recently and has not said a word. Who has something to ask says it at once; in a flood of
+/// connections that ask nothing, this is what each of them can cost.
+const RIPE_SILENT: Duration = Duration::from_millis(5);
+
 /// How often it is looked for somebody ripe.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// How long a new connection waits for a place, and for how long then no other has to wait in vain.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -51,6 +56,8 @@ pub struct Seat {
     pub socket: Arc<TcpStream>,
     /// Since when the client is waited for, as `Table::now` counts; or one of the two values above.
     waiting: AtomicU64,
+    /// The client has sent something.
+    begun: AtomicBool,
     answered: AtomicBool,
 }
 
@@ -66,6 +73,8 @@ pub enum Full {
     Address,
     /// That many are being answered.
     Table,
+    /// The server is ending.
+    Draining,
 }
 
 impl Table {
@@ -97,7 +106,7 @@ impl Table {
                 return Err(Full::Address);
             }
             if self.is_draining() {
-                return Err(Full::Table);
+                return Err(Full::Draining);
             }
             if seats.taken.len() < self.most {
                 break;
@@ -129,6 +138,7 @@ impl Table {
             neighbourhood,
             socket: socket.clone(),
             waiting: AtomicU64::new(self.now()),
+            begun: AtomicBool::new(false),
             answered: AtomicBool::new(false),
         });
         seats.taken.insert(number, seat.clone());
@@ -140,11 +150,21 @@ impl Table {
     fn send_one_away(&self, seats: &Seats) -> bool {
         let now = self.now();
         let waiting = |seat: &Seat| seat.waiting.load(Ordering::SeqCst);
-        let times = seats.taken.values().map(|seat| (waiting(seat), seat));
-        let longest = times
-            .filter(|(since, seat)| *since > SENT_AWAY && now >= since + seat.ripens_in())
-            .min_by_key(|(since, seat)| (*since, seat.number));
-        longest.is_some_and(|(since, seat)| seat.send_away(since))
+        loop {
+            let times = seats.taken.values().map(|seat| (waiting(seat), seat));
+            let longest = times
+                .filter(|(since, seat)| *since > SENT_AWAY && now >= since + seat.ripens_in())
+                .min_by_key(|(since, seat)| (*since, seat.number));
+            let Some((since, seat)) = longest else {
+                return false;
+            };
+            if !seat.begun.load(Ordering::Relaxed) && has_sent(&seat.socket) {
+                // On a busy machine its thread has not come to read it.
+                seat.begun.store(true, Ordering::Relaxed);
+                continue;
+            }
+            return seat.send_away(since);
+        }
     }
 
     /// From here on a connection ends with its next answer, or at once if its client has asked nothing.
@@ -194,10 +214,11 @@ impl Table {
 impl Seat {
     /// Milliseconds.
     fn ripens_in(&self) -> u64 {
-        whole_milliseconds(if self.answered.load(Ordering::Relaxed) {
-            RIPE
-        } else {
-            RIPE_UNANSWERED
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        whole_milliseconds(match (is(&self.answered), is(&self.begun)) {
+            (true, _) => RIPE,
+            (false, true) => RIPE_UNANSWERED,
+            (false, false) => RIPE_SILENT,
         })
     }
 
@@ -217,6 +238,11 @@ impl Seat {
 }
 
 impl Place {
+    /// The client has sent something.
+    pub fn begin(&self) {
+        self.seat.begun.store(true, Ordering::Relaxed);
+    }
+
     /// A whole request is there: from here on the connection is not sent away. False if it was already.
     pub fn begin_answer(&self) -> bool {
         let waiting = &self.seat.waiting;
@@ -251,6 +277,13 @@ impl Drop for Place {
     }
 }
 
+/// Whether there is something to read.
+fn has_sent(socket: &TcpStream) -> bool {
+    let mut byte = [0];
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    rustix::net::recv(socket, &mut byte, flags).is_ok_and(|(_, count)| count > 0)
+}
+
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -260,5 +293,53 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn who_comes_while_it_drains_is_not_said_to_be_too_many() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, peer) = (Arc::new(socket), Ipv4Addr::LOCALHOST.into());
+        let table = Arc::new(Table::new(2, 1));
+        let place = table.admit(&socket, peer, true);
+        let full = table.admit(&socket, peer, true).err();
+        assert_eq!(full, Some(Full::Address));
+        drop(place);
+        table.drain();
+        assert_eq!(table.admit(&socket, peer, true).err(), Some(Full::Draining));
+    }
+
+    #[test]
+    fn who_has_said_something_is_not_the_first_to_be_sent_away() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let pair = || {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (client, Arc::new(listener.accept().unwrap().0))
+        };
+        let table = Arc::new(Table::new(2, 9));
+        let admit = |socket| table.admit(socket, Ipv4Addr::LOCALHOST.into(), true);
+        let (mut client, first) = pair();
+        let first_place = admit(&first).unwrap();
+        let (_silent, second) = pair();
+        let second_place = admit(&second).unwrap();
+        // Not read yet by any thread.
+        client.write_all(b"G").unwrap();
+        std::thread::sleep(RIPE_SILENT);
+        assert!(table.send_one_away(&table.lock()));
+        let waiting = |place: &Place| place.seat.waiting.load(Ordering::SeqCst);
+        assert_eq!(waiting(&second_place), SENT_AWAY);
+        assert!(waiting(&first_place) > SENT_AWAY);
+        // In the end it is its turn.
+        std::thread::sleep(RIPE_UNANSWERED);
+        assert!(table.send_one_away(&table.lock()));
+        assert_eq!(waiting(&first_place), SENT_AWAY);
     }
 }

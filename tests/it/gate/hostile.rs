@@ -1,14 +1,20 @@
 //! Clients who mean harm, all at once, and two who just ask: these get every answer, soon, and when it is over the
 //! server is as small as before. Prints how long the answers took; a busy machine is no reason to fail.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::version::TLS13;
 
 use super::{connect, connect_from, sandbox, target, tls};
+use crate::sandbox::Run;
 use crate::server::Server;
 
 /// How long it goes on.
@@ -16,6 +22,10 @@ const ATTACK: Duration = Duration::from_secs(4);
 
 /// An answer later than this fails the test.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Made by Apache's `htpasswd -nbB -C 5 apache secret`.
+const HTPASSWD: &str = "apache:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
+const APACHE: &str = "apache:secret";
 
 const LINES: &str = "max_connections = 256\nheader_timeout = 1\nhandshake_timeout = 1\nidle_timeout = 2\n\
                      max_requests_per_connection = 100000";
@@ -28,6 +38,13 @@ fn address(number: usize) -> String {
         number / 250 % 250,
         1 + number % 250
     )
+}
+
+/// A question with a name and a password, which a server without users does not look at.
+fn request(user: &str) -> String {
+    let target = target();
+    let user = STANDARD.encode(user);
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {user}\r\n\r\n")
 }
 
 /// Attacks again and again until it is over.
@@ -54,7 +71,7 @@ fn ask_on<S: Read + Write>(
     mut connection: impl FnMut() -> S,
     keep: bool,
 ) -> Vec<Duration> {
-    let request = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", target());
+    let request = request(APACHE);
     let mut kept: Option<BufReader<S>> = None;
     let mut times = Vec::new();
     let mut again = 0;
@@ -186,6 +203,31 @@ fn under_attack(server: &Server, good: impl Fn(&AtomicBool) + Sync) {
     });
 }
 
+/// Asks with wrong passwords, one after the other, until it is over; what came of them. A connection is kept for as
+/// long as it lasts, and then it is another address's turn.
+fn guess(over: &AtomicBool, server: &Server, guesser: usize) -> BTreeMap<u16, u32> {
+    let mut statuses = BTreeMap::new();
+    again(over, |number| {
+        let from = address(20_000 + 100 * guesser + number % 100);
+        let mut stream = BufReader::new(connect_from(&from, server));
+        for number in 0..200 {
+            let user = ["apache", "dear", "nobody"][number % 3];
+            let request = request(&format!("{user}:guess {number}"));
+            let sent = stream.get_mut().write_all(request.as_bytes());
+            // A crowded server sends one connection away for another.
+            if sent.is_err() || !stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+                return;
+            }
+            let (status, _, _) = super::read_answer(&mut stream);
+            *statuses.entry(status).or_default() += 1;
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    });
+    statuses
+}
+
 /// Waits until the server is as it was.
 fn recovers(server: &Server, threads: u64, kilobytes: u64) {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -237,6 +279,47 @@ fn who_just_asks_is_answered_encrypted_while_others_attack() {
             tell("a connection each", &new.join().unwrap());
         });
     });
+    recovers(&server, threads, memory);
+}
+
+#[test]
+fn who_has_a_password_is_answered_while_others_guess_and_attack() {
+    more_files();
+    let sandbox = sandbox(&format!("{LINES}\nusers = users"));
+    sandbox.write("users", HTPASSWD);
+    // What most servers have: each guess takes a tenth of a second or two, whoever's it is.
+    sandbox.write("secret", "secret\n");
+    let mut passwd = sandbox.command(&["passwd", "--stdin", "--cost", "10", "users", "dear"]);
+    Run::of(passwd.stdin(File::open(sandbox.path("secret")).unwrap())).exits(0);
+    let server = Server::start(&sandbox);
+    let (threads, memory) = (server.status("Threads"), server.status("VmRSS"));
+    // Known from here on.
+    let mut client = server.connect();
+    client.send_bytes(&request(APACHE));
+    assert_eq!(client.receive("GET").status, 200);
+    drop(client);
+    let statuses = Mutex::new(BTreeMap::new());
+    under_attack(&server, |over| {
+        std::thread::scope(|scope| {
+            for guesser in 0..8 {
+                let (statuses, server) = (&statuses, &server);
+                scope.spawn(move || {
+                    for (status, count) in guess(over, server, guesser) {
+                        *statuses.lock().unwrap().entry(status).or_insert(0) += count;
+                    }
+                });
+            }
+            let kept = scope.spawn(|| ask_on(over, || connect(&server), true));
+            let new = scope.spawn(|| ask_on(over, || connect_from("127.0.0.2", &server), false));
+            tell("one connection", &kept.join().unwrap());
+            tell("a connection each", &new.join().unwrap());
+        });
+    });
+    let statuses = statuses.into_inner().unwrap();
+    println!("guesses by status: {statuses:?}");
+    assert!(statuses.contains_key(&401), "{statuses:?}");
+    let known = |status: &u16| matches!(status, 401 | 429 | 503);
+    assert!(statuses.keys().all(known), "{statuses:?}");
     recovers(&server, threads, memory);
 }
 
