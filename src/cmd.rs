@@ -22,11 +22,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use crate::arguments::PeriodArgs;
+use crate::arguments::{PeriodArgs, id};
 use crate::config::Config;
+use crate::coverage::Coverage;
 use crate::day::Day;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, Ledger, initialise};
@@ -49,6 +50,37 @@ impl ConfigFile {
     pub fn load(&self) -> anyhow::Result<Config> {
         Config::load(self.config.as_deref(), std::env::vars_os())
     }
+}
+
+/// What is acknowledged, findings or corrections, and why.
+#[derive(clap::Args)]
+pub struct Ack {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Ids as they are listed
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    ids: Vec<i64>,
+    /// Why that is so, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Ack {
+    fn reason(&self) -> anyhow::Result<&str> {
+        let reason = self.reason.trim();
+        ensure!(!reason.is_empty(), "--reason is empty");
+        Ok(reason)
+    }
+}
+
+/// What is not acknowledged any more.
+#[derive(clap::Args)]
+pub struct Unack {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Ids as they are listed, of findings with --all
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    ids: Vec<i64>,
 }
 
 /// Someone read the first lines of our output and left, as `head` does.
@@ -84,9 +116,15 @@ fn progress_bar(days: usize) -> ProgressBar {
     ProgressBar::with_draw_target(Some(days as u64), target)
 }
 
-/// Lines of a document that CSV has no place for.
-fn eprint_beside_csv(lines: &[String], format: Format) {
-    if format == Format::Csv {
+/// Lines below a table that the other formats have no place for: CSV for none of them, and JSON not for that the
+/// ledger is empty.
+fn eprint_beside(lines: &[String], coverage: &Coverage, format: Format) {
+    let unsaid = match format {
+        Format::Table => false,
+        Format::Json => coverage.nothing_imported,
+        Format::Csv => true,
+    };
+    if unsaid {
         lines.iter().for_each(|line| eprint_line(line));
     }
 }

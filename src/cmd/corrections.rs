@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{FormatArgs, PeriodArgs, id};
+use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::corrections::{COLUMNS, row};
 use crate::coverage::find_coverage;
 use crate::day::Day;
@@ -38,31 +38,10 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    Ack(Ack),
-    Unack(Unack),
-}
-
-/// Note that pending corrections were charged or credited: their days need no look for their sake
-#[derive(clap::Args)]
-struct Ack {
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// Ids as `rbc-usage corrections` lists them
-    #[arg(value_name = "ID", required = true, value_parser = id)]
-    ids: Vec<i64>,
-    /// What was done about them, for whoever asks later
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-}
-
-/// Take acknowledgements back
-#[derive(clap::Args)]
-struct Unack {
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// Ids as `rbc-usage corrections` lists them
-    #[arg(value_name = "ID", required = true, value_parser = id)]
-    ids: Vec<i64>,
+    /// Note that pending corrections were charged or credited: their days need no look for their sake
+    Ack(super::Ack),
+    /// Take acknowledgements back
+    Unack(super::Unack),
 }
 
 #[derive(clap::Args)]
@@ -104,9 +83,8 @@ fn time(text: &str) -> anyhow::Result<String> {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match args.action {
         Some(Action::Ack(ack)) => {
-            let reason = ack.reason.trim();
-            ensure!(!reason.is_empty(), "--reason is empty");
-            acknowledge(&ack.config, &ack.ids, Some(reason), "acknowledged", out)
+            let reason = Some(ack.reason()?);
+            acknowledge(&ack.config, &ack.ids, reason, "acknowledged", out)
         }
         Some(Action::Unack(unack)) => {
             let done = "not acknowledged any more";
@@ -170,6 +148,6 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ..Document::default()
     };
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }

@@ -95,7 +95,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     document.facts.extend(coverage.facts());
     document.notes.extend(coverage.absences());
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(!needs_a_look && coverage.is_whole()))
 }
 

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use crate::arguments::{FormatArgs, PeriodArgs, id};
+use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
@@ -38,8 +38,10 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    Ack(Ack),
-    Unack(Unack),
+    /// Acknowledge findings: they are not listed any more, and their days need no look for their sake
+    Ack(super::Ack),
+    /// Take acknowledgements back
+    Unack(super::Unack),
 }
 
 #[derive(clap::Args)]
@@ -56,29 +58,6 @@ struct List {
     /// Acknowledged ones as well
     #[arg(long)]
     all: bool,
-}
-
-/// Acknowledge findings: they are not listed any more, and their days need no look for their sake
-#[derive(clap::Args)]
-struct Ack {
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// Ids as `rbc-usage findings` lists them
-    #[arg(value_name = "ID", required = true, value_parser = id)]
-    ids: Vec<i64>,
-    /// Why that is so, for whoever asks later
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-}
-
-/// Take acknowledgements back
-#[derive(clap::Args)]
-struct Unack {
-    #[command(flatten)]
-    config: super::ConfigFile,
-    /// Ids as `rbc-usage findings --all` lists them
-    #[arg(value_name = "ID", required = true, value_parser = id)]
-    ids: Vec<i64>,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -123,7 +102,7 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ..Document::default()
     };
     write(&document, args.format.style(), out)?;
-    super::eprint_beside_csv(&coverage.absences(), args.format.format);
+    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }
 
@@ -160,16 +139,16 @@ fn row(finding: &StoredFinding) -> Vec<Value> {
     ]
 }
 
-fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
-    ensure!(!args.reason.trim().is_empty(), "--reason is empty");
+fn acknowledge(args: &super::Ack, out: &mut dyn Write) -> anyhow::Result<()> {
+    let reason = args.reason()?;
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    ledger.acknowledge(&args.ids, args.reason.trim(), &now)?;
+    ledger.acknowledge(&args.ids, reason, &now)?;
     told(out, args.ids.len(), "acknowledged")
 }
 
-fn unacknowledge(args: &Unack, out: &mut dyn Write) -> anyhow::Result<()> {
+fn unacknowledge(args: &super::Unack, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;

@@ -105,7 +105,7 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Format::Focus => &subject.coverage.sentences(),
         Format::Table | Format::Json | Format::Csv => &document.notes,
     };
-    super::eprint_beside_csv(beside, format);
+    super::eprint_beside(beside, &subject.coverage, format);
     Ok(super::exit_code(subject.coverage.is_final()))
 }
 

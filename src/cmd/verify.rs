@@ -74,7 +74,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let equal = verdicts.iter().all(|verdict| verdict.equal);
     let document = document(&coverage, &request, verdicts);
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside_csv(&coverage.sentences(), args.format.format);
+    super::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
     Ok(super::exit_code(equal && coverage.is_final()))
 }
 

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::ledger::read::state::{ImportRun, LedgerState};
+use crate::words::counted;
 
 /// What a client of the listener has for its request, and again for taking the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +36,10 @@ pub fn readiness(state: Option<LedgerState>, today: Day, max_age_days: i64) -> R
         (Some(_), Some(day)) => {
             let age = today.days_since_1970() - day.days_since_1970();
             (age > max_age_days).then(|| {
-                format!("the newest closed day is {day}, {age} days ago: at most {max_age_days} are right")
+                let age = counted(age, "day");
+                format!(
+                    "the newest closed day is {day}, {age} ago: at most {max_age_days} are right"
+                )
             })
         }
     };

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::config::LogFormat;
 use crate::day::Day;
+use crate::words::counted;
 
 /// Lines that wait to be written.
 const MOST_WAITING: usize = 4096;
@@ -105,7 +106,10 @@ impl Log {
     fn send(&self, mut line: String) {
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            let text = format!("{left_out} lines of the log were left out before this one");
+            let text = format!(
+                "{} of the log left out before this one",
+                counted(left_out, "line")
+            );
             line = format!("{}\n{line}", self.noted(&text));
         }
         if self.lines.try_send(Line::Text(line)).is_err() {

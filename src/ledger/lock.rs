@@ -1,8 +1,8 @@
 //! One import at a time. The lock is an advisory lock on a file beside the ledger, which the kernel lets go
 //! of when its holder dies in whatever way; the file's text says who that is.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -27,8 +27,15 @@ impl ImportLock {
         let path = lock_path(ledger);
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         if let Some(folder) = folder {
+            let is_folder = match fs::metadata(folder) {
+                Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+                    return Err(explained(err, folder))
+                        .with_context(|| format!("ledger {}", ledger.display()));
+                }
+                other => other.is_ok_and(|found| found.is_dir()),
+            };
             ensure!(
-                folder.is_dir(),
+                is_folder,
                 "ledger {}: there is no folder {}",
                 ledger.display(),
                 folder.display()

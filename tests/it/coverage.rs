@@ -173,8 +173,8 @@ fn an_empty_ledger_says_so() {
     cloud.run(&["initdb"]).exits(0);
     let says = "the ledger is empty: rbc-usage import";
     for command in ["report", "verify", "findings", "corrections"] {
-        for words in [&[command][..], &[command, "--format", "csv"]] {
-            let found = cloud.run(words).exits(1);
+        for format in ["table", "csv", "json"] {
+            let found = cloud.run(&[command, "--format", format]).exits(1);
             let both = format!("{}{}", found.stdout, found.stderr);
             assert_eq!(both.matches(says).count(), 1, "{found}");
         }

@@ -288,6 +288,20 @@ fn a_ledger_that_may_not_be_written_is_reported_with_its_owner() {
         ", has mode 0555",
     ]);
     assert!(before == std::fs::read(file("usage.db")).unwrap());
+    let config = std::fs::read_to_string(file("cloudusage.cfg")).unwrap();
+    std::fs::create_dir_all(file("shut/inner")).unwrap();
+    mode("shut", 0o000);
+    for ledger in ["shut/usage.db", "shut/inner/usage.db"] {
+        let elsewhere = config.replace("sqlite:///usage.db", &format!("sqlite:///{ledger}"));
+        cloud.sandbox.write("cloudusage.cfg", &elsewhere);
+        says(&[
+            ledger,
+            "permission denied: its folder ",
+            "shut belongs to ",
+            ", has mode 0000",
+        ]);
+    }
+    mode("shut", 0o755);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::day::{Day, DayRange};
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
 use crate::output::{self, Column, Document, Style, Unit, Value};
+use crate::words::counted;
 use crate::zone::{Zone, utc_text};
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
@@ -73,8 +74,8 @@ impl PeriodFacts {
         if !asking.query.requires_complete()? || open + missing == 0 {
             return Ok(());
         }
-        let detail =
-            format!("the figures are not final: {open} days are open, {missing} are missing");
+        let open = counted(open, "day");
+        let detail = format!("the figures are not final: {open} open, {missing} missing");
         let list = |days: &[Day]| days.iter().map(Day::to_string).collect::<Vec<_>>().into();
         Err(Problem::new(409, detail)
             .with("open_days", list(open_days))

@@ -257,7 +257,7 @@ fn what_is_not_final_can_be_refused() {
         refuses(
             &answer,
             409,
-            "the figures are not final: 1 days are open, 2 are missing",
+            "the figures are not final: 1 day open, 2 missing",
         );
         let problem = json(&answer);
         assert_eq!(problem["open_days"], serde_json::json!(["2013-06-03"]));
