@@ -8,6 +8,7 @@
 mod program {
     pub mod aggregate;
     pub mod config;
+    pub mod corrections;
     pub mod day;
     pub mod finding;
     pub mod ledger;
