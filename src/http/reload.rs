@@ -37,7 +37,11 @@ impl Reload {
                 said.extend(self.take_over(&new));
                 said.extend(waiting_for_restart(&self.running, &new));
             }
-            Err(err) => said.push(format!("the old configuration stays: {err:#}")),
+            // A problem of it is a line.
+            Err(err) => {
+                let stays = |problem: &str| format!("the old configuration stays: {problem}");
+                said.extend(format!("{err:#}").lines().map(stays));
+            }
         }
         if said.is_empty() {
             said.push("nothing to reload".to_owned());

@@ -352,9 +352,13 @@ fn sighup_takes_over_what_needs_no_restart() {
         "{nine_ago}"
     );
     server.says("\"GET /readyz HTTP/1.1\" 200 ");
-    with_settings(&sandbox, "max_age = none\n");
+    with_settings(&sandbox, "max_age = none\nmax_days = none\n");
     server.signal("HUP");
-    server.says("SIGHUP: the old configuration stays: ./cloudusage.cfg: server.max_age: \"none\" is not a whole number");
+    for key in ["max_age", "max_days"] {
+        server.says(&format!(
+            "\nrbc-usage: SIGHUP: the old configuration stays: ./cloudusage.cfg: server.{key}: \"none\" is not a whole number"
+        ));
+    }
     assert_eq!(server.get("/readyz").status, 200);
 }
 
