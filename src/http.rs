@@ -13,15 +13,16 @@ mod reload;
 mod reply;
 mod route;
 mod shared;
+mod usage;
 mod v1;
 mod worker;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -120,6 +121,7 @@ pub fn serve(
         metrics: Arc::new(Metrics::new()),
         log: log.clone(),
         memory: Memory::new(ground.ledger.to_owned()),
+        ledgers: (0..settings.workers).map(|_| Mutex::default()).collect(),
     });
     reload::warn_of_strangers(&shared);
     if let Some(address) = settings.metrics_bind {

@@ -1,6 +1,7 @@
-//! The gate between the network and the workers. It owns the sockets, enforces every limit and every deadline, and
-//! passes on what is one clean request without a body: tiny_http, which has no limits of its own, listens on a
-//! private socket behind it and sees nothing that a client wrote. One thread a connection, their number bounded.
+//! The gate between the network and the workers. It owns the sockets, enforces every limit and every deadline, and takes
+//! nothing but one clean request without a body. What `Shared::answer` can answer it sends itself, and passes all else
+//! on: tiny_http, which has no limits of its own, listens on a private socket behind it and sees nothing that a client
+//! wrote. One thread a connection, their number bounded.
 
 mod connection;
 mod descriptors;

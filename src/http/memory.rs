@@ -112,7 +112,7 @@ impl Inside {
     /// Which ledger is open, and how often it has changed; none if it cannot be read at once.
     fn look(&mut self, path: &Path) -> Option<(u64, i64)> {
         // A deleted file can still be read by who has it open, so it is looked for each time.
-        let current = self.watch.take().filter(Reader::is_current);
+        let current = self.watch.take().and_then(Reader::if_current);
         let watch = match current {
             Some(watch) => watch,
             None => {

@@ -1,10 +1,10 @@
 //! What the threads of the server share, gate and workers alike, and what each of them does in the same way: find out
-//! who asks, recall what was answered before, count and log an answer.
+//! who asks, answer what takes no worker, count and log an answer.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::auth::{Auth, First, User};
@@ -13,6 +13,7 @@ use super::memory::{Memory, Terms};
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::route::{Place, place};
+use super::usage::{self, Ledger};
 use crate::day::Day;
 use crate::scope::Scope;
 use crate::zone::Zone;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     pub log: Arc<Log>,
     pub memory: Memory,
+    /// For the gate, which asks a worker if all are in use.
+    pub ledgers: Vec<Mutex<Ledger>>,
 }
 
 /// A request, as far as everybody has to know it.
@@ -48,9 +51,10 @@ pub struct Call<'a> {
 }
 
 impl Shared {
-    /// The answer to a question of `/usage` that was asked before, if it is known who asks and nothing has changed
-    /// since. It is counted and logged: all that is left is to send it.
-    pub fn recall(&self, call: &Call) -> Option<Arc<Reply>> {
+    /// The answer to a question of `/usage` by somebody who is known: one that was given before, if nothing has changed
+    /// since, or else a new one, if a connection to the ledger is free. It is counted and logged: all that is left is to
+    /// send it.
+    pub fn answer(&self, call: &Call) -> Option<Arc<Reply>> {
         let place = place(call.target);
         if place != Place::Usage {
             return None;
@@ -59,9 +63,28 @@ impl Shared {
             return None;
         };
         let terms = self.terms().ok()?;
-        let reply = self.memory.recall(terms, call.target, &user.scope)?;
+        let remembered = self.memory.recall(terms, call.target, &user.scope);
+        let reply = remembered.or_else(|| {
+            let mut ledger = self
+                .ledgers
+                .iter()
+                .find_map(|ledger| ledger.try_lock().ok())?;
+            let answer = || usage::answer(self, &mut ledger, call, &user);
+            let (reply, failure) = usage::guarded(call.target, answer);
+            if let Some(failure) = failure {
+                ledger.close();
+                self.note_failure(&reply, call.target, &failure);
+            }
+            Some(Arc::new(reply))
+        })?;
         self.note(call, place, Some(&user), &reply);
         Some(reply)
+    }
+
+    /// Logs why a question was not answered as it should.
+    pub fn note_failure(&self, reply: &Reply, target: &str, failure: &str) {
+        let status = reply.status;
+        self.log.note(&format!("{status} {target:?}: {failure}"));
     }
 
     pub fn who_asks(&self, call: &Call, place: Place) -> First {

@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
@@ -15,10 +14,10 @@ use super::auth::{Claim, First, Refusal, User};
 use super::frame;
 use super::gate;
 use super::health;
-use super::memory::Terms;
 use super::reply::{self, Reply};
-use super::route::{Place, place, route};
+use super::route::{Place, place};
 use super::shared::{Call, Shared};
+use super::usage::{self, Ledger};
 use super::v1;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
@@ -32,8 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// What one worker answers from.
 pub struct Desk {
     shared: Arc<Shared>,
-    /// Kept from one request to the next; none before the first and after a failure.
-    reader: Option<Reader>,
+    ledger: Ledger,
 }
 
 /// A request on its way through.
@@ -55,7 +53,7 @@ impl Desk {
     pub fn new(shared: Arc<Shared>) -> Desk {
         Desk {
             shared,
-            reader: None,
+            ledger: Ledger::default(),
         }
     }
 
@@ -125,13 +123,10 @@ impl Desk {
     /// Answers who may ask.
     fn finish(&mut self, task: Task, user: &User) {
         let target = task.request.url();
-        let (reply, failure) = guarded(target, || self.answer(&task, user));
+        let (reply, failure) = usage::guarded(target, || self.answer(&task, user));
         if let Some(failure) = failure {
-            self.reader = None;
-            let (status, target) = (reply.status, task.request.url());
-            self.shared
-                .log
-                .note(&format!("{status} {target:?}: {failure}"));
+            self.ledger.close();
+            self.shared.note_failure(&reply, target, &failure);
         }
         self.send(task, Some(user), &reply);
     }
@@ -143,9 +138,9 @@ impl Desk {
             Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
                 let today = shared.today()?;
-                let read = self.current_reader().and_then(Reader::state);
+                let read = self.ledger.reader(&shared.ledger).and_then(Reader::state);
                 if let Err(err) = &read {
-                    self.reader = None;
+                    self.ledger.close();
                     shared.log.note(&format!("not ready: {err:#}"));
                 }
                 Ok(health::readiness(
@@ -156,41 +151,13 @@ impl Desk {
             }
             // Somebody who is limited to some accounts has no business with the sum of all.
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
-                health::metrics(&shared, self.current_reader().ok())
+                health::metrics(&shared, self.ledger.reader(&shared.ledger).ok())
             }
             Place::V1(_) => self.answer_v1(task, user),
-            Place::Metrics | Place::Usage | Place::Other => self.answer_usage(task, user),
-        }
-    }
-
-    fn answer_usage(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
-        let shared = self.shared.clone();
-        let terms = shared.terms()?;
-        let Terms {
-            yesterday,
-            max_days,
-        } = terms;
-        let (method, target) = (task.request.method(), task.request.url());
-        let question = match route(method, target, yesterday, max_days) {
-            Ok(question) => question,
-            Err(reply) => return Ok(reply),
-        };
-        // Asked for before the ledger is read.
-        let moment = shared.memory.moment().filter(|now| now.terms == terms);
-        let usage =
-            self.current_reader()?
-                .account_usage(&question.uuid, question.range, &user.scope)?;
-        let reply = match usage {
-            Some(usage) => reply::usage(question.range, &usage),
-            None => {
-                let uuid = question.uuid;
-                reply::error(404, &format!("no account or project has the uuid {uuid}"))
+            Place::Metrics | Place::Usage | Place::Other => {
+                usage::answer(&shared, &mut self.ledger, &task.call(), user)
             }
-        };
-        if let Some(moment) = moment {
-            shared.memory.keep(moment, target, &user.scope, &reply);
         }
-        Ok(reply)
     }
 
     fn answer_v1(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
@@ -207,16 +174,7 @@ impl Desk {
             zone: &shared.zone,
             max_days: shared.max_days.load(Ordering::Relaxed),
         };
-        v1::answer(&request, &terms, self.current_reader()?)
-    }
-
-    /// A deleted file can still be read by who has it open, so it is looked for each time.
-    fn current_reader(&mut self) -> anyhow::Result<&mut Reader> {
-        let reader = match self.reader.take().filter(Reader::is_current) {
-            Some(reader) => reader,
-            None => Reader::open(&self.shared.ledger)?,
-        };
-        Ok(self.reader.insert(reader))
+        v1::answer(&request, &terms, self.ledger.reader(&shared.ledger)?)
     }
 
     /// Sends the reply, counts it and logs it. `user` is who has proved it.
@@ -292,43 +250,4 @@ fn too_busy(task: &Task) -> Reply {
 fn retry_after(mut reply: Reply, seconds: u64) -> Reply {
     reply.headers.push(("Retry-After", seconds.to_string()));
     reply
-}
-
-/// Turns an error and even a panic into a reply, and tells what happened.
-fn guarded(
-    target: &str,
-    answer: impl FnOnce() -> anyhow::Result<Reply>,
-) -> (Reply, Option<String>) {
-    match catch_unwind(AssertUnwindSafe(answer)) {
-        Ok(Ok(reply)) => (reply, None),
-        Ok(Err(err)) => {
-            let reply = reply::refusal(target, 503, "the ledger cannot be read");
-            (reply, Some(format!("{err:#}")))
-        }
-        Err(_) => {
-            let reply = reply::refusal(target, 500, "the server made an error");
-            (reply, Some("panicked".to_owned()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_answered_with_500() {
-        let (reply, failure) = guarded("/usage/u", || panic!("a panic on purpose"));
-        assert_eq!(reply, reply::error(500, "the server made an error"));
-        assert_eq!(failure.as_deref(), Some("panicked"));
-    }
-
-    #[test]
-    fn an_error_is_answered_with_503_and_told_in_full() {
-        let (reply, failure) = guarded("/usage/u", || {
-            Err(anyhow::anyhow!("disk I/O error").context("ledger x"))
-        });
-        assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
-        assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
-    }
 }

@@ -97,9 +97,16 @@ impl Reader {
         open(path, Duration::ZERO).with_context(|| format!("ledger {}", path.display()))
     }
 
-    /// Whether the path still names the file that was opened, and not another one or none.
-    pub fn is_current(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
+    /// The reader, if its path still names the file that was opened, and not another one or none.
+    pub fn if_current(self) -> Option<Reader> {
+        if std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file) {
+            return Some(self);
+        }
+        // Never closed. Beside the ledger lies a file of shared memory, and a new ledger finds that of the old one there.
+        // Whoever closes a file gives up all locks that his process has on it, so the other readers would lose theirs,
+        // and an import would take the new ledger for one that nobody reads. A ledger is replaced once in a blue moon.
+        std::mem::forget(self);
+        None
     }
 
     /// A number that is another one after anybody has written to the ledger, and means nothing to another reader.

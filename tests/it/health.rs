@@ -231,14 +231,14 @@ fn a_remembered_answer_is_sent_counted_and_logged_like_the_first() {
     let (first, id) = ask("GET", "");
     assert_eq!(first.status, 200);
     let mut ids = vec![id];
-    let sleeps = server.sleeps_of_workers();
+    let sleeps = server.sleeps_of("worker");
     for _ in 0..200 {
         let (answer, id) = ask("GET", "");
         assert_eq!(answer, first);
         ids.push(id);
     }
     // Each question that a worker answers puts one to sleep at least once.
-    let asleep = server.sleeps_of_workers() - sleeps;
+    let asleep = server.sleeps_of("worker") - sleeps;
     assert!(asleep < 100, "the workers were asked: {asleep}");
     let (head, id) = ask("HEAD", "");
     assert_eq!((&head.headers, head.body.as_str()), (&first.headers, ""));

@@ -163,9 +163,9 @@ impl Server {
         spent.sum()
     }
 
-    /// How often the workers have gone to sleep so far. While a request is held up, the number grows;
-    /// while none is in hand, it stands still.
-    pub fn sleeps_of_workers(&self) -> u64 {
+    /// How often the threads whose names begin so have gone to sleep so far: `worker`, or `connection`. While a request
+    /// is held up, the number grows; while none is in hand, it stands still.
+    pub fn sleeps_of(&self, threads: &str) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(tasks).expect("list the server's threads");
         tasks
@@ -177,7 +177,7 @@ impl Server {
                 let count = status
                     .lines()
                     .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-                name.starts_with("worker")
+                name.starts_with(threads)
                     .then(|| count.trim().parse::<u64>().expect("a number"))
             })
             .sum()

@@ -36,10 +36,10 @@ enum Received {
     Refused(Refusal),
 }
 
-/// An answer whose head lacks its end.
+/// An answer whose head lacks its end: one that was made here, or that of a worker.
 enum Answer<'a> {
-    Remembered(String, Arc<Reply>),
-    Worked(upstream::Answer<'a>),
+    Here(String, Arc<Reply>),
+    OfWorker(upstream::Answer<'a>),
 }
 
 /// Serves a connection to its end.
@@ -157,7 +157,7 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
     stream.end();
 }
 
-/// What was answered before is here, anything else takes a worker.
+/// Most questions of `/usage` are answered here, anything else takes a worker.
 fn answer<'a>(shared: &'a Shared, head: &Head, client: IpAddr) -> Result<Answer<'a>, Failure> {
     let id = shared.ids.next();
     let call = Call {
@@ -168,12 +168,12 @@ fn answer<'a>(shared: &'a Shared, head: &Head, client: IpAddr) -> Result<Answer<
         id: &id,
         since: Instant::now(),
     };
-    match shared.server.recall(&call) {
-        Some(reply) => Ok(Answer::Remembered(frame::head(&reply, &id), reply)),
+    match shared.server.answer(&call) {
+        Some(reply) => Ok(Answer::Here(frame::head(&reply, &id), reply)),
         None => {
             let request = head.for_workers(client, &id);
             let answer = shared.upstream.ask(&request, head.method)?;
-            Ok(Answer::Worked(answer))
+            Ok(Answer::OfWorker(answer))
         }
     }
 }
@@ -270,9 +270,9 @@ fn write_answer(
     last: bool,
 ) -> io::Result<()> {
     let (text, body) = match &answer {
-        Answer::Remembered(text, reply) if head.method == Method::Get => (text, &reply.body),
-        Answer::Remembered(text, _) => (text, const { &Vec::new() }),
-        Answer::Worked(answer) => (&answer.head, &answer.body),
+        Answer::Here(text, reply) if head.method == Method::Get => (text, &reply.body),
+        Answer::Here(text, _) => (text, const { &Vec::new() }),
+        Answer::OfWorker(answer) => (&answer.head, &answer.body),
     };
     let connection = match (last, head.version) {
         (true, _) => "Connection: close\r\n",

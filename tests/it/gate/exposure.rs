@@ -120,9 +120,10 @@ fn a_server_that_is_stopped_for_a_moment_goes_on_with_what_it_has_in_hand() {
         .unwrap();
     writer.execute_batch("begin exclusive").unwrap();
     let mut client = server.connect();
-    let sleeps = server.sleeps_of_workers();
-    client.send("GET", &target());
-    while server.sleeps_of_workers() < sleeps + 3 {
+    let sleeps = server.sleeps_of("worker");
+    // What takes a worker, so that two threads wait: one for the ledger and one for the other.
+    client.send("GET", "/v1/version");
+    while server.sleeps_of("worker") < sleeps + 3 {
         std::thread::sleep(Duration::from_millis(1));
     }
     server.signal("STOP");
@@ -145,9 +146,9 @@ fn an_answer_that_takes_too_long_is_cut_off_at_the_end_of_the_drain() {
     writer.execute_batch("begin exclusive").unwrap();
     let mut client = connect(&server);
     let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target());
-    let sleeps = server.sleeps_of_workers();
+    let sleeps = server.sleeps_of("connection");
     client.write_all(request.as_bytes()).unwrap();
-    while server.sleeps_of_workers() < sleeps + 3 {
+    while server.sleeps_of("connection") < sleeps + 4 {
         std::thread::sleep(Duration::from_millis(1));
     }
     server.signal("TERM");

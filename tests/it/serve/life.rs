@@ -58,11 +58,14 @@ fn a_signal_lets_the_request_in_hand_finish() {
             .unwrap();
         let server = Server::start(&sandbox);
         let idle = server.connect();
-        writer.execute_batch("begin exclusive").unwrap();
-        let sleeps = server.sleeps_of_workers();
         let mut client = server.connect();
+        // Its connection is in the hands of the server then.
+        client.send("GET", "/healthz");
+        assert_eq!(client.receive("GET").status, 200);
+        writer.execute_batch("begin exclusive").unwrap();
+        let sleeps = server.sleeps_of("connection");
         client.send("GET", &target());
-        while server.sleeps_of_workers() < sleeps + 3 {
+        while server.sleeps_of("connection") < sleeps + 4 {
             std::thread::sleep(Duration::from_millis(1));
         }
         server.signal(signal);

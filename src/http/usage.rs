@@ -1,0 +1,103 @@
+//! Answers to `/usage`: by whoever holds a connection to the ledger, a worker or the gate. What is wrong with the ledger
+//! is an answer too.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::auth::User;
+use super::memory::Terms;
+use super::reply::{self, Reply};
+use super::route::route;
+use super::shared::{Call, Shared};
+use crate::ledger::read::Reader;
+
+/// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
+#[derive(Default)]
+pub struct Ledger(Option<Reader>);
+
+impl Ledger {
+    /// A deleted file can still be read by who has it open, so it is looked for each time.
+    pub fn reader(&mut self, path: &Path) -> anyhow::Result<&mut Reader> {
+        let reader = match self.0.take().and_then(Reader::if_current) {
+            Some(reader) => reader,
+            None => Reader::open(path)?,
+        };
+        Ok(self.0.insert(reader))
+    }
+
+    pub fn close(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Fails only if the ledger cannot be read.
+pub fn answer(
+    shared: &Shared,
+    ledger: &mut Ledger,
+    call: &Call,
+    user: &User,
+) -> anyhow::Result<Reply> {
+    let terms = shared.terms()?;
+    let Terms {
+        yesterday,
+        max_days,
+    } = terms;
+    let question = match route(call.method, call.target, yesterday, max_days) {
+        Ok(question) => question,
+        Err(reply) => return Ok(reply),
+    };
+    // Asked for before the ledger is read.
+    let moment = shared.memory.moment().filter(|now| now.terms == terms);
+    let reader = ledger.reader(&shared.ledger)?;
+    let usage = reader.account_usage(&question.uuid, question.range, &user.scope)?;
+    let reply = match usage {
+        Some(usage) => reply::usage(question.range, &usage),
+        None => {
+            let uuid = question.uuid;
+            reply::error(404, &format!("no account or project has the uuid {uuid}"))
+        }
+    };
+    if let Some(moment) = moment {
+        shared.memory.keep(moment, call.target, &user.scope, &reply);
+    }
+    Ok(reply)
+}
+
+/// Turns an error and even a panic into a reply, and tells what happened.
+pub fn guarded(
+    target: &str,
+    answer: impl FnOnce() -> anyhow::Result<Reply>,
+) -> (Reply, Option<String>) {
+    match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(Ok(reply)) => (reply, None),
+        Ok(Err(err)) => {
+            let reply = reply::refusal(target, 503, "the ledger cannot be read");
+            (reply, Some(format!("{err:#}")))
+        }
+        Err(_) => {
+            let reply = reply::refusal(target, 500, "the server made an error");
+            (reply, Some("panicked".to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_answered_with_500() {
+        let (reply, failure) = guarded("/usage/u", || panic!("a panic on purpose"));
+        assert_eq!(reply, reply::error(500, "the server made an error"));
+        assert_eq!(failure.as_deref(), Some("panicked"));
+    }
+
+    #[test]
+    fn an_error_is_answered_with_503_and_told_in_full() {
+        let (reply, failure) = guarded("/usage/u", || {
+            Err(anyhow::anyhow!("disk I/O error").context("ledger x"))
+        });
+        assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
+        assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
+    }
+}
