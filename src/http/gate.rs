@@ -38,8 +38,9 @@ pub use tls::{Tls, look as look_at_tls};
 pub use upstream::HELLO;
 use upstream::Upstream;
 
-/// Connections that wait to be accepted; a burst beyond it is turned away.
-const BACKLOG: i32 = 1024;
+/// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
+/// after a second.
+const BACKLOG: i32 = 4096;
 
 /// TLS needs most of it.
 const STACK: usize = 256 << 10;

@@ -20,6 +20,9 @@ const RIPE_UNANSWERED: Duration = Duration::from_millis(50);
 /// connections that ask nothing, this is what each of them can cost.
 const RIPE_SILENT: Duration = Duration::from_millis(5);
 
+/// Silent ones that are sent away together are this part of all at most.
+const SENT_AWAY_TOGETHER: usize = 16;
+
 /// How often it is looked for somebody ripe.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -113,9 +116,9 @@ impl Table {
             }
             let now = Instant::now();
             let hopeless = seats.hopeless_until.is_some_and(|until| now < until);
-            // One at a time: who is sent away leaves within moments, unless the machine is very busy.
+            // Once: who is sent away leaves within moments, unless the machine is very busy.
             if sent_away.is_none_or(|sent: Instant| now > sent + RIPE) {
-                sent_away = self.send_one_away(&seats).then_some(now);
+                sent_away = self.send_some_away(&seats).then_some(now);
             }
             if now >= deadline || (hopeless && sent_away.is_none()) {
                 if !hopeless {
@@ -146,25 +149,35 @@ impl Table {
         Ok(Place { table, seat })
     }
 
-    /// Sends the one away that has waited longest for its client, if there is one to be sent.
-    fn send_one_away(&self, seats: &Seats) -> bool {
+    /// Sends the one away that has waited longest for its client, if there is one to be sent. Where that is one that has
+    /// said nothing, some more of its kind go with it: so many come in a flood that waiting for each to leave would
+    /// keep others waiting, too.
+    fn send_some_away(&self, seats: &Seats) -> bool {
         let now = self.now();
         let waiting = |seat: &Seat| seat.waiting.load(Ordering::SeqCst);
-        loop {
+        let mut sent = 0;
+        while sent < (self.most / SENT_AWAY_TOGETHER).max(1) {
             let times = seats.taken.values().map(|seat| (waiting(seat), seat));
             let longest = times
                 .filter(|(since, seat)| *since > SENT_AWAY && now >= since + seat.ripens_in())
                 .min_by_key(|(since, seat)| (*since, seat.number));
             let Some((since, seat)) = longest else {
-                return false;
+                break;
             };
-            if !seat.begun.load(Ordering::Relaxed) && has_sent(&seat.socket) {
+            if seat.is_silent() && has_sent(&seat.socket) {
                 // On a busy machine its thread has not come to read it.
                 seat.begun.store(true, Ordering::Relaxed);
                 continue;
             }
-            return seat.send_away(since);
+            if sent > 0 && !seat.is_silent() {
+                break;
+            }
+            sent += usize::from(seat.send_away(since));
+            if !seat.is_silent() {
+                break;
+            }
         }
+        sent > 0
     }
 
     /// From here on a connection ends with its next answer, or at once if its client has asked nothing.
@@ -220,6 +233,10 @@ impl Seat {
             (false, true) => RIPE_UNANSWERED,
             (false, false) => RIPE_SILENT,
         })
+    }
+
+    fn is_silent(&self) -> bool {
+        !self.begun.load(Ordering::Relaxed) && !self.answered.load(Ordering::Relaxed)
     }
 
     /// Ends the connection if it still waits as it did when it was looked at.
@@ -333,13 +350,13 @@ mod tests {
         // Not read yet by any thread.
         client.write_all(b"G").unwrap();
         std::thread::sleep(RIPE_SILENT);
-        assert!(table.send_one_away(&table.lock()));
+        assert!(table.send_some_away(&table.lock()));
         let waiting = |place: &Place| place.seat.waiting.load(Ordering::SeqCst);
         assert_eq!(waiting(&second_place), SENT_AWAY);
         assert!(waiting(&first_place) > SENT_AWAY);
         // In the end it is its turn.
         std::thread::sleep(RIPE_UNANSWERED);
-        assert!(table.send_one_away(&table.lock()));
+        assert!(table.send_some_away(&table.lock()));
         assert_eq!(waiting(&first_place), SENT_AWAY);
     }
 }
