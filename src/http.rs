@@ -20,9 +20,9 @@ mod worker;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,7 @@ use memory::Memory;
 use metrics::Metrics;
 use reload::{Reload, Reread};
 use shared::{Shared, anybody};
+use usage::Ledgers;
 use worker::{Desk, MOST_WAITING};
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
@@ -121,7 +122,7 @@ pub fn serve(
         metrics: Arc::new(Metrics::new()),
         log: log.clone(),
         memory: Memory::new(ground.ledger.to_owned()),
-        ledgers: (0..settings.workers).map(|_| Mutex::default()).collect(),
+        ledgers: Ledgers::new(settings.workers),
     });
     reload::warn_of_strangers(&shared);
     if let Some(address) = settings.metrics_bind {

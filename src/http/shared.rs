@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::auth::{Auth, First, User};
@@ -13,7 +13,7 @@ use super::memory::{Memory, Terms};
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::route::{Place, place};
-use super::usage::{self, Ledger};
+use super::usage::{self, Ledgers};
 use crate::day::Day;
 use crate::scope::Scope;
 use crate::zone::Zone;
@@ -33,8 +33,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     pub log: Arc<Log>,
     pub memory: Memory,
-    /// For the gate, which asks a worker if all are in use.
-    pub ledgers: Vec<Mutex<Ledger>>,
+    /// For the gate.
+    pub ledgers: Ledgers,
 }
 
 /// A request, as far as everybody has to know it.
@@ -52,7 +52,7 @@ pub struct Call<'a> {
 
 impl Shared {
     /// The answer to a question of `/usage` by somebody who is known: one that was given before, if nothing has changed
-    /// since, or else a new one, if a connection to the ledger is free. It is counted and logged: all that is left is to
+    /// since, or else a new one, unless all connections to the ledger are in use for long. It is counted and logged: all that is left is to
     /// send it.
     pub fn answer(&self, call: &Call) -> Option<Arc<Reply>> {
         let place = place(call.target);
@@ -65,17 +65,15 @@ impl Shared {
         let terms = self.terms().ok()?;
         let remembered = self.memory.recall(terms, call.target, &user.scope);
         let reply = remembered.or_else(|| {
-            let mut ledger = self
-                .ledgers
-                .iter()
-                .find_map(|ledger| ledger.try_lock().ok())?;
-            let answer = || usage::answer(self, &mut ledger, call, &user);
-            let (reply, failure) = usage::guarded(call.target, answer);
-            if let Some(failure) = failure {
-                ledger.close();
-                self.note_failure(&reply, call.target, &failure);
-            }
-            Some(Arc::new(reply))
+            self.ledgers.lend(|ledger| {
+                let answer = || usage::answer(self, ledger, call, &user);
+                let (reply, failure) = usage::guarded(call.target, answer);
+                if let Some(failure) = failure {
+                    ledger.close();
+                    self.note_failure(&reply, call.target, &failure);
+                }
+                Arc::new(reply)
+            })
         })?;
         self.note(call, place, Some(&user), &reply);
         Some(reply)

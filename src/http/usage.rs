@@ -3,6 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::auth::User;
 use super::memory::Terms;
@@ -27,6 +29,38 @@ impl Ledger {
 
     pub fn close(&mut self) {
         self.0 = None;
+    }
+}
+
+/// How long a request waits for a connection before it is left to a worker.
+const QUEUE: Duration = Duration::from_secs(2);
+
+/// Connections to the ledger for whoever needs one for a moment.
+pub struct Ledgers {
+    idle: Mutex<Vec<Ledger>>,
+    freed: Condvar,
+}
+
+impl Ledgers {
+    pub fn new(number: usize) -> Ledgers {
+        Ledgers {
+            idle: Mutex::new((0..number).map(|_| Ledger::default()).collect()),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Lends a connection; `None`: all were in use for too long. `act` does not panic.
+    pub fn lend<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> Option<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = |idle: &mut Vec<Ledger>| idle.is_empty();
+        let waited = self.freed.wait_timeout_while(idle, QUEUE, none);
+        let mut ledger = waited.unwrap_or_else(PoisonError::into_inner).0.pop()?;
+        let done = act(&mut ledger);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(ledger);
+        drop(idle);
+        self.freed.notify_one();
+        Some(done)
     }
 }
 
