@@ -78,7 +78,7 @@ create table stored_corrections (
 create index stored_corrections_by_day on stored_corrections (day);
 
 create table stored_findings (
-  id integer primary key,
+  id integer primary key autoincrement,   -- never given again: people acknowledge by it
   day text not null references stored_days (day),
   kind text not null,                     -- size_unknown, replayed_rows, hours_exceed_day …
   account_id integer references stored_accounts (id),

@@ -37,6 +37,8 @@ pub enum FindingKind {
     SpansMidnight,
     /// The source's first row begins within the day.
     SourceBegins,
+    /// The source has no rows of a finished day, and some of the day before.
+    NoRows,
     /// The newest successful usage jobs all start at the same old instant: days are written again and again.
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
@@ -46,7 +48,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 12] = [
+    pub const ALL: [FindingKind; 13] = [
         FindingKind::SizeUnknown,
         FindingKind::ReplayedRows,
         FindingKind::HoursExceedDay,
@@ -56,6 +58,7 @@ impl FindingKind {
         FindingKind::NotHours,
         FindingKind::SpansMidnight,
         FindingKind::SourceBegins,
+        FindingKind::NoRows,
         FindingKind::UsageJobStuck,
         FindingKind::DiffersFromSource,
         FindingKind::Refused,
@@ -96,6 +99,7 @@ impl FindingKind {
                 | FindingKind::Unresolved
                 | FindingKind::SpansMidnight
                 | FindingKind::SourceBegins
+                | FindingKind::NoRows
                 | FindingKind::DiffersFromSource
                 | FindingKind::Refused,
                 _,
@@ -115,6 +119,7 @@ impl FindingKind {
             FindingKind::NotHours => "not_hours",
             FindingKind::SpansMidnight => "spans_midnight",
             FindingKind::SourceBegins => "source_begins",
+            FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::DiffersFromSource => "differs_from_source",
             FindingKind::Refused => "refused",

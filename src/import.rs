@@ -17,7 +17,7 @@ use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zone::Zone;
 pub use purge::purged;
-use purge::{before_the_source, begins_within};
+use purge::{before_the_source, begins_within, without_rows};
 pub use reread::reread;
 
 /// What is asked of an import.
@@ -164,6 +164,10 @@ fn import_day(
         true => DayState::Closed,
         false => DayState::Open,
     };
+    if state == DayState::Closed {
+        let before = ledger.find_day(day.previous())?;
+        usage.findings.extend(without_rows(&usage, before));
+    }
     // The next day is read meanwhile, and two days of rows are more than there should be.
     let vms = counted_vms(&rows);
     drop(rows);

@@ -62,8 +62,10 @@ pub struct Imported {
     pub day: crate::day::Day,
     /// `None`: it was imported before this was kept.
     pub fingerprint: Option<String>,
-    /// Its source had vanished when an import last looked.
+    /// It was left as it is when an import last looked.
     pub refused: bool,
+    /// It was not what the source said when an import last looked.
+    pub differs: bool,
     /// Rows were shared with a neighbour.
     pub spans_midnight: bool,
 }
@@ -272,6 +274,7 @@ impl Ledger {
             .expect("successors never end");
         let sql = "select d.day, d.fingerprint, \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'refused'), \
+                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'differs_from_source'), \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight') \
                    from stored_days d where d.day >= ?1 and d.state = 'closed' order by d.day";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -282,7 +285,8 @@ impl Ledger {
                 day: row.get_ref(0)?.as_str()?.parse()?,
                 fingerprint: row.get(1)?,
                 refused: row.get(2)?,
-                spans_midnight: row.get(3)?,
+                differs: row.get(3)?,
+                spans_midnight: row.get(4)?,
             });
         }
         Ok(imported)

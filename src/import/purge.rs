@@ -74,6 +74,21 @@ pub fn begins_within(rows: &[UsageRow], oldest: Option<i64>, day: DayBounds) -> 
     })
 }
 
+/// A finished day without rows, after one that has some: an idle cloud has none for longer.
+pub fn without_rows(usage: &DayUsage, before: Option<StoredDay>) -> Option<Finding> {
+    let before = before.filter(|_| usage.source_rows == 0)?.source_rows;
+    (before > 0).then(|| Finding {
+        kind: FindingKind::NoRows,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail: format!(
+            "the source has no rows of it, and {} of the day before",
+            counted(before, "row")
+        ),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

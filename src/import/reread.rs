@@ -9,7 +9,8 @@ use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::source::Source;
 
-/// Reads those of the newest closed days again whose source rows are not those that were imported. Where a
+/// Reads those of the newest closed days again whose source rows are not those that were imported, or that an import
+/// could not leave settled. Where a
 /// row of a day that is read reaches back into an earlier one, that one is read as well. `done` are the days
 /// that this import has read already, `reached` the days that their rows reach back into.
 pub fn reread(
@@ -29,7 +30,10 @@ pub fn reread(
         let now = source.fingerprint(bounds)?;
         // That the source of a day has vanished is told once.
         let known = now.rows == 0 && imported.refused;
-        if imported.fingerprint.as_ref() != Some(&now.to_string()) && !known {
+        let same = imported.fingerprint.as_ref() == Some(&now.to_string());
+        // What was wrong with a day may have been repaired so that it looks as before.
+        let settled = same && !imported.refused && !imported.differs;
+        if !settled && !known {
             changed.push(imported.day);
             // The row that has changed may be a deleted one.
             if imported.spans_midnight {

@@ -171,8 +171,47 @@ fn a_day_that_vanished_is_refused_once_and_stays_as_it_is() {
            raw_usage, vm_instance_id, offering_id, template_id, usage_id, type, \
            start_date - interval 1 day, end_date - interval 1 day from cloud_usage where id in (3, 4)",
     );
-    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    cloud.run(&["import"]).exits(0);
     assert_eq!(cloud.ledger("select kind from findings"), [""; 0]);
+}
+
+#[test]
+fn a_day_is_settled_by_repairing_its_source() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    let (wrong, right) = (
+        "update cloud_usage set id = 60000, raw_usage = 19 where id = 3",
+        "update cloud_usage set id = 3, raw_usage = 20 where id = 60000",
+    );
+    cloud.usage(wrong);
+    cloud.run(&["import"]).exits(1);
+    let first = cloud.ledger("select id from findings").concat();
+    // It looks as it did when it was imported, and is read all the same.
+    cloud.usage(right);
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    assert_eq!(
+        read_again(&run.stdout),
+        "1 closed day read again, to be looked at: 0"
+    );
+    assert_eq!(cloud.ledger("select kind from findings"), [""; 0]);
+    let run = cloud.run(&["import"]).exits(0);
+    assert_eq!(read_again(&run.stdout), "none", "{run}");
+    // A number that somebody has written down is never that of another finding.
+    cloud.usage(wrong);
+    cloud.run(&["import"]).exits(1);
+    assert_ne!(cloud.ledger("select id from findings").concat(), first);
+}
+
+#[test]
+fn a_change_that_keeps_its_ids_is_told_by_every_import_once_it_is_known() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    cloud.usage("update cloud_usage set raw_usage = 19 where id = 3");
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    let run = cloud.run(&["import"]).exits(1);
+    assert!(
+        run.stderr.contains("stored 24, the source says 23"),
+        "{run}"
+    );
 }
 
 #[test]

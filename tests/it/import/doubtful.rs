@@ -110,6 +110,18 @@ fn a_first_day_that_a_purge_cut_is_a_finding() {
 }
 
 #[test]
+fn a_finished_day_without_rows_after_one_with_some_is_a_finding() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0), vm("2013-06-04", 2, 5, 24.0)]);
+    cloud.finished_until("2013-06-04 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select day, kind, detail from findings"),
+        ["2013-06-02 | no_rows | the source has no rows of it, and 1 row of the day before"]
+    );
+}
+
+#[test]
 fn a_bad_row_spoils_its_day_and_no_other() {
     let cloud = two_closed_days();
     cloud.add_usage(&[
