@@ -171,17 +171,29 @@ fn document(
 ) -> anyhow::Result<Document> {
     let count = |agreement| figures.iter().filter(|f| f.agreement == agreement).count();
     let (equal, all) = (count(Agreement::Equal), figures.len());
-    let mut notes = vec![match equal == all {
-        true => format!("{}, as the ledger has it", counted(all, "figure")),
-        false => format!("{}, {equal} as the ledger has it", counted(all, "figure")),
+    let found = counted(all, "figure");
+    let mut notes = vec![match (all, equal == all) {
+        (0, _) => found,
+        (_, true) => format!("{found}, as the ledger has it"),
+        (_, false) => format!("{found}, {equal} as the ledger has it"),
     }];
-    for (agreement, words) in [
-        (Agreement::Differs, "differ"),
-        (Agreement::Open, "are of days that are not finished"),
-        (Agreement::Missing, "are of days that the ledger lacks"),
+    for (agreement, of_one, of_many) in [
+        (Agreement::Differs, "differs", "differ"),
+        (
+            Agreement::Open,
+            "is of a day that is not finished",
+            "are of days that are not finished",
+        ),
+        (
+            Agreement::Missing,
+            "is of a day that the ledger lacks",
+            "are of days that the ledger lacks",
+        ),
     ] {
-        if count(agreement) > 0 {
-            notes.push(format!("{} {words}", count(agreement)));
+        match count(agreement) {
+            0 => {}
+            1 => notes.push(format!("1 {of_one}")),
+            many => notes.push(format!("{many} {of_many}")),
         }
     }
     let mut rows = Vec::new();

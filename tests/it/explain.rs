@@ -187,7 +187,7 @@ fn a_day_that_the_ledger_lacks_needs_a_look() {
     let run = cloud().run(&["explain", "alice", "2013-05-01"]).exits(1);
     assert!(
         run.stdout
-            .ends_with("\nmissing in the ledger: 2013-05-01\n"),
+            .ends_with("0 figures\nmissing in the ledger: 2013-05-01\n"),
         "{run}"
     );
 }
@@ -250,6 +250,21 @@ fn a_record_that_is_not_the_sum_is_shown() {
     assert_eq!(
         explained[&format!("{DAY} security_group")],
         ["12 within - 24.0", "24.0 = 25.0 differs"]
+    );
+    let run = cloud
+        .run(&["explain", "alice", DAY, "security_group"])
+        .exits(1);
+    assert!(
+        run.stdout
+            .ends_with("\n\n1 figure, 0 as the ledger has it\n1 differs\n"),
+        "{run}"
+    );
+    let words = ["explain", "alice", "2013-06-01", "vm_running"];
+    let run = cloud.run(&words).exits(1);
+    assert!(
+        run.stdout
+            .contains("\n1 figure, 0 as the ledger has it\n1 is of a day that the ledger lacks\n"),
+        "{run}"
     );
 }
 
