@@ -16,6 +16,7 @@ pub mod status;
 pub mod unseal;
 pub mod verify;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,14 @@ impl ConfigFile {
     pub fn load(&self) -> anyhow::Result<Config> {
         Config::load(self.config.as_deref(), std::env::vars_os())
     }
+
+    /// The program as commands that lead on name it: with a command of its own and the same configuration.
+    fn program(&self, command: &str) -> String {
+        match self.config.as_deref() {
+            Some(file) => format!("rbc-usage {command} --config {}", shell_word(file)),
+            None => format!("rbc-usage {command}"),
+        }
+    }
 }
 
 /// What is acknowledged, findings or corrections, and why.
@@ -71,6 +80,12 @@ impl Ack {
         ensure!(!reason.is_empty(), "--reason is empty");
         Ok(reason)
     }
+}
+
+/// Ids of a command line, each once.
+fn once(ids: &[i64]) -> Vec<i64> {
+    let ids: BTreeSet<i64> = ids.iter().copied().collect();
+    ids.into_iter().collect()
 }
 
 /// What is not acknowledged any more.

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
@@ -110,6 +111,13 @@ pub fn doubt(facts: &DayFacts, today: Day) -> Option<Doubt> {
 }
 
 impl Held {
+    /// Which of the days the ledger has.
+    pub fn coverage(&mut self, today: Day) -> anyhow::Result<Coverage> {
+        let range = self.range;
+        self.reader
+            .read(|snapshot| find_coverage(snapshot, Some(range), today))
+    }
+
     /// The days as they are now, a row each: for programs, as `note` says it all to people.
     pub fn document(
         &mut self,

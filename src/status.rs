@@ -1,6 +1,8 @@
 //! What needs a look, from what the ledger and the usage server say. Pure: a list of problems, each one line that
 //! names its day.
 
+use std::collections::BTreeMap;
+
 use crate::day::Day;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
@@ -115,9 +117,22 @@ pub fn finished_day(instant: i64, zone: &Zone) -> anyhow::Result<Day> {
     Ok(zone.day_at(instant)?.previous())
 }
 
+/// What tells of days beside their facts.
+pub struct DayWords<'a> {
+    /// Why imports left days as they are.
+    pub refusals: &'a BTreeMap<Day, String>,
+    /// The program with one of its commands, to be run as it is told.
+    pub program: &'a dyn Fn(&str) -> String,
+}
+
 /// What is wrong with days. Those that the source has not finished are not our affair; without a word from it, days
 /// before today are.
-pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec<Problem> {
+pub fn day_problems(
+    days: &[DayFacts],
+    words: &DayWords,
+    finished: Option<Day>,
+    today: Day,
+) -> Vec<Problem> {
     let is_over = |day: Day| finished.map_or(day < today, |finished| day <= finished);
     let is_missing = |facts: &DayFacts| facts.state == DayState::Missing && is_over(facts.day);
     let problem = |facts: &DayFacts| {
@@ -129,7 +144,10 @@ pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec
             ),
             DayState::Refused => (
                 ProblemKind::DayRefused,
-                "its source rows have gone; the ledger kept what it had".to_owned(),
+                match words.refusals.get(&day) {
+                    Some(reason) => reason.clone(),
+                    None => "refused by an import".to_owned(),
+                },
             ),
             DayState::Differing => (
                 ProblemKind::DayDiffering,
@@ -152,35 +170,40 @@ pub fn day_problems(days: &[DayFacts], finished: Option<Day>, today: Day) -> Vec
     let of_days = days
         .chunk_by(|one, next| is_missing(one) && is_missing(next))
         .filter_map(|run| match run {
-            [first, .., last] => Some(missing(first.day, last.day)),
-            [one] if is_missing(one) => Some(missing(one.day, one.day)),
+            [first, .., last] => Some(missing(first.day, last.day, words)),
+            [one] if is_missing(one) => Some(missing(one.day, one.day, words)),
             [one] => problem(one),
             [] => None,
         });
     of_days
-        .chain(days.iter().filter_map(corrections_due))
+        .chain(
+            days.iter()
+                .filter_map(|facts| corrections_due(facts, words)),
+        )
         .collect()
 }
 
-fn corrections_due(facts: &DayFacts) -> Option<Problem> {
+fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<Problem> {
     let day = facts.day;
     (facts.due_corrections > 0).then(|| Problem {
         kind: ProblemKind::CorrectionsDue,
         day: Some(day),
         last_day: None,
         detail: format!(
-            "{} to be charged or credited: rbc-usage corrections --pending {day}",
-            counted(facts.due_corrections, "correction")
+            "{} to be charged or credited: {} --pending {day}",
+            counted(facts.due_corrections, "correction"),
+            (words.program)("corrections")
         ),
     })
 }
 
 /// Days that follow one another and are not in the ledger.
-fn missing(first: Day, last: Day) -> Problem {
+fn missing(first: Day, last: Day, words: &DayWords) -> Problem {
+    let import = (words.program)("import");
     let (last_day, detail) = if first == last {
-        (None, format!("not imported: rbc-usage import -s {first}"))
+        (None, format!("not imported: {import} -s {first}"))
     } else {
-        let detail = format!("not imported up to {last}: rbc-usage import -s {first} -e {last}");
+        let detail = format!("not imported up to {last}: {import} -s {first} -e {last}");
         (Some(last), detail)
     };
     Problem {
@@ -317,8 +340,12 @@ mod tests {
             facts("2013-06-06", DayState::Open),
             facts("2013-06-07", DayState::Missing),
         ];
+        let words = DayWords {
+            refusals: &BTreeMap::from([(day("2013-06-03"), "no rows".to_owned())]),
+            program: &|command| format!("rbc-usage {command}"),
+        };
         let told = |finished: Option<&str>, today: &str| -> Vec<String> {
-            day_problems(&days, finished.map(day), day(today))
+            day_problems(&days, &words, finished.map(day), day(today))
                 .iter()
                 .map(|problem| format!("{} {}", problem.day.unwrap(), problem.kind.name()))
                 .collect()
@@ -336,7 +363,7 @@ mod tests {
         assert_eq!(told(None, "2013-06-06"), with(&["2013-06-05 day_missing"]));
         let gone = ["2013-06-05", "2013-06-06", "2013-06-07"];
         let gone = gone.map(|text| facts(text, DayState::Missing));
-        let problems = day_problems(&gone, Some(day("2013-06-06")), day("2013-06-08"));
+        let problems = day_problems(&gone, &words, Some(day("2013-06-06")), day("2013-06-08"));
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].last_day, Some(day("2013-06-06")));
         assert_eq!(

@@ -104,7 +104,8 @@ fn acknowledge(
     let config = config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    ledger.acknowledge_corrections(ids, reason.map(|reason| (reason, now.as_str())))?;
+    let ids = super::once(ids);
+    ledger.acknowledge_corrections(&ids, reason.map(|reason| (reason, now.as_str())))?;
     writeln!(out, "{} {done}", counted(ids.len(), "correction"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -144,16 +144,18 @@ fn acknowledge(args: &super::Ack, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    ledger.acknowledge(&args.ids, reason, &now)?;
-    told(out, args.ids.len(), "acknowledged")
+    let ids = super::once(&args.ids);
+    ledger.acknowledge(&ids, reason, &now)?;
+    told(out, ids.len(), "acknowledged")
 }
 
 fn unacknowledge(args: &super::Unack, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let now = super::utc_text(super::unix_now()?)?;
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    ledger.unacknowledge(&args.ids)?;
-    told(out, args.ids.len(), "not acknowledged any more")
+    let ids = super::once(&args.ids);
+    ledger.unacknowledge(&ids)?;
+    told(out, ids.len(), "not acknowledged any more")
 }
 
 fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {

@@ -112,6 +112,10 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 fn check(args: &Args) -> anyhow::Result<()> {
     report::check_metrics(&args.metric)?;
     ensure!(
+        args.domain.as_deref() != Some(""),
+        "--domain is empty: the path of the root is /"
+    );
+    ensure!(
         args.format != Format::Focus || (args.by.is_empty() && args.top.is_none()),
         "--format focus has a row for each account, offering, metric and day: leave out --by and --top"
     );
@@ -156,7 +160,9 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
 fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
     let dimensions = report::dimensions(&args.by);
     reader.read(|snapshot| {
-        let pending = list_pending(args, snapshot, subject, Some(subject.range))?.len();
+        let pending = list_pending(args, snapshot, subject, Some(subject.range))?;
+        let due = pending.iter().filter(|one| one.acknowledged_at.is_none());
+        let due = due.count();
         let question = question(args, subject, dimensions);
         let mut figures = list_totals(snapshot, &question)?;
         report::arrange(&mut figures, &args.by, args.top);
@@ -181,11 +187,11 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
         }
         Ok(Document {
             title: title(subject),
-            facts: facts(args, subject, pending),
+            facts: facts(args, subject, due),
             rows_name: "usage",
             columns,
             rows,
-            notes: notes(subject, pending),
+            notes: notes(args, subject, due),
             ..Document::default()
         })
     })
@@ -245,14 +251,15 @@ fn list_pending(
     Ok(corrections)
 }
 
-/// What people should know of the figures.
-fn notes(subject: &Subject, pending: usize) -> Vec<String> {
+/// What people should know of the figures. `due` pending corrections nobody has acknowledged.
+fn notes(args: &Args, subject: &Subject, due: usize) -> Vec<String> {
     let mut notes = subject.coverage.sentences();
-    if pending > 0 {
+    if due > 0 {
         let (first, last) = (subject.range.first(), subject.range.last());
         notes.push(format!(
-            "not in these figures: {}, see rbc-usage corrections --pending {first}..{last}",
-            counted(pending, "pending correction")
+            "not in these figures: {}, see {} --pending {first}..{last}",
+            counted(due, "pending correction"),
+            args.config.program("corrections")
         ));
     }
     notes
@@ -275,7 +282,7 @@ fn title(subject: &Subject) -> String {
     )
 }
 
-fn facts(args: &Args, subject: &Subject, pending: usize) -> Vec<(&'static str, Value)> {
+fn facts(args: &Args, subject: &Subject, due: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
@@ -287,6 +294,6 @@ fn facts(args: &Args, subject: &Subject, pending: usize) -> Vec<(&'static str, V
     let by = args.by.iter().map(|by| by.name().to_owned());
     facts.push(("by", Value::List(by.collect())));
     // A count of corrections fits 64 bits.
-    facts.push(("pending_corrections", Value::Count(pending as u64)));
+    facts.push(("pending_corrections", Value::Count(due as u64)));
     facts
 }

@@ -85,9 +85,5 @@ fn cure(doubt: Doubt, args: &Args, first: Day, last: Day) -> Option<String> {
         Doubt::Unverified => ("verify", format!("{first}..{last}")),
         Doubt::Future | Doubt::Open => return None,
     };
-    let config = args.config.config.as_deref();
-    let config = config.map_or(String::new(), |file| {
-        format!(" --config {}", super::shell_word(file))
-    });
-    Some(format!("rbc-usage {command}{config} {days}"))
+    Some(format!("{} {days}", args.config.program(command)))
 }

@@ -2,6 +2,7 @@
 
 mod document;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,14 +11,16 @@ use anyhow::Context;
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::day::{Day, DayRange};
-use crate::ledger::read::Reader;
+use crate::finding::FindingKind;
 use crate::ledger::read::days::{DayFacts, list_days};
+use crate::ledger::read::findings::{FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
+use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::output::write;
 use crate::period::Month;
 use crate::source::Progress;
 use crate::status::{
-    Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
+    DayWords, Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
 };
 use crate::zone::Zone;
 use document::{check_document, status_document};
@@ -54,6 +57,8 @@ struct Known {
     /// Days that were asked for and are not shown, as they have not begun.
     future: Option<DayRange>,
     days: Vec<DayFacts>,
+    /// Why imports left days as they are.
+    refusals: BTreeMap<Day, String>,
     source: anyhow::Result<Progress>,
 }
 
@@ -63,7 +68,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let known = look(&args, &config, now)?;
     let style = args.format.style();
     if args.check {
-        let problems = problems(&known, now)?;
+        let problems = problems(&args, &known, now)?;
         write(&check_document(&problems), style, out)?;
         return Ok(super::exit_code(problems.is_empty()));
     }
@@ -81,8 +86,10 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
     };
-    let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range)));
-    let days = days.transpose()?.unwrap_or_default();
+    let days = range.map(|range| {
+        reader.read(|snapshot| Ok((list_days(snapshot, range)?, list_refusals(snapshot, range)?)))
+    });
+    let (days, refusals) = days.transpose()?.unwrap_or_default();
     let source = super::open_source(config).and_then(|mut source| source.progress());
     Ok(Known {
         state,
@@ -91,8 +98,23 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         range,
         future: asked.zip(range).and_then(left_out),
         days,
+        refusals,
         source,
     })
+}
+
+/// Why days were refused, but for what somebody has acknowledged. A day has one refusal at most.
+fn list_refusals(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<Day, String>> {
+    let filter = FindingFilter {
+        range: Some(range),
+        kind: Some(FindingKind::Refused.name()),
+        ..FindingFilter::default()
+    };
+    let findings = list_findings(snapshot, filter, Page::default())?;
+    Ok(findings
+        .into_iter()
+        .map(|finding| (finding.day, finding.detail))
+        .collect())
 }
 
 /// The part of a range that has begun, by the clock or by what the ledger holds.
@@ -119,7 +141,7 @@ fn usual_range(held: Option<DayRange>, today: Day, all: bool) -> Option<DayRange
     DayRange::new(first, last).ok()
 }
 
-fn problems(known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
+fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut finished = None;
     match &known.source {
@@ -145,9 +167,13 @@ fn problems(known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
             kind: ProblemKind::DayMissing,
             day: None,
             last_day: None,
-            detail: "the ledger is empty: rbc-usage import".to_owned(),
+            detail: format!("the ledger is empty: {}", args.config.program("import")),
         });
     }
-    problems.extend(day_problems(&known.days, finished, known.today));
+    let words = DayWords {
+        refusals: &known.refusals,
+        program: &|command| args.config.program(command),
+    };
+    problems.extend(day_problems(&known.days, &words, finished, known.today));
     Ok(problems)
 }

@@ -13,6 +13,8 @@ use crate::words::counted;
 ///
 /// Values stay as they are. Pending corrections come into them with the next `rbc-usage import -f` of the days
 /// (or with any import, if import.reread is update) and stay listed as applied.
+///
+/// Exit code: 0 fine, whether they were sealed or not; 1 days of the period are missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Example: rbc-usage unseal 2013-06")]
 pub struct Args {
@@ -27,7 +29,12 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
+    let today = config.zone.day_at(now)?;
     let mut held = super::hold_days(&config, &args.period, now)?;
+    let coverage = held.coverage(today)?;
+    for line in coverage.absences() {
+        super::eprint_line(&line);
+    }
     let sealed = |facts: &&DayFacts| facts.sealed_at.is_some();
     let unsealed: Vec<Day> = held
         .days
@@ -51,10 +58,11 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let day = facts.day;
         let pending = counted(facts.pending_corrections, "pending correction");
         notes.push(format!(
-            "{day}: {pending}, taken over by rbc-usage import -s {day} -f"
+            "{day}: {pending}, taken over by {} -s {day} -f",
+            args.config.program("import")
         ));
     }
-    let document = held.document(config.zone.name(), config.zone.day_at(now)?, notes)?;
+    let document = held.document(config.zone.name(), today, notes)?;
     write(&document, args.format.style(), out)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(super::exit_code(coverage.is_whole()))
 }

@@ -69,7 +69,15 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
 #[test]
 fn an_acknowledged_finding_is_hidden_and_never_deleted() {
     let cloud = cloud();
-    let run = cloud.run(&["findings", "ack", "1", "3", "--reason", " seen by Ann "]);
+    let run = cloud.run(&[
+        "findings",
+        "ack",
+        "1",
+        "3",
+        "1",
+        "--reason",
+        " seen by Ann ",
+    ]);
     assert_eq!(
         run.exits(0).complains("").stdout,
         "2 findings acknowledged\n"
@@ -96,7 +104,7 @@ fn an_acknowledged_finding_is_hidden_and_never_deleted() {
         ]
     );
 
-    let run = cloud.run(&["findings", "unack", "4"]).exits(0);
+    let run = cloud.run(&["findings", "unack", "4", "4"]).exits(0);
     assert_eq!(run.stdout, "1 finding not acknowledged any more\n");
     assert_eq!(
         ids(&cloud, &[]),

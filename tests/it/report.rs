@@ -217,6 +217,10 @@ fn what_cannot_be_reported_is_refused() {
             "rbc-usage: none of the accounts is in the domain \"/nobody\"\n",
         ),
         (
+            &["--domain", ""],
+            "rbc-usage: --domain is empty: the path of the root is /\n",
+        ),
+        (
             &["--by", "day", "--chart"],
             "rbc-usage: --chart is for totals of all days: leave day and month out of --by\n",
         ),

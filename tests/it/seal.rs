@@ -33,7 +33,7 @@ fn verified() -> Cloud {
     cloud
 }
 
-fn sealed() -> Cloud {
+pub fn sealed() -> Cloud {
     let cloud = verified();
     let run = cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
     assert_eq!(run.stdout, "2013-06-01 to 2013-06-02: 2 of 2 days sealed\n");
@@ -281,7 +281,13 @@ fn a_record_that_is_added_to_an_unsealed_day_is_corrected_once() {
     let cloud = sealed();
     cloud.add_usage(&[hours("2013-06-02", 4, 3.0)]);
     cloud.run(&["import"]).exits(1);
-    cloud.run(&["unseal", "2013-06"]).exits(0);
+    let run = cloud.run(&["unseal", "2013-06"]).exits(1);
+    let run = run.complains("rbc-usage: missing in the ledger: 2013-06-03..2013-06-30\n");
+    assert!(
+        run.stdout
+            .starts_with("2013-06-01 to 2013-06-30: 2 days not sealed any more\n"),
+        "{run}"
+    );
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
     assert_eq!(
         cloud.ledger(CORRECTIONS),
@@ -401,7 +407,7 @@ fn what_seal_and_unseal_print_is_as_documented() {
     cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
     let unseal = ["unseal", "2013-06-02..2013-06-04", "--format", "csv"];
-    assert_eq!(print(&unseal, 0), include_str!("golden/unseal.csv"));
+    assert_eq!(print(&unseal, 1), include_str!("golden/unseal.csv"));
     let run = cloud.run(&["unseal", "2013-06-01"]).exits(0).complains("");
     assert_eq!(
         run.stdout,
@@ -520,9 +526,24 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
         .complains("rbc-usage: ledger ./usage.db: there is no pending correction 9\n");
     ack(&["ack", "1", "--reason", " "], 2).complains("rbc-usage: --reason is empty\n");
     assert_eq!(due().len(), 1);
+    // One that is named twice is one.
+    let run = ack(&["ack", "2", "2", "--reason", "x"], 0);
+    assert_eq!(run.stdout, "1 correction acknowledged\n");
+    let run = cloud.run(&["report", period]).exits(0);
+    assert!(run.stdout.ends_with(&note("1 pending correction")), "{run}");
     let run = ack(&["ack", "1", "2", "--reason", " credited in July "], 0);
     assert_eq!(run.stdout, "2 corrections acknowledged\n");
     assert_eq!(due(), [""; 0]);
+    let run = cloud.run(&["report", period]).exits(0).complains("");
+    assert!(!run.stdout.contains("not in these figures"), "{run}");
+    cloud
+        .run(&["report", period, "--format", "csv"])
+        .exits(0)
+        .complains("");
+    let run = cloud.run(&["report", period, "--format", "json"]).exits(0);
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["pending_corrections"], 0);
+    assert_eq!(answer["usage"][0]["quantity"], 48.0);
     assert_eq!(
         cloud.ledger("select id, kind, acknowledged_at is not null, reason from corrections"),
         [
@@ -541,7 +562,9 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
         "{:?}",
         due()
     );
-    let run = ack(&["unack", "2"], 0);
+    let run = cloud.run(&["report", period]).exits(0);
+    assert!(run.stdout.ends_with(&note("1 pending correction")), "{run}");
+    let run = ack(&["unack", "2", "2"], 0);
     assert_eq!(run.stdout, "1 correction not acknowledged any more\n");
     assert!(
         due()[0].contains("2 corrections to be charged"),

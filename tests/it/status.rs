@@ -2,6 +2,7 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow, unix_seconds};
 use crate::mariadb;
+use crate::seal::sealed;
 
 /// Seven days of one kind each and a source that has finished them.
 fn cloud() -> Cloud {
@@ -70,11 +71,35 @@ what           day         detail
 source_behind  2013-06-07  CloudStack's usage server has finished nothing after 2013-06-06: is it running?
 day_missing    2013-06-01  not imported: rbc-usage import -s 2013-06-01
 day_differing  2013-06-02  a value is not what the source says
-day_refused    2013-06-03  its source rows have gone; the ledger kept what it had
+day_refused    2013-06-03  no rows
 day_open       2013-06-05  open, and over: the next import finishes it
 day_missing    2013-06-06  not imported: rbc-usage import -s 2013-06-06
 "
     );
+}
+
+#[test]
+fn a_refused_day_says_why_it_was_refused() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[UsageRow::of_day(day, 10, 2, 1)]);
+    }
+    cloud.finished_until("2013-06-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import"]).exits(0);
+    cloud.usage("update cloud_usage set start_date = '2013-06-09 00:00:00' where id = 2");
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(1);
+    let check = || {
+        let words = ["status", "2013-06-02", "--check", "--format", "csv"];
+        cloud.run(&words).exits(1).stdout
+    };
+    let line = "\nday_refused,2013-06-02,cloud_usage row 2: the window ends before it starts,\n";
+    assert!(check().contains(line), "{}", check());
+    cloud
+        .run(&["findings", "ack", "1", "--reason", "known"])
+        .exits(0);
+    assert!(!check().contains("day_refused"), "{}", check());
 }
 
 /// The newest finished day is years after the ledger's, and no import has a reason to complain.
@@ -203,4 +228,33 @@ fn without_its_source_the_ledger_is_still_shown() {
     let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(answer["source_reachable"], false);
     assert_eq!(answer["days"][0]["state"], "sealed");
+}
+
+/// Commands that others name have the configuration those were given, so that they are of the same ledger.
+#[test]
+fn commands_that_lead_on_are_of_the_same_configuration() {
+    let cloud = sealed();
+    std::fs::rename(
+        cloud.sandbox.path("cloudusage.cfg"),
+        cloud.sandbox.path("my cloud.cfg"),
+    )
+    .unwrap();
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 3");
+    cloud.finished_until("2013-06-03 23:59:59");
+    let run = |words: &[&str]| cloud.run(&[words, &["--config", "my cloud.cfg"]].concat());
+    run(&["import", "-s", "2013-06-02"]).exits(1);
+    let check = run(&["status", "2013-06-02..2013-06-03", "--check"]).exits(1);
+    for line in [
+        "not imported: rbc-usage import --config 'my cloud.cfg' -s 2013-06-03\n",
+        "charged or credited: rbc-usage corrections --config 'my cloud.cfg' --pending 2013-06-02\n",
+    ] {
+        assert!(check.stdout.contains(line), "{check}");
+    }
+    let report = run(&["report", "2013-06-02"]).exits(0);
+    let line =
+        "see rbc-usage corrections --config 'my cloud.cfg' --pending 2013-06-02..2013-06-02\n";
+    assert!(report.stdout.ends_with(line), "{report}");
+    let unseal = run(&["unseal", "2013-06-02"]).exits(0);
+    let line = "taken over by rbc-usage import --config 'my cloud.cfg' -s 2013-06-02 -f\n";
+    assert!(unseal.stdout.ends_with(line), "{unseal}");
 }
