@@ -41,7 +41,7 @@ const MIGRATIONS: [&str; 2] = [
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages held in memory while writing, at most.
-const CACHE_KIBIBYTES: i64 = 32 << 10;
+const CACHE_KIBIBYTES: i64 = 16 << 10;
 
 /// Pages of 4 KiB in the log before they are copied into the file.
 const LOG_PAGES: i64 = 8 << 10;

@@ -55,7 +55,7 @@ impl Fate {
             Some(replay @ (Replay::SameWindow | Replay::Contained)) => Fate::Repeats(replay),
             Some(replay) if share == 0.0 => Fate::Repeats(replay),
             _ if row.hidden => Fate::Hidden,
-            _ if row.usage_type == Some(6) && row.vm_instance_id != 0 => Fate::PerVmVolume,
+            _ if row.usage_type == Some(6) && row.of_vm => Fate::PerVmVolume,
             Some(_) => Fate::Beside,
             None if part.to - part.from < part.of_seconds => Fate::Shared,
             None if part.of_seconds < row.end - row.start => Fate::Glued,

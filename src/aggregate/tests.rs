@@ -20,13 +20,13 @@ fn row(id: u64, usage_type: u32, raw_usage: f64) -> UsageRow {
         account_id: 7,
         usage_type: Some(usage_type),
         raw_usage,
-        vm_instance_id: 0,
         offering_id: 0,
         template_id: 0,
         usage_id: 0,
         size: None,
         start: DAY.start,
         end: DAY.end,
+        of_vm: false,
         hidden: false,
         raw_is_hours: true,
         identity: IdentityHasher::default().finish(),
@@ -51,7 +51,7 @@ fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
         for part in [
             u64::from(row.zone_id),
             row.account_id,
-            row.vm_instance_id,
+            u64::from(row.of_vm),
             row.offering_id,
         ] {
             hasher.number(part);
@@ -218,7 +218,7 @@ fn hidden_rows_and_volume_rows_per_vm_are_not_counted() {
         UsageRow {
             usage_id: 2,
             size: Some(10),
-            vm_instance_id: 5,
+            of_vm: true,
             ..row(3, 6, 24.0)
         },
     ]);
