@@ -43,7 +43,7 @@ pub enum FindingKind {
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
-    /// The ledger holds what the source no longer has; an import left the day as it is.
+    /// The source no longer has what the ledger holds, or has a row that cannot be; an import left the day as it is.
     Refused,
 }
 

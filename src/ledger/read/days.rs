@@ -46,7 +46,7 @@ pub struct DayFacts {
 pub enum DayState {
     /// Not in the ledger.
     Missing,
-    /// Its source rows have gone; the ledger kept what it had.
+    /// Its source rows have gone or cannot be read; the ledger kept what it had.
     Refused,
     /// No import may change it.
     Sealed,
