@@ -280,4 +280,6 @@ fn what_is_printed_is_as_documented() {
     assert_eq!(run.stdout, include_str!("golden/explain.json"), "{run}");
     let run = print(&["vm_running", "small"]);
     assert_eq!(run.stdout, include_str!("golden/explain.txt"), "{run}");
+    let run = print(&["vm_running", "small", "--format", "csv"]);
+    assert_eq!(run.stdout, include_str!("golden/explain.csv"), "{run}");
 }

@@ -49,6 +49,10 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
         .run(&["findings", "2013-06-01", "--format", "csv"])
         .exits(0);
     assert_eq!(csv.stdout, include_str!("golden/findings.csv"));
+    let json = cloud
+        .run(&["findings", "2013-06-01", "--format", "json"])
+        .exits(0);
+    assert_eq!(json.stdout, include_str!("golden/findings.json"));
     assert_eq!(
         ids(&cloud, &["--kind", "replayed_rows"]),
         ["3 replayed_rows -"]

@@ -355,6 +355,10 @@ fn corrections_are_listed_as_documented() {
         include_str!("golden/corrections.json")
     );
     assert_eq!(list(&[]), include_str!("golden/corrections.txt"));
+    assert_eq!(
+        list(&["--format", "csv"]),
+        include_str!("golden/corrections.csv")
+    );
     let ids = |words: &[&str]| -> Vec<String> {
         let text = list(&[words, &["--format", "csv"]].concat());
         let id = |line: &str| line.split(',').next().unwrap().to_owned();

@@ -315,6 +315,10 @@ fn what_is_printed_is_as_documented() {
     assert_eq!(run.stdout, text, "{run}");
     let table = cloud.run(&["verify", "2013-06-02"]).exits(1);
     assert_eq!(table.stdout, include_str!("golden/verify.txt"), "{table}");
+    let csv = cloud
+        .run(&["verify", "2013-06-02", "--format", "csv"])
+        .exits(1);
+    assert_eq!(csv.stdout, include_str!("golden/verify.csv"), "{csv}");
 }
 
 #[test]
