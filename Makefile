@@ -1,5 +1,5 @@
 PREFIX = /usr/local
-MINUTES = 10
+MINUTES ?= 10
 
 build:
 	cargo build --release --locked
