@@ -5,6 +5,7 @@ mod access;
 mod acknowledge;
 pub mod backup;
 mod guest_oses;
+mod held;
 pub mod lock;
 pub mod naming;
 pub mod proof;
@@ -54,20 +55,6 @@ pub struct Ledger {
     file: (u64, u64),
     registry: registry::Registry,
     rehearsal: bool,
-}
-
-/// How a closed day was imported.
-#[derive(Debug, PartialEq)]
-pub struct Imported {
-    pub day: crate::day::Day,
-    /// `None`: it was imported before this was kept.
-    pub fingerprint: Option<String>,
-    /// It was left as it is when an import last looked.
-    pub refused: bool,
-    /// It was not what the source said when an import last looked.
-    pub differs: bool,
-    /// Rows were shared with a neighbour.
-    pub spans_midnight: bool,
 }
 
 /// What `initdb` found and did.
@@ -244,70 +231,6 @@ impl Ledger {
     fn settle(&self) -> anyhow::Result<()> {
         let sql = "pragma wal_checkpoint(truncate)";
         Ok(self.connection.query_row(sql, [], |_| Ok(()))?)
-    }
-
-    /// Closed days, the newest.
-    pub fn newest_closed_day(&self) -> anyhow::Result<Option<crate::day::Day>> {
-        let sql = "select max(day) from stored_days where state = 'closed'";
-        let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(day.map(|day| day.parse()).transpose()?)
-    }
-
-    /// Days that were imported before the source had finished them, in order.
-    pub fn list_open_days(&self) -> anyhow::Result<Vec<crate::day::Day>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("select day from stored_days where state = 'open' order by day")?;
-        let days: Vec<String> = statement
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        days.iter().map(|day| Ok(day.parse()?)).collect()
-    }
-
-    /// The closed days among the newest so many days, in order, as they were imported.
-    pub fn list_imported(&self, newest_days: u16) -> anyhow::Result<Vec<Imported>> {
-        let Some(newest) = self.newest_closed_day()? else {
-            return Ok(Vec::new());
-        };
-        let first = std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
-            .nth(usize::from(newest_days))
-            .expect("successors never end");
-        let sql = "select d.day, d.fingerprint, \
-                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'refused'), \
-                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'differs_from_source'), \
-                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight') \
-                   from stored_days d where d.day >= ?1 and d.state = 'closed' order by d.day";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([first.to_string()])?;
-        let mut imported = Vec::new();
-        while let Some(row) = rows.next()? {
-            imported.push(Imported {
-                day: row.get_ref(0)?.as_str()?.parse()?,
-                fingerprint: row.get(1)?,
-                refused: row.get(2)?,
-                differs: row.get(3)?,
-                spans_midnight: row.get(4)?,
-            });
-        }
-        Ok(imported)
-    }
-
-    /// The days between its first and its last that it does not hold, in order.
-    pub fn list_missing_days(&self) -> anyhow::Result<Vec<crate::day::Day>> {
-        let sql = "select day, following from (select day, lead(day) over (order by day) as following \
-                   from stored_days) where julianday(following) - julianday(day) > 1 order by day";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let gaps: Vec<(String, String)> = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut missing = Vec::new();
-        for (before, after) in &gaps {
-            let (before, after): (crate::day::Day, crate::day::Day) =
-                (before.parse()?, after.parse()?);
-            let days = std::iter::successors(Some(before.next()), |day| Some(day.next()));
-            missing.extend(days.take_while(|day| *day < after));
-        }
-        Ok(missing)
     }
 }
 

@@ -21,7 +21,8 @@ pub fn head(reply: &Reply, id: &str) -> String {
     head
 }
 
-fn reason(status: u16) -> &'static str {
+/// What a status is called.
+pub fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         304 => "Not Modified",

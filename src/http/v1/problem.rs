@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::frame::reason;
 use crate::http::reply::Reply;
 
 /// Why there is no answer.
@@ -56,7 +57,7 @@ impl Problem {
     pub fn reply(self) -> Reply {
         let mut body = json!({
             "type": "about:blank",
-            "title": title(self.status),
+            "title": reason(self.status),
             "status": self.status,
             "detail": self.detail,
         });
@@ -77,28 +78,6 @@ impl Problem {
             headers,
             body: format!("{body}\n").into_bytes(),
         }
-    }
-}
-
-/// What the status is called; of a problem without a type of its own, the title is that.
-fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        417 => "Expectation Failed",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "Internal Server Error",
     }
 }
 
