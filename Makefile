@@ -1,5 +1,6 @@
 PREFIX = /usr/local
 MINUTES ?= 10
+ATTACK ?= 60
 
 build:
 	cargo build --release --locked
@@ -24,6 +25,10 @@ soak:
 	sh tests/install.sh tests
 	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
 
+hostile:
+	sh tests/install.sh tests
+	ATTACK=$(ATTACK) cargo test --locked --release --test it hostile -- --test-threads=1 --nocapture
+
 bench:
 	sh tests/install.sh bench
 	cargo bench --locked --bench bench
@@ -35,4 +40,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test soak bench install clean
+.PHONY: build demo test lint check api-test soak hostile bench install clean

@@ -83,7 +83,10 @@ pub fn client(
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let name = "localhost".try_into().unwrap();
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(session, connect(server))
+    let stream = connect(server);
+    // As clients do: or a request waits until the end of the handshake, just sent, is acknowledged.
+    stream.set_nodelay(true).unwrap();
+    StreamOwned::new(session, stream)
 }
 
 /// Asks and reads one answer, whose body follows in one piece with its head or later.
