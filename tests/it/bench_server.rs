@@ -1,6 +1,7 @@
 //! `make bench`, the server's part: wrk asks for a month of every account in turn, and asks nginx for the same answers
 //! as static files, in the same run on the same machine. Questions asked before may come from a cache; for those
-//! never asked before the server is started anew, and no question comes twice.
+//! never asked before the server is started anew, and no question comes twice. A server with users is asked what has
+//! been asked before, by one of them.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -16,8 +17,8 @@ const ROUNDS: usize = 3;
 /// How long wrk asks, in seconds.
 const SECONDS: &str = "3";
 
-/// What wrk is told to ask for: the months of all accounts in turn, each thread a half of them; or with `ranges`
-/// also other ranges of at least 22 days, so that none comes twice.
+/// What wrk is told to ask for: the months of all accounts in turn, each thread a half of them, and all that `times`
+/// over, each time by another target, so that none comes twice. A parameter that means nothing is ignored.
 const SCRIPT: &str = r#"
 local number = 0
 function setup(thread)
@@ -26,13 +27,11 @@ function setup(thread)
 end
 function init(args)
   requests = {}
-  local ranges = tonumber(args[1])
-  for range = 0, ranges - 1 do
-    local first, last = 1 + range % 5, 30 - math.floor(range / 5)
+  for time = 1, tonumber(args[1]) do
     for account = 1, ACCOUNTS do
       if ACCOUNTS == 1 or account % 2 == half then
-        local path = string.format("/usage/a0000000-0000-4000-8000-%012d?start=2013-06-%02d&end=2013-06-%02d",
-          account, first, last)
+        local path = string.format("/usage/a0000000-0000-4000-8000-%012d?start=2013-06-01&end=2013-06-30&time=%d",
+          account, time)
         table.insert(requests, wrk.format("GET", path))
       end
     end
@@ -44,6 +43,10 @@ function request()
   return requests[at]
 end
 "#;
+
+/// The user `billing`, whose password is `secret`; the cost is that of most servers. Without users nobody reads it.
+const USERS: &str = "billing:$2y$10$YkGnXP6guyBDDdMVrpAy..Gu1Q95Aq0wYD3BgWx2.d8/jBHgOs2s.\n";
+const AUTHORIZATION: &str = "Authorization: Basic YmlsbGluZzpzZWNyZXQ=";
 
 /// What wrk measured.
 #[derive(Clone, Copy)]
@@ -63,41 +66,44 @@ struct Nginx {
 pub fn run(cloud: &BenchCloud, size: Size) {
     let sandbox = Sandbox::new();
     write_certificate(&sandbox);
+    sandbox.write("users", USERS);
     let lengths = write_files(cloud, &sandbox, size);
     println!(
         "server: a month of {} accounts, {lengths} bytes each on average",
         size.accounts()
     );
     println!(
-        "        connections    nginx       asked before   never asked    before/nginx  never/nginx   p99 nginx before never"
+        "        connections    nginx       asked before   never asked    before/nginx  never/nginx  users/before   p99 nginx before never"
     );
     for (name, tls) in [("plain", false), ("TLS", true)] {
         for connections in ["32", "1"] {
-            let mut figures = [const { Vec::new() }; 3];
+            let mut figures = [const { Vec::new() }; 4];
             for _ in 0..ROUNDS {
                 let nginx = Nginx::start(&sandbox);
                 let address = if tls { &nginx.encrypted } else { &nginx.plain };
                 figures[0].push(wrk(&sandbox, size, address, connections, "1"));
                 drop(nginx);
-                let server = serve(cloud, &sandbox, tls);
-                let address = format!(
-                    "{}://{}",
-                    if tls { "https" } else { "http" },
-                    server.address
-                );
-                figures[2].push(wrk(&sandbox, size, &address, connections, "40"));
-                // The months were among them; asked once more, all have been.
-                wrk(&sandbox, size, &address, connections, "1");
-                figures[1].push(wrk(&sandbox, size, &address, connections, "1"));
+                for (users, figure) in [(false, 1), (true, 3)] {
+                    let server = serve(cloud, &sandbox, tls, users);
+                    let scheme = if tls { "https" } else { "http" };
+                    let address = format!("{scheme}://{}", server.address);
+                    if !users {
+                        figures[2].push(wrk(&sandbox, size, &address, connections, "100"));
+                    }
+                    // Asked twice, all have been asked before.
+                    wrk(&sandbox, size, &address, connections, "1");
+                    figures[figure].push(wrk(&sandbox, size, &address, connections, "1"));
+                }
             }
-            let [nginx, before, never] = figures.map(median);
+            let [nginx, before, never, users] = figures.map(median);
             println!(
-                "        {name:<5} c={connections:<3} {:>9.0}/s {:>14.0}/s {:>11.0}/s {:>13.2} {:>12.2}   {:>7.2} {:>6.2} {:>5.2} ms",
+                "        {name:<5} c={connections:<3} {:>9.0}/s {:>14.0}/s {:>11.0}/s {:>13.2} {:>12.2} {:>13.2}   {:>7.2} {:>6.2} {:>5.2} ms",
                 nginx.per_second,
                 before.per_second,
                 never.per_second,
                 before.per_second / nginx.per_second,
                 never.per_second / nginx.per_second,
+                users.per_second / before.per_second,
                 nginx.p99_ms,
                 before.p99_ms,
                 never.p99_ms
@@ -106,7 +112,7 @@ pub fn run(cloud: &BenchCloud, size: Size) {
     }
 }
 
-fn serve(cloud: &BenchCloud, sandbox: &Sandbox, tls: bool) -> Server {
+fn serve(cloud: &BenchCloud, sandbox: &Sandbox, tls: bool, users: bool) -> Server {
     let mut command = cloud
         .cloud
         .sandbox
@@ -122,10 +128,13 @@ fn serve(cloud: &BenchCloud, sandbox: &Sandbox, tls: bool) -> Server {
         );
         command.env("RBC_USAGE_SERVER__TLS_PRIVATE_KEY", sandbox.path("key.pem"));
     }
+    if users {
+        command.env("RBC_USAGE_SERVER__USERS", sandbox.path("users"));
+    }
     Server::of(&mut command)
 }
 
-fn wrk(sandbox: &Sandbox, size: Size, address: &str, connections: &str, ranges: &str) -> Figure {
+fn wrk(sandbox: &Sandbox, size: Size, address: &str, connections: &str, times: &str) -> Figure {
     let accounts = size.accounts().to_string();
     sandbox.write("ask.lua", &SCRIPT.replace("ACCOUNTS", &accounts));
     let threads = if connections == "1" { "1" } else { "2" };
@@ -139,11 +148,13 @@ fn wrk(sandbox: &Sandbox, size: Size, address: &str, connections: &str, ranges: 
         "-d",
         SECONDS,
         "--latency",
+        "-H",
+        AUTHORIZATION,
         "-s",
     ]);
     command
         .arg(sandbox.path("ask.lua"))
-        .args([address, "--", ranges]);
+        .args([address, "--", times]);
     let run = Run::of(&mut command).exits(0);
     assert!(
         !run.stdout.contains("Non-2xx") && !run.stdout.contains("Socket errors"),
@@ -178,7 +189,7 @@ fn median(mut figures: Vec<Figure>) -> Figure {
 
 /// Writes each account's answer as a file for nginx, and tells their average length.
 fn write_files(cloud: &BenchCloud, sandbox: &Sandbox, size: Size) -> usize {
-    let server = serve(cloud, sandbox, false);
+    let server = serve(cloud, sandbox, false, false);
     let mut client = server.connect();
     std::fs::create_dir_all(sandbox.path("usage")).expect("a folder");
     let mut bytes = 0;
