@@ -22,8 +22,8 @@ use super::v1;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
 
-/// Requests whose passwords wait to be checked.
-pub const MOST_WAITING: usize = 16;
+/// Requests whose passwords wait to be checked: room for a program that begins with 32 connections at once.
+pub const MOST_WAITING: usize = 32;
 
 /// How long one may wait for that.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -155,7 +155,8 @@ impl Desk {
             }
             Place::V1(_) => self.answer_v1(task, user),
             Place::Metrics | Place::Usage | Place::Other => {
-                usage::answer(&shared, &mut self.ledger, &task.call(), user)
+                let terms = shared.terms()?;
+                usage::answer(&shared.ledger, &mut self.ledger, &task.call(), user, terms)
             }
         }
     }
