@@ -60,9 +60,15 @@ impl Memory {
         }
     }
 
-    /// The answer to the same question by somebody who may see the same, if nothing has changed since. Nobody waits here
-    /// for the ledger: while it cannot be read, nothing is remembered.
-    pub fn recall(&self, terms: Terms, target: &str, scope: &Arc<Scope>) -> Option<Arc<Reply>> {
+    /// The answer to the same question by somebody who may see the same, if nothing has changed since; or else what
+    /// `keep` wants to know once there is one. Nobody waits here for the ledger: while it cannot be read, nothing is
+    /// remembered.
+    pub fn recall(
+        &self,
+        terms: Terms,
+        target: &str,
+        scope: &Arc<Scope>,
+    ) -> Result<Arc<Reply>, Option<Moment>> {
         let mut inside = self.lock();
         let ledger = inside.look(&self.ledger);
         let moment = ledger.map(|ledger| Moment { ledger, terms });
@@ -72,24 +78,20 @@ impl Memory {
             drop(inside);
             // It may take a while, and others need not wait for that.
             drop(forgotten);
-            return None;
+            return Err(moment);
         }
-        inside.known.get(scope)?.get(target).cloned()
+        let known = inside.known.get(scope).and_then(|known| known.get(target));
+        known.cloned().ok_or(moment)
     }
 
-    /// The moment of the last `recall`, for `keep`.
-    pub fn moment(&self) -> Option<Moment> {
-        self.lock().moment
-    }
-
-    /// Remembers a good answer that was worked out after `moment` was asked for. The ledger may have changed in between;
-    /// then the next `recall` forgets it.
-    pub fn keep(&self, moment: Moment, target: &str, scope: &Arc<Scope>, reply: &Reply) {
+    /// Remembers a good answer that was worked out after a `recall` that told of this moment. The ledger may have changed
+    /// in between; then the next `recall` forgets it.
+    pub fn keep(&self, moment: Moment, target: &str, scope: &Arc<Scope>, reply: &Arc<Reply>) {
         let size = 2 * target.len() + reply.body.len() + 512;
         if reply.status != 200 || size > LONGEST {
             return;
         }
-        let reply = Arc::new(reply.clone());
+        let (target, reply) = (target.to_owned(), reply.clone());
         let mut inside = self.lock();
         if inside.moment != Some(moment) {
             return;
@@ -97,7 +99,7 @@ impl Memory {
         let forgotten = (inside.bytes + size > MOST).then(|| inside.forget());
         inside.bytes += size;
         let known = inside.known.entry(scope.clone()).or_default();
-        known.insert(target.to_owned(), reply);
+        known.insert(target, reply);
         drop(inside);
         drop(forgotten);
     }
@@ -145,12 +147,12 @@ mod tests {
         }
     }
 
-    fn reply(length: usize) -> Reply {
-        Reply {
+    fn reply(length: usize) -> Arc<Reply> {
+        Arc::new(Reply {
             status: 200,
             headers: vec![],
             body: vec![b'x'; length],
-        }
+        })
     }
 
     /// A memory of a ledger, which anybody may write to.
@@ -176,15 +178,15 @@ mod tests {
             ..Limits::default()
         }));
         let keeps = || {
-            memory.recall(today, "/", &all);
-            memory.keep(memory.moment().unwrap(), "/a", &all, &reply(1));
+            let moment = memory.recall(today, "/", &all).unwrap_err().unwrap();
+            memory.keep(moment, "/a", &all, &reply(1));
         };
-        let recalls = |terms, target, scope| memory.recall(terms, target, scope).is_some();
+        let recalls = |terms, target, scope| memory.recall(terms, target, scope).is_ok();
         assert!(!recalls(today, "/a", &all));
         keeps();
         // Another scope that says the same is the same.
         let kept = memory.recall(today, "/a", &Arc::new(Scope::All)).unwrap();
-        assert_eq!(*kept, reply(1));
+        assert_eq!(kept, reply(1));
         assert!(!recalls(today, "/b", &all));
         assert!(!recalls(today, "/a", &some));
         let fewer_days = Terms {
@@ -207,14 +209,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (memory, writer) = memory(&folder);
         let (all, today) = (Arc::new(Scope::All), terms("2013-06-01"));
-        memory.recall(today, "/a", &all);
-        let before = memory.moment().unwrap();
+        let before = memory.recall(today, "/a", &all).unwrap_err().unwrap();
         write(&writer);
         // Nobody has seen the change yet, so it is kept, and forgotten by the first who does.
         memory.keep(before, "/a", &all, &reply(1));
-        assert_eq!(memory.recall(today, "/a", &all), None);
+        assert!(memory.recall(today, "/a", &all).is_err());
         memory.keep(before, "/a", &all, &reply(1));
-        assert_eq!(memory.recall(today, "/a", &all), None);
+        assert!(memory.recall(today, "/a", &all).is_err());
     }
 
     #[test]
@@ -222,19 +223,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (memory, writer) = memory(&folder);
         let (all, today) = (Arc::new(Scope::All), terms("2013-06-01"));
-        memory.recall(today, "/a", &all);
-        let before = memory.moment().unwrap();
+        let before = memory.recall(today, "/a", &all).unwrap_err().unwrap();
         memory.keep(before, "/a", &all, &reply(1));
         drop(writer);
         let path = folder.path().join("usage.db");
         std::fs::rename(&path, folder.path().join("away.db")).unwrap();
-        assert_eq!(memory.recall(today, "/a", &all), None);
-        assert_eq!(memory.moment(), None);
+        assert_eq!(memory.recall(today, "/a", &all), Err(None));
         ledger::initialise(&path, "GMT", "2013-06-01T00:20:00Z").unwrap();
-        assert_eq!(memory.recall(today, "/a", &all), None);
+        let after = memory.recall(today, "/a", &all).unwrap_err().unwrap();
+        assert_ne!(after, before);
         memory.keep(before, "/a", &all, &reply(1));
-        assert_eq!(memory.recall(today, "/a", &all), None);
-        assert_ne!(memory.moment(), Some(before));
+        assert!(memory.recall(today, "/a", &all).is_err());
     }
 
     #[test]
@@ -245,8 +244,7 @@ mod tests {
         let journal = "pragma journal_mode = delete; begin exclusive";
         writer.execute_batch(journal).unwrap();
         let began = std::time::Instant::now();
-        assert_eq!(memory.recall(today, "/a", &all), None);
-        assert_eq!(memory.moment(), None);
+        assert_eq!(memory.recall(today, "/a", &all), Err(None));
         assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
     }
 
@@ -255,9 +253,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (memory, _) = memory(&folder);
         let (all, today) = (Arc::new(Scope::All), terms("2013-06-01"));
-        memory.recall(today, "/", &all);
-        let moment = memory.moment().unwrap();
-        memory.keep(moment, "/a", &all, &reply::error(404, "no"));
+        let moment = memory.recall(today, "/", &all).unwrap_err().unwrap();
+        memory.keep(moment, "/a", &all, &Arc::new(reply::error(404, "no")));
         memory.keep(moment, "/b", &all, &reply(LONGEST));
         assert_eq!(memory.lock().bytes, 0);
         for number in 0..100_000 {
@@ -265,6 +262,6 @@ mod tests {
             assert!(memory.lock().bytes <= MOST);
         }
         assert!(memory.lock().known[&all].len() <= MOST / 1500);
-        assert!(memory.recall(today, "/99999", &all).is_some());
+        assert!(memory.recall(today, "/99999", &all).is_ok());
     }
 }

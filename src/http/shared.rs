@@ -63,20 +63,31 @@ impl Shared {
             return None;
         };
         let terms = self.terms().ok()?;
-        let remembered = self.memory.recall(terms, call.target, &user.scope);
-        let reply = remembered.or_else(|| {
-            self.ledgers.lend(|ledger| {
-                let answer = || usage::answer(self, ledger, call, &user);
-                let (reply, failure) = usage::guarded(call.target, answer);
-                if let Some(failure) = failure {
-                    ledger.close();
-                    self.note_failure(&reply, call.target, &failure);
+        let reply = match self.memory.recall(terms, call.target, &user.scope) {
+            Ok(remembered) => remembered,
+            Err(moment) => {
+                let reply = Arc::new(self.ask_the_ledger(call, &user, terms)?);
+                if let Some(moment) = moment {
+                    self.memory.keep(moment, call.target, &user.scope, &reply);
                 }
-                Arc::new(reply)
-            })
-        })?;
+                reply
+            }
+        };
         self.note(call, place, Some(&user), &reply);
         Some(reply)
+    }
+
+    /// None: all connections to it were in use for too long.
+    fn ask_the_ledger(&self, call: &Call, user: &User, terms: Terms) -> Option<Reply> {
+        self.ledgers.lend(|ledger| {
+            let answer = || usage::answer(&self.ledger, ledger, call, user, terms);
+            let (reply, failure) = usage::guarded(call.target, answer);
+            if let Some(failure) = failure {
+                ledger.close();
+                self.note_failure(&reply, call.target, &failure);
+            }
+            reply
+        })
     }
 
     /// Logs why a question was not answered as it should.

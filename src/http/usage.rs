@@ -10,7 +10,7 @@ use super::auth::User;
 use super::memory::Terms;
 use super::reply::{self, Reply};
 use super::route::route;
-use super::shared::{Call, Shared};
+use super::shared::Call;
 use crate::ledger::read::Reader;
 
 /// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
@@ -66,12 +66,12 @@ impl Ledgers {
 
 /// Fails only if the ledger cannot be read.
 pub fn answer(
-    shared: &Shared,
+    path: &Path,
     ledger: &mut Ledger,
     call: &Call,
     user: &User,
+    terms: Terms,
 ) -> anyhow::Result<Reply> {
-    let terms = shared.terms()?;
     let Terms {
         yesterday,
         max_days,
@@ -80,21 +80,15 @@ pub fn answer(
         Ok(question) => question,
         Err(reply) => return Ok(reply),
     };
-    // Asked for before the ledger is read.
-    let moment = shared.memory.moment().filter(|now| now.terms == terms);
-    let reader = ledger.reader(&shared.ledger)?;
+    let reader = ledger.reader(path)?;
     let usage = reader.account_usage(&question.uuid, question.range, &user.scope)?;
-    let reply = match usage {
+    Ok(match usage {
         Some(usage) => reply::usage(question.range, &usage),
         None => {
             let uuid = question.uuid;
             reply::error(404, &format!("no account or project has the uuid {uuid}"))
         }
-    };
-    if let Some(moment) = moment {
-        shared.memory.keep(moment, call.target, &user.scope, &reply);
-    }
-    Ok(reply)
+    })
 }
 
 /// Turns an error and even a panic into a reply, and tells what happened.
