@@ -33,6 +33,7 @@ use signal_hook::iterator::Signals;
 use tiny_http::Server;
 
 use crate::config;
+use crate::words::counted;
 use crate::zone::Zone;
 use auth::Auth;
 pub use gate::look_at_tls;
@@ -165,8 +166,8 @@ pub fn serve(
     reason.context("accept connections")?;
     ensure!(
         cut_off == 0 && ended == Err(RecvTimeoutError::Disconnected),
-        "a request was not finished {} seconds after the signal to stop",
-        drain_timeout.as_secs()
+        "a request was not finished {} after the signal to stop",
+        counted(drain_timeout.as_secs(), "second")
     );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::cloudstack::{Cloud, NEWEST};
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 use crate::sandbox::Run;
 use crate::server::Server;
 
@@ -123,4 +123,51 @@ fn a_backup_is_whole_while_importing_and_serving() {
     assert!(days.is_sorted(), "{days:?}");
     let last = days.last().unwrap();
     assert!(*last > 10 && days.len() > 2 && days[0] < *last, "{days:?}");
+}
+
+/// By the very lines of docs/ledger.md, after a server that was killed left its files behind.
+#[test]
+fn a_backup_is_restored_as_the_documentation_says() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    let sandbox = &cloud.sandbox;
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.service_offering(5, "small-uuid", "small");
+    let import = |day: &str| {
+        cloud.add_usage(&[UsageRow::of_vm(day, 2, 2, 11, 5)]);
+        cloud.finished_until(&format!("{day} 23:59:59"));
+        cloud.run(&["import"]).exits(0);
+    };
+    cloud.run(&["initdb"]).exits(0);
+    import("2013-06-01");
+    sandbox.run(&["backup", "usage-backup.db"]).exits(0);
+    let server = Server::of(&mut sandbox.command(&["serve", "--bind", "127.0.0.1:0"]));
+    server.get("/usage/alice-uuid?start=2013-06-01");
+    import("2013-06-02");
+    // A write that only the -wal has.
+    let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
+    let write = "update ledgers set revision = revision + 1";
+    ledger.execute_batch(write).unwrap();
+    drop(ledger);
+    server.signal("KILL");
+    server.end();
+    let wal = std::fs::metadata(sandbox.path("usage.db-wal")).unwrap();
+    assert!(wal.len() > 0);
+
+    let text = include_str!("../../docs/ledger.md");
+    let (_, after) = text.split_once("To restore one, ").unwrap();
+    let lines = after.lines().skip(1).skip_while(|line| line.is_empty());
+    let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("    ")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-ec", &lines.join("\n")]);
+    Run::of(shell.current_dir(sandbox.folder())).exits(0);
+
+    const DAYS: &str = "select day, quantity from daily_usage order by day";
+    cloud.run(&["check"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS), ["2013-06-01 | 24"]);
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(DAYS), ["2013-06-01 | 24", "2013-06-02 | 24"]);
+    cloud
+        .run(&["verify", "-s", "2013-06-01", "-e", "2013-06-02"])
+        .exits(0);
 }

@@ -156,6 +156,6 @@ fn an_answer_that_takes_too_long_is_cut_off_at_the_end_of_the_drain() {
     // What it sees of its answer is the end.
     let _ = client.read_to_end(&mut answer);
     assert_eq!(answer, b"");
-    let stderr = "rbc-usage: a request was not finished 1 seconds after the signal to stop\n";
+    let stderr = "rbc-usage: a request was not finished 1 second after the signal to stop\n";
     server.end().exits(2).complains(stderr);
 }

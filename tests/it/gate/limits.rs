@@ -42,13 +42,13 @@ fn a_request_that_never_ends_is_cut_at_its_deadline() {
         "{said}"
     );
     assert!(
-        said.contains("no whole request came within 1 seconds"),
+        said.contains("no whole request came within 1 second"),
         "{said}"
     );
     // Nothing was asked, so nothing is answered.
     assert_eq!(rest(silent), "");
     assert!(began.elapsed() < Duration::from_secs(20));
-    server.says("127.0.0.1: 408 \"GET / HTTP/1.1\": no whole request came within 1 seconds\n");
+    server.says("127.0.0.1: 408 \"GET / HTTP/1.1\": no whole request came within 1 second\n");
 
     let mut idle = BufReader::new(connect(&server));
     idle.get_mut().write_all(request().as_bytes()).unwrap();
@@ -194,7 +194,7 @@ fn a_client_that_does_not_read_is_cut_off() {
             std::thread::spawn(move || while stream.write_all(requests.as_bytes()).is_ok() {})
         })
         .collect();
-    server.says("127.0.0.1: an answer was not read within 1 seconds");
+    server.says("127.0.0.1: an answer was not read within 1 second");
     let mut client = server.connect();
     client.send("GET", &target());
     assert_eq!(client.receive("GET").status, 200);
