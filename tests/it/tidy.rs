@@ -80,7 +80,7 @@ impl File {
 
     /// What comes before the unit tests, without comments; each line with its number.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_tests = self.name.ends_with("tests.rs");
+        let is_tests = self.name.ends_with("tests.rs") || self.name.contains("/tests/");
         self.text
             .lines()
             .take_while(move |line| !is_tests && *line != "#[cfg(test)]")

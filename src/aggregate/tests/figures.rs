@@ -1,0 +1,231 @@
+//! What rows are worth, by usage type, and what is reported of them.
+
+use super::*;
+
+#[test]
+fn vm_hours_are_summed_per_offering_and_guest_os() {
+    // Two VMs on offering 3, one of them scaled to offering 4 at noon; the third VM is gone from `cloud`,
+    // so its OS is its template's, 60.
+    let vm = |id, usage_id, offering_id, hours| UsageRow {
+        usage_id,
+        offering_id,
+        template_id: 60,
+        ..row(id, 1, hours)
+    };
+    let usage = day_of(vec![
+        vm(1, 100, 3, 24.0),
+        vm(2, 101, 3, 12.0),
+        vm(3, 101, 4, 12.0),
+        vm(4, 404, 4, 6.5),
+    ]);
+    assert_eq!(
+        figures(&usage),
+        [
+            (7, "vm_running".into(), 3, 36.0),
+            (7, "vm_running".into(), 4, 18.5),
+            (7, "os_usage".into(), 50, 48.0),
+            (7, "os_usage".into(), 60, 6.5),
+        ]
+    );
+    assert_eq!(kinds(&usage), Vec::<&str>::new());
+    assert_eq!(usage.source_rows, 4);
+}
+
+#[test]
+fn stored_bytes_are_hours_times_size() {
+    let sized = |id, usage_type, usage_id, size| UsageRow {
+        usage_id,
+        size: Some(size),
+        ..row(id, usage_type, 24.0)
+    };
+    // 24 h of 20 GiB and 10 GiB; 24 h of 3 × 1,000 bytes; 24 h of 7 bytes each kind.
+    let usage = day_of(vec![
+        sized(1, 6, 1, 20 << 30),
+        sized(2, 6, 2, 10 << 30),
+        sized(3, 7, 3, 1000),
+        sized(4, 8, 4, 1000),
+        sized(5, 9, 5, 1000),
+        sized(6, 25, 6, 7),
+        sized(7, 26, 7, 7),
+        sized(8, 27, 8, 7),
+    ]);
+    assert_eq!(
+        figures(&usage),
+        [
+            (
+                7,
+                "primary_byte_hours".into(),
+                0,
+                24.0 * 30.0 * 1_073_741_824.0
+            ),
+            (7, "secondary_byte_hours".into(), 0, 72_000.0),
+            (7, "vm_snapshot_byte_hours".into(), 0, 168.0),
+            (7, "volume_secondary_byte_hours".into(), 0, 168.0),
+            (7, "vm_snapshot_on_primary_byte_hours".into(), 0, 168.0),
+        ]
+    );
+}
+
+#[test]
+fn a_bucket_is_a_gauge_and_sizes_that_are_flags_are_ignored() {
+    let usage = day_of(vec![
+        UsageRow {
+            usage_id: 1,
+            ..row(1, 29, 1000.0)
+        },
+        UsageRow {
+            usage_id: 2,
+            size: Some(1),
+            ..row(2, 3, 24.0)
+        },
+        UsageRow {
+            usage_id: 3,
+            size: Some(0),
+            ..row(3, 30, 24.0)
+        },
+    ]);
+    assert_eq!(
+        figures(&usage),
+        [
+            (7, "ip_address_allocated".into(), 2, 24.0),
+            (7, "bucket_byte_hours".into(), 0, 24_000.0),
+            (7, "network".into(), 0, 24.0)
+        ]
+    );
+}
+
+#[test]
+fn a_null_size_counts_as_nothing_and_is_reported() {
+    let usage = day_of(vec![UsageRow {
+        usage_id: 12,
+        ..row(1, 6, 24.0)
+    }]);
+    assert_eq!(figures(&usage), [(7, "primary_byte_hours".into(), 0, 0.0)]);
+    let finding = &usage.findings[0];
+    assert_eq!(finding.kind, FindingKind::SizeUnknown);
+    assert_eq!(finding.resource.as_deref(), Some("volume:12"));
+    assert_eq!(finding.detail, "row 1: the size is NULL and counts as 0");
+}
+
+#[test]
+fn hidden_rows_and_volume_rows_per_vm_are_not_counted() {
+    let usage = day_of(vec![
+        UsageRow {
+            usage_id: 1,
+            hidden: true,
+            ..row(1, 3, 24.0)
+        },
+        UsageRow {
+            usage_id: 2,
+            size: Some(10),
+            ..row(2, 6, 24.0)
+        },
+        UsageRow {
+            usage_id: 2,
+            size: Some(10),
+            of_vm: true,
+            ..row(3, 6, 24.0)
+        },
+    ]);
+    assert_eq!(
+        figures(&usage),
+        [(7, "primary_byte_hours".into(), 0, 240.0)]
+    );
+    assert_eq!(
+        (
+            usage.source_rows,
+            usage.hidden_rows,
+            usage.per_vm_volume_rows
+        ),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn more_hours_than_the_day_has_are_reported_and_counted() {
+    let vm = |id, offering_id| UsageRow {
+        usage_id: 9,
+        offering_id,
+        ..row(id, 2, 24.0)
+    };
+    let usage = day_of(vec![vm(1, 3), vm(2, 4)]);
+    assert_eq!(
+        figures(&usage),
+        [
+            (7, "vm_allocated".into(), 3, 24.0),
+            (7, "vm_allocated".into(), 4, 24.0)
+        ]
+    );
+    assert_eq!(kinds(&usage), ["hours_exceed_day"]);
+    assert_eq!(usage.findings[0].resource.as_deref(), Some("vm:9"));
+    assert_eq!(usage.findings[0].detail, "48.00 hours on a day of 24");
+    // Two NICs on one network offering are merged by CloudStack: 48 hours are right.
+    assert_eq!(
+        kinds(&day_of(vec![UsageRow {
+            usage_id: 1,
+            ..row(1, 13, 48.0)
+        }])),
+        Vec::<&str>::new()
+    );
+}
+
+#[test]
+fn unknown_types_and_backups_without_hours_are_kept_as_they_are() {
+    let untyped = UsageRow {
+        usage_type: None,
+        ..row(3, 0, 4.0)
+    };
+    let sized = UsageRow {
+        usage_id: 5,
+        size: Some(9),
+        raw_is_hours: false,
+        ..row(4, 28, 123_456.0)
+    };
+    let usage = day_of(vec![
+        row(1, 99, 1.5),
+        UsageRow {
+            usage_id: 2,
+            ..row(2, 99, 2.0)
+        },
+        untyped,
+        sized,
+    ]);
+    assert_eq!(
+        figures(&usage),
+        [
+            (7, "usage_type_28".into(), 0, 123_456.0),
+            (7, "usage_type_99".into(), 0, 3.5),
+            (7, "usage_type_null".into(), 0, 4.0)
+        ]
+    );
+    assert_eq!(
+        kinds(&usage),
+        ["unknown_usage_type", "unknown_usage_type", "not_hours"]
+    );
+}
+
+#[test]
+fn use_after_removal_is_reported() {
+    let vms = VmFacts {
+        guest_os: &|_, _| 50,
+        removed: &|_| Some(TENTH - 1),
+    };
+    let mut rows = vec![UsageRow {
+        usage_id: 3,
+        ..row(1, 1, 24.0)
+    }];
+    let usage = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap();
+    assert_eq!(kinds(&usage), ["used_after_removal"]);
+    assert_eq!(usage.records.len(), 2);
+}
+
+#[test]
+fn a_value_that_is_no_amount_fails_the_day_by_name() {
+    let vms = VmFacts {
+        guest_os: &|_, _| 0,
+        removed: &|_| None,
+    };
+    let mut rows = vec![row(17, 1, f64::NAN)];
+    let err = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap_err();
+    assert_eq!(err.to_string(), "cloud_usage row 17: raw_usage is NaN");
+}
