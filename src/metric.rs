@@ -109,14 +109,21 @@ impl Metric {
             .or_else(numbered)
     }
 
-    /// The metric that has the rows of a numbered one instead, because the number's meaning is known. Backup rows
-    /// (28) that are not hours are the exception.
-    pub fn kept_as(self) -> Option<Metric> {
-        let Metric::UsageType(number) = self else {
-            return None;
-        };
-        let known = Metric::of_usage_type(Some(number)).0;
-        (known != self && number != 28).then_some(known)
+    /// The metric that somebody asks for by its published name; or else why no record is kept under that name. The
+    /// number of a usage type whose meaning is known is no name, but for backup rows (28), which may not be hours.
+    pub fn asked_for(name: &str) -> Result<Metric, String> {
+        let metric = Metric::of_name(name)
+            .filter(|metric| metric.name() == name)
+            .ok_or_else(|| format!("no metric is called {name:?}"))?;
+        match metric {
+            Metric::UsageType(number) if number != 28 => {
+                match Metric::of_usage_type(Some(number)).0 {
+                    Metric::UsageType(_) => Ok(metric),
+                    known => Err(format!("{name} is kept as {}", known.name())),
+                }
+            }
+            _ => Ok(metric),
+        }
     }
 
     /// The published name.
@@ -331,10 +338,21 @@ mod tests {
             Some(Metric::UntypedUsage)
         );
         assert_eq!(Metric::of_name("nonsense"), None);
-        let kept_as = |number| Metric::UsageType(number).kept_as();
-        assert_eq!(kept_as(1), Some(Metric::VmRunning));
-        assert_eq!([15, 28, 99].map(kept_as), [None; 3]);
-        assert_eq!(Metric::OsUsage.kept_as(), None);
+        for name in [
+            "os_usage",
+            "usage_type_15",
+            "usage_type_28",
+            "usage_type_99",
+        ] {
+            assert_eq!(Metric::asked_for(name).unwrap().name(), name);
+        }
+        for (name, why) in [
+            ("usage_type_1", "usage_type_1 is kept as vm_running"),
+            ("usage_type_015", "no metric is called \"usage_type_015\""),
+            ("nonsense", "no metric is called \"nonsense\""),
+        ] {
+            assert_eq!(Metric::asked_for(name), Err(why.to_owned()));
+        }
         assert_eq!(Metric::OsUsage.unit(), "hours");
         assert_eq!(Metric::OsUsage.per(), Some(Per::GuestOs));
     }

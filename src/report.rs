@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 
 use crate::day::{Day, DayRange};
 use crate::ledger::read::accounts::{Account, AccountFilter, find_accounts, list_accounts};
@@ -135,10 +135,7 @@ pub fn select_accounts(
 /// Refuses what is not the name of a metric.
 pub fn check_metrics(names: &[String]) -> anyhow::Result<()> {
     for name in names {
-        ensure!(
-            Metric::of_name(name).is_some(),
-            "{name:?} is no metric: vm_running, primary_byte_hours … see docs/metrics.md"
-        );
+        Metric::asked_for(name).map_err(anyhow::Error::msg)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 
 use crate::arguments::{DayArgs, FormatArgs, begun};
 use crate::coverage::find_coverage;
@@ -59,12 +59,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let today = config.zone.day_at(super::unix_now()?)?;
     let (range, metric, resource) = args.asked(today)?;
     let range = begun(range, today, &config.zone)?;
-    let metric = match metric {
-        Some(name) => {
-            Some(Metric::of_name(name).with_context(|| format!("{name} is not a metric"))?)
-        }
-        None => None,
-    };
+    let metric = metric.map(|name| Metric::asked_for(name).map_err(anyhow::Error::msg));
+    let metric = metric.transpose()?;
     let mut reader = Reader::open(&config.ledger)?;
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     let account = find_account(&mut reader, &args.account)?;

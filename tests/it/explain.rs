@@ -174,7 +174,7 @@ fn a_metric_and_a_resource_are_enough() {
     assert_eq!(of(&["os_usage", "Debian 7"]), [format!("{DAY} os_usage")]);
     refuses(
         cloud.run(&["explain", "alice", DAY, "hours"]),
-        &["hours is not a metric"],
+        &["no metric is called \"hours\""],
     );
     refuses(
         cloud.run(&["explain", "carol", DAY]),

@@ -210,7 +210,11 @@ fn what_cannot_be_reported_is_refused() {
     for (words, complaint) in [
         (
             &["--metric", "vm"][..],
-            "rbc-usage: \"vm\" is no metric: vm_running, primary_byte_hours … see docs/metrics.md\n",
+            "rbc-usage: no metric is called \"vm\"\n",
+        ),
+        (
+            &["--metric", "usage_type_1"],
+            "rbc-usage: usage_type_1 is kept as vm_running\n",
         ),
         (
             &["--domain", "/nobody"],

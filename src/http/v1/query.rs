@@ -114,14 +114,9 @@ impl Query {
     pub fn metrics(&self) -> Result<Vec<String>, Problem> {
         let given = self.pairs.iter().filter(|(name, _)| name == REPEATED);
         given
-            .map(|(_, name)| {
-                let metric = Metric::of_name(name).filter(|metric| metric.name() == *name);
-                let detail = match metric.map(Metric::kept_as) {
-                    Some(None) => return Ok(name.clone()),
-                    Some(Some(known)) => format!("{name} is kept as {}", known.name()),
-                    None => format!("no metric is called {name:?}"),
-                };
-                Err(Problem::of_parameter(REPEATED, detail))
+            .map(|(_, name)| match Metric::asked_for(name) {
+                Ok(_) => Ok(name.clone()),
+                Err(why) => Err(Problem::of_parameter(REPEATED, why)),
             })
             .collect()
     }
