@@ -20,9 +20,9 @@ mod worker;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,8 @@ pub use health::may_tell;
 use log::Log;
 use memory::Memory;
 use metrics::Metrics;
-use reload::{Reload, Reread};
-use shared::{Shared, anybody};
+use reload::Reload;
+use shared::{Reread, Shared, anybody};
 use usage::Ledgers;
 use worker::{Desk, MOST_WAITING};
 
@@ -124,8 +124,10 @@ pub fn serve(
         log: log.clone(),
         memory: Memory::new(ground.ledger.to_owned()),
         ledgers: Ledgers::new(settings.workers),
+        reread: ground.reread,
+        reading: Mutex::default(),
     });
-    reload::warn_of_strangers(&shared);
+    shared.warn_of_strangers();
     if let Some(address) = settings.metrics_bind {
         let listener = health::listen(address, settings.behind_proxy)?;
         let address = listener.local_addr()?;
@@ -139,7 +141,6 @@ pub fn serve(
     let reload = Reload {
         tls: tls.clone(),
         shared: shared.clone(),
-        reread: ground.reread,
         running: settings.clone(),
     };
     heed_signals(stop.clone(), reload)?;
@@ -197,8 +198,7 @@ fn start_workers(
     thread::Builder::new()
         .name("passwords".to_owned())
         .spawn(move || {
-            let _working = working;
-            desk.check_passwords(&waiting);
+            desk.check_passwords(&waiting, &working);
         })?;
     Ok(all_ended)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::http;
 use crate::ledger::read::Reader;
 use crate::zone::Zone;
@@ -37,23 +37,22 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let timezone = Reader::open(&config.ledger)?.timezone()?;
     let zone = Zone::parse(&timezone)
         .with_context(|| format!("ledger {}: timezone", config.ledger.display()))?;
-    let server = with_flags(&args, config.server);
-    let address = server.bind;
-    let reread = move || Ok(with_flags(&args, args.config.load()?.server));
+    let config = with_flags(&args, config);
+    let server = &config.server;
+    let reread = move || Ok(with_flags(&args, args.config.load()?));
     let ground = http::Ground {
         ledger: &config.ledger,
         zone,
         reread: Box::new(reread),
     };
-    http::serve(address, &server, ground, out)?;
+    http::serve(server.bind, server, ground, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the command line says goes before what the file says, also when that is read again.
-fn with_flags(args: &Args, server: config::Server) -> config::Server {
-    config::Server {
-        bind: args.bind.unwrap_or(server.bind),
-        log_format: args.log_format.unwrap_or(server.log_format),
-        ..server
-    }
+fn with_flags(args: &Args, mut config: Config) -> Config {
+    let server = &mut config.server;
+    server.bind = args.bind.unwrap_or(server.bind);
+    server.log_format = args.log_format.unwrap_or(server.log_format);
+    config
 }

@@ -81,6 +81,13 @@ pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
             .transpose()
     });
     let scopes = read_scopes(values);
+    if let (Some(None), Some(scopes)) = (&users, &scopes) {
+        for user in scopes.keys() {
+            let wrong =
+                "limits nobody: server.users names no file, so everybody may ask for everything";
+            values.complain(&format!("[scope.{user}]"), wrong);
+        }
+    }
     Some(Server {
         bind: bind?,
         workers: usize::try_from(workers?).ok()?,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
@@ -20,6 +21,9 @@ use crate::scope::Scope;
 
 /// How long after it was last used a right password is known again without bcrypt.
 const KNOWN: Duration = Duration::from_secs(600);
+
+const GONE: &str =
+    "server.users is gone: a server that asks for passwords stops doing so only by a restart";
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -96,35 +100,27 @@ impl Auth {
     }
 
     /// Reads the file again, perhaps another one. What is wrong with it leaves everything as it was.
-    pub fn reload(&self, file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<()> {
-        let new = Book::read(file, scopes)?;
+    pub fn reload(
+        &self,
+        file: Option<&Path>,
+        scopes: &BTreeMap<String, Scope>,
+    ) -> anyhow::Result<()> {
+        let new = Book::read(file.context(GONE)?, scopes)?;
         new.remember(&self.book());
-        self.replace(new);
+        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         Ok(())
     }
 
-    /// Looks once a second whether the file has changed, and reads it again if so.
-    pub fn refresh(&self, now: Instant) -> Option<anyhow::Result<()>> {
+    /// Looks once a second whether the file has changed, and tells of each change once.
+    pub fn has_changed(&self, now: Instant) -> bool {
         let mut looked = lock(&self.looked);
         if now.saturating_duration_since(*looked) < LOOK {
-            return None;
+            return false;
         }
         *looked = now;
         let book = self.book();
         let stamp = stamp(&book.file);
-        if stamp == *lock(&book.stamp) {
-            return None;
-        }
-        let read = self.reload(&book.file, &book.scopes);
-        if read.is_err() {
-            // The old users stay, and the same fault is not told again every second.
-            *lock(&book.stamp) = stamp;
-        }
-        Some(read)
-    }
-
-    fn replace(&self, book: Book) {
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
+        std::mem::replace(&mut *lock(&book.stamp), stamp) != stamp
     }
 
     /// Scopes whose users are not in the file.
@@ -381,10 +377,11 @@ mod tests {
         let auth = auth(folder.path());
         let file = folder.path().join("users");
         let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let reload = || auth.reload(Some(&file), &BTreeMap::new());
         claim(&auth, "jane", "pass:word").unwrap();
-        assert!(auth.refresh(later(2)).is_none());
+        assert!(!auth.has_changed(later(2)));
         htpasswd::set_password(&file, "jane", "new", 4).unwrap();
-        assert!(auth.refresh(later(2)).is_none(), "looked at it just now");
+        assert!(!auth.has_changed(later(2)), "looked at it just now");
         let known = |user: &str, password: &str| {
             let header = header(user, password);
             matches!(
@@ -393,14 +390,16 @@ mod tests {
             )
         };
         claim(&auth, "bob", "hunter2").unwrap();
-        auth.refresh(later(4)).unwrap().unwrap();
+        assert!(auth.has_changed(later(4)));
+        reload().unwrap();
         assert!(known("bob", "hunter2"), "nothing has changed for him");
         assert!(!known("jane", "pass:word"));
         assert!(claim(&auth, "jane", "pass:word").is_err());
         claim(&auth, "jane", "new").unwrap();
         std::fs::write(&file, "jane:plain\n").unwrap();
-        auth.refresh(later(6)).unwrap().unwrap_err();
-        assert!(auth.refresh(later(8)).is_none(), "told once");
+        assert!(auth.has_changed(later(6)));
+        reload().unwrap_err();
+        assert!(!auth.has_changed(later(8)), "told once");
         claim(&auth, "jane", "new").unwrap();
     }
 }

@@ -1,5 +1,5 @@
 //! What monitoring asks: is the ledger ready to be billed from, and the figures of `/metrics`. `/metrics` may have a
-//! listener of its own, for one client at a time, which has this long to ask.
+//! listener of its own, for a few clients at a time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
+use super::frame::reason;
 use super::metrics::{CONTENT_TYPE, LastImport, LedgerGauges};
 use super::reply::{self, Reply};
 use super::shared::Shared;
@@ -19,7 +20,10 @@ use crate::ledger::read::state::{ImportRun, LedgerState};
 use crate::words::counted;
 
 /// What a client of the listener has for its request, and again for taking the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Clients of the listener at a time: some may be slow.
+const CLIENTS: usize = 4;
 
 /// Of a request to the listener.
 const LONGEST_HEAD: usize = 8192;
@@ -121,17 +125,21 @@ pub fn listen(address: SocketAddr, behind_proxy: bool) -> anyhow::Result<TcpList
 
 /// Answers `GET /metrics` on a listener of its own, until the process ends.
 pub fn answer_metrics(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
-    let answering = move || {
-        loop {
-            match listener.accept() {
-                // One after the other: a slow one can only keep metrics from others, and not for long.
-                Ok((stream, _)) => drop(converse(stream, &shared)),
-                Err(_) => thread::sleep(REST),
+    for _ in 0..CLIENTS {
+        let (listener, shared) = (listener.try_clone()?, shared.clone());
+        let answering = move || {
+            loop {
+                match listener.accept() {
+                    // A client that goes away or says nothing sensible has no answer.
+                    Ok((stream, _)) => drop(converse(stream, &shared)),
+                    Err(_) => thread::sleep(REST),
+                }
             }
-        }
-    };
-    let thread = thread::Builder::new().name("metrics".to_owned());
-    thread.spawn(answering).map(drop)
+        };
+        let thread = thread::Builder::new().name("metrics".to_owned());
+        thread.spawn(answering)?;
+    }
+    Ok(())
 }
 
 fn converse(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> {
@@ -145,11 +153,7 @@ fn converse(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> {
         (Some("GET" | "HEAD"), _) => reply::error(404, "no such path: ask for /metrics"),
         _ => reply::error(405, "only GET and HEAD are answered"),
     };
-    let mut answer = format!(
-        "HTTP/1.1 {} {}\r\n",
-        reply.status,
-        if reply.status == 200 { "OK" } else { "Refused" }
-    );
+    let mut answer = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
     for (name, value) in &reply.headers {
         answer.extend([name, ": ", value, "\r\n"]);
     }

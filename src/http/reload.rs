@@ -4,20 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::Context;
-
 use super::auth::Auth;
 use super::gate::Tls;
 use super::shared::Shared;
-use crate::config::{Limits, Server};
-
-/// Reads the configuration again.
-pub type Reread = Box<dyn Fn() -> anyhow::Result<Server> + Send>;
+use crate::config::{Config, Limits, Server};
 
 pub struct Reload {
     pub tls: Option<Arc<Tls>>,
     pub shared: Arc<Shared>,
-    pub reread: Reread,
     /// What the server works by.
     pub running: Server,
 }
@@ -25,17 +19,23 @@ pub struct Reload {
 impl Reload {
     /// Reads everything again and logs what came of it.
     pub fn reload(&mut self) {
+        let shared = self.shared.clone();
+        let _reading = shared.reading.lock();
         let mut said = Vec::new();
         match self.tls.as_deref().map(Tls::reload) {
             Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
             Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
             None => {}
         }
-        match (self.reread)() {
-            Ok(new) => {
-                said.extend(self.shared.auth.as_ref().map(|auth| users(auth, &new)));
-                said.extend(self.take_over(&new));
-                said.extend(waiting_for_restart(&self.running, &new));
+        match (shared.reread)() {
+            Ok(Config { server, ledger, .. }) => {
+                said.extend(shared.auth.as_ref().map(|auth| users(auth, &server)));
+                said.extend(self.take_over(&server));
+                if ledger != shared.ledger {
+                    let restart = "main.rbc_usage_uri changed, which takes a restart";
+                    said.push(restart.to_owned());
+                }
+                said.extend(waiting_for_restart(&self.running, &server));
             }
             // A problem of it is a line.
             Err(err) => {
@@ -47,9 +47,9 @@ impl Reload {
             said.push("nothing to reload".to_owned());
         }
         for said in said {
-            self.shared.log.note(&format!("SIGHUP: {said}"));
+            shared.log.note(&format!("SIGHUP: {said}"));
         }
-        warn_of_strangers(&self.shared);
+        shared.warn_of_strangers();
     }
 
     /// Takes over the keys that may change at any time.
@@ -78,10 +78,7 @@ impl Reload {
 }
 
 fn users(auth: &Auth, new: &Server) -> String {
-    let gone =
-        "server.users is gone: a server that asks for passwords stops doing so only by a restart";
-    let file = new.users.as_ref().context(gone);
-    match file.and_then(|file| auth.reload(file, &new.scopes)) {
+    match auth.reload(new.users.as_deref(), &new.scopes) {
         Ok(()) => "reloaded users and scopes".to_owned(),
         Err(err) => format!("the old users and scopes stay: {err:#}"),
     }
@@ -120,13 +117,4 @@ fn waiting_for_restart(running: &Server, new: &Server) -> Option<String> {
             changed.join(", ")
         )
     })
-}
-
-/// A limit that limits nobody may be a limit that was meant for somebody.
-pub fn warn_of_strangers(shared: &Shared) {
-    for user in shared.auth.iter().flat_map(Auth::strangers) {
-        shared
-            .log
-            .note(&format!("[scope.{user}]: there is no such user"));
-    }
 }

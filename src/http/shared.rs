@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::auth::{Auth, First, User};
@@ -14,9 +14,13 @@ use super::metrics::Metrics;
 use super::reply::Reply;
 use super::route::{Place, place};
 use super::usage::{self, Ledgers};
+use crate::config::Config;
 use crate::day::Day;
 use crate::scope::Scope;
 use crate::zone::Zone;
+
+/// Reads the configuration again.
+pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 pub struct Shared {
     pub ledger: PathBuf,
@@ -35,6 +39,9 @@ pub struct Shared {
     pub memory: Memory,
     /// For the gate.
     pub ledgers: Ledgers,
+    pub reread: Reread,
+    /// Held by whoever reads the configuration again, so that nobody puts in place what is older.
+    pub reading: Mutex<()>,
 }
 
 /// A request, as far as everybody has to know it.
@@ -101,12 +108,33 @@ impl Shared {
             return First::Known(self.anybody.clone());
         };
         let now = Instant::now();
-        match auth.refresh(now) {
-            Some(Ok(())) => self.log.note("the users have changed and were read again"),
-            Some(Err(err)) => self.log.note(&format!("the old users stay: {err:#}")),
-            None => {}
+        if auth.has_changed(now) {
+            self.read_users(auth);
         }
         auth.first(call.authorization, call.peer, now)
+    }
+
+    /// Reads users that have changed, and their scopes with them: a new user must not see more than he is meant to.
+    fn read_users(&self, auth: &Auth) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = (self.reread)()
+            .and_then(|Config { server, .. }| auth.reload(server.users.as_deref(), &server.scopes));
+        match read {
+            Ok(()) => self.log.note("the users have changed and were read again"),
+            // A problem of the configuration is a line.
+            Err(err) => format!("{err:#}")
+                .lines()
+                .for_each(|problem| self.log.note(&format!("the old users stay: {problem}"))),
+        }
+        self.warn_of_strangers();
+    }
+
+    /// A limit that limits nobody may be a limit that was meant for somebody.
+    pub fn warn_of_strangers(&self) {
+        for user in self.auth.iter().flat_map(Auth::strangers) {
+            self.log
+                .note(&format!("[scope.{user}]: there is no such user"));
+        }
     }
 
     /// What an answer depends on beside the question and the ledger.

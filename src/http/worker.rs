@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tiny_http::{Request, Response, Server};
@@ -97,8 +98,9 @@ impl Desk {
         }
     }
 
-    /// Checks passwords and answers those who have the right one, until no worker is left to send any.
-    pub fn check_passwords(&mut self, waiting: &Receiver<Waiting>) {
+    /// Checks passwords, until no worker is left to send any. Whoever has the right one is answered on a thread that
+    /// holds `working` meanwhile.
+    pub fn check_passwords(&mut self, waiting: &Receiver<Waiting>, working: &Sender<()>) {
         while let Ok(Waiting { task, claim }) = waiting.recv() {
             if task.since.elapsed() > LONGEST_WAIT {
                 let reply = too_busy(&task);
@@ -108,7 +110,7 @@ impl Desk {
             let shared = self.shared.clone();
             let Some(auth) = &shared.auth else { continue };
             match auth.check(&claim, task.peer, Instant::now()) {
-                Ok(user) => self.finish(task, &user),
+                Ok(user) => answer_apart(&shared, task, user, working.clone()),
                 Err(refusal) => {
                     if refusal == Refusal::Unauthorized {
                         self.shared.metrics.auth_failed();
@@ -190,6 +192,21 @@ impl Desk {
         let mut writer = task.request.into_writer();
         // A client that has gone away needs no answer.
         let _ = writer.write_all(&bytes).and_then(|()| writer.flush());
+    }
+}
+
+/// Answers on a thread of its own, so that nobody waits for an answer whose password waits to be checked. There are no
+/// more of these threads than connections between the gate and the workers.
+fn answer_apart(shared: &Arc<Shared>, task: Task, user: User, working: Sender<()>) {
+    let mut desk = Desk::new(shared.clone());
+    let thread = thread::Builder::new().name("first answer".to_owned());
+    let answering = move || {
+        let _working = working;
+        desk.finish(task, &user);
+    };
+    if let Err(err) = thread.spawn(answering) {
+        let note = format!("a request was given up, the system has no thread for it: {err}");
+        shared.log.note(&note);
     }
 }
 

@@ -172,6 +172,72 @@ fn a_changed_password_is_taken_over_and_the_old_one_no_longer() {
     );
 }
 
+/// No user may be let in before it is known what he may see.
+#[test]
+fn a_new_user_comes_with_the_scope_that_the_configuration_has_by_then() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    let scopes = |scopes: &str| {
+        let text = format!("{CONFIG}users = users\n{scopes}");
+        sandbox.write("cloudusage.cfg", &text);
+    };
+    let add = |user: &str| {
+        sandbox.write("secret", "secret\n");
+        let mut passwd = sandbox.command(&["passwd", "--stdin", "--cost", "4", "users", user]);
+        Run::of(passwd.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
+    };
+    // The file is looked at once a second, when somebody asks.
+    let told = |text: &str| {
+        for _ in 0..6 {
+            ask(&server, &usage(ACCOUNT), "apache:secret", "");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        server.says(text);
+    };
+    scopes("[scope.jane]\ndomains = /retail\n");
+    add("jane");
+    told("the users have changed and were read again\n");
+    assert_eq!(ask(&server, &usage(RETAIL), "jane:secret", "").status, 200);
+    assert_eq!(ask(&server, &usage(ACCOUNT), "jane:secret", "").status, 404);
+    // While nobody knows what she may see, she is nobody.
+    scopes("[scope.joan]\ndomain = /retail\n");
+    add("joan");
+    told("the old users stay: ./cloudusage.cfg: scope.joan.domain: unknown key");
+    assert_eq!(ask(&server, &usage(ACCOUNT), "joan:secret", "").status, 401);
+    assert_eq!(ask(&server, &usage(ACCOUNT), "jane:secret", "").status, 404);
+}
+
+#[test]
+fn scopes_that_limit_nobody_are_refused() {
+    let sandbox = sandbox("");
+    let text = format!("{CONFIG}[scope.apache]\ndomains = /retail\n");
+    sandbox.write("cloudusage.cfg", &text);
+    for command in ["serve", "check"] {
+        let run = sandbox.run(&[command]).exits(2);
+        let wrong = "[scope.apache]: limits nobody: server.users names no file, so everybody may ask for everything";
+        assert!((run.stderr.clone() + &run.stdout).contains(wrong), "{run}");
+    }
+}
+
+/// Somebody else holds the ledger to himself, so the first of them waits for seconds.
+#[test]
+fn nobodys_answer_keeps_another_password_from_being_checked() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
+    let hold = "pragma journal_mode = delete; begin exclusive";
+    ledger.execute_batch(hold).unwrap();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| ask(&server, &usage(ACCOUNT), "other:pass word:#1", ""));
+        // What is no path is answered without the ledger.
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(ask(&server, "/", "apache:secret", "").status, 404);
+        assert!(!first.is_finished());
+        ledger.execute_batch("rollback").unwrap();
+        assert_eq!(first.join().unwrap().status, 200);
+    });
+}
+
 #[test]
 fn sighup_reads_the_scopes_again() {
     let sandbox = sandbox("");
@@ -192,9 +258,10 @@ fn sighup_reads_the_scopes_again() {
         ask(&server, &usage(ACCOUNT), "apache:secret", "").status,
         404
     );
-    sandbox.write("cloudusage.cfg", CONFIG);
+    sandbox.write("cloudusage.cfg", &CONFIG.replace("usage.db", "other.db"));
     server.signal("HUP");
     server.says("SIGHUP: the old users and scopes stay: server.users is gone");
+    server.says("SIGHUP: main.rbc_usage_uri changed, which takes a restart\n");
     assert_eq!(server.get(&usage(ACCOUNT)).status, 401);
 }
 

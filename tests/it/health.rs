@@ -1,6 +1,6 @@
 //! What `rbc-usage serve` tells whoever watches over it: the log, /healthz, /readyz, /metrics, and systemd.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
@@ -147,10 +147,18 @@ fn metrics_may_have_a_listener_of_their_own() {
     assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
     assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
     assert_eq!(ask(&"x".repeat(20_000)), "");
-    // Who connects and is silent keeps others waiting for some seconds at most.
-    let silent = TcpStream::connect(address).unwrap();
+    // Three who connect and are silent keep nobody waiting, and more of them for some seconds at most.
+    let silent = || TcpStream::connect(address).unwrap();
+    let mut some = [silent(), silent(), silent()];
     assert!(ask("GET /metrics HTTP/1.1\r\n\r\n").contains("# EOF"));
-    drop(silent);
+    for silent in &mut some {
+        silent.set_nonblocking(true).unwrap();
+        let err = silent.read(&mut [0]).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::WouldBlock, "it is still waited for");
+    }
+    let more = [silent(), silent(), silent()];
+    assert!(ask("GET /metrics HTTP/1.1\r\n\r\n").contains("# EOF"));
+    drop((some, more));
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -47,11 +47,6 @@ pub fn check(server: &config::Server) -> Vec<Line> {
     }
     if let Some(file) = &server.users {
         lines.extend(check_users(server, file));
-    } else if !server.scopes.is_empty() {
-        lines.push(look(
-            "scopes",
-            "limit nobody: server.users names no file of users",
-        ));
     }
     lines
 }
