@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::config::{self, Config};
+use crate::config;
 use crate::http;
 use crate::ledger::read::Reader;
 use crate::zone::Zone;
@@ -50,7 +50,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 /// What the command line says goes before what the file says, also when that is read again.
-fn with_flags(args: &Args, mut config: Config) -> Config {
+fn with_flags(args: &Args, mut config: config::Config) -> config::Config {
     let server = &mut config.server;
     server.bind = args.bind.unwrap_or(server.bind);
     server.log_format = args.log_format.unwrap_or(server.log_format);

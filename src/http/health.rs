@@ -15,8 +15,8 @@ use super::metrics::{CONTENT_TYPE, LastImport, LedgerGauges};
 use super::reply::{self, Reply};
 use super::shared::Shared;
 use crate::day::Day;
-use crate::ledger::read::Reader;
 use crate::ledger::read::state::{ImportRun, LedgerState};
+use crate::ledger::read::{OtherSchema, Reader};
 use crate::words::counted;
 
 /// What a client of the listener has for its request, and again for taking the answer.
@@ -32,12 +32,15 @@ const LONGEST_HEAD: usize = 8192;
 const REST: Duration = Duration::from_millis(100);
 
 /// 200 if the ledger can be read and its newest closed day is not too old, else 503; the reason holds no path.
-pub fn readiness(state: Option<LedgerState>, today: Day, max_age_days: i64) -> Reply {
-    let newest = state.as_ref().and_then(|state| state.newest_closed_day);
-    let why = match (&state, newest) {
-        (None, _) => Some("the ledger cannot be read".to_owned()),
-        (Some(_), None) => Some("the ledger has no closed day".to_owned()),
-        (Some(_), Some(day)) => {
+pub fn readiness(state: anyhow::Result<LedgerState>, today: Day, max_age_days: i64) -> Reply {
+    let newest = state.as_ref().map(|state| state.newest_closed_day);
+    let why = match newest {
+        Err(err) => Some(match err.downcast_ref::<OtherSchema>() {
+            Some(why) => format!("the ledger cannot be read: {why}"),
+            None => "the ledger cannot be read".to_owned(),
+        }),
+        Ok(None) => Some("the ledger has no closed day".to_owned()),
+        Ok(Some(day)) => {
             let age = today.days_since_1970() - day.days_since_1970();
             (age > max_age_days).then(|| {
                 let age = counted(age, "day");
@@ -50,7 +53,7 @@ pub fn readiness(state: Option<LedgerState>, today: Day, max_age_days: i64) -> R
     match why {
         Some(why) => reply::error(503, &why),
         None => {
-            let newest = newest.map(|day| day.to_string());
+            let newest = newest.ok().flatten().map(|day| day.to_string());
             reply::json(
                 200,
                 &json!({"status": "ready", "newest_closed_day": newest}),
@@ -204,7 +207,7 @@ mod tests {
             newest_closed_day: newest.map(day),
             last_import: None,
         };
-        readiness(Some(state), day(today), 3)
+        readiness(Ok(state), day(today), 3)
     }
 
     #[test]
@@ -224,7 +227,8 @@ mod tests {
         let none = "the ledger has no closed day";
         assert_eq!(ready(None, "2013-06-05"), reply::error(503, none));
         let lost = reply::error(503, "the ledger cannot be read");
-        assert_eq!(readiness(None, day("2013-06-05"), 3), lost);
+        let failed = Err(anyhow::anyhow!("disk I/O error"));
+        assert_eq!(readiness(failed, day("2013-06-05"), 3), lost);
     }
 
     #[test]

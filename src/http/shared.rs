@@ -87,7 +87,7 @@ impl Shared {
     /// None: all connections to it were in use for too long.
     fn ask_the_ledger(&self, call: &Call, user: &User, terms: Terms) -> Option<Reply> {
         self.ledgers.lend(|ledger| {
-            let answer = || usage::answer(&self.ledger, ledger, call, user, terms);
+            let answer = || usage::answer(self, ledger, call, user, terms);
             let (reply, failure) = usage::guarded(call.target, answer);
             if let Some(failure) = failure {
                 ledger.close();

@@ -2,15 +2,16 @@
 //! is an answer too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use anyhow::ensure;
 
 use super::auth::User;
 use super::memory::Terms;
 use super::reply::{self, Reply};
 use super::route::route;
-use super::shared::Call;
+use super::shared::{Call, Shared};
 use crate::ledger::read::Reader;
 
 /// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
@@ -19,10 +20,10 @@ pub struct Ledger(Option<Reader>);
 
 impl Ledger {
     /// A deleted file can still be read by who has it open, so it is looked for each time.
-    pub fn reader(&mut self, path: &Path) -> anyhow::Result<&mut Reader> {
+    pub fn reader(&mut self, shared: &Shared) -> anyhow::Result<&mut Reader> {
         let reader = match self.0.take().and_then(Reader::if_current) {
             Some(reader) => reader,
-            None => Reader::open(path)?,
+            None => open(shared)?,
         };
         Ok(self.0.insert(reader))
     }
@@ -30,6 +31,17 @@ impl Ledger {
     pub fn close(&mut self) {
         self.0 = None;
     }
+}
+
+fn open(shared: &Shared) -> anyhow::Result<Reader> {
+    let mut reader = Reader::open(&shared.ledger)?;
+    let (timezone, zone) = (reader.timezone()?, shared.zone.name());
+    ensure!(
+        timezone == zone,
+        "ledger {}: its days are those of {timezone}, and the server was started with one of {zone}: start it again",
+        shared.ledger.display()
+    );
+    Ok(reader)
 }
 
 /// How long a request waits for a connection before it is left to a worker.
@@ -66,7 +78,7 @@ impl Ledgers {
 
 /// Fails only if the ledger cannot be read.
 pub fn answer(
-    path: &Path,
+    shared: &Shared,
     ledger: &mut Ledger,
     call: &Call,
     user: &User,
@@ -80,7 +92,7 @@ pub fn answer(
         Ok(question) => question,
         Err(reply) => return Ok(reply),
     };
-    let reader = ledger.reader(path)?;
+    let reader = ledger.reader(shared)?;
     let usage = reader.account_usage(&question.uuid, question.range, &user.scope)?;
     Ok(match usage {
         Some(usage) => reply::usage(question.range, &usage),

@@ -140,25 +140,22 @@ impl Desk {
             Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
                 let today = shared.today()?;
-                let read = self.ledger.reader(&shared.ledger).and_then(Reader::state);
+                let read = self.ledger.reader(&shared).and_then(Reader::state);
                 if let Err(err) = &read {
                     self.ledger.close();
                     shared.log.note(&format!("not ready: {err:#}"));
                 }
-                Ok(health::readiness(
-                    read.ok(),
-                    today,
-                    shared.max_age_days.load(Ordering::Relaxed),
-                ))
+                let max_age_days = shared.max_age_days.load(Ordering::Relaxed);
+                Ok(health::readiness(read, today, max_age_days))
             }
             // Somebody who is limited to some accounts has no business with the sum of all.
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
-                health::metrics(&shared, self.ledger.reader(&shared.ledger).ok())
+                health::metrics(&shared, self.ledger.reader(&shared).ok())
             }
             Place::V1(_) => self.answer_v1(task, user),
             Place::Metrics | Place::Usage | Place::Other => {
                 let terms = shared.terms()?;
-                usage::answer(&shared.ledger, &mut self.ledger, &task.call(), user, terms)
+                usage::answer(&shared, &mut self.ledger, &task.call(), user, terms)
             }
         }
     }
@@ -177,7 +174,7 @@ impl Desk {
             zone: &shared.zone,
             max_days: shared.max_days.load(Ordering::Relaxed),
         };
-        v1::answer(&request, &terms, self.ledger.reader(&shared.ledger)?)
+        v1::answer(&request, &terms, self.ledger.reader(&shared)?)
     }
 
     /// Sends the reply, counts it and logs it. `user` is who has proved it.

@@ -12,6 +12,7 @@ mod sum;
 pub mod totals;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -47,6 +48,28 @@ pub struct Reader {
 pub struct Snapshot<'a> {
     tx: Transaction<'a>,
 }
+
+/// A ledger that can be read after an upgrade, its own or the program's.
+#[derive(Debug)]
+pub struct OtherSchema {
+    version: i64,
+}
+
+impl fmt::Display for OtherSchema {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let version = self.version;
+        let (is, remedy) = match version < SCHEMA_VERSION {
+            true => ("older", "run rbc-usage initdb"),
+            false => ("newer", "use a newer rbc-usage"),
+        };
+        write!(
+            f,
+            "its schema {version} is {is} than this program's {SCHEMA_VERSION}: {remedy}"
+        )
+    }
+}
+
+impl std::error::Error for OtherSchema {}
 
 /// A part of a long list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,14 +251,7 @@ fn check_schema_version(connection: &Connection) -> anyhow::Result<()> {
     let version: i64 = connection
         .prepare_cached("pragma user_version")?
         .query_one([], |row| row.get(0))?;
-    ensure!(
-        version >= SCHEMA_VERSION,
-        "its schema {version} is older than this program's {SCHEMA_VERSION}: run rbc-usage initdb"
-    );
-    ensure!(
-        version <= SCHEMA_VERSION,
-        "its schema {version} is newer than this program's {SCHEMA_VERSION}: use a newer rbc-usage"
-    );
+    ensure!(version == SCHEMA_VERSION, OtherSchema { version });
     Ok(())
 }
 

@@ -100,6 +100,25 @@ fn a_ledger_that_is_gone_is_503_until_it_is_back() {
     server.end().exits(0).complains(&log);
 }
 
+/// Its days begin at other instants than those which the server tells.
+#[test]
+fn a_ledger_of_another_zone_is_503_until_the_server_starts_again() {
+    let sandbox = super::sandbox();
+    let server = Server::start(&sandbox);
+    assert_eq!(server.get(&target()).status, 200);
+    let config = super::CONFIG.replace("GMT", "Europe/Stockholm");
+    sandbox.write("cloudusage.cfg", &config.replace("usage.db", "other.db"));
+    sandbox.run(&["initdb"]).exits(0);
+    std::fs::rename(sandbox.path("other.db"), sandbox.path("usage.db")).unwrap();
+    for target in [target(), "/v1/version".to_owned(), "/readyz".to_owned()] {
+        assert_eq!(server.get(&target).status, 503, "{target}");
+    }
+    server.says(
+        "ledger ./usage.db: its days are those of Europe/Stockholm, and the server was started with one of GMT: \
+         start it again\n",
+    );
+}
+
 #[test]
 fn a_ledger_upgraded_by_a_newer_program_is_503() {
     let sandbox = sandbox();
