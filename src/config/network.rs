@@ -44,6 +44,11 @@ impl FromStr for Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().with_context(wrong)?;
+        let canonical = address.to_canonical();
+        ensure!(
+            canonical == address,
+            "{text:?} is an IPv4 address written as IPv6: write {canonical}"
+        );
         let (_, length) = bits(address);
         let prefix: u32 = prefix.unwrap_or(length);
         ensure!(prefix <= length, wrong());
@@ -87,6 +92,8 @@ mod tests {
             "10.0.0.0/",
             "proxy",
             "10.0.0.0/-1",
+            "::ffff:10.0.0.1",
+            "::ffff:10.0.0.0/104",
         ] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }

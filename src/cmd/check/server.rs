@@ -26,6 +26,10 @@ pub fn check(server: &config::Server) -> Vec<Line> {
     {
         lines.push(error("bind", format!("{err:#}")));
     }
+    if !server.trusted_proxies.is_empty() && !server.behind_proxy {
+        let wrong = "server.trusted_proxies: nobody is trusted unless server.behind_proxy is yes";
+        lines.push(look("bind", wrong));
+    }
     if let Some(files) = &server.tls {
         let what = "certificate";
         lines.push(

@@ -113,6 +113,10 @@ fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>
 fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(path).map_err(|err| match err {
         pem::Error::NoItemsFound => anyhow!("holds no private key, or one locked by a password"),
+        // As when the lines say how it is locked.
+        pem::Error::Base64Decode(why) => {
+            anyhow!("not PEM, or a key locked by a password: {why}")
+        }
         err => in_words(err),
     })
 }

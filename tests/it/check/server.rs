@@ -9,7 +9,7 @@ fn the_servers_files_are_checked() {
     cloud.run(&["initdb"]).exits(0);
     cloud.configure(
         "GMT",
-        "[server]\nbind = 0.0.0.0:8888\nusers = users\nmetrics_bind = 0.0.0.0:9108\n[scope.bob]\naccounts = a\n",
+        "[server]\nbind = 0.0.0.0:8888\nusers = users\nmetrics_bind = 0.0.0.0:9108\ntrusted_proxies = ::1\n[scope.bob]\naccounts = a\n",
     );
     let run = cloud.run(&["check"]).exits(2);
     says(
@@ -29,6 +29,12 @@ fn the_servers_files_are_checked() {
         "error",
         "bind",
         "listen on 0.0.0.0:9108: server.metrics_bind asks for no password",
+    );
+    says(
+        &run,
+        "look",
+        "bind",
+        "server.trusted_proxies: nobody is trusted unless server.behind_proxy is yes",
     );
     cloud.sandbox.write("users", "");
     let run = cloud.run(&["check"]).exits(2);
