@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
+const HERE: &str = "./cloudusage.cfg";
+
 /// Where the file is looked for when nobody names one.
 const PLACES: [&str; 3] = [
-    "./cloudusage.cfg",
+    HERE,
     "/opt/redbridge/rbc-usage/etc/cloudusage.cfg",
     "/etc/rbc-usage/cloudusage.cfg",
 ];
@@ -22,7 +24,7 @@ pub fn read(named: Option<&Path>) -> anyhow::Result<(PathBuf, String)> {
     };
     for path in places {
         let text = match fs::read(path) {
-            Err(err) if err.kind() == io::ErrorKind::NotFound && named.is_none() => continue,
+            Err(err) if named.is_none() && is_none(&err, path) => continue,
             Err(err) => Err(anyhow::Error::from(err)),
             Ok(bytes) => in_utf8(bytes),
         };
@@ -33,6 +35,16 @@ pub fn read(named: Option<&Path>) -> anyhow::Result<(PathBuf, String)> {
         "no configuration: looked for {}; name a file with --config or RBC_USAGE_CONFIG",
         PLACES.join(", ")
     )
+}
+
+/// Whether nothing is there. A working directory that this user may not enter holds nothing for him: it is that
+/// of somebody else, such as root's own folder after `runuser`.
+fn is_none(err: &io::Error, path: &Path) -> bool {
+    let shut = |err: &io::Error| err.kind() == io::ErrorKind::PermissionDenied;
+    err.kind() == io::ErrorKind::NotFound
+        || path == Path::new(HERE)
+            && shut(err)
+            && path.symlink_metadata().is_err_and(|err| shut(&err))
 }
 
 fn in_utf8(bytes: Vec<u8>) -> anyhow::Result<String> {

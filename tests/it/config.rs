@@ -2,8 +2,11 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{PROGRAM, Run, Sandbox};
 
 /// Keys and URIs as old files have them, but for the ledger, which was no SQLite file then.
 const OLD_FILE: &str = "\
@@ -67,14 +70,46 @@ fn a_file_that_cannot_be_read_is_named_in_one_line() {
     }
 }
 
+const NOWHERE: &str = "rbc-usage: no configuration: looked for ./cloudusage.cfg, \
+    /opt/redbridge/rbc-usage/etc/cloudusage.cfg, /etc/rbc-usage/cloudusage.cfg; \
+    name a file with --config or RBC_USAGE_CONFIG\n";
+
 #[test]
 fn without_a_file_it_says_where_it_looked() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["initdb"]).exits(2).complains(
-        "rbc-usage: no configuration: looked for ./cloudusage.cfg, \
-         /opt/redbridge/rbc-usage/etc/cloudusage.cfg, /etc/rbc-usage/cloudusage.cfg; \
-         name a file with --config or RBC_USAGE_CONFIG\n",
-    );
+    sandbox.run(&["initdb"]).exits(2).complains(NOWHERE);
+}
+
+/// Root's folder is the working directory of what root starts as somebody else.
+#[test]
+fn a_working_directory_that_may_not_be_entered_has_no_file() {
+    let sandbox = Sandbox::new();
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(sandbox.path(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    // Permissions do not hold root back, so root runs it as somebody else, who must reach the program.
+    std::fs::copy(PROGRAM, sandbox.path("program")).unwrap();
+    let root = sandbox.folder().metadata().unwrap().uid() == 0;
+    mode("", 0o777);
+    let run_in_folder = |file: &str| {
+        let mut command = Command::new("/bin/sh");
+        let script = format!(
+            "mkdir shut && cd shut && touch cloudusage.cfg && chmod 0 {file} && exec {program} initdb",
+            program = sandbox.path("program").display()
+        );
+        command.args(["-c", &script]);
+        command.current_dir(sandbox.folder()).env_clear();
+        if root {
+            command.uid(65534).gid(65534);
+        }
+        let run = Run::of(&mut command);
+        mode("shut", 0o700);
+        std::fs::remove_dir_all(sandbox.path("shut")).unwrap();
+        run.exits(2)
+    };
+    run_in_folder(".").complains(NOWHERE);
+    run_in_folder("cloudusage.cfg")
+        .complains("rbc-usage: configuration ./cloudusage.cfg: Permission denied (os error 13)\n");
 }
 
 #[test]
