@@ -29,15 +29,18 @@ pub fn insist_on_access(path: &Path, access: Access) -> anyhow::Result<()> {
     }
 }
 
+/// Whether this user can make files where this one is.
+pub fn may_write_beside(path: &Path) -> bool {
+    let wanted = rustix::fs::Access::WRITE_OK;
+    rustix::fs::accessat(rustix::fs::CWD, folder_of(path), wanted, AtFlags::EACCESS).is_ok()
+}
+
 /// An error of opening or making a file; where it is about rights, it says whose the file is.
 pub fn explained(err: io::Error, path: &Path) -> anyhow::Error {
     if err.kind() != ErrorKind::PermissionDenied {
         return err.into();
     }
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        Some(_) | None => Path::new("."),
-    };
+    let folder = folder_of(path);
     let me = user_name(rustix::process::geteuid().as_raw());
     let whose = |file: &fs::Metadata| {
         let (owner, mode) = (user_name(file.uid()), file.mode() & 0o7777);
@@ -50,6 +53,13 @@ pub fn explained(err: io::Error, path: &Path) -> anyhow::Error {
             anyhow::anyhow!("permission denied: its folder {folder} {}", whose(&file))
         }
         (Err(_), Err(_)) => anyhow::anyhow!("permission denied: this runs as {me}"),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
     }
 }
 

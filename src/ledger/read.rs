@@ -25,13 +25,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 
 use self::days::{Unfinished, list_unfinished};
 use self::sum::Sum;
-use super::access::{Access, explained, insist_on_access};
+use super::access::{Access, explained, insist_on_access, may_write_beside};
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::scope::Scope;
 
 /// In WAL mode only the recovery after a crash makes a reader wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const FOLDER: &str = "its folder must be writable: SQLite keeps there what its users share";
 
 /// Prepared statements that are kept: all there are.
 const STATEMENTS: usize = 64;
@@ -221,7 +223,7 @@ fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
     // Otherwise SQLite plans most statements anew whenever values are bound to them, in case another plan suits these
     // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    check_application_id(&connection)?;
+    check_application_id(&connection, path)?;
     check_schema_version(&connection)?;
     Ok(Reader {
         path: path.to_owned(),
@@ -235,14 +237,14 @@ pub(super) fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-fn check_application_id(connection: &Connection) -> anyhow::Result<()> {
+fn check_application_id(connection: &Connection, path: &Path) -> anyhow::Result<()> {
     let id = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
     match id.map_err(|err| (err.sqlite_error_code(), err)) {
         Ok(APPLICATION_ID) => Ok(()),
         Ok(_) | Err((Some(ErrorCode::NotADatabase), _)) => bail!("not a ledger of rbc-usage"),
-        Err((Some(ErrorCode::ReadOnly), _)) => {
-            bail!("its folder must be writable: SQLite keeps there what its users share")
-        }
+        Err((Some(ErrorCode::ReadOnly), _)) => bail!("{FOLDER}"),
+        // So it says where the whole file system is read-only.
+        Err((Some(ErrorCode::CannotOpen), _)) if !may_write_beside(path) => bail!("{FOLDER}"),
         Err((_, err)) => Err(err.into()),
     }
 }
