@@ -4,6 +4,21 @@ use std::path::{Path, PathBuf};
 
 use crate::sandbox::Sandbox;
 
+fn text_of(name: &str) -> String {
+    let is_it = |(path, _): &(PathBuf, String)| path.ends_with(name);
+    files().into_iter().find(is_it).expect(name).1
+}
+
+/// A setting's value as a number; the setting must be there once.
+fn number(text: &str, setting: &str) -> u64 {
+    let values: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(setting)?.trim_start().strip_prefix('='))
+        .collect();
+    assert_eq!(values.len(), 1, "{setting} in {text}");
+    values[0].trim().parse().expect(setting)
+}
+
 fn files() -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -57,4 +72,42 @@ fn units_are_made_of_sections_and_settings() {
             assert!(path.with_extension("service").is_file());
         }
     }
+}
+
+/// Otherwise systemd starts the server for ever where its configuration is wrong: it counts only the starts of so long.
+#[test]
+fn starts_in_vain_come_to_an_end() {
+    let unit = text_of("rbc-usage.service");
+    let all = number(&unit, "StartLimitBurst") * (number(&unit, "RestartSec") + 1);
+    assert!(all < number(&unit, "StartLimitIntervalSec"), "{unit}");
+}
+
+/// Who is killed in the middle of it finishes nothing.
+#[test]
+fn a_supervisor_waits_for_longer_than_the_server_takes_to_end() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("cloudusage.cfg.example");
+    let example = std::fs::read_to_string(example).unwrap();
+    let drain_timeout = number(&example, "drain_timeout");
+    let unit = number(&text_of("rbc-usage.service"), "TimeoutStopSec");
+    let supervisor = number(&text_of("supervisor.conf"), "stopwaitsecs");
+    assert!(unit.min(supervisor) > drain_timeout + 5);
+}
+
+/// From `UMask=` on a unit says what its program may not do, and the import needs no more than the server.
+#[test]
+fn both_services_are_confined_alike() {
+    let confined = |name: &str| -> Vec<String> {
+        text_of(name)
+            .lines()
+            .skip_while(|line| !line.starts_with("UMask="))
+            .take_while(|line| *line != "[Install]")
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            // The server's, for a low port.
+            .filter(|line| !line.starts_with("AmbientCapabilities="))
+            .map(str::to_owned)
+            .collect()
+    };
+    let server = confined("rbc-usage.service");
+    assert!(server.len() > 20, "{server:?}");
+    assert_eq!(server, confined("rbc-usage-import.service"));
 }
