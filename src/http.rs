@@ -9,6 +9,7 @@ mod health;
 mod log;
 mod memory;
 mod metrics;
+mod neighbourhood;
 mod reload;
 mod reply;
 mod route;

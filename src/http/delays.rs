@@ -2,8 +2,10 @@
 //! table is bounded, and so is the wait.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use super::neighbourhood::neighbourhood;
 
 /// Failures that cost nothing: people mistype.
 const FREE: u32 = 3;
@@ -30,7 +32,7 @@ struct Failed {
 impl Delays {
     /// How long this address has to wait before another password of its is looked at.
     pub fn wait(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let failed = self.failed.get(&network(address))?;
+        let failed = self.failed.get(&neighbourhood(address))?;
         let doublings = failed.count.checked_sub(FREE)?;
         let wait = FIRST_WAIT
             .saturating_mul(1 << doublings.min(20))
@@ -41,7 +43,7 @@ impl Delays {
 
     /// Notes a wrong password.
     pub fn note(&mut self, address: IpAddr, now: Instant) {
-        let address = network(address);
+        let address = neighbourhood(address);
         if self.failed.len() >= MOST && !self.failed.contains_key(&address) {
             let oldest = self.failed.iter().min_by_key(|(_, failed)| failed.last);
             if let Some(oldest) = oldest.map(|(address, _)| *address) {
@@ -60,16 +62,10 @@ impl Delays {
     }
 }
 
-/// Whoever has one IPv6 address has all that share its first 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     #[test]
@@ -113,10 +109,6 @@ mod tests {
             delays
                 .wait("2001:db8:0:2::99".parse().unwrap(), now)
                 .is_none()
-        );
-        assert_eq!(
-            network("::ffff:1.2.3.4".parse().unwrap()),
-            "1.2.3.4".parse::<IpAddr>().unwrap()
         );
     }
 

@@ -7,6 +7,7 @@ mod connection;
 mod descriptors;
 mod folder;
 mod head;
+mod held;
 mod proxy;
 mod refuse;
 mod stream;

@@ -1,10 +1,12 @@
 //! What stands between the network and the answers: the protocol to the letter in `gate/protocol.rs`, limits in
-//! `gate/limits.rs`, encryption in `gate/tls.rs`, clients who mean harm in `gate/hostile.rs`.
+//! `gate/limits.rs`, encryption in `gate/tls.rs`, clients who do not read in `gate/readers.rs`, clients who mean harm in
+//! `gate/hostile.rs`.
 
 mod exposure;
 mod hostile;
 mod limits;
 mod protocol;
+mod readers;
 mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -101,6 +101,13 @@ impl Server {
         number.expect("the line").parse().expect("a number")
     }
 
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        let open = std::fs::read_dir(folder).expect("list the server's descriptors");
+        open.count()
+    }
+
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(&self.address).expect("connect to the server");
         stream

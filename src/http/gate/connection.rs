@@ -173,7 +173,7 @@ fn answer<'a>(shared: &'a Shared, head: &Head, client: IpAddr) -> Result<Answer<
         Some(reply) => Ok(Answer::Here(frame::head(&reply, &id), reply)),
         None => {
             let request = head.for_workers(client, &id);
-            let answer = shared.upstream.ask(&request, head.method)?;
+            let answer = shared.upstream.ask(&request, head.method, client)?;
             Ok(Answer::OfWorker(answer))
         }
     }
@@ -256,6 +256,7 @@ fn too_long(received: &[u8], limit: usize) -> Refusal {
 fn unanswered(shared: &Shared, failure: Failure) -> Refusal {
     match failure {
         Failure::Busy => refusal(503, "too much is being asked: try again"),
+        Failure::NoRoom => refusal(503, "too many answers wait to be read: try again"),
         Failure::Broken(err) => {
             shared.server.log.note(&format!("{err:#}"));
             refusal(500, "the server made an error")

@@ -3,12 +3,14 @@
 //! server by doing nothing.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
+
+use crate::http::neighbourhood::neighbourhood;
 
 /// A connection that was answered this recently is not sent away for another.
 const RIPE: Duration = Duration::from_millis(250);
@@ -303,14 +305,6 @@ fn has_sent(socket: &TcpStream) -> bool {
 
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Whom an address is counted with: all of a network of IPv6 (64 bits), which is what one customer gets.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 #[cfg(test)]

@@ -3,15 +3,16 @@
 //! not read keeps a thread of the gate busy and no worker.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
 use super::head::Method;
+use super::held::{Held, Hold};
 
 /// A request line that only the gate can send: a client's target begins with a slash.
 pub const HELLO: &str = "*";
@@ -22,18 +23,17 @@ const QUEUE: Duration = Duration::from_secs(10);
 /// How long a worker may take for an answer.
 const ANSWER: Duration = Duration::from_secs(120);
 
-/// Bytes of answers held for slow clients, all together; one answer may be longer if it is alone.
-const BUFFER: usize = 128 << 20;
-
 /// The head of an answer is ours; this is a bound and no limit.
 const LONGEST_HEAD: usize = 16 << 10;
+
+const ENDS_EARLY: &str = "a worker's answer ends early";
 
 pub struct Upstream {
     socket: PathBuf,
     most: usize,
     pool: Mutex<Pool>,
     freed: Condvar,
-    buffered: AtomicUsize,
+    held: Held,
 }
 
 #[derive(Default)]
@@ -54,20 +54,16 @@ pub struct Answer<'a> {
     /// Status line and headers that go to the client, without the empty line at the end.
     pub head: String,
     pub body: Vec<u8>,
-    _reservation: Reservation<'a>,
-}
-
-/// Bytes that are counted until it is dropped.
-struct Reservation<'a> {
-    buffered: &'a AtomicUsize,
-    length: usize,
+    _hold: Hold<'a>,
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
-    /// The workers are busy, or too much waits for slow clients.
+    /// The workers are busy.
     Busy,
+    /// Too much waits for slow clients.
+    NoRoom,
     /// Something is wrong with the server.
     Broken(anyhow::Error),
 }
@@ -80,7 +76,7 @@ impl Upstream {
             most,
             pool: Mutex::default(),
             freed: Condvar::new(),
-            buffered: AtomicUsize::new(0),
+            held: Held::default(),
         };
         for _ in 0..most {
             let stream = upstream.connect()?;
@@ -91,24 +87,23 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// Asks the workers. `request` is a whole head.
-    pub fn ask(&self, request: &str, method: Method) -> Result<Answer<'_>, Failure> {
+    /// Asks the workers for a client. `request` is a whole head.
+    pub fn ask(
+        &self,
+        request: &str,
+        method: Method,
+        client: IpAddr,
+    ) -> Result<Answer<'_>, Failure> {
         let mut stream = self.take()?;
-        match self.exchange(&mut stream, request, method) {
-            Ok(answer) => {
-                let mut pool = self.lock();
-                pool.idle.push(stream);
-                self.tell_one(pool);
-                Ok(answer)
-            }
-            Err(failure) => {
-                // An answer may still come over it, so it cannot be used again.
-                let mut pool = self.lock();
-                pool.open -= 1;
-                self.tell_one(pool);
-                Err(failure)
-            }
+        let answer = self.exchange(&mut stream, request, method, client);
+        let mut pool = self.lock();
+        match &answer {
+            Ok(_) | Err(Failure::NoRoom) => pool.idle.push(stream),
+            // An answer may still come over it, so it cannot be used again.
+            Err(Failure::Busy | Failure::Broken(_)) => pool.open -= 1,
         }
+        self.tell_one(pool);
+        answer
     }
 
     /// An idle connection, or a new one.
@@ -158,11 +153,18 @@ impl Upstream {
         stream.set_read_timeout(Some(ANSWER))?;
         stream.set_write_timeout(Some(ANSWER))?;
         let hello = format!("HEAD {HELLO} HTTP/1.1\r\nHost: gate\r\n\r\n");
-        match self.exchange(&mut stream, &hello, Method::Head) {
+        match self.exchange(
+            &mut stream,
+            &hello,
+            Method::Head,
+            Ipv4Addr::LOCALHOST.into(),
+        ) {
             Ok(answer) if answer.status == 200 => Ok(stream),
             Ok(answer) => bail!("the workers answered {} to the gate's hello", answer.status),
             Err(Failure::Broken(err)) => Err(err),
-            Err(Failure::Busy) => bail!("the workers did not answer the gate's hello"),
+            Err(Failure::Busy | Failure::NoRoom) => {
+                bail!("the workers did not answer the gate's hello")
+            }
         }
     }
 
@@ -171,6 +173,7 @@ impl Upstream {
         stream: &mut UnixStream,
         request: &str,
         method: Method,
+        client: IpAddr,
     ) -> Result<Answer<'_>, Failure> {
         let failed = |err: io::Error| match err.kind() {
             ErrorKind::WouldBlock => Failure::Busy,
@@ -200,47 +203,33 @@ impl Upstream {
             Method::Get if !matches!(status, 204 | 304) => announced,
             Method::Get | Method::Head => 0,
         };
-        let reservation = self.reserve(length)?;
         let missing = length
             .checked_sub(body.len())
             .ok_or_else(|| broken("a worker's answer is longer than announced"))?;
+        let mut rest = stream.take(missing as u64);
+        let Some(hold) = self.held.hold(client, length) else {
+            // Behind it the connection is as good as before.
+            let thrown_away = io::copy(&mut rest, &mut io::sink()).map_err(failed)?;
+            return Err(match thrown_away == missing as u64 {
+                true => Failure::NoRoom,
+                false => broken(ENDS_EARLY),
+            });
+        };
         body.reserve_exact(missing);
-        stream
-            .take(missing as u64)
-            .read_to_end(&mut body)
-            .map_err(failed)?;
+        rest.read_to_end(&mut body).map_err(failed)?;
         if body.len() < length {
-            return Err(broken("a worker's answer ends early"));
+            return Err(broken(ENDS_EARLY));
         }
         Ok(Answer {
             status,
             head,
             body,
-            _reservation: reservation,
+            _hold: hold,
         })
-    }
-
-    /// Notes the bytes of an answer, if there is room for them.
-    fn reserve(&self, length: usize) -> Result<Reservation<'_>, Failure> {
-        let before = self.buffered.fetch_add(length, Ordering::SeqCst);
-        let reservation = Reservation {
-            buffered: &self.buffered,
-            length,
-        };
-        if before > 0 && before.saturating_add(length) > BUFFER {
-            return Err(Failure::Busy);
-        }
-        Ok(reservation)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        self.buffered.fetch_sub(self.length, Ordering::SeqCst);
     }
 }
 

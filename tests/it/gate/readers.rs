@@ -1,0 +1,99 @@
+//! Clients who ask for much and do not read it, and what is left to others meanwhile.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use super::{connect_by, connect_from, read_answer, sandbox};
+use crate::sandbox::Sandbox;
+use crate::serve;
+use crate::server::Server;
+
+/// Takes a worker, and is 12 MB long in `sandbox_of_much`.
+fn long_target() -> String {
+    format!("/v1/accounts/{}/usage?start=2013-04-01", serve::ACCOUNT)
+}
+
+fn request(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+/// A thousand graphics cards with names and uuids of 6,000 letters.
+fn sandbox_of_much(lines: &str) -> Sandbox {
+    let sandbox = sandbox(lines);
+    let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
+               values ('2013-04-01', 'closed', 1, 0, '2013-05-01T00:00:00Z');
+             with recursive number(n) as (select 1 union all select n + 1 from number where n < 1000)
+             insert into resources
+               select n, 'graphics card', n, printf('%.5990c%d', 'u', n), printf('%.5990c%d', 'n', n) from number;
+             insert into stored_records select 1, '2013-04-01', 7, id, 24.0 from resources where id > 0;",
+        )
+        .unwrap();
+    sandbox
+}
+
+/// Asks for a long answer and reads no more than its beginning: what it does not read, the system does not take for it.
+fn begin_to_read(from: &str, server: &Server, target: &str) -> BufReader<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = BufReader::with_capacity(64, connect_by(socket, from, server));
+    let request = request(target);
+    stream.get_mut().write_all(request.as_bytes()).unwrap();
+    assert!(stream.fill_buf().unwrap().starts_with(b"HTTP/1.1 200 "));
+    stream
+}
+
+/// Status, head and body of an answer on a connection of its own.
+fn ask(from: &str, server: &Server, target: &str) -> (u16, String, String) {
+    let mut stream = BufReader::new(connect_from(from, server));
+    let request = request(target);
+    stream.get_mut().write_all(request.as_bytes()).unwrap();
+    read_answer(&mut stream)
+}
+
+#[test]
+fn who_does_not_read_leaves_room_for_others() {
+    let sandbox = sandbox_of_much("");
+    let server = Server::start(&sandbox);
+    let long = long_target();
+    assert_eq!(ask("127.0.0.2", &server, &long).0, 200);
+    let descriptors = server.descriptors();
+    // 32 MiB are one address's share.
+    let mut kept: Vec<_> = (0..2)
+        .map(|_| begin_to_read("127.0.0.1", &server, &long))
+        .collect();
+    for _ in 0..3 {
+        let (status, head, body) = ask("127.0.0.1", &server, &long);
+        assert_eq!(status, 503, "{head}");
+        assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
+        assert!(
+            body.contains("too many answers wait to be read: try again"),
+            "{body}"
+        );
+    }
+    // 128 MiB are all there is.
+    for other in 2..=5 {
+        let from = format!("127.0.0.{other}");
+        kept.extend((0..2).map(|_| begin_to_read(&from, &server, &long)));
+    }
+    kept.push(begin_to_read("127.0.0.6", &server, &long));
+    assert_eq!(ask("127.0.0.7", &server, &long).0, 503);
+    // Short answers have room all the while, whoever asks.
+    for from in ["127.0.0.1", "127.0.0.7"] {
+        for short in ["/healthz", "/metrics", "/v1/version"] {
+            assert_eq!(ask(from, &server, short).0, 200, "{short}");
+        }
+    }
+    // Each connection to a worker has three; a worker that was not asked before has opened the ledger meanwhile.
+    assert!(server.descriptors() >= descriptors + kept.len());
+    drop(kept);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask("127.0.0.1", &server, &long).0 != 200 {
+        assert!(Instant::now() < deadline);
+    }
+}
