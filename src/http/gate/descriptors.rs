@@ -6,14 +6,29 @@ use std::io::{self, Write};
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::MOST_TURNED_AWAY;
 use crate::config::Limits;
+use crate::http::UPSTREAMS;
+use crate::http::worker::MOST_WAITING;
 
-/// Descriptors beside connections and workers: standard streams, sockets that listen, files being read, and
-/// connections that are being turned away, and those to the workers on which a password waits to be checked.
-const RESERVE: u64 = 128;
+/// Standard streams, sockets that listen, files being read, the ledger for what needs no worker: those who watch it,
+/// check passwords, or gather metrics.
+const SPARE: u64 = 64;
 
-/// Of one worker: the ledger's three files, some spare, and two ends of each of the gate's connections to it.
-const PER_WORKER: u64 = 12;
+/// Of a connection of the gate to the workers: its two ends, and one of these twice, as tiny_http reads and writes by
+/// a descriptor each.
+const PER_UPSTREAM: u64 = 3;
+
+/// Beside connections and workers: also connections that are being turned away, and those to the workers on which a
+/// password waits to be checked.
+const RESERVE: u64 = SPARE + MOST_TURNED_AWAY as u64 + PER_UPSTREAM * MOST_WAITING as u64;
+
+/// The three files of the ledger.
+const PER_LEDGER: u64 = 3;
+
+/// Of one worker: the ledger, once more for the questions that the gate answers meanwhile, and the gate's connections
+/// to it.
+const PER_WORKER: u64 = 2 * PER_LEDGER + PER_UPSTREAM * UPSTREAMS as u64;
 
 /// Asks for as many descriptors as the system grants, and if these are too few, for fewer connections.
 pub fn within_descriptors(limits: &Limits, workers: usize) -> anyhow::Result<Limits> {

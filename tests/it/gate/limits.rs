@@ -4,8 +4,11 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{connect, connect_from, exchange, read_answer, sandbox, target};
-use crate::sandbox::Run;
+use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 fn request() -> String {
@@ -235,27 +238,70 @@ fn a_burst_is_answered_to_the_last() {
     }
 }
 
+/// A server that may have so many files open.
+fn start_with_descriptors(sandbox: &Sandbox, most: u32) -> Server {
+    let command = sandbox.command(&["serve"]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(sandbox.folder())
+        .env("TMPDIR", sandbox.folder());
+    Server::of(&mut limited)
+}
+
 #[test]
 fn few_descriptors_make_few_connections() {
     let sandbox = sandbox("");
-    let mut command = sandbox.command(&["serve"]);
-    let words: Vec<_> = command.get_args().map(|word| word.to_owned()).collect();
-    let mut limited = std::process::Command::new("sh");
-    let program = command.get_program().to_owned();
-    limited
-        .args(["-c", "ulimit -n 200; exec \"$0\" \"$@\""])
-        .arg(program)
-        .args(words);
-    limited
-        .current_dir(sandbox.folder())
-        .env("TMPDIR", sandbox.folder());
-    let server = Server::of(&mut limited);
-    server.says("server.max_connections: 48 instead of 512, as 200 open files are allowed\n");
+    let server = start_with_descriptors(&sandbox, 264);
+    server.says("server.max_connections: 48 instead of 512, as 264 open files are allowed\n");
     let kept: Vec<_> = (1..=150)
         .map(|n| connect_from(&format!("127.0.1.{n}"), &server))
         .collect();
     assert_eq!(server.get(&target()).status, 200);
     drop(kept);
-    command.arg("--help");
-    Run::of(&mut command).exits(0);
+}
+
+/// All at once: as many connections as there may be, as many that are turned away, and passwords that wait.
+#[test]
+fn few_descriptors_are_enough_for_all_that_is_promised() {
+    let sandbox = sandbox("users = users\nmax_connections_per_address = 3");
+    // Passwords whose check takes a while, and one that is quick.
+    let slow = "slow:$2y$14$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
+    let quick = "apache:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
+    sandbox.write("users", &format!("{slow}{quick}"));
+    let server = start_with_descriptors(&sandbox, 264);
+    let ask = |client: &mut BufReader<TcpStream>, user: &str, target: &str| {
+        let user = STANDARD.encode(user);
+        let head =
+            format!("GET {target} HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {user}\r\n\r\n");
+        client.get_mut().write_all(head.as_bytes()).unwrap();
+    };
+    let known = |target: &str| {
+        let mut client = BufReader::new(connect(&server));
+        ask(&mut client, "apache:secret", target);
+        let (status, head, body) = read_answer(&mut client);
+        assert_eq!(status, 200, "{target}: {head}{body}");
+    };
+    known(&target());
+    let guessers: Vec<_> = (1..=40)
+        .map(|n| {
+            let mut client = BufReader::new(connect_from(&format!("127.0.1.{n}"), &server));
+            ask(&mut client, "slow:guess", &target());
+            client
+        })
+        .collect();
+    let silent: Vec<_> = (1..=100)
+        .map(|n| connect_from(&format!("127.0.2.{n}"), &server))
+        .collect();
+    let turned_away: Vec<_> = (1..=32)
+        .map(|_| connect_from("127.0.1.1", &server))
+        .collect();
+    // What opens the ledger: where it arrives, and by each worker.
+    let list = "/v1/accounts";
+    for target in [&target(), list, list, "/metrics"] {
+        known(target);
+    }
+    drop((guessers, silent, turned_away));
 }
