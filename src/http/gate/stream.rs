@@ -210,12 +210,17 @@ impl Read for Timed<'_> {
 
 impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = Some(left(self.deadline)?);
-        if self.time_outs.write != left {
-            self.socket.set_write_timeout(left)?;
-            self.time_outs.write = left;
+        loop {
+            let left = Some(left(self.deadline)?);
+            if self.time_outs.write != left {
+                self.socket.set_write_timeout(left)?;
+                self.time_outs.write = left;
+            }
+            match self.socket.write(bytes) {
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
         }
-        self.socket.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

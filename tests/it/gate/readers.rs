@@ -4,14 +4,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustls::version::TLS13;
 use socket2::{Domain, Socket, Type};
 
-use super::{connect_by, connect_from, read_answer, sandbox};
+use super::{connect_by, connect_from, read_answer, sandbox, tls};
 use crate::sandbox::Sandbox;
 use crate::serve;
 use crate::server::Server;
 
-/// Takes a worker, and is 12 MB long in `sandbox_of_much`.
+/// Takes a worker, and is 12 MB long after `add_much`.
 fn long_target() -> String {
     format!("/v1/accounts/{}/usage?start=2013-04-01", serve::ACCOUNT)
 }
@@ -21,8 +22,7 @@ fn request(target: &str) -> String {
 }
 
 /// A thousand graphics cards with names and uuids of 6,000 letters.
-fn sandbox_of_much(lines: &str) -> Sandbox {
-    let sandbox = sandbox(lines);
+fn add_much(sandbox: &Sandbox) {
     let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
     ledger
         .execute_batch(
@@ -34,7 +34,6 @@ fn sandbox_of_much(lines: &str) -> Sandbox {
              insert into stored_records select 1, '2013-04-01', 7, id, 24.0 from resources where id > 0;",
         )
         .unwrap();
-    sandbox
 }
 
 /// Asks for a long answer and reads no more than its beginning: what it does not read, the system does not take for it.
@@ -58,7 +57,8 @@ fn ask(from: &str, server: &Server, target: &str) -> (u16, String, String) {
 
 #[test]
 fn who_does_not_read_leaves_room_for_others() {
-    let sandbox = sandbox_of_much("");
+    let sandbox = sandbox("");
+    add_much(&sandbox);
     let server = Server::start(&sandbox);
     let long = long_target();
     assert_eq!(ask("127.0.0.2", &server, &long).0, 200);
@@ -96,4 +96,27 @@ fn who_does_not_read_leaves_room_for_others() {
     while ask("127.0.0.1", &server, &long).0 != 200 {
         assert!(Instant::now() < deadline);
     }
+}
+
+#[test]
+fn a_server_that_is_stopped_again_and_again_goes_on_with_a_long_answer() {
+    let (sandbox, server) = tls::start_with(tls::EC, "");
+    add_much(&sandbox);
+    let mut client = BufReader::new(tls::client(&sandbox, &server, &TLS13));
+    let request = request(&long_target());
+    client.get_mut().write_all(request.as_bytes()).unwrap();
+    assert!(client.fill_buf().unwrap().starts_with(b"HTTP/1.1 200 "));
+    for _ in 0..20 {
+        // It has written all that the system takes, and waits.
+        let mut sleeps = 0;
+        while sleeps != server.sleeps_of("connection") {
+            sleeps = server.sleeps_of("connection");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server.signal("STOP");
+        server.signal("CONT");
+    }
+    let (status, _, body) = read_answer(&mut client);
+    assert_eq!(status, 200);
+    assert!(body.len() > 12_000_000 && body.ends_with("}\n"));
 }
