@@ -156,22 +156,25 @@ impl Table {
     /// keep others waiting, too.
     fn send_some_away(&self, seats: &Seats) -> bool {
         let now = self.now();
-        let waiting = |seat: &Seat| seat.waiting.load(Ordering::SeqCst);
+        let is_ripe =
+            |since: u64, seat: &Seat| since > SENT_AWAY && now >= since + seat.ripens_in();
+        let seats = seats.taken.values();
+        let waiting = seats.map(|seat| (seat.waiting.load(Ordering::SeqCst), seat));
+        let mut ripe: Vec<_> = waiting
+            .filter(|(since, seat)| is_ripe(*since, seat))
+            .collect();
+        ripe.sort_unstable_by_key(|(since, seat)| (*since, seat.number));
+        let most = (self.most / SENT_AWAY_TOGETHER).max(1);
         let mut sent = 0;
-        while sent < (self.most / SENT_AWAY_TOGETHER).max(1) {
-            let times = seats.taken.values().map(|seat| (waiting(seat), seat));
-            let longest = times
-                .filter(|(since, seat)| *since > SENT_AWAY && now >= since + seat.ripens_in())
-                .min_by_key(|(since, seat)| (*since, seat.number));
-            let Some((since, seat)) = longest else {
-                break;
-            };
+        for (since, seat) in ripe {
             if seat.is_silent() && has_sent(&seat.socket) {
                 // On a busy machine its thread has not come to read it.
                 seat.begun.store(true, Ordering::Relaxed);
-                continue;
+                if !is_ripe(since, seat) {
+                    continue;
+                }
             }
-            if sent > 0 && !seat.is_silent() {
+            if sent == most || (sent > 0 && !seat.is_silent()) {
                 break;
             }
             sent += usize::from(seat.send_away(since));
@@ -352,5 +355,24 @@ mod tests {
         std::thread::sleep(RIPE_UNANSWERED);
         assert!(table.send_some_away(&table.lock()));
         assert_eq!(waiting(&first_place), SENT_AWAY);
+    }
+
+    /// It is done while the table is locked, by the thread that accepts.
+    #[test]
+    fn the_ripe_of_a_large_table_are_found_at_once() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, most) = (Arc::new(socket), 16_384);
+        let table = Arc::new(Table::new(most, most));
+        let admit = || table.admit(&socket, Ipv4Addr::LOCALHOST.into(), false);
+        let places: Vec<Place> = (0..most).map(|_| admit().unwrap()).collect();
+        std::thread::sleep(RIPE_SILENT);
+        let began = Instant::now();
+        assert!(table.send_some_away(&table.lock()));
+        // Looked for one by one, they took more than a second.
+        assert!(began.elapsed() < RIPE, "{:?} for {most}", began.elapsed());
+        let is_sent_away = |place: &Place| place.seat.waiting.load(Ordering::SeqCst) == SENT_AWAY;
+        let (first, others) = places.split_at(most / SENT_AWAY_TOGETHER);
+        assert!(first.iter().all(is_sent_away) && !others.iter().any(is_sent_away));
     }
 }
