@@ -138,7 +138,7 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
         let last = !head.keep_alive
             || number == shared.limits.max_requests_per_connection
             || shared.table.is_draining();
-        place.wait_for_client();
+        place.wait_for_reader();
         let answered = write_answer(shared, &mut stream, &head, answer, last);
         if let Err(err) = answered {
             if stream::is_late(&err) {

@@ -64,6 +64,8 @@ pub struct Seat {
     /// The client has sent something.
     begun: AtomicBool,
     answered: AtomicBool,
+    /// An answer is on its way to the client.
+    unread: AtomicBool,
 }
 
 /// Keeps a place until it is dropped, by a panic even.
@@ -145,6 +147,7 @@ impl Table {
             waiting: AtomicU64::new(self.now()),
             begun: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
         });
         seats.taken.insert(number, seat.clone());
         let table = self.clone();
@@ -199,7 +202,7 @@ impl Table {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Waits until all have left. At the deadline the others are cut off, and their number is told.
+    /// Waits until all have left. At the deadline the others are cut off; how many of them wait for an answer is told.
     pub fn wait_until_empty(&self, deadline: Instant) -> usize {
         let mut seats = self.lock();
         loop {
@@ -208,10 +211,12 @@ impl Table {
                 return 0;
             }
             if left.is_zero() {
+                let unfinished = seats.taken.values().filter(|seat| seat.is_unfinished());
+                let count = unfinished.count();
                 for seat in seats.taken.values() {
                     let _ = seat.socket.shutdown(Shutdown::Both);
                 }
-                return seats.taken.len();
+                return count;
             }
             let wait = self.left.wait_timeout(seats, left);
             seats = wait.unwrap_or_else(PoisonError::into_inner).0;
@@ -242,6 +247,10 @@ impl Seat {
 
     fn is_silent(&self) -> bool {
         !self.begun.load(Ordering::Relaxed) && !self.answered.load(Ordering::Relaxed)
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == ANSWERING || self.unread.load(Ordering::SeqCst)
     }
 
     /// Ends the connection if it still waits as it did when it was looked at.
@@ -275,8 +284,20 @@ impl Place {
                 .is_ok()
     }
 
-    /// It is the client's turn, to read or to ask again.
+    /// An answer is on its way: it is the client's turn to read it.
+    pub fn wait_for_reader(&self) {
+        // First: at no time does it look as if nothing was to be finished.
+        self.seat.unread.store(true, Ordering::SeqCst);
+        self.wait();
+    }
+
+    /// It is the client's turn to ask again.
     pub fn wait_for_client(&self) {
+        self.wait();
+        self.seat.unread.store(false, Ordering::SeqCst);
+    }
+
+    fn wait(&self) {
         self.seat.answered.store(true, Ordering::Relaxed);
         self.seat.waiting.store(self.table.now(), Ordering::SeqCst);
     }

@@ -109,6 +109,25 @@ fn the_signal_to_stop_lets_answers_finish_and_sends_the_idle_away() {
     );
 }
 
+/// With no time to finish anything, there is still nothing to finish where nothing is asked.
+#[test]
+fn the_idle_are_no_request_that_was_not_finished() {
+    let sandbox = sandbox("drain_timeout = 0");
+    let server = Server::start(&sandbox);
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target());
+    let idle: Vec<_> = (0..20)
+        .map(|_| {
+            let mut idle = BufReader::new(connect(&server));
+            idle.get_mut().write_all(request.as_bytes()).unwrap();
+            assert_eq!(read_answer(&mut idle).0, 200);
+            idle
+        })
+        .collect();
+    server.signal("TERM");
+    server.end().exits(0).complains("");
+    drop(idle);
+}
+
 #[test]
 fn a_server_that_is_stopped_for_a_moment_goes_on_with_what_it_has_in_hand() {
     let sandbox = sandbox("");

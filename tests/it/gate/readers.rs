@@ -120,3 +120,15 @@ fn a_server_that_is_stopped_again_and_again_goes_on_with_a_long_answer() {
     assert_eq!(status, 200);
     assert!(body.len() > 12_000_000 && body.ends_with("}\n"));
 }
+
+#[test]
+fn an_answer_on_its_way_is_a_request_that_was_not_finished() {
+    let sandbox = sandbox("drain_timeout = 0");
+    add_much(&sandbox);
+    let server = Server::start(&sandbox);
+    let reader = begin_to_read("127.0.0.1", &server, &long_target());
+    server.signal("TERM");
+    let stderr = "rbc-usage: a request was not finished 0 seconds after the signal to stop\n";
+    server.end().exits(2).complains(stderr);
+    drop(reader);
+}
