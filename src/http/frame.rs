@@ -21,6 +21,16 @@ pub fn head(reply: &Reply, id: &str) -> String {
     head
 }
 
+/// A whole answer, after which the connection ends; who asked by HEAD gets no body.
+pub fn last(reply: &Reply, id: &str, with_body: bool) -> Vec<u8> {
+    let head = head(reply, id);
+    let mut bytes = format!("{head}Connection: close\r\n\r\n").into_bytes();
+    if with_body {
+        bytes.extend_from_slice(&reply.body);
+    }
+    bytes
+}
+
 /// What a status is called.
 pub fn reason(status: u16) -> &'static str {
     match status {

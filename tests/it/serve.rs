@@ -316,10 +316,11 @@ fn what_cannot_be_answered_is_refused_with_a_reason() {
     let answer = server.ask("DELETE", &format!("/usage/{ACCOUNT}"));
     refuses(&answer, 405, "only GET and HEAD are answered");
     assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+    let id = answer.header("x-request-id").unwrap();
     assert_eq!(server.get("/").header("allow"), None);
     server.signal("TERM");
     let log = format!(
-        "rbc-usage: 127.0.0.1: 405 \"DELETE /usage/{ACCOUNT} HTTP/1.1\": only GET and HEAD are answered\n"
+        "rbc-usage: 127.0.0.1: 405 \"DELETE /usage/{ACCOUNT} HTTP/1.1\": only GET and HEAD are answered ({id})\n"
     );
     server.end().exits(0).complains(&log);
 }

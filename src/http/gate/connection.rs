@@ -92,7 +92,13 @@ fn open(
         Ok(Some(TLS_HANDSHAKE)) => {}
         Ok(Some(_)) => {
             let why = refusal(400, "this port speaks TLS: write https");
-            refuse(shared, Stream::plain(socket), peer, b"", &why);
+            let refused = Refused {
+                peer,
+                request: b"",
+                why: &why,
+                id: &shared.ids.next(),
+            };
+            refuse(shared, Stream::plain(socket), &refused);
             return None;
         }
         Ok(None) | Err(_) => return None,
@@ -117,22 +123,36 @@ fn open(
 fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
     let mut received = Vec::new();
     for number in 1..=shared.limits.max_requests_per_connection {
-        let head = match read_head(shared, &mut stream, &mut received, number == 1) {
-            Received::Request(head) => head,
+        let (head, id) = match read_head(shared, &mut stream, &mut received, number == 1) {
+            Received::Request(head) => (head, shared.ids.next()),
             Received::Nothing => break,
-            Received::Refused(why) => return refuse(shared, stream, peer, &received, &why),
+            Received::Refused(why) => {
+                let refused = Refused {
+                    peer,
+                    request: &received,
+                    why: &why,
+                    id: &shared.ids.next(),
+                };
+                return refuse(shared, stream, &refused);
+            }
         };
         if !place.begin_answer() {
             return;
         }
         let client = shared.proxies.client(peer, &head.forwarded_for);
-        let answer = match answer(shared, &head, client) {
+        let answer = match answer(shared, &head, client, &id) {
             Ok(answer) => answer,
             Err(failure) => {
                 place.wait_for_client();
                 let why = unanswered(shared, failure);
                 let request = format!("{} {} HTTP/1.1", head.method.name(), head.target);
-                return refuse(shared, stream, client, request.as_bytes(), &why);
+                let refused = Refused {
+                    peer: client,
+                    request: request.as_bytes(),
+                    why: &why,
+                    id: &id,
+                };
+                return refuse(shared, stream, &refused);
             }
         };
         let last = !head.keep_alive
@@ -159,20 +179,24 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
 }
 
 /// Most questions of `/usage` are answered here, anything else takes a worker.
-fn answer<'a>(shared: &'a Shared, head: &Head, client: IpAddr) -> Result<Answer<'a>, Failure> {
-    let id = shared.ids.next();
+fn answer<'a>(
+    shared: &'a Shared,
+    head: &Head,
+    client: IpAddr,
+    id: &str,
+) -> Result<Answer<'a>, Failure> {
     let call = Call {
         method: head.method.name(),
         target: &head.target,
         authorization: head.authorization.as_deref(),
         peer: client,
-        id: &id,
+        id,
         since: Instant::now(),
     };
     match shared.server.answer(&call) {
-        Some(reply) => Ok(Answer::Here(frame::head(&reply, &id), reply)),
+        Some(reply) => Ok(Answer::Here(frame::head(&reply, id), reply)),
         None => {
-            let request = head.for_workers(client, &id);
+            let request = head.for_workers(client, id);
             let answer = shared.upstream.ask(&request, head.method, client)?;
             Ok(Answer::OfWorker(answer))
         }
@@ -295,16 +319,10 @@ fn write_answer(
 }
 
 /// Tells the client and the log why there is no answer, and ends the connection.
-fn refuse(shared: &Shared, stream: Stream, peer: IpAddr, request: &[u8], why: &Refusal) {
-    let refused = Refused {
-        peer,
-        request,
-        why,
-        id: &shared.ids.next(),
-    };
-    shared.server.metrics.refused(why.status);
+fn refuse(shared: &Shared, stream: Stream, refused: &Refused) {
+    shared.server.metrics.refused(refused.why.status);
     refused.log(&shared.server.log);
-    say(stream, &refused);
+    say(stream, refused);
 }
 
 fn say(mut stream: Stream, refused: &Refused) {

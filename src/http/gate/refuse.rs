@@ -33,12 +33,7 @@ impl Refused<'_> {
         if matches!(status, 429 | 503) {
             reply.headers.push(("Retry-After", "1".to_owned()));
         }
-        let head = frame::head(&reply, self.id);
-        let mut bytes = format!("{head}Connection: close\r\n\r\n").into_bytes();
-        if !self.request.starts_with(b"HEAD ") {
-            bytes.extend_from_slice(&reply.body);
-        }
-        bytes
+        frame::last(&reply, self.id, !self.request.starts_with(b"HEAD "))
     }
 
     /// What was asked for, as far as it can be told: it decides on the shape of the answer alone.
@@ -57,7 +52,8 @@ impl Refused<'_> {
         let line = line.unwrap_or_default();
         let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
         let Refusal { status, message } = self.why;
-        log.note(&format!("{}: {status} {line:?}: {message}", self.peer));
+        let Refused { peer, id, .. } = self;
+        log.note(&format!("{peer}: {status} {line:?}: {message} ({id})"));
     }
 }
 

@@ -51,7 +51,13 @@ fn a_request_that_never_ends_is_cut_at_its_deadline() {
     // Nothing was asked, so nothing is answered.
     assert_eq!(rest(silent), "");
     assert!(began.elapsed() < Duration::from_secs(20));
-    server.says("127.0.0.1: 408 \"GET / HTTP/1.1\": no whole request came within 1 second\n");
+    let id = said
+        .lines()
+        .find_map(|line| line.strip_prefix("X-Request-Id: "));
+    let id = id.expect("an id");
+    server.says(&format!(
+        "127.0.0.1: 408 \"GET / HTTP/1.1\": no whole request came within 1 second ({id})\n"
+    ));
 
     let mut idle = BufReader::new(connect(&server));
     idle.get_mut().write_all(request().as_bytes()).unwrap();

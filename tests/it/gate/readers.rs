@@ -59,7 +59,7 @@ fn ask(from: &str, server: &Server, target: &str) -> (u16, String, String) {
 fn who_does_not_read_leaves_room_for_others() {
     let sandbox = sandbox("");
     add_much(&sandbox);
-    let server = Server::start(&sandbox);
+    let server = Server::of(&mut sandbox.command(&["serve", "--log-format", "combined"]));
     let long = long_target();
     assert_eq!(ask("127.0.0.2", &server, &long).0, 200);
     let descriptors = server.descriptors();
@@ -75,6 +75,13 @@ fn who_does_not_read_leaves_room_for_others() {
             body.contains("too many answers wait to be read: try again"),
             "{body}"
         );
+        // Both lines of it have the id.
+        let id = head
+            .lines()
+            .find_map(|line| line.strip_prefix("X-Request-Id: "));
+        let id = id.expect("an id");
+        server.says(&format!("\"-\" \"-\" {id} "));
+        server.says(&format!("wait to be read: try again ({id})\n"));
     }
     // 128 MiB are all there is.
     for other in 2..=5 {
