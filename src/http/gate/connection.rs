@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::head::{self, Head, Method, Refusal, Version, refusal};
+use super::held::Hold;
 use super::refuse::Refused;
 use super::stream::{self, Stream};
 use super::table::Place;
@@ -39,7 +40,11 @@ enum Received {
 
 /// An answer whose head lacks its end: one that was made here, or that of a worker.
 enum Answer<'a> {
-    Here(String, Arc<Reply>),
+    Here {
+        head: String,
+        reply: Arc<Reply>,
+        _hold: Hold<'a>,
+    },
     OfWorker(upstream::Answer<'a>),
 }
 
@@ -194,7 +199,21 @@ fn answer<'a>(
         since: Instant::now(),
     };
     match shared.server.answer(&call) {
-        Some(reply) => Ok(Answer::Here(frame::head(&reply, id), reply)),
+        Some(reply) => {
+            let length = match head.method {
+                Method::Get => reply.body.len(),
+                Method::Head => 0,
+            };
+            Ok(Answer::Here {
+                head: frame::head(&reply, id),
+                _hold: shared
+                    .upstream
+                    .held
+                    .hold(client, length)
+                    .ok_or(Failure::NoRoom)?,
+                reply,
+            })
+        }
         None => {
             let request = head.for_workers(client, id);
             let answer = shared.upstream.ask(&request, head.method, client)?;
@@ -291,31 +310,30 @@ fn unanswered(shared: &Shared, failure: Failure) -> Refusal {
 fn write_answer(
     shared: &Shared,
     stream: &mut Stream,
-    head: &Head,
-    answer: Answer,
+    request: &Head,
+    mut answer: Answer,
     last: bool,
 ) -> io::Result<()> {
-    let (text, body) = match &answer {
-        Answer::Here(text, reply) if head.method == Method::Get => (text, &reply.body),
-        Answer::Here(text, _) => (text, const { &Vec::new() }),
-        Answer::OfWorker(answer) => (&answer.head, &answer.body),
+    let (head, body): (&mut String, &[u8]) = match &mut answer {
+        Answer::Here { head, reply, .. } if request.method == Method::Get => (head, &reply.body),
+        Answer::Here { head, .. } => (head, &[]),
+        Answer::OfWorker(answer) => (&mut answer.head, &answer.body),
     };
-    let connection = match (last, head.version) {
+    head.push_str(match (last, request.version) {
         (true, _) => "Connection: close\r\n",
         // What HTTP/1.1 does unasked, HTTP/1.0 wants to hear.
         (false, Version::Http10) => "Connection: keep-alive\r\n",
         (false, Version::Http11) => "",
+    });
+    head.push_str("\r\n");
+    let (first, rest) = body.split_at(body.len().min(WRITE_PIECE.saturating_sub(head.len())));
+    let mut write = |head: &str, body| {
+        let deadline = Instant::now() + shared.limits.write_timeout;
+        stream.write_all(head.as_bytes(), body, deadline)
     };
-    // One write, so that head and body travel together.
-    let mut bytes = Vec::with_capacity(text.len() + 32 + body.len());
-    bytes.extend_from_slice(text.as_bytes());
-    bytes.extend_from_slice(connection.as_bytes());
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body);
-    for piece in bytes.chunks(WRITE_PIECE) {
-        stream.write_all(piece, Instant::now() + shared.limits.write_timeout)?;
-    }
-    Ok(())
+    write(head, first)?;
+    rest.chunks(WRITE_PIECE)
+        .try_for_each(|piece| write("", piece))
 }
 
 /// Tells the client and the log why there is no answer, and ends the connection.
@@ -327,7 +345,7 @@ fn refuse(shared: &Shared, stream: Stream, refused: &Refused) {
 
 fn say(mut stream: Stream, refused: &Refused) {
     if stream
-        .write_all(&refused.reply(), Instant::now() + REFUSAL)
+        .write_all(&refused.reply(), &[], Instant::now() + REFUSAL)
         .is_ok()
     {
         stream.end();

@@ -1,7 +1,7 @@
 //! A client's connection, plain or encrypted, on which nothing takes longer than its deadline. A deadline
 //! is a moment and not a length of silence: who sends a byte a second gains nothing by it.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +14,6 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// And this bounds the bytes that are read and thrown away meanwhile.
 const LINGER_BYTES: usize = 2 << 20;
-
-/// How much goes into the encryption at a time.
-const TLS_CHUNK: usize = 16 << 10;
 
 /// A time-out may come this much late: a connection that is asked again and again then has the same one each time,
 /// which need not be set again.
@@ -95,21 +92,33 @@ impl Stream {
         }
     }
 
-    /// Writes all of it until the deadline.
-    pub fn write_all(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    /// Writes both until the deadline as if they were one: they travel together, and neither is copied for it.
+    pub fn write_all(&mut self, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
         let mut timed = Timed {
             socket: &self.socket,
             time_outs: &mut self.time_outs,
             deadline,
         };
-        let Some(tls) = &mut self.tls else {
-            return timed.write_all(bytes);
-        };
-        for chunk in bytes.chunks(TLS_CHUNK) {
-            tls.writer().write_all(chunk)?;
-            while tls.wants_write() {
-                tls.write_tls(&mut timed)?;
+        let mut both = [IoSlice::new(head), IoSlice::new(body)];
+        let mut left = &mut both[..];
+        // What is empty is left out.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            let written = match &mut self.tls {
+                None => timed.write_vectored(left)?,
+                Some(tls) => {
+                    // As much as it takes: it has a limit of its own.
+                    let taken = tls.writer().write_vectored(left)?;
+                    while tls.wants_write() {
+                        tls.write_tls(&mut timed)?;
+                    }
+                    taken
+                }
+            };
+            if written == 0 {
+                return Err(ErrorKind::WriteZero.into());
             }
+            IoSlice::advance_slices(&mut left, written);
         }
         Ok(())
     }
@@ -210,13 +219,17 @@ impl Read for Timed<'_> {
 
 impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice]) -> io::Result<usize> {
         loop {
             let left = Some(left(self.deadline)?);
             if self.time_outs.write != left {
                 self.socket.set_write_timeout(left)?;
                 self.time_outs.write = left;
             }
-            match self.socket.write(bytes) {
+            match self.socket.write_vectored(slices) {
                 Err(err) if err.kind() == ErrorKind::Interrupted => {}
                 other => return other,
             }

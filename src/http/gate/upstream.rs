@@ -33,7 +33,8 @@ pub struct Upstream {
     most: usize,
     pool: Mutex<Pool>,
     freed: Condvar,
-    held: Held,
+    /// What is on its way to clients, whoever answered.
+    pub held: Held,
 }
 
 #[derive(Default)]

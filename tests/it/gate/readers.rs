@@ -36,6 +36,11 @@ fn add_much(sandbox: &Sandbox) {
         .unwrap();
 }
 
+/// Answered where it arrives, and 6 MB long after `add_much`.
+fn usage_target() -> String {
+    format!("/usage/{}?start=2013-04-01", serve::ACCOUNT)
+}
+
 /// Asks for a long answer and reads no more than its beginning: what it does not read, the system does not take for it.
 fn begin_to_read(from: &str, server: &Server, target: &str) -> BufReader<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -103,6 +108,21 @@ fn who_does_not_read_leaves_room_for_others() {
     while ask("127.0.0.1", &server, &long).0 != 200 {
         assert!(Instant::now() < deadline);
     }
+}
+
+#[test]
+fn answers_that_take_no_worker_are_held_to_the_same() {
+    let sandbox = sandbox("");
+    add_much(&sandbox);
+    let server = Server::start(&sandbox);
+    let kept: Vec<_> = (0..5)
+        .map(|_| begin_to_read("127.0.0.1", &server, &usage_target()))
+        .collect();
+    assert_eq!(ask("127.0.0.1", &server, &usage_target()).0, 503);
+    let (status, _, body) = ask("127.0.0.2", &server, &usage_target());
+    assert_eq!(status, 200);
+    assert!(body.len() > 6_000_000 && body.ends_with("}\n"));
+    drop(kept);
 }
 
 #[test]
