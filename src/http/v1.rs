@@ -25,7 +25,7 @@ use percent_encoding::percent_decode_str;
 use tiny_http::Method;
 
 use super::reply::Reply;
-use crate::ledger::read::accounts::{Account, find_accounts, list_visible};
+use crate::ledger::read::accounts::{Account, find_account, list_visible};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Reader, Snapshot};
 use crate::output::Format;
@@ -296,15 +296,9 @@ impl Asking<'_> {
     /// The account that has this uuid or whose project has it. One that the user may not see is none.
     fn find_account(&self, uuid: &str) -> Result<Account, Refusal> {
         // Names are not taken here: they may be those of several.
-        let is_meant = |account: &Account| {
-            account.uuid == uuid || account.project_uuid.as_deref() == Some(uuid)
-        };
-        let mut found = find_accounts(self.snapshot, uuid)?.into_iter();
-        found
-            .find(|account| is_meant(account) && account.is_in(self.terms.scope))
-            .ok_or_else(|| {
-                Problem::new(404, format!("no account or project has the uuid {uuid}")).into()
-            })
+        find_account(self.snapshot, uuid, self.terms.scope)?.ok_or_else(|| {
+            Problem::new(404, format!("no account or project has the uuid {uuid}")).into()
+        })
     }
 
     /// The accounts that a list is about: of `account`, if that is given, else those the user may see.

@@ -23,6 +23,7 @@ use anyhow::{Context, bail, ensure};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, named_params};
 
+use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
 use self::sum::Sum;
 use super::access::{Access, explained, insist_on_access, may_write_beside};
@@ -173,9 +174,8 @@ impl Reader {
     ) -> anyhow::Result<Option<AccountUsage>> {
         self.read(|snapshot| {
             let tx = &snapshot.tx;
-            let account = match find_account(tx, uuid)? {
-                Some(account) if accounts::is_in(snapshot, scope, account)? => account,
-                Some(_) | None => return Ok(None),
+            let Some(account) = find_account(snapshot, uuid, scope)? else {
+                return Ok(None);
             };
             let Unfinished {
                 open_days,
@@ -183,7 +183,7 @@ impl Reader {
             } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
                 timezone: find_timezone(tx)?,
-                totals: list_totals(tx, account, range)?,
+                totals: list_totals(tx, account.id, range)?,
                 open_days,
                 missing_days,
             }))
@@ -262,22 +262,6 @@ fn find_timezone(tx: &Transaction) -> anyhow::Result<String> {
         .query_one([], |row| row.get(0))
         .optional()?
         .context("it has no timezone: run rbc-usage initdb")
-}
-
-/// The account with this uuid, else the account of the project with this uuid.
-fn find_account(tx: &Transaction, uuid: &str) -> anyhow::Result<Option<i64>> {
-    // Two statements, because an account's own uuid comes first. A project has one account.
-    for sql in [
-        "select id from stored_accounts where uuid = :uuid",
-        "select id from stored_accounts where project_uuid = :uuid",
-    ] {
-        let mut statement = tx.prepare_cached(sql)?;
-        let id = statement.query_row(named_params! {":uuid": uuid}, |row| row.get(0));
-        if let Some(id) = id.optional()? {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
 }
 
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {

@@ -200,6 +200,40 @@ fn what_belongs_to_others_is_as_if_it_were_not_there() {
     assert_eq!(domain["usage"][0]["quantity"], 14.0);
 }
 
+/// Names are not looked through for a uuid that is not there: the time that takes would tell it from one that is
+/// hidden.
+#[test]
+fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
+    let cloud = limited_cloud();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_accounts (id, uuid, name, domain_path)
+             with recursive n (i) as (select 100 union all select i + 1 from n where i < 100000)
+             select i, 'u' || i, 'n' || i, '/acmeville/' from n",
+        )
+        .unwrap();
+    let server = Server::start(&cloud.sandbox);
+    let worked = || server.time_of_thread("worker 1") + server.time_of_thread("worker 2");
+    for path in [
+        "/v1/accounts/NAME/usage?start=2013-06-01",
+        "/v1/findings?account=NAME",
+    ] {
+        // The least of several, as a processor may be busy with other things.
+        let [hidden, none] = ["carol-uuid", "eve-uuid"].map(|uuid| {
+            let times = (0..10).map(|_| {
+                let before = worked();
+                let answer = ask(&server, "north", &path.replace("NAME", uuid));
+                assert_eq!(answer.status, 404, "{path}");
+                worked() - before
+            });
+            times.min().unwrap()
+        });
+        // A walk through all accounts takes many times as long.
+        assert!(none < 4 * hidden, "{path}: {none:?}, hidden {hidden:?}");
+    }
+}
+
 #[test]
 fn who_is_not_known_is_refused_in_the_same_form() {
     let cloud = limited_cloud();
