@@ -24,7 +24,8 @@ const LISTS: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     pub status: u16,
-    /// All but Content-Length. Plain ASCII, and never what a client sent: tiny_http passes line feeds on.
+    /// All but those that `frame` adds. Plain ASCII, and nothing as a client sent it: they are written as they
+    /// are, line feeds and all.
     pub headers: Vec<(&'static str, String)>,
     /// With a line feed at the end for people with a shell.
     pub body: Vec<u8>,

@@ -117,7 +117,8 @@ pub fn headers(
     headers
 }
 
-/// The same question for what comes after. All that a client sent is encoded anew, so nothing in it can end a line.
+/// The same question for what comes after. Nothing in it is as a client sent it, so nothing can end the line or the
+/// address: the query is encoded anew, and only paths that a `Route` compares letter by letter have pages.
 fn link(asking: &Asking, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let pairs = asking

@@ -294,3 +294,61 @@ fn a_query_is_read_strictly() {
         assert_eq!(json(&answer)["parameter"], parameter, "{target}");
     }
 }
+
+/// What a client sent comes back in one header. It ends neither the line nor the address there, and asks the same.
+#[test]
+fn the_address_of_the_next_page_holds_nothing_as_it_was_sent() {
+    let cloud = cloud();
+    let server = Server::start(&cloud.sandbox);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    for (sent, name, linked) in [
+        // All that may stand in a target as it is.
+        (
+            "~!$'()*,;:@/?[]=-._",
+            "~!$'()*,;:@/?[]=-._",
+            "%7E%21%24%27%28%29*%2C%3B%3A%40%2F%3F%5B%5D%3D-._",
+        ),
+        (
+            "%0D%0ASet-Cookie:%20a=b",
+            "\r\nSet-Cookie: a=b",
+            "%0D%0ASet-Cookie%3A+a%3Db",
+        ),
+        (
+            "%3E;+rel=%22prev%22,%3Ch%C3%A9",
+            ">; rel=\"prev\",<hé",
+            "%3E%3B+rel%3D%22prev%22%2C%3Ch%C3%A9",
+        ),
+    ] {
+        ledger
+            .execute("update stored_accounts set name = id || ?", [name])
+            .unwrap();
+        // In absolute form the name of a host comes with it.
+        for host in ["", "http://elsewhere"] {
+            let answer = server.get(&format!("{host}/v1/accounts?search={sent}&limit=3"));
+            let cursor = json(&answer)["next_cursor"].as_str().unwrap().to_owned();
+            let next = format!("/v1/accounts?search={linked}&limit=3&cursor={cursor}");
+            let link = format!("<{next}>; rel=\"next\"");
+            assert_eq!(answer.header("link"), Some(link.as_str()), "{host} {sent}");
+            assert_eq!(answer.header("set-cookie"), None);
+            let last = json(&server.get(&next));
+            assert_eq!(last["accounts"].as_array().unwrap().len(), 1, "{next}");
+            assert_eq!(last["total"], 4);
+        }
+    }
+    // A path is not decoded before it is compared, so there is one way to write it.
+    for path in [
+        "/v1/%61ccounts",
+        "/v1/accounts;a=b",
+        "/v1/accounts%0D%0AA:b",
+        "/v1/accounts'",
+        "//v1/accounts",
+        "/v1/./accounts",
+    ] {
+        let answer = server.get(&format!("{path}?limit=1"));
+        assert_eq!(
+            (answer.status, answer.header("link")),
+            (404, None),
+            "{path}"
+        );
+    }
+}
