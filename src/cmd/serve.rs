@@ -13,13 +13,16 @@ use crate::zone::Zone;
 
 /// Answer usage questions over HTTP
 ///
-/// Answers GET /usage/<account or project uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD with JSON, on loopback
-/// addresses only. SIGTERM and SIGINT finish the requests in hand and end the program.
+/// Answers GET /usage/<account or project uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD with JSON, and all under /v1, which
+/// /openapi.json describes, with JSON or CSV. Listens on loopback addresses, and on any other only with TLS and users,
+/// or behind a proxy. SIGTERM and SIGINT finish the requests in hand and end the program; SIGHUP reads the
+/// configuration and its files again.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage serve
   rbc-usage serve --bind 127.0.0.1:8080
   curl 'http://127.0.0.1:8888/usage/5b9c3a3e-…?start=2013-04-01&end=2013-04-30'
+  curl 'http://127.0.0.1:8888/v1/usage?month=2013-04&format=csv'
 ")]
 pub struct Args {
     #[command(flatten)]
