@@ -204,6 +204,7 @@ fn question<'a>(args: &'a Args, subject: &'a Subject, by: Dimensions) -> Questio
         metrics: &args.metric,
         by,
         zone: &subject.zone,
+        most_sums: usize::MAX,
     }
 }
 

@@ -7,7 +7,9 @@ use super::{Answer, Asking, Refusal, accounts, render};
 use crate::day::DayRange;
 use crate::ledger::read::Page;
 use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_accounts};
-use crate::ledger::read::totals::{Dimensions, Figure, Granularity, Question, list_totals};
+use crate::ledger::read::totals::{
+    Dimensions, Figure, Granularity, Question, TooManySums, list_totals,
+};
 use crate::output::{self, Document, Unit, Value};
 
 pub const PARAMETERS: [&str; 7] = [
@@ -33,8 +35,14 @@ pub const PARAMETERS_OF_ALL: [&str; 10] = [
     "cursor",
 ];
 
-/// Accounts and stretches of time that are added up at once, so that an answer is never held twice.
-const PORTION: i64 = 10_000;
+/// Accounts times months, or days where days are told apart, that are added up at once where accounts are told apart.
+const PORTION: i64 = 1_000;
+
+/// Sums that one portion may take: the figures of as many are some 200 MiB.
+const MOST_SUMS: usize = 1_000_000;
+
+/// Rows that are written at once, so that an answer is never held twice.
+const PIECE: usize = 1_000;
 
 /// An answer beyond this is refused: it waits in memory until its client has read it.
 const LONGEST_BODY: usize = 64 << 20;
@@ -62,8 +70,8 @@ pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
     let mut period = asked.period(asking)?;
     let account_facts = ACCOUNT_COLUMNS.into_iter().zip(account_values(&account));
     period.facts.extend(account_facts);
-    let figures = asked.figures(asking, std::slice::from_ref(&account), false)?;
-    one_document(asking, &asked, period, &figures)
+    let account = std::slice::from_ref(&account);
+    written(asking, &asked, period, None, account, false)
 }
 
 pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
@@ -84,8 +92,7 @@ pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
     period.facts.push(("domain_path", Value::Text(path)));
     let count = Value::Count(found.len() as u64);
     period.facts.push(("accounts", count));
-    let figures = asked.figures(asking, &found, false)?;
-    one_document(asking, &asked, period, &figures)
+    written(asking, &asked, period, None, &found, false)
 }
 
 pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
@@ -99,39 +106,7 @@ pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
     period
         .facts
         .push(("next_cursor", Value::text(next.clone())));
-    let names = [
-        &ACCOUNT_COLUMNS[..],
-        time_column(asked.granularity),
-        &FIGURE_COLUMNS[..],
-    ];
-    let head = Document {
-        facts: std::mem::take(&mut period.facts),
-        rows_name: "usage",
-        columns: columns(&names.concat()),
-        ..Document::default()
-    };
-    let mut body = Vec::new();
-    output::write_head(&head, asking.format, &mut body)?;
-    let mut first = true;
-    for portion in accounts.chunks(asked.accounts_at_once()?) {
-        let figures = asked.figures(asking, portion, true)?;
-        let rows: Vec<Vec<Value>> = figures.iter().map(row).collect();
-        output::write_rows(&head.columns, &rows, first, asking.format, &mut body)?;
-        first = first && rows.is_empty();
-        if body.len() > LONGEST_BODY {
-            let detail = format!(
-                "the answer is longer than {} MiB: ask for fewer accounts at a time by limit, for fewer days or \
-                 metrics, or for totals",
-                LONGEST_BODY >> 20
-            );
-            return Err(Problem::of_parameter("limit", detail).into());
-        }
-    }
-    output::write_end(first, asking.format, &mut body)?;
-    Ok(Answer {
-        headers: render::headers(asking, Some(period), next),
-        body,
-    })
+    written(asking, &asked, period, next, &accounts, true)
 }
 
 impl Asked {
@@ -165,7 +140,7 @@ impl Asked {
         asking: &Asking<'a>,
         accounts: &'a [Account],
         by_account: bool,
-    ) -> anyhow::Result<Vec<Figure<'a>>> {
+    ) -> Result<Vec<Figure<'a>>, Refusal> {
         let question = Question {
             accounts,
             range: self.range,
@@ -177,36 +152,80 @@ impl Asked {
                 ..Dimensions::default()
             },
             zone: asking.terms.zone,
+            most_sums: MOST_SUMS,
         };
-        list_totals(asking.snapshot, &question)
+        list_totals(asking.snapshot, &question).map_err(|err| match err.downcast_ref() {
+            Some(TooManySums) => {
+                let why = format!("more than {MOST_SUMS} sums have to be added up for the answer");
+                too_much(&why, by_account).into()
+            }
+            None => err.into(),
+        })
     }
 
     fn accounts_at_once(&self) -> anyhow::Result<usize> {
         let days = count_days(self.range);
         let stretches = match self.granularity {
-            Granularity::Total => 1,
-            Granularity::Month => days / 28 + 2,
+            // Totals are added up from their months.
+            Granularity::Total | Granularity::Month => days / 28 + 2,
             Granularity::Day => days,
         };
         Ok(usize::try_from((PORTION / stretches).max(1))?)
     }
 }
 
-fn one_document(
+/// The answer, refused if it gets too long. Beside its text, a portion of the accounts is held at a time, if they are
+/// told apart, and a piece of the rows.
+fn written(
     asking: &Asking,
     asked: &Asked,
     mut period: PeriodFacts,
-    figures: &[Figure],
+    next: Option<String>,
+    accounts: &[Account],
+    by_account: bool,
 ) -> Result<Answer, Refusal> {
-    let names = [time_column(asked.granularity), &FIGURE_COLUMNS[..]];
-    let document = Document {
+    let (account_columns, at_once) = if by_account {
+        (&ACCOUNT_COLUMNS[..], asked.accounts_at_once()?)
+    } else {
+        (&[][..], accounts.len())
+    };
+    let time_column = time_column(asked.granularity);
+    let head = Document {
         facts: std::mem::take(&mut period.facts),
         rows_name: "usage",
-        columns: columns(&names.concat()),
-        rows: figures.iter().map(row).collect(),
+        columns: columns(&[account_columns, time_column, &FIGURE_COLUMNS].concat()),
         ..Document::default()
     };
-    Ok(render::answer(asking, Some(period), None, &document)?)
+    let mut body = Vec::new();
+    output::write_head(&head, asking.format, &mut body)?;
+    let mut first = true;
+    for portion in accounts.chunks(at_once) {
+        for piece in asked.figures(asking, portion, by_account)?.chunks(PIECE) {
+            let rows: Vec<Vec<Value>> = piece.iter().map(row).collect();
+            output::write_rows(&head.columns, &rows, first, asking.format, &mut body)?;
+            first = false;
+            if body.len() > LONGEST_BODY {
+                let why = format!("the answer is longer than {} MiB", LONGEST_BODY >> 20);
+                return Err(too_much(&why, by_account).into());
+            }
+        }
+    }
+    output::write_end(first, asking.format, &mut body)?;
+    Ok(Answer {
+        headers: render::headers(asking, Some(period), next),
+        body,
+    })
+}
+
+/// What to ask for instead.
+fn too_much(why: &str, by_account: bool) -> Problem {
+    let (parameter, accounts) = if by_account {
+        ("limit", "fewer accounts at a time by limit, for ")
+    } else {
+        ("end", "")
+    };
+    let detail = format!("{why}: ask for {accounts}fewer days or metrics, or for totals");
+    Problem::of_parameter(parameter, detail)
 }
 
 fn time_column(granularity: Granularity) -> &'static [&'static str] {

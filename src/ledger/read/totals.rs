@@ -7,6 +7,7 @@
 mod names;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use anyhow::{Context, ensure};
@@ -32,6 +33,21 @@ pub struct Question<'a> {
     pub by: Dimensions,
     /// The ledger's, for the hours of its months.
     pub zone: &'a Zone,
+    /// Sums that may be held at once: one of each month, or day where days are told apart, for everything that figures
+    /// are told apart by. Beyond it the error is `TooManySums`.
+    pub most_sums: usize,
+}
+
+/// A question whose sums are more than there may be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooManySums;
+
+impl std::error::Error for TooManySums {}
+
+impl fmt::Display for TooManySums {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("more sums than may be held at once")
+    }
 }
 
 /// What figures are told apart by, besides their metric: hours and bytes cannot be added.
@@ -107,6 +123,7 @@ pub fn list_totals<'a>(
     let mut names = Names::load(snapshot, question.by.resource)?;
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
+    let asked = question.metrics;
     let mut months: BTreeMap<Place, Sum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);
@@ -117,18 +134,18 @@ pub fn list_totals<'a>(
             &calendar,
             |slot, metric, resource, sum| {
                 let resource = names.place_of(snapshot, resource)?;
+                if !asked.is_empty() && !asked.contains(&names.metric(metric)?.name) {
+                    return Ok(());
+                }
                 let place = (who, slot, metric, resource);
                 months.entry(place).or_default().add(sum);
+                ensure!(months.len() <= question.most_sums, TooManySums);
                 Ok(())
             },
         )?;
     }
     let mut totals: BTreeMap<Place, (Sum, Sum)> = BTreeMap::new();
     for ((who, slot, metric_id, resource), sum) in months {
-        let metric = names.metric(metric_id)?;
-        if !question.metrics.is_empty() && !question.metrics.contains(&metric.name) {
-            continue;
-        }
         let time = match question.by.time {
             Granularity::Total => 0,
             Granularity::Month | Granularity::Day => slot,

@@ -282,3 +282,68 @@ fn a_question_that_takes_too_much_is_refused() {
     let page = server.get("/v1/usage?start=2012-01-01&end=2013-02-04&limit=900");
     assert!(json(&page)["next_cursor"].is_string());
 }
+
+/// An account whose days have resources with long names, so that a year of days is 280 MiB, and another one without
+/// usage.
+#[test]
+fn an_answer_that_is_too_long_is_refused_before_it_fills_the_memory() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.configure("GMT", super::SERVER);
+    cloud.run(&["initdb"]).exits(0);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "begin;
+             insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
+             insert into stored_accounts (id, uuid, name, domain_path)
+             values (1, 'big-uuid', 'big', '/acme/'), (2, 'small-uuid', 'small', '/acme/');
+             insert into resources
+             with recursive n (i) as (select 1 union all select i + 1 from n where i < 100)
+             select i, 'service_offering', i, 'offering-' || i, i || printf('%.8000c', 'x') from n;
+             insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
+             with recursive n (i) as (select 0 union all select i + 1 from n where i < 365)
+             select date('2012-01-01', i || ' days'), 'closed', 100, 0, '2013-01-02T00:20:00Z' from n;
+             insert into stored_records select 1, day, 1, id, 24 from stored_days, resources where id > 0;
+             insert into stored_records select 1, day, 2, 0, 24 from stored_days;
+             commit",
+        )
+        .unwrap();
+    let server = Server::start(&cloud.sandbox);
+    let (year, day) = ("start=2012-01-01&end=2012-12-31", "start=2012-01-01");
+    for (path, form, how) in [
+        ("/v1/accounts/big-uuid/usage", "json", ""),
+        ("/v1/domains/acme/usage", "json", ""),
+        (
+            "/v1/usage",
+            "json",
+            "fewer accounts at a time by limit, for ",
+        ),
+        (
+            "/v1/usage",
+            "csv",
+            "fewer accounts at a time by limit, for ",
+        ),
+    ] {
+        let ask = |what: &str| server.get(&format!("{path}?format={form}&{what}"));
+        let detail = format!(
+            "the answer is longer than 64 MiB: ask for {how}fewer days or metrics, or for totals"
+        );
+        refuses(&ask(&format!("{year}&granularity=day")), 400, &detail);
+        // What it says helps.
+        for less in [
+            &format!("{day}&granularity=day"),
+            &format!("{year}&granularity=day&metric=vpc"),
+            year,
+        ] {
+            assert_eq!(ask(less).status, 200, "{path} {form} {less}");
+        }
+    }
+    // Two workers had the longest text there may be in hand, and what it grew from.
+    let most = server.status("VmHWM");
+    assert!(most < 256 << 10, "{most} KiB");
+    // A row of every day and resource, whichever pieces they were written in.
+    let ten = "start=2012-01-01&end=2012-01-10&granularity=day";
+    let answer = server.get(&format!("/v1/accounts/big-uuid/usage?{ten}"));
+    let rows = json(&answer)["usage"].as_array().unwrap().len();
+    assert_eq!(rows, 10 * 100 + 10);
+}

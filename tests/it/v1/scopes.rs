@@ -1,6 +1,7 @@
 //! What a user who is limited to some accounts sees of all this: his own, and no trace of others.
 
 use std::fs::File;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -230,7 +231,8 @@ fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
             times.min().unwrap()
         });
         // A walk through all accounts takes many times as long.
-        assert!(none < 4 * hidden, "{path}: {none:?}, hidden {hidden:?}");
+        let most = hidden + Duration::from_millis(3);
+        assert!(none < most, "{path}: {none:?}, hidden {hidden:?}");
     }
 }
 

@@ -53,6 +53,7 @@ fn totals(metrics: &[&str], by: Dimensions) -> Vec<String> {
                 metrics: &metrics,
                 by,
                 zone: &zone,
+                most_sums: usize::MAX,
             };
             Ok(list_totals(snapshot, &question)?.iter().map(line).collect())
         })
@@ -142,6 +143,43 @@ fn by_project() {
         totals(&["vm_running"], by),
         ["- - - vm_running - - 49.75 -", "- - web vm_running - - 7 -"]
     );
+}
+
+#[test]
+fn more_sums_than_may_be_held_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = Zone::parse("Europe/Stockholm").unwrap();
+    let range =
+        DayRange::new("2026-10-01".parse().unwrap(), "2026-11-01".parse().unwrap()).unwrap();
+    // One account's three days make two months of two metrics, of which one was used in one month only.
+    for (metrics, time, sums) in [
+        (&[][..], Granularity::Total, 3),
+        (&[], Granularity::Day, 4),
+        (&["vm_running"], Granularity::Month, 2),
+        (&["vm_running"], Granularity::Day, 3),
+        (&["os_usage"], Granularity::Day, 1),
+    ] {
+        let metrics: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
+        let listed = |most_sums| {
+            reader(&tempfile::tempdir_in(&folder).unwrap()).read(|snapshot| {
+                let question = Question {
+                    accounts: &find_accounts(snapshot, "zoe")?,
+                    range,
+                    metrics: &metrics,
+                    by: Dimensions {
+                        time,
+                        ..Dimensions::default()
+                    },
+                    zone: &zone,
+                    most_sums,
+                };
+                Ok(list_totals(snapshot, &question)?.len())
+            })
+        };
+        assert!(listed(sums).is_ok(), "{metrics:?} {time:?}");
+        let err = listed(sums - 1).unwrap_err();
+        assert_eq!(err.downcast_ref(), Some(&TooManySums), "{err:#}");
+    }
 }
 
 #[test]
@@ -249,6 +287,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             metrics: &[],
             by,
             zone: &zone,
+            most_sums: usize::MAX,
         };
         let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
         for figure in list_totals(snapshot, &question)? {
