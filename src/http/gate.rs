@@ -29,6 +29,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::config::{Limits, Network};
 use crate::http::shared;
+use crate::words;
 pub use descriptors::within_descriptors;
 pub use folder::private_folder;
 use head::refusal;
@@ -63,6 +64,7 @@ struct Shared {
     ids: Ids,
     turned_away: AtomicUsize,
     crowded: Seldom,
+    sendings: Seldom,
     handshakes: Seldom,
     slow_readers: Seldom,
 }
@@ -112,6 +114,7 @@ impl Gate {
             ids: Ids::new(),
             turned_away: AtomicUsize::new(0),
             crowded: Seldom::default(),
+            sendings: Seldom::default(),
             handshakes: Seldom::default(),
             slow_readers: Seldom::default(),
         });
@@ -156,7 +159,16 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
 /// Finds a place and a thread for a connection, or turns it away.
 fn receive(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr) {
     let counted = !shared.proxies.trusts(peer);
-    let place = match shared.table.admit(&socket, peer, counted) {
+    let admitted = shared.table.admit(&socket, peer, counted);
+    let sent_away = shared.table.count_sent_away();
+    if sent_away > 0 {
+        shared.server.metrics.sent_away(sent_away);
+        shared.sendings.note(&shared.server.log, || {
+            let some = words::counted(sent_away as u64, "connection");
+            format!("server.max_connections is reached: {some} sent away for others")
+        });
+    }
+    let place = match admitted {
         Ok(place) => place,
         Err(full) => return turn_away(shared, socket, peer, &full),
     };

@@ -29,6 +29,7 @@ pub struct Metrics {
     seconds: Family<Route, Histogram>,
     refused: Family<Status, Counter>,
     connections: Counter,
+    sent_away: Counter,
     open_connections: Gauge,
     auth_failures: Counter,
 }
@@ -76,6 +77,7 @@ impl Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             refused: Family::default(),
             connections: Counter::default(),
+            sent_away: Counter::default(),
             open_connections: Gauge::default(),
             auth_failures: Counter::default(),
             registry: Mutex::default(),
@@ -104,6 +106,11 @@ impl Metrics {
             metrics.connections.clone(),
         );
         registry.register(
+            "sent_away_connections",
+            "Connections sent away for others when there were max_connections",
+            metrics.sent_away.clone(),
+        );
+        registry.register(
             "open_connections",
             "Connections open",
             metrics.open_connections.clone(),
@@ -128,6 +135,10 @@ impl Metrics {
 
     pub fn refused(&self, status: u16) {
         self.refused.get_or_create(&Status(status)).inc();
+    }
+
+    pub fn sent_away(&self, connections: usize) {
+        self.sent_away.inc_by(connections as u64);
     }
 
     pub fn connection_opened(&self) {
@@ -255,6 +266,7 @@ mod tests {
         metrics.connection_opened();
         metrics.connection_opened();
         metrics.connection_closed();
+        metrics.sent_away(3);
         metrics.auth_failed();
         let ledger = LedgerGauges {
             bytes: Some(4096),
@@ -282,6 +294,7 @@ mod tests {
             "rbc_usage_http_refused_total{status=\"431\"} 1",
             "rbc_usage_connections_total 2",
             "rbc_usage_open_connections 1",
+            "rbc_usage_sent_away_connections_total 3",
             "rbc_usage_auth_failures_total 1",
             "rbc_usage_ledger_bytes 4096",
             "rbc_usage_newest_closed_day_timestamp_seconds 1370044800",

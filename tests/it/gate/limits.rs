@@ -177,6 +177,8 @@ fn the_one_that_waited_longest_goes_for_a_new_one() {
     new.get_mut().write_all(request().as_bytes()).unwrap();
     assert_eq!(read_answer(&mut new).0, 200);
     assert_eq!(kept[1].read(&mut [0]).unwrap(), 0);
+    server
+        .says("rbc-usage: server.max_connections is reached: 1 connection sent away for others\n");
     for place in [0, 2, 3] {
         kept[place]
             .get_mut()
