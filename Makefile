@@ -21,6 +21,10 @@ check: lint test
 api-test:
 	sh tests/schemathesis.sh
 
+systemd-test:
+	sh tests/install.sh systemd
+	sh tests/systemd.sh
+
 soak:
 	sh tests/install.sh tests
 	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
@@ -40,4 +44,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test soak hostile bench install clean
+.PHONY: build demo test lint check api-test systemd-test soak hostile bench install clean

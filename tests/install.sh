@@ -1,7 +1,7 @@
 #!/bin/sh
-# install.sh tests|bench: makes sure that the programs these need are there: a MariaDB server, its client and curl;
-# for the bench also nginx, which figures are compared with, and wrk, which asks both. The tests and the bench
-# start servers of their own: no service is started here.
+# install.sh tests|bench|systemd: makes sure that the programs these need are there: a MariaDB server, its client and
+# curl; for the bench also nginx, which figures are compared with, and wrk, which asks both; for a systemd in a container
+# what makes and boots one. The tests and the bench start servers of their own: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
@@ -13,8 +13,12 @@ bench)
     programs="$programs nginx wrk"
     packages="$packages nginx-light wrk"
     ;;
+systemd)
+    programs="debootstrap systemd-nspawn"
+    packages="debootstrap systemd-container"
+    ;;
 *)
-    echo "usage: sh tests/install.sh tests|bench" >&2
+    echo "usage: sh tests/install.sh tests|bench|systemd" >&2
     exit 1
     ;;
 esac

@@ -1,0 +1,118 @@
+#!/bin/sh
+# Boots a small Debian with a systemd of its own in a container, sets the server up in it by the very lines of
+# docs/server.md, and tries what that page says of the units. Needs root, Debian or Ubuntu, and their packages, hence
+# no part of `make test`. The Debian (SUITE=trixie for another) is kept in target/; each run works on a copy.
+set -eu
+cd "$(dirname "$0")/.."
+suite=${SUITE:-bookworm}
+debian=target/debian-$suite
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+root=$folder/root
+
+if [ ! -d "$debian" ]; then
+    rm -rf "$debian.new"
+    packages=systemd,systemd-sysv,dbus,curl,openssl,sqlite3
+    debootstrap --variant=minbase --include="$packages" "$suite" "$debian.new" >target/debootstrap.log
+    mv "$debian.new" "$debian"
+fi
+cargo build --quiet --locked
+cp -a --reflink=auto "$debian" "$root"
+install -m 0755 "${CARGO_TARGET_DIR:-target}/debug/rbc-usage" "$root/usr/local/bin/rbc-usage"
+mkdir "$root/root/files"
+cp -r packaging docs cloudusage.cfg.example "$root/root/files"
+: >"$root/etc/machine-id"
+echo '127.0.0.1 localhost usage.example.com' >"$root/etc/hosts"
+printf '[Unit]\nAfter=rbc-usage.service\n[Service]\nExecStart=sh -c "exec sh /root/try >>/root/told 2>&1"\n' \
+    >"$root/etc/systemd/system/try.service"
+ln -s ../try.service "$root/etc/systemd/system/multi-user.target.wants/try.service"
+cat >"$root/root/try" <<'END'
+set -eu
+cd /root/files
+url=https://usage.example.com:8888
+config=/etc/rbc-usage/cloudusage.cfg
+trap '[ $? = 0 ] || { journalctl -n 30 --no-pager; systemctl poweroff; }' EXIT
+ask() { curl -sS --fail --cacert /etc/rbc-usage/server.pem -u billing:secret "$@"; }
+served() { openssl s_client -connect usage.example.com:8888 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; }
+lines() { sed -n "/^    $1/,/^    $2/s/^    //p" docs/server.md; }
+certificate() {
+    lines 'openssl req' chmod | sh 2>/dev/null
+    mv server.pem fullchain.pem
+    mv server-key.pem privkey.pem
+}
+if [ -e /root/again ]; then
+    systemctl is-active rbc-usage rbc-usage-import.timer
+    ask "$url/healthz"
+    echo 'ok: after a reboot everything is back'
+    systemctl poweroff
+    exit 0
+fi
+rbc-usage sample /srv/sample >/dev/null
+install -D -m 0640 cloudusage.cfg.example "$config"
+lines useradd 'systemctl start' >steps
+sed -i -e 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|' -e 's|^timezone = .*|timezone = Europe/Stockholm|' \
+    -e "$(sed -n 's/^  \([a-z_]*\) = \(.*\)/s|^\1 =.*|\1 = \2|/p' steps)" "$config"
+certificate
+# The editor has done its work above, and nobody is there to type a password.
+sed -i -e '/^  /d' -e '/EDITOR/d' -e 's/^rbc-usage passwd/echo secret | & --stdin/' steps
+sh -eu steps
+systemd-analyze verify /etc/systemd/system/rbc-usage*
+ask "$url/usage/5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61?start=2026-10-01&end=2026-10-31" | grep -q '"complete":true'
+echo 'ok: set up by docs/server.md, and answers'
+systemctl restart rbc-usage
+ask "$url/healthz"
+echo 'ok: a start returns when requests are taken'
+before=$(served)
+get='GET /healthz HTTP/1.1\r\nHost: usage.example.com\r\n\r\n'
+{ printf "$get" && sleep 4 && printf "$get" && sleep 1; } | openssl s_client -quiet -connect usage.example.com:8888 >kept 2>&1 &
+sleep 1
+certificate
+lines 'cp fullchain' 'install -m 0640' | sh -e
+systemctl reload rbc-usage
+sleep 1
+[ "$before" != "$(served)" ]
+wait
+[ "$(grep -c '200 OK' kept)" = 2 ]
+echo 'ok: a reload brings the new certificate, and a connection lives on'
+ask --limit-rate 1M -o answer "$url/v1/usage?month=2026-10&granularity=day" &
+sleep 2
+systemctl stop rbc-usage
+wait $!
+[ "$(systemctl is-active rbc-usage)" = inactive ]
+echo "ok: a stop lets a request finish: $(wc -c <answer) bytes"
+systemctl start rbc-usage
+kill -KILL "$(systemctl show -P MainPID rbc-usage)"
+sleep 4
+ask "$url/healthz" >/dev/null
+echo 'ok: a killed one is started again'
+sed -i 's/^workers = 4/workers = many/' "$config"
+! systemctl restart rbc-usage
+sleep 18
+[ "$(systemctl is-active rbc-usage)" = failed ]
+journalctl -u rbc-usage -o cat --no-pager | grep -m 1 'workers: "many"'
+sed -i -e 's/^workers = many/workers = 4/' "$config"
+echo 'ok: starts in vain come to an end, and the journal says why'
+sqlite3 /srv/sample/cloud_usage.db "delete from cloud_usage where id = (select max(id) from cloud_usage where usage_type = 1)"
+sed -i 's/^OnCalendar=.*/OnCalendar=*:*:0\/2/; s/^Randomized.*/AccuracySec=1s/' /etc/systemd/system/rbc-usage-import.timer
+systemctl daemon-reload
+systemctl restart rbc-usage-import.timer
+sleep 6
+journalctl -u rbc-usage-import -o cat --no-pager | grep -m 1 'status=1'
+echo 'ok: the timer imports, and an import that needs a look is a failed unit'
+touch /root/again
+systemctl reboot
+END
+
+boot() {
+    # Where no systemd runs that could be told of it.
+    [ -d /run/systemd/system ] || set -- --register=no --keep-unit
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout 300 systemd-nspawn --quiet --directory="$root" --boot --private-network \
+        --machine=rbc-usage-try --console=pipe "$@" </dev/null >>"$folder/log" 2>&1
+}
+status=0
+boot || status=$?
+# It wants to be started again.
+[ "$status" != 133 ] || boot || true
+cat "$root/root/told"
+grep -q '^ok: after a reboot' "$root/root/told"
