@@ -144,7 +144,9 @@ fn version(connection: &Connection, path: &Path) -> anyhow::Result<Option<i64>> 
         Err(err) if err.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
             bail!("{} is not a ledger", path.display())
         }
-        other => other.with_context(|| format!("ledger {}", path.display()))?,
+        other => other
+            .map_err(|err| access::explained_by_place(err, path))
+            .with_context(|| format!("ledger {}", path.display()))?,
     };
     if objects == 0 && version == 0 {
         return Ok(None);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 ///
 /// Safe to run at any time: a ledger that is current stays as it is.
 #[derive(clap::Args)]
+#[command(after_help = "Example: rbc-usage initdb --config /etc/rbc-usage/cloudusage.cfg")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,

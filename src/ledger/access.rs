@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use anyhow::anyhow;
+use rusqlite::ErrorCode;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
@@ -29,10 +31,33 @@ pub fn insist_on_access(path: &Path, access: Access) -> anyhow::Result<()> {
     }
 }
 
-/// Whether this user can make files where this one is.
-pub fn may_write_beside(path: &Path) -> bool {
+/// What SQLite's users share is a file of this size at first.
+const SHARED: u64 = 32 << 10;
+
+/// An error of the first look into a ledger. Where SQLite could not make the file that its users share, it says why.
+pub fn explained_by_place(err: rusqlite::Error, path: &Path) -> anyhow::Error {
+    let unwritable =
+        || anyhow!("its folder must be writable: SQLite keeps there what its users share");
+    match err.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly) => unwritable(),
+        // So it says where the whole file system is read-only.
+        Some(ErrorCode::CannotOpen) if !may_write_beside(path) => unwritable(),
+        Some(ErrorCode::SystemIoFailure) if !has_room_beside(path) => {
+            anyhow!("its disk is full: SQLite keeps beside it what its users share")
+        }
+        _ => err.into(),
+    }
+}
+
+fn may_write_beside(path: &Path) -> bool {
     let wanted = rustix::fs::Access::WRITE_OK;
     rustix::fs::accessat(rustix::fs::CWD, folder_of(path), wanted, AtFlags::EACCESS).is_ok()
+}
+
+fn has_room_beside(path: &Path) -> bool {
+    // Where it cannot be told, it is not the reason that is told.
+    rustix::fs::statvfs(folder_of(path))
+        .map_or(true, |disk| disk.f_bavail * disk.f_frsize >= SHARED)
 }
 
 /// An error of opening or making a file; where it is about rights, it says whose the file is.

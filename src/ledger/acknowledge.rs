@@ -1,8 +1,8 @@
 //! What somebody has looked at. Findings are told by their content, as a day that is written again has new
 //! findings of the same content; the finding itself stays in the ledger. Corrections keep their ids.
 
-use anyhow::Context;
-use rusqlite::Connection;
+use anyhow::{Context, bail};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Ledger;
 use super::statements::count_revision;
@@ -34,7 +34,8 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// Notes that pending corrections were charged or credited, all or none; `None`: that they were not.
+    /// Notes that pending corrections were charged or credited, all or none; `None`: that they were not. What was
+    /// charged is not charged again: the first note stays until it is taken back.
     pub fn acknowledge_corrections(
         &mut self,
         ids: &[i64],
@@ -43,13 +44,21 @@ impl Ledger {
         let named = format!("ledger {}", self.path.display());
         let (reason, now) = acknowledged.unzip();
         self.transaction(|connection, _| {
-            let sql = "update stored_corrections set reason = ?2, acknowledged_at = ?3 \
-                       where id = ?1 and kind = 'pending' and (?3 is not null or acknowledged_at is not null)";
-            let mut statement = connection.prepare_cached(sql)?;
+            let known = "select acknowledged_at from stored_corrections where id = ?1 and kind = 'pending'";
+            let mut known = connection.prepare_cached(known)?;
+            let note = "update stored_corrections set reason = ?2, acknowledged_at = ?3 where id = ?1";
+            let mut note = connection.prepare_cached(note)?;
             for id in ids {
-                let which = if now.is_some() { "pending" } else { "acknowledged" };
-                let updated = statement.execute((id, reason, now))?;
-                anyhow::ensure!(updated == 1, "there is no {which} correction {id}");
+                let before = known.query_row([id], |row| row.get(0)).optional()?;
+                match (before, now) {
+                    (None, Some(_)) => bail!("there is no pending correction {id}"),
+                    (None | Some(None), None) => bail!("there is no acknowledged correction {id}"),
+                    (Some(Some(before)), Some(_)) => {
+                        let before: String = before;
+                        bail!("correction {id} was acknowledged at {before}: corrections unack {id} takes that back")
+                    }
+                    (Some(None), Some(_)) | (Some(Some(_)), None) => note.execute((id, reason, now))?,
+                };
             }
             count_revision(connection)
         })

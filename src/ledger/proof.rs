@@ -128,6 +128,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
+        .and_then(|()| self.settle())
         .context(named)
     }
 
@@ -149,6 +150,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
+        .and_then(|()| self.settle())
         .context(named)
     }
 }

@@ -26,15 +26,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
 use self::sum::Sum;
-use super::access::{Access, explained, insist_on_access, may_write_beside};
+use super::access::{Access, explained, explained_by_place, insist_on_access};
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::scope::Scope;
 
 /// In WAL mode only the recovery after a crash makes a reader wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-const FOLDER: &str = "its folder must be writable: SQLite keeps there what its users share";
 
 /// Prepared statements that are kept: all there are.
 const STATEMENTS: usize = 64;
@@ -242,10 +240,7 @@ fn check_application_id(connection: &Connection, path: &Path) -> anyhow::Result<
     match id.map_err(|err| (err.sqlite_error_code(), err)) {
         Ok(APPLICATION_ID) => Ok(()),
         Ok(_) | Err((Some(ErrorCode::NotADatabase), _)) => bail!("not a ledger of rbc-usage"),
-        Err((Some(ErrorCode::ReadOnly), _)) => bail!("{FOLDER}"),
-        // So it says where the whole file system is read-only.
-        Err((Some(ErrorCode::CannotOpen), _)) if !may_write_beside(path) => bail!("{FOLDER}"),
-        Err((_, err)) => Err(err.into()),
+        Err((_, err)) => Err(explained_by_place(err, path)),
     }
 }
 

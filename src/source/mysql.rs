@@ -22,6 +22,8 @@ const PARSE_ERROR: u16 = 1064;
 pub struct Mysql {
     connection: Conn,
     read_timeout: Duration,
+    /// It has failed, and not by what was asked.
+    lost: bool,
 }
 
 impl Mysql {
@@ -57,6 +59,7 @@ impl Mysql {
         Ok(Mysql {
             connection,
             read_timeout,
+            lost: false,
         })
     }
 }
@@ -100,6 +103,8 @@ fn session(options: OptsBuilder) -> Result<Conn, mysql::Error> {
         "set session time_zone = '+00:00'",
         "set session transaction isolation level repeatable read",
         "set session sql_mode = ''",
+        // A server may cut all answers short that have no limit of their own, and says nothing of it.
+        "set session sql_select_limit = 18446744073709551615",
     ] {
         connection.query_drop(statement)?;
     }
@@ -166,6 +171,10 @@ impl Connection for Mysql {
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
+        // A server that no longer answers would be waited for once more.
+        if self.lost {
+            return Ok(());
+        }
         self.connection
             .query_drop("commit")
             .map_err(|err| explain(err, self.read_timeout))
@@ -186,12 +195,14 @@ impl Connection for Mysql {
                     .collect::<anyhow::Result<_>>()?,
             ),
         };
-        let rows = self
-            .connection
-            .exec_iter(sql, bound)
-            .map_err(|err| explain(err, timeout))?;
-        for row in rows {
-            on_row(&MysqlRow(row.map_err(|err| explain(err, timeout))?))?;
+        let lost = &mut self.lost;
+        let mut explained = |err: mysql::Error| {
+            *lost |= io_kind(&err).is_some();
+            explain(err, timeout)
+        };
+        let rows = self.connection.exec_iter(sql, bound);
+        for row in rows.map_err(&mut explained)? {
+            on_row(&MysqlRow(row.map_err(&mut explained)?))?;
         }
         Ok(())
     }

@@ -37,7 +37,14 @@ pub fn sealed() -> Cloud {
     let cloud = verified();
     let run = cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
     assert_eq!(run.stdout, "2013-06-01 to 2013-06-02: 2 of 2 days sealed\n");
+    settled(&cloud);
     cloud
+}
+
+/// Whoever copies the ledger when nobody uses it has all of it.
+fn settled(cloud: &Cloud) {
+    let beside = std::fs::metadata(cloud.sandbox.path("usage.db-wal"));
+    assert_eq!(beside.map_or(0, |file| file.len()), 0);
 }
 
 const AS_SEALED: [&str; 4] = [
@@ -413,6 +420,7 @@ fn what_seal_and_unseal_print_is_as_documented() {
     let unseal = ["unseal", "2013-06-02..2013-06-04", "--format", "csv"];
     assert_eq!(print(&unseal, 1), include_str!("golden/unseal.csv"));
     let run = cloud.run(&["unseal", "2013-06-01"]).exits(0).complains("");
+    settled(&cloud);
     assert_eq!(
         run.stdout,
         "2013-06-01 to 2013-06-01: 1 day not sealed any more\n"
@@ -535,6 +543,16 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
     assert_eq!(run.stdout, "1 correction acknowledged\n");
     let run = cloud.run(&["report", period]).exits(0);
     assert!(run.stdout.ends_with(&note("1 pending correction")), "{run}");
+    // What was credited is not credited again, unless somebody takes that back.
+    let run = ack(&["ack", "1", "2", "--reason", "y"], 2);
+    let end = ": corrections unack 2 takes that back\n";
+    assert!(
+        run.stderr.contains("correction 2 was acknowledged at 20"),
+        "{run}"
+    );
+    assert!(run.stderr.ends_with(end), "{run}");
+    assert_eq!(due().len(), 1);
+    ack(&["unack", "2"], 0);
     let run = ack(&["ack", "1", "2", "--reason", " credited in July "], 0);
     assert_eq!(run.stdout, "2 corrections acknowledged\n");
     assert_eq!(due(), [""; 0]);

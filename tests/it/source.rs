@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use mysql::prelude::Queryable;
+
 use crate::cloudstack::{Cloud, NEWEST, PASSWORD, UsageRow, percent_encode};
 use crate::import::refuses;
 use crate::mariadb::{self, Server, free_port};
@@ -184,6 +186,23 @@ fn a_query_that_never_ends_is_given_up() {
     assert!(started.elapsed() < Duration::from_secs(20));
     cloud.usage("unlock tables");
     imports(&cloud);
+}
+
+/// The server cuts every answer short that has no limit of its own, and says nothing of it.
+#[test]
+fn a_limit_of_the_server_on_answers_loses_no_rows() {
+    let server = Server::start();
+    let cloud = furnished(Cloud::on(&server, &server, NEWEST));
+    let rows: Vec<UsageRow> = (12..22)
+        .map(|vm| UsageRow::of_vm("2013-06-01", 1, 2, vm, 5))
+        .collect();
+    cloud.add_usage(&rows);
+    let limit = "set global sql_select_limit = 3";
+    server.connect().query_drop(limit).unwrap();
+    let run = import(&cloud).exits(0);
+    assert!(run.stdout.contains(" rows=11 "), "{run}");
+    let expected = "2013-06-01 | alice | small | 264";
+    assert_eq!(cloud.ledger(HOURS), [expected]);
 }
 
 #[test]
