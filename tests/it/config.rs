@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::sandbox::{PROGRAM, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox};
 
 /// Keys and URIs as old files have them, but for the ledger, which was no SQLite file then.
 const OLD_FILE: &str = "\
@@ -88,14 +88,14 @@ fn a_working_directory_that_may_not_be_entered_has_no_file() {
         std::fs::set_permissions(sandbox.path(name), PermissionsExt::from_mode(mode)).unwrap();
     };
     // Permissions do not hold root back, so root runs it as somebody else, who must reach the program.
-    std::fs::copy(PROGRAM, sandbox.path("program")).unwrap();
+    let program = sandbox.copied_program();
     let root = sandbox.folder().metadata().unwrap().uid() == 0;
     mode("", 0o777);
     let run_in_folder = |file: &str| {
         let mut command = Command::new("/bin/sh");
         let script = format!(
             "mkdir shut && cd shut && touch cloudusage.cfg && chmod 0 {file} && exec {program} initdb",
-            program = sandbox.path("program").display()
+            program = program.display()
         );
         command.args(["-c", &script]);
         command.current_dir(sandbox.folder()).env_clear();

@@ -243,7 +243,7 @@ fn a_ledger_that_may_not_be_written_is_reported_with_its_owner() {
         std::fs::set_permissions(file(name), PermissionsExt::from_mode(mode)).unwrap();
     };
     // Permissions do not hold root back, so root runs it as somebody else, who must reach the program.
-    std::fs::copy(PROGRAM, file("program")).unwrap();
+    cloud.sandbox.copied_program();
     let mut command = Command::new(file("program"));
     command
         .args(RANGE)

@@ -54,6 +54,14 @@ impl Sandbox {
         command
     }
 
+    /// A copy of the program, for users who cannot reach the other. Not made by the tests themselves: what one of them
+    /// writes, another may have open for a moment in a program that it is just starting, and then it cannot be run.
+    pub fn copied_program(&self) -> PathBuf {
+        let copy = self.path("program");
+        Run::of(Command::new("cp").arg(PROGRAM).arg(&copy)).exits(0);
+        copy
+    }
+
     /// Runs the program to its end.
     pub fn run(&self, words: &[&str]) -> Run {
         Run::of(&mut self.command(words))
