@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -44,9 +44,9 @@ use log::Log;
 use memory::Memory;
 use metrics::Metrics;
 use reload::Reload;
-use shared::{Reread, Shared, anybody};
+use shared::{Reread, Shared, anybody, scopes_of};
 use usage::Ledgers;
-use worker::{Desk, MOST_WAITING};
+use worker::{Checked, Desk, MOST_WAITING};
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
 const UPSTREAMS: usize = 2;
@@ -84,6 +84,16 @@ pub fn may_listen(address: SocketAddr, protection: Protection) -> anyhow::Result
     Ok(())
 }
 
+/// Refuses scopes where nobody is asked who he is, so that everybody may see everything.
+pub fn may_limit(settings: &config::Server) -> anyhow::Result<()> {
+    match (&settings.users, settings.scopes.keys().next()) {
+        (None, Some(user)) => bail!(
+            "[scope.{user}] limits nobody: server.users names no file, so everybody may ask for everything"
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// Where answers come from, and how to read the configuration again.
 pub struct Ground<'a> {
     pub ledger: &'a Path,
@@ -105,10 +115,11 @@ pub fn serve(
         behind_proxy: settings.behind_proxy,
     };
     may_listen(address, protection)?;
+    may_limit(settings)?;
     let tls = settings.tls.clone().map(Tls::load).transpose()?;
     let tls = tls.map(Arc::new);
     let users = settings.users.as_ref();
-    let auth = users.map(|file| Auth::open(file, &settings.scopes));
+    let auth = users.map(|file| Auth::open(file, || scopes_of(&ground.reread)));
     let listener = gate::listen(address)?;
     let address = listener.local_addr()?;
     let limits = gate::within_descriptors(&settings.limits, settings.workers)?;
@@ -184,22 +195,24 @@ fn start_workers(
     // Nothing is ever sent here.
     let (working, all_ended) = mpsc::channel::<()>();
     let (checker, waiting) = mpsc::sync_channel(MOST_WAITING);
+    let checked = Arc::new(Checked::default());
     for number in 1..=workers {
         let (server, stop, checker) = (server.clone(), stop.clone(), checker.clone());
-        let working = working.clone();
+        let (working, checked) = (working.clone(), checked.clone());
         let mut desk = Desk::new(shared.clone());
         thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
                 let _working = working;
-                desk.work(&server, &checker, &stop);
+                desk.work(&server, &checker, &checked, &stop);
             })?;
     }
-    let mut desk = Desk::new(shared.clone());
+    let (desk, server) = (Desk::new(shared.clone()), server.clone());
     thread::Builder::new()
         .name("passwords".to_owned())
         .spawn(move || {
-            desk.check_passwords(&waiting, &working);
+            let _working = working;
+            desk.check_passwords(&waiting, &checked, &server);
         })?;
     Ok(all_ended)
 }

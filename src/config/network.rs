@@ -47,7 +47,7 @@ impl FromStr for Network {
         let canonical = address.to_canonical();
         ensure!(
             canonical == address,
-            "{text:?} is an IPv4 address written as IPv6: write {canonical}"
+            "{text:?} is IPv4 written as IPv6: write it as {canonical} is, with a prefix of 32 bits at most"
         );
         let (_, length) = bits(address);
         let prefix: u32 = prefix.unwrap_or(length);

@@ -85,13 +85,6 @@ pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
         let wrong = "is server.bind: give it a port of its own";
         values.complain("server.metrics_bind", wrong);
     }
-    if let (Some(None), Some(scopes)) = (&users, &scopes) {
-        for user in scopes.keys() {
-            let wrong =
-                "limits nobody: server.users names no file, so everybody may ask for everything";
-            values.complain(&format!("[scope.{user}]"), wrong);
-        }
-    }
     Some(Server {
         bind: bind?,
         workers: usize::try_from(workers?).ok()?,
@@ -288,12 +281,9 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_named() {
-        let text = format!(
-            "{WHOLE}[server]\nbind = 127.0.0.1:9108\nmetrics_bind = 127.0.0.1:9108\n[scope.bob]\naccounts = a1\n"
-        );
-        let expected = "\
-/etc/x.cfg: server.metrics_bind: is server.bind: give it a port of its own
-/etc/x.cfg: [scope.bob]: limits nobody: server.users names no file, so everybody may ask for everything";
+        let text =
+            format!("{WHOLE}[server]\nbind = 127.0.0.1:9108\nmetrics_bind = 127.0.0.1:9108\n");
+        let expected = "/etc/x.cfg: server.metrics_bind: is server.bind: give it a port of its own";
         assert_eq!(config(&text, &[]).unwrap_err(), expected);
         let any_port = format!("{WHOLE}[server]\nbind = 127.0.0.1:0\nmetrics_bind = 127.0.0.1:0\n");
         config(&any_port, &[]).unwrap();

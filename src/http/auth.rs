@@ -57,9 +57,14 @@ pub struct Claim {
     password: Vec<u8>,
 }
 
+/// What users are limited to, by name.
+type Scopes = BTreeMap<String, Scope>;
+
 pub struct Auth {
     book: RwLock<Arc<Book>>,
     looked: Mutex<Instant>,
+    /// Why the file could not be read again.
+    fault: Mutex<Option<String>>,
     delays: Mutex<Delays>,
     /// Of this process alone, and gone with it.
     key: hmac::Key,
@@ -68,8 +73,8 @@ pub struct Auth {
 /// The file as it was read, and the scopes that go with it.
 struct Book {
     file: PathBuf,
-    stamp: Mutex<Option<Stamp>>,
-    scopes: BTreeMap<String, Scope>,
+    stamp: Option<Stamp>,
+    scopes: Scopes,
     users: HashMap<String, Entry>,
     /// The highest in the file: what every failure takes.
     cost: u32,
@@ -88,12 +93,16 @@ struct Stamp([i64; 7]);
 
 impl Auth {
     /// Reads the file of users.
-    pub fn open(file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<Auth> {
+    pub fn open(
+        file: &Path,
+        scopes: impl FnOnce() -> anyhow::Result<Scopes>,
+    ) -> anyhow::Result<Auth> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
             .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
         Ok(Auth {
             book: RwLock::new(Arc::new(Book::read(file, scopes)?)),
             looked: Mutex::new(Instant::now()),
+            fault: Mutex::default(),
             delays: Mutex::default(),
             key,
         })
@@ -103,7 +112,7 @@ impl Auth {
     pub fn reload(
         &self,
         file: Option<&Path>,
-        scopes: &BTreeMap<String, Scope>,
+        scopes: impl FnOnce() -> anyhow::Result<Scopes>,
     ) -> anyhow::Result<()> {
         let new = Book::read(file.context(GONE)?, scopes)?;
         new.remember(&self.book());
@@ -111,7 +120,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Looks once a second whether the file has changed, and tells of each change once.
+    /// Looks once a second whether the file has changed since it was read.
     pub fn has_changed(&self, now: Instant) -> bool {
         let mut looked = lock(&self.looked);
         if now.saturating_duration_since(*looked) < LOOK {
@@ -120,7 +129,15 @@ impl Auth {
         *looked = now;
         let book = self.book();
         let stamp = stamp(&book.file);
-        std::mem::replace(&mut *lock(&book.stamp), stamp) != stamp
+        stamp != book.stamp
+    }
+
+    /// Whether this is why the file could not be read, and was not the last time; none: it was read.
+    pub fn is_new_fault(&self, fault: Option<&str>) -> bool {
+        let mut known = lock(&self.fault);
+        let is_new = known.as_deref() != fault;
+        *known = fault.map(str::to_owned);
+        is_new
     }
 
     /// Scopes whose users are not in the file.
@@ -195,10 +212,12 @@ impl Auth {
 }
 
 impl Book {
-    fn read(file: &Path, scopes: &BTreeMap<String, Scope>) -> anyhow::Result<Book> {
+    fn read(file: &Path, scopes: impl FnOnce() -> anyhow::Result<Scopes>) -> anyhow::Result<Book> {
         // Before the reading: a change between the two is then seen as one.
         let stamp = stamp(file);
         let hashes = htpasswd::read(file)?;
+        // Not before: a user who came between the two would have none, and see everything.
+        let scopes = scopes()?;
         let cost = hashes.values().map(|hash| hash.cost).max();
         let entry = |(name, hash): (String, Hash)| {
             let scope = scopes.get(&name).cloned().unwrap_or(Scope::All);
@@ -209,11 +228,12 @@ impl Book {
             let recent = Mutex::default();
             (name, Entry { user, hash, recent })
         };
+        let users = hashes.into_iter().map(entry).collect();
         Ok(Book {
             file: file.to_owned(),
-            stamp: Mutex::new(stamp),
-            scopes: scopes.clone(),
-            users: hashes.into_iter().map(entry).collect(),
+            stamp,
+            scopes,
+            users,
             cost: cost.unwrap_or(htpasswd::COST),
         })
     }
@@ -286,7 +306,7 @@ mod tests {
         let file = folder.join("users");
         htpasswd::set_password(&file, "jane", "pass:word", 4).unwrap();
         htpasswd::set_password(&file, "bob", "hunter2", 5).unwrap();
-        Auth::open(&file, &BTreeMap::new()).unwrap()
+        Auth::open(&file, || Ok(Scopes::new())).unwrap()
     }
 
     fn claim(auth: &Auth, user: &str, password: &str) -> Result<User, Refusal> {
@@ -377,7 +397,7 @@ mod tests {
         let auth = auth(folder.path());
         let file = folder.path().join("users");
         let later = |seconds| Instant::now() + Duration::from_secs(seconds);
-        let reload = || auth.reload(Some(&file), &BTreeMap::new());
+        let reload = || auth.reload(Some(&file), || Ok(Scopes::new()));
         claim(&auth, "jane", "pass:word").unwrap();
         assert!(!auth.has_changed(later(2)));
         htpasswd::set_password(&file, "jane", "new", 4).unwrap();
@@ -399,7 +419,10 @@ mod tests {
         std::fs::write(&file, "jane:plain\n").unwrap();
         assert!(auth.has_changed(later(6)));
         reload().unwrap_err();
-        assert!(!auth.has_changed(later(8)), "told once");
+        assert!(auth.has_changed(later(8)), "it is looked at again");
+        let news =
+            [Some("x"), Some("x"), Some("y"), None, Some("y")].map(|why| auth.is_new_fault(why));
+        assert_eq!(news, [true, false, true, true, true]);
         claim(&auth, "jane", "new").unwrap();
     }
 }

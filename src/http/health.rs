@@ -14,6 +14,7 @@ use super::frame::reason;
 use super::metrics::{CONTENT_TYPE, LastImport, LedgerGauges};
 use super::reply::{self, Reply};
 use super::shared::Shared;
+use super::usage::Ledger;
 use crate::day::Day;
 use crate::ledger::read::state::{ImportRun, LedgerState};
 use crate::ledger::read::{OtherSchema, Reader};
@@ -151,7 +152,7 @@ fn converse(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> {
     let path = target.split('?').next();
     let reply = match (head.split(' ').next(), path) {
         (Some("GET" | "HEAD"), Some("/metrics")) => {
-            metrics(shared, Reader::open(&shared.ledger).ok().as_mut())?
+            metrics(shared, Ledger::default().reader(shared).ok())?
         }
         (Some("GET" | "HEAD"), _) => reply::error(404, "no such path: ask for /metrics"),
         _ => reply::error(405, "only GET and HEAD are answered"),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::auth::Auth;
 use super::gate::Tls;
-use super::shared::Shared;
+use super::shared::{Shared, scopes_of};
 use crate::config::{Config, Limits, Server};
 
 pub struct Reload {
@@ -29,7 +29,8 @@ impl Reload {
         }
         match (shared.reread)() {
             Ok(Config { server, ledger, .. }) => {
-                said.extend(shared.auth.as_ref().map(|auth| users(auth, &server)));
+                let auth = shared.auth.as_ref();
+                said.extend(auth.map(|auth| users(auth, &server, &shared)));
                 said.extend(self.take_over(&server));
                 if ledger != shared.ledger {
                     let restart = "main.rbc_usage_uri changed, which takes a restart";
@@ -39,7 +40,9 @@ impl Reload {
             }
             // A problem of it is a line.
             Err(err) => {
-                let stays = |problem: &str| format!("the old configuration stays: {problem}");
+                let stays = |problem: &str| {
+                    format!("the old configuration, users and scopes stay: {problem}")
+                };
                 said.extend(format!("{err:#}").lines().map(stays));
             }
         }
@@ -77,8 +80,8 @@ impl Reload {
     }
 }
 
-fn users(auth: &Auth, new: &Server) -> String {
-    match auth.reload(new.users.as_deref(), &new.scopes) {
+fn users(auth: &Auth, new: &Server, shared: &Shared) -> String {
+    match auth.reload(new.users.as_deref(), || scopes_of(&shared.reread)) {
         Ok(()) => "reloaded users and scopes".to_owned(),
         Err(err) => format!("the old users and scopes stay: {err:#}"),
     }

@@ -1,6 +1,7 @@
 //! What the threads of the server share, gate and workers alike, and what each of them does in the same way: find out
 //! who asks, answer what takes no worker, count and log an answer.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,6 +22,11 @@ use crate::zone::Zone;
 
 /// Reads the configuration again.
 pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
+
+/// What the configuration limits users to by now.
+pub fn scopes_of(reread: &Reread) -> anyhow::Result<BTreeMap<String, Scope>> {
+    Ok(reread()?.server.scopes)
+}
 
 pub struct Shared {
     pub ledger: PathBuf,
@@ -117,14 +123,18 @@ impl Shared {
     /// Reads users that have changed, and their scopes with them: a new user must not see more than he is meant to.
     fn read_users(&self, auth: &Auth) {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = (self.reread)()
-            .and_then(|Config { server, .. }| auth.reload(server.users.as_deref(), &server.scopes));
-        match read {
-            Ok(()) => self.log.note("the users have changed and were read again"),
+        let read = (self.reread)().and_then(|Config { server, .. }| {
+            auth.reload(server.users.as_deref(), || scopes_of(&self.reread))
+        });
+        let fault = read.err().map(|err| format!("{err:#}"));
+        let is_new = auth.is_new_fault(fault.as_deref());
+        match fault {
+            None => self.log.note("the users have changed and were read again"),
             // A problem of the configuration is a line.
-            Err(err) => format!("{err:#}")
+            Some(fault) if is_new => fault
                 .lines()
                 .for_each(|problem| self.log.note(&format!("the old users stay: {problem}"))),
+            Some(_) => return,
         }
         self.warn_of_strangers();
     }

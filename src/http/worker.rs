@@ -1,12 +1,12 @@
 //! What a worker does with a request: finds out who asks, answers, and logs it. A password that bcrypt has to tell of
 //! is left to one thread for all, the checker, so that guesses hold up nobody who is known.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tiny_http::{Request, Response, Server};
@@ -50,6 +50,22 @@ pub struct Waiting {
     claim: Claim,
 }
 
+/// Requests whose passwords were right, for the next worker that is free.
+#[derive(Default)]
+pub struct Checked(Mutex<VecDeque<(Task, User)>>);
+
+impl Checked {
+    /// Puts it in the workers' queue: one of them is woken up for it when it is its turn.
+    fn add(&self, task: Task, user: User, server: &Server) {
+        self.lock().push_back((task, user));
+        server.unblock();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Task, User)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Desk {
     pub fn new(shared: Arc<Shared>) -> Desk {
         Desk {
@@ -63,12 +79,19 @@ impl Desk {
         &mut self,
         server: &Server,
         checker: &SyncSender<Waiting>,
+        checked: &Checked,
         stop: &Sender<io::Result<()>>,
     ) {
         loop {
             let request = match server.recv() {
                 Ok(request) => request,
                 Err(err) => {
+                    // Woken up for one of these, or for the end.
+                    let next = checked.lock().pop_front();
+                    if let Some((task, user)) = next {
+                        self.finish(task, &user);
+                        continue;
+                    }
                     // A server that cannot accept must not live on deaf: it ends, and its supervisor starts
                     // it again. When the end was asked for, the signal came first and this is not read.
                     let _ = stop.send(Err(err));
@@ -98,9 +121,8 @@ impl Desk {
         }
     }
 
-    /// Checks passwords, until no worker is left to send any. Whoever has the right one is answered on a thread that
-    /// holds `working` meanwhile.
-    pub fn check_passwords(&mut self, waiting: &Receiver<Waiting>, working: &Sender<()>) {
+    /// Checks passwords, until no worker is left to send any. Whoever has the right one is answered by a worker.
+    pub fn check_passwords(&self, waiting: &Receiver<Waiting>, checked: &Checked, server: &Server) {
         while let Ok(Waiting { task, claim }) = waiting.recv() {
             if task.since.elapsed() > LONGEST_WAIT {
                 let reply = too_busy(&task);
@@ -110,7 +132,7 @@ impl Desk {
             let shared = self.shared.clone();
             let Some(auth) = &shared.auth else { continue };
             match auth.check(&claim, task.peer, Instant::now()) {
-                Ok(user) => answer_apart(&shared, task, user, working.clone()),
+                Ok(user) => checked.add(task, user, server),
                 Err(refusal) => {
                     if refusal == Refusal::Unauthorized {
                         self.shared.metrics.auth_failed();
@@ -189,21 +211,6 @@ impl Desk {
         let mut writer = task.request.into_writer();
         // A client that has gone away needs no answer.
         let _ = writer.write_all(&bytes).and_then(|()| writer.flush());
-    }
-}
-
-/// Answers on a thread of its own, so that nobody waits for an answer whose password waits to be checked. There are no
-/// more of these threads than connections between the gate and the workers.
-fn answer_apart(shared: &Arc<Shared>, task: Task, user: User, working: Sender<()>) {
-    let mut desk = Desk::new(shared.clone());
-    let thread = thread::Builder::new().name("first answer".to_owned());
-    let answering = move || {
-        let _working = working;
-        desk.finish(task, &user);
-    };
-    if let Err(err) = thread.spawn(answering) {
-        let note = format!("a request was given up, the system has no thread for it: {err}");
-        shared.log.note(&note);
     }
 }
 

@@ -32,6 +32,9 @@ pub struct DayFigures {
     pub replayed_rows: u64,
 }
 
+/// When only the last step fails.
+const DONE: &str = "it is done, but a part of it is still in the file -wal beside the ledger";
+
 impl Ledger {
     /// A day's figures and how its source looked.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
@@ -128,7 +131,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .and_then(|()| self.settle())
+        .and_then(|()| self.settle().context(DONE))
         .context(named)
     }
 
@@ -150,7 +153,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .and_then(|()| self.settle())
+        .and_then(|()| self.settle().context(DONE))
         .context(named)
     }
 }

@@ -205,6 +205,11 @@ fn a_new_user_comes_with_the_scope_that_the_configuration_has_by_then() {
     told("the old users stay: ./cloudusage.cfg: scope.joan.domain: unknown key");
     assert_eq!(ask(&server, &usage(ACCOUNT), "joan:secret", "").status, 401);
     assert_eq!(ask(&server, &usage(ACCOUNT), "jane:secret", "").status, 404);
+    // What was wrong is put right, and nobody has to say so.
+    scopes("[scope.joan]\ndomains = /retail\n[scope.jane]\ndomains = /retail\n");
+    told("the users have changed and were read again\n");
+    assert_eq!(ask(&server, &usage(RETAIL), "joan:secret", "").status, 200);
+    assert_eq!(ask(&server, &usage(ACCOUNT), "joan:secret", "").status, 404);
 }
 
 #[test]
@@ -214,7 +219,7 @@ fn scopes_that_limit_nobody_are_refused() {
     sandbox.write("cloudusage.cfg", &text);
     for command in ["serve", "check"] {
         let run = sandbox.run(&[command]).exits(2);
-        let wrong = "[scope.apache]: limits nobody: server.users names no file, so everybody may ask for everything";
+        let wrong = "[scope.apache] limits nobody: server.users names no file, so everybody may ask for everything";
         assert!((run.stderr.clone() + &run.stdout).contains(wrong), "{run}");
     }
 }

@@ -368,7 +368,7 @@ fn sighup_takes_over_what_needs_no_restart() {
     server.signal("HUP");
     for key in ["max_age", "max_days"] {
         server.says(&format!(
-            "\nrbc-usage: SIGHUP: the old configuration stays: ./cloudusage.cfg: server.{key}: \"none\" is not a whole number"
+            "\nrbc-usage: SIGHUP: the old configuration, users and scopes stay: ./cloudusage.cfg: server.{key}: \"none\" is not a whole number"
         ));
     }
     assert_eq!(server.get("/readyz").status, 200);

@@ -49,6 +49,9 @@ pub fn check(server: &config::Server) -> Vec<Line> {
         );
         lines.extend(others_read(what, &files.private_key));
     }
+    if let Err(err) = http::may_limit(server) {
+        lines.push(error("scopes", format!("{err:#}")));
+    }
     if let Some(file) = &server.users {
         lines.extend(check_users(server, file));
     }

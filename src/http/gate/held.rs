@@ -11,7 +11,7 @@ use crate::http::neighbourhood::neighbourhood;
 const MOST: usize = 128 << 20;
 
 /// Of one address.
-const MOST_OF_ADDRESS: usize = MOST / 4;
+const MOST_OF_ADDRESS: usize = MOST / 2;
 
 /// Answers up to this length are not counted and never refused: there are no more of them than connections.
 const SHORT: usize = 64 << 10;
@@ -92,15 +92,13 @@ mod tests {
     #[test]
     fn an_address_has_a_share_and_leaves_the_rest_to_others() {
         let held = Held::default();
-        let mut kept: Vec<Hold> = (0..8)
+        let mut kept: Vec<Hold> = (0..16)
             .map(|_| held.hold(address(1), 4 * MIB).unwrap())
             .collect();
         assert!(held.hold(address(1), 4 * MIB).is_none());
         assert!(held.hold(address(1), SHORT + 1).is_none());
-        for other in 2..=4 {
-            kept.extend((0..8).map(|_| held.hold(address(other), 4 * MIB).unwrap()));
-        }
-        // 4 times 32 MiB is all there is.
+        kept.extend((0..16).map(|_| held.hold(address(2), 4 * MIB).unwrap()));
+        // Twice 64 MiB is all there is.
         assert!(held.hold(address(5), 4 * MIB).is_none());
         kept.pop();
         assert!(held.hold(address(5), 4 * MIB).is_some());
