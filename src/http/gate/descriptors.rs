@@ -11,8 +11,8 @@ use crate::config::Limits;
 use crate::http::UPSTREAMS;
 use crate::http::worker::MOST_WAITING;
 
-/// Standard streams, sockets that listen, files being read, the ledger for what needs no worker: those who watch it,
-/// check passwords, or gather metrics.
+/// Standard streams, sockets that listen, files being read, and the ledger for what needs no worker: who watches it or
+/// gathers metrics.
 const SPARE: u64 = 64;
 
 /// Of a connection of the gate to the workers: its two ends, and one of these twice, as tiny_http reads and writes by
