@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::auth::{Auth, First, User};
 use super::log::{Entry, Log};
-use super::memory::{Memory, Terms};
+use super::memory::{Memory, Moment, Terms};
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::route::{Place, place};
@@ -78,26 +78,31 @@ impl Shared {
         let terms = self.terms().ok()?;
         let reply = match self.memory.recall(terms, call.target, &user.scope) {
             Ok(remembered) => remembered,
-            Err(moment) => {
-                let reply = Arc::new(self.ask_the_ledger(call, &user, terms)?);
-                if let Some(moment) = moment {
-                    self.memory.keep(moment, call.target, &user.scope, &reply);
-                }
-                reply
-            }
+            Err(moment) => self.ask_the_ledger(call, &user, terms, moment)?,
         };
         self.note(call, place, Some(&user), &reply);
         Some(reply)
     }
 
     /// None: all connections to it were in use for too long.
-    fn ask_the_ledger(&self, call: &Call, user: &User, terms: Terms) -> Option<Reply> {
+    fn ask_the_ledger(
+        &self,
+        call: &Call,
+        user: &User,
+        terms: Terms,
+        moment: Option<Moment>,
+    ) -> Option<Arc<Reply>> {
         self.ledgers.lend(|ledger| {
             let answer = || usage::answer(self, ledger, call, user, terms);
             let (reply, failure) = usage::guarded(call.target, answer);
             if let Some(failure) = failure {
                 ledger.close();
                 self.note_failure(&reply, call.target, &failure);
+            }
+            let reply = Arc::new(reply);
+            // Before the next one gets the connection: who has waited longest is not made to wait for others.
+            if let Some(moment) = moment {
+                self.memory.keep(moment, call.target, &user.scope, &reply);
             }
             reply
         })

@@ -229,7 +229,12 @@ impl Write for Timed<'_> {
                 self.socket.set_write_timeout(left)?;
                 self.time_outs.write = left;
             }
-            match self.socket.write_vectored(slices) {
+            // The way of the kernel for one piece is the shorter one.
+            let written = match slices {
+                [one] => self.socket.write(one),
+                some => self.socket.write_vectored(some),
+            };
+            match written {
                 Err(err) if err.kind() == ErrorKind::Interrupted => {}
                 other => return other,
             }
