@@ -167,7 +167,12 @@ impl Server {
             let first = times.split(' ').next()?.parse().ok()?;
             (comm.trim_end() == name).then(|| Duration::from_nanos(first))
         });
-        spent.sum()
+        let spent: Duration = spent.sum();
+        assert!(
+            !spent.is_zero(),
+            "no thread {name}, or a system that does not tell its time"
+        );
+        spent
     }
 
     /// How often the threads whose names begin so have gone to sleep so far: `worker`, or `connection`. While a request
