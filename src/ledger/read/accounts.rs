@@ -91,6 +91,15 @@ pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Res
     Ok(statement.query_one(parameters, |row| row.get(0))?)
 }
 
+const BY_UUID: &str = "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+     from stored_accounts
+     where uuid = :key";
+
+const BY_PROJECT: &str =
+    "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+     from stored_accounts
+     where project_uuid = :key";
+
 /// The account that has this uuid or whose project has it. One that is not in the scope takes the same steps as one
 /// that is not there, so that the time they take does not tell which it is.
 pub fn find_account(
@@ -99,16 +108,9 @@ pub fn find_account(
     scope: &Scope,
 ) -> anyhow::Result<Option<Account>> {
     // Two statements, because an account's own uuid comes first. A project has one account.
-    for sql in [
-        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
-         from stored_accounts
-         where uuid = :uuid",
-        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
-         from stored_accounts
-         where project_uuid = :uuid",
-    ] {
+    for sql in [BY_UUID, BY_PROJECT] {
         let mut statement = snapshot.tx.prepare_cached(sql)?;
-        let found = statement.query_row(named_params! {":uuid": uuid}, account);
+        let found = statement.query_row(named_params! {":key": uuid}, account);
         if let Some(account) = found.optional()?.filter(|found| found.is_in(scope)) {
             return Ok(Some(account));
         }
@@ -120,12 +122,8 @@ pub fn find_account(
 /// has it: names are unique within a domain only.
 pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Account>> {
     for sql in [
-        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
-         from stored_accounts
-         where uuid = :key",
-        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
-         from stored_accounts
-         where project_uuid = :key",
+        BY_UUID,
+        BY_PROJECT,
         "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
          from stored_accounts
          where name = :key or project_name = :key
