@@ -7,6 +7,7 @@ pub mod backup;
 mod guest_oses;
 mod held;
 pub mod lock;
+mod months;
 pub mod naming;
 pub mod proof;
 pub mod read;
@@ -14,6 +15,7 @@ mod reconcile;
 mod registry;
 pub mod runs;
 mod statements;
+mod sum;
 pub mod write;
 mod writer;
 
@@ -33,9 +35,10 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_proof.sql"),
+    include_str!("../migrations/0003_months.sql"),
 ];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
@@ -248,7 +251,10 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         names.sort();
-        assert_eq!(names, ["0001_ledger.sql", "0002_proof.sql"]);
+        assert_eq!(
+            names,
+            ["0001_ledger.sql", "0002_proof.sql", "0003_months.sql"]
+        );
         assert_eq!(MIGRATIONS.len(), names.len());
     }
 

@@ -179,6 +179,7 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
+    ledger.sum_months()?;
     Ok(watermark)
 }
 

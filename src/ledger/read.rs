@@ -8,7 +8,6 @@ pub mod corrections;
 pub mod days;
 pub mod findings;
 pub mod state;
-mod sum;
 pub mod totals;
 
 use std::collections::BTreeMap;
@@ -25,8 +24,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 
 use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
-use self::sum::Sum;
 use super::access::{Access, explained, explained_by_place, insist_on_access};
+use super::months::list_parts;
+use super::sum::Sum;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::scope::Scope;
@@ -260,14 +260,19 @@ fn find_timezone(tx: &Transaction) -> anyhow::Result<String> {
 }
 
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
-    let sums = list_sums(tx, account, range)?;
-    // A resource that was renamed upstream has two rows with one uuid: the names join them again.
-    let mut totals: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
     let mut names = tx.prepare_cached(NAMES)?;
-    for ((metric_id, resource_id), sum) in sums {
-        let parameters = named_params! {":metric_id": metric_id, ":resource_id": resource_id};
-        let names = names.query_one(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        totals.entry(names).or_default().add(sum.value());
+    let mut totals: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
+    for part in list_parts(tx, range)? {
+        // A resource that was renamed upstream has two rows with one uuid: the names join them again.
+        let mut month: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
+        for ((metric_id, resource_id), quantity) in part.list_sums(tx, account)? {
+            let parameters = named_params! {":metric_id": metric_id, ":resource_id": resource_id};
+            let names = names.query_one(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            month.entry(names).or_default().add(quantity);
+        }
+        for (names, sum) in month {
+            totals.entry(names).or_default().add(sum.value());
+        }
     }
     totals
         .into_iter()
@@ -288,56 +293,6 @@ const NAMES: &str =
     "select name, iif(per is null, null, (select uuid from resources where id = :resource_id))
      from metrics
      where id = :metric_id";
-
-/// What an account used by metric and resource, sorted by their ids. The records are summed here and not in SQL: one
-/// walk along the account's stretch of the table, without the sorting that `group by` would need, in about half the
-/// time.
-fn list_sums(
-    tx: &Transaction,
-    account: i64,
-    range: DayRange,
-) -> anyhow::Result<Vec<((i64, i64), Sum)>> {
-    let mut sums: Vec<((i64, i64), Sum)> = Vec::new();
-    let mut next = 0;
-    for_each_record(tx, account, range, |metric_id, resource_id, quantity| {
-        let key = (metric_id, resource_id);
-        // A day's records come in the order of the sums, and most days have what the day before them had.
-        if sums.get(next).is_none_or(|(had, _)| *had != key) {
-            next = sums
-                .binary_search_by_key(&key, |(had, _)| *had)
-                .unwrap_or_else(|place| {
-                    sums.insert(place, (key, Sum::default()));
-                    place
-                });
-        }
-        sums[next].1.add(quantity);
-        next += 1;
-    })?;
-    Ok(sums)
-}
-
-const RECORDS: &str = "select metric_id, resource_id, quantity
-     from stored_records
-     where account_id = :account and day between :first and :last
-     order by day, metric_id, resource_id";
-
-fn for_each_record(
-    tx: &Transaction,
-    account: i64,
-    range: DayRange,
-    mut visit: impl FnMut(i64, i64, f64),
-) -> anyhow::Result<()> {
-    let mut statement = tx.prepare_cached(RECORDS)?;
-    let mut rows = statement.query(named_params! {
-        ":account": account,
-        ":first": range.first().to_string(),
-        ":last": range.last().to_string(),
-    })?;
-    while let Some(row) = rows.next()? {
-        visit(row.get(0)?, row.get(1)?, row.get(2)?);
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,13 @@ impl<'a> Statements<'a> {
         Ok(digests)
     }
 
+    /// The day's month has other records, or will have.
+    pub fn forget_month_sums(&self) -> anyhow::Result<()> {
+        let sql = "delete from summed_months where month = substr(?1, 1, 7)";
+        self.connection.prepare_cached(sql)?.execute([&self.day])?;
+        Ok(())
+    }
+
     /// The day is not, or no longer, known to equal its source.
     pub fn forget_verification(&self) -> anyhow::Result<()> {
         let sql = "update stored_days set verified_at = null where day = ?1";

@@ -109,7 +109,7 @@ impl<'a> DayWriter<'a> {
         Ok(written)
     }
 
-    /// Notes how many records the day will have, and how many accounts any.
+    /// Notes how many records the day will have, and how many accounts any; the sums of its month are to be made anew.
     fn update_counts(&self, records: &[NewRecord], old: &[OldRecord]) -> anyhow::Result<()> {
         let mut keys: BTreeSet<Key> = records.iter().map(|record| record.key).collect();
         match self.mode {
@@ -120,6 +120,7 @@ impl<'a> DayWriter<'a> {
             }
             Mode::Report | Mode::Sealed => return Ok(()),
         }
+        self.statements.forget_month_sums()?;
         let accounts: BTreeSet<u64> = keys.iter().map(|key| key.0).collect();
         self.statements.update_counts(keys.len(), accounts.len())
     }

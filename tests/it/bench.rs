@@ -186,36 +186,31 @@ fn run(command: &str, cloud: &BenchCloud, size: Size) -> Cost {
     }
 }
 
-/// One account's month after the other, as a worker of the server reads them.
+/// One account's month after the other, as a worker of the server reads them: the whole month, which the import has
+/// added up, and all but its first day, which it has not.
 fn read_account_months(cloud: &BenchCloud, size: Size) {
     let path = cloud.cloud.sandbox.path("usage.db");
     let mut reader = ledger::read::Reader::open(&path).expect("open the ledger");
-    let range = day::DayRange::new(
-        "2013-06-01".parse().expect("a day"),
-        "2013-06-30".parse().expect("a day"),
-    );
-    let range = range.expect("a range");
-    let mut times = Vec::new();
-    for number in 0..READS {
-        let account = 1 + number * 7919 % size.accounts();
-        let began = Instant::now();
-        let usage = reader
-            .account_usage(
-                &bench_cloud::account_uuid(account),
-                range,
-                &scope::Scope::All,
-            )
-            .expect("read the ledger");
-        times.push(began.elapsed());
-        assert!(!usage.expect("the account").totals.is_empty());
+    for (what, first) in [("month", "2013-06-01"), ("29 days of it", "2013-06-02")] {
+        let [first, last] = [first, "2013-06-30"].map(|day| day.parse().expect("a day"));
+        let range = day::DayRange::new(first, last).expect("a range");
+        let mut times = Vec::new();
+        for number in 0..READS {
+            let account = bench_cloud::account_uuid(1 + number * 7919 % size.accounts());
+            let began = Instant::now();
+            let usage = reader.account_usage(&account, range, &scope::Scope::All);
+            times.push(began.elapsed());
+            let usage = usage.expect("read the ledger").expect("the account");
+            assert!(!usage.totals.is_empty());
+        }
+        times.sort();
+        let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
+        println!(
+            "      one account's {what} from the ledger: p50 {:.3} ms, p99 {:.3} ms",
+            at(0.5),
+            at(0.99)
+        );
     }
-    times.sort();
-    let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!(
-        "      one account-month from the ledger: p50 {:.3} ms, p99 {:.3} ms",
-        at(0.5),
-        at(0.99)
-    );
 }
 
 /// A year of 1,000 accounts with 20 records a day: totals by account, against what SQLite alone takes to group the
@@ -234,21 +229,13 @@ fn report_a_year() {
     let [first, last] = ["2013-01-01", "2013-12-31"].map(|day| day.parse().expect("a day"));
     let range = day::DayRange::new(first, last).expect("a range");
     let zone = zone::Zone::parse("GMT").expect("a zone");
-    let [mut bare, mut ours] = [const { Vec::new() }; 2];
-    for _ in 0..ROUNDS {
-        let began = Instant::now();
+    let grouped = |ledger: &rusqlite::Connection| {
         let mut statement = ledger.prepare(YEAR_BY_ACCOUNT).expect("a query");
-        let rows = statement
-            .query_map([], |row| row.get::<_, f64>(2))
-            .expect("totals");
-        assert_eq!(
-            rows.map(|row| row.expect("a total"))
-                .filter(|sum| *sum > 0.0)
-                .count(),
-            10_000
-        );
-        bare.push(began.elapsed());
-        let began = Instant::now();
+        let rows = statement.query_map([], |row| row.get::<_, f64>(2));
+        let totals = rows.expect("totals").map(|row| row.expect("a total"));
+        totals.filter(|sum| *sum > 0.0).count()
+    };
+    let mut reported = || {
         let figures = reader.read(|snapshot| {
             let accounts = ledger::read::accounts::list_accounts(
                 snapshot,
@@ -268,13 +255,28 @@ fn report_a_year() {
             };
             Ok(ledger::read::totals::list_totals(snapshot, &question)?.len())
         });
-        assert_eq!(figures.expect("totals"), 10_000);
-        ours.push(began.elapsed());
-    }
-    let [bare, ours] = [bare, ours].map(median);
+        figures.expect("totals")
+    };
+    let seconds = |act: &mut dyn FnMut() -> usize| {
+        let times = [(); ROUNDS].map(|()| {
+            let began = Instant::now();
+            assert_eq!(act(), 10_000);
+            began.elapsed()
+        });
+        median(times.to_vec())
+    };
+    let bare = seconds(&mut || grouped(&ledger));
+    let days = seconds(&mut reported);
+    let mut writer = ledger::Ledger::open(&path, "GMT", false).expect("open the ledger");
+    let began = Instant::now();
+    writer.sum_months().expect("sums of months");
+    let summing = began.elapsed().as_secs_f64();
+    let months = seconds(&mut reported);
     println!(
-        "      a year by account, 7,300,000 records: {ours:.2} s, bare group by {bare:.2} s, ratio {:.2}",
-        ours / bare
+        "      a year by account, 7,300,000 records: bare group by {bare:.2} s; from days {days:.2} s, ratio {:.2}; \
+         from months {months:.2} s, ratio {:.2}; to add up twelve months {summing:.2} s",
+        days / bare,
+        months / bare
     );
 }
 

@@ -15,6 +15,7 @@ mod gate;
 mod health;
 mod import;
 mod mariadb;
+mod months;
 mod packaging;
 mod passwd;
 mod report;

@@ -251,7 +251,10 @@ fn no_statement_is_planned_anew_for_other_values() {
         let usage = reader.account_usage(account, range(day, "2013-06-05"), &Scope::All);
         assert!(usage.unwrap().is_some());
     }
-    let statement = reader.connection.prepare_cached(RECORDS).unwrap();
+    let statement = reader
+        .connection
+        .prepare_cached(crate::ledger::months::RECORDS)
+        .unwrap();
     assert_eq!(statement.get_status(StatementStatus::Run), 3);
     assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
 }

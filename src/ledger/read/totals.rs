@@ -15,8 +15,9 @@ use rusqlite::named_params;
 
 use super::Snapshot;
 use super::accounts::Account;
-use super::sum::Sum;
 use crate::day::{Day, DayRange};
+use crate::ledger::months::{MonthPart, list_parts};
+use crate::ledger::sum::Sum;
 use crate::period::Month;
 use crate::zone::Zone;
 use names::Names;
@@ -124,28 +125,31 @@ pub fn list_totals<'a>(
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let asked = question.metrics;
-    let mut months: BTreeMap<Place, Sum> = BTreeMap::new();
+    let parts = list_parts(&snapshot.tx, question.range)?;
+    let mut sums: BTreeMap<Place, Sum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);
-        add_months(
-            snapshot,
-            account.id,
-            question.range,
-            &calendar,
-            |slot, metric, resource, sum| {
-                let resource = names.place_of(snapshot, resource)?;
-                if !asked.is_empty() && !asked.contains(&names.metric(metric)?.name) {
-                    return Ok(());
-                }
-                let place = (who, slot, metric, resource);
-                months.entry(place).or_default().add(sum);
-                ensure!(months.len() <= question.most_sums, TooManySums);
-                Ok(())
-            },
-        )?;
+        let add = |slot, metric, resource, quantity| {
+            let resource = names.place_of(snapshot, resource)?;
+            if !asked.is_empty() && !asked.contains(&names.metric(metric)?.name) {
+                return Ok(());
+            }
+            let place = (who, slot, metric, resource);
+            sums.entry(place).or_default().add(quantity);
+            ensure!(sums.len() <= question.most_sums, TooManySums);
+            Ok(())
+        };
+        match question.by.time {
+            Granularity::Day => {
+                for_each_record(snapshot, account.id, question.range, &calendar, add)?
+            }
+            Granularity::Total | Granularity::Month => {
+                for_each_month(snapshot, account.id, &parts, add)?
+            }
+        }
     }
     let mut totals: BTreeMap<Place, (Sum, Sum)> = BTreeMap::new();
-    for ((who, slot, metric_id, resource), sum) in months {
+    for ((who, slot, metric_id, resource), sum) in sums {
         let time = match question.by.time {
             Granularity::Total => 0,
             Granularity::Month | Granularity::Day => slot,
@@ -187,8 +191,23 @@ pub fn hours_of(month: Month, zone: &Zone) -> anyhow::Result<f64> {
     Ok(f64::from(i32::try_from(seconds)?) / 3600.0)
 }
 
-/// What an account used in each month (or day, where those are told apart), of each metric and resource.
-fn add_months(
+/// What an account used in each month, whose number is its slot, of each metric and resource.
+fn for_each_month(
+    snapshot: &Snapshot,
+    account_id: i64,
+    parts: &[MonthPart],
+    mut visit: impl FnMut(usize, i64, i64, f64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for (slot, part) in parts.iter().enumerate() {
+        for ((metric_id, resource_id), quantity) in part.list_sums(&snapshot.tx, account_id)? {
+            visit(slot, metric_id, resource_id, quantity)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an account used on each day.
+fn for_each_record(
     snapshot: &Snapshot,
     account_id: i64,
     range: DayRange,
@@ -206,30 +225,17 @@ fn add_months(
         ":first": range.first().to_string(),
         ":last": range.last().to_string(),
     })?;
-    let mut sums: BTreeMap<(i64, i64), Sum> = BTreeMap::new();
-    let mut hand_over = |slot: usize, sums: &mut BTreeMap<(i64, i64), Sum>| {
-        let sums = std::mem::take(sums);
-        sums.into_iter()
-            .try_for_each(|((metric_id, resource_id), sum)| {
-                visit(slot, metric_id, resource_id, sum.value())
-            })
-    };
     let (mut day, mut slot) = (String::new(), 0);
     while let Some(row) = rows.next()? {
         let text = row.get_ref(0)?.as_str()?;
         if text != day {
-            let next = calendar.slot_of(text.parse()?)?;
-            if next != slot {
-                hand_over(slot, &mut sums)?;
-            }
-            slot = next;
+            slot = calendar.slot_of(text.parse()?)?;
             day.clear();
             day.push_str(text);
         }
-        let key = (row.get(1)?, row.get(2)?);
-        sums.entry(key).or_default().add(row.get(3)?);
+        visit(slot, row.get(1)?, row.get(2)?, row.get(3)?)?;
     }
-    hand_over(slot, &mut sums)
+    Ok(())
 }
 
 /// The order of the answer.

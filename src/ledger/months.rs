@@ -1,0 +1,205 @@
+//! Sums of whole months. An import makes them once every day of a month is closed, every write of a day takes its
+//! month's back, and a question that has the whole month in it reads them in place of the days. They say nothing of
+//! their own: the days of the month, added up, are the same to the last bit.
+
+use anyhow::Context;
+use rusqlite::{Connection, named_params};
+
+use super::Ledger;
+use super::sum::Sum;
+use crate::day::{Day, DayRange};
+use crate::period::Month;
+use crate::words::counted;
+
+/// What an account used of one metric and one resource, by their ids; in the metric's unit.
+pub type MonthSum = ((i64, i64), f64);
+
+/// What a range of days has of one month. Days are as the ledger writes them.
+pub struct MonthPart {
+    month: String,
+    first: String,
+    last: String,
+    /// It is the whole month, and its sums hold.
+    summed: bool,
+}
+
+/// Cuts a range at the ends of its months.
+pub fn list_parts(connection: &Connection, range: DayRange) -> anyhow::Result<Vec<MonthPart>> {
+    let days: Vec<Day> = range.days().collect();
+    let months = days.chunk_by(|_, day| day.day_of_month() > 1);
+    months
+        .map(|days| {
+            let (first, last) = (days[0], days[days.len() - 1]);
+            let whole = first.day_of_month() == 1 && last.next().day_of_month() == 1;
+            let mut part = MonthPart::of_days(first, last);
+            part.summed = whole && is_summed(connection, &part.month)?;
+            Ok(part)
+        })
+        .collect()
+}
+
+impl MonthPart {
+    /// Days of one month that have not been added up.
+    fn of_days(first: Day, last: Day) -> MonthPart {
+        MonthPart {
+            month: Month::of(first).to_string(),
+            first: first.to_string(),
+            last: last.to_string(),
+            summed: false,
+        }
+    }
+
+    fn of_month(month: Month, summed: bool) -> MonthPart {
+        let days = month.days();
+        MonthPart {
+            summed,
+            ..MonthPart::of_days(days.first(), days.last())
+        }
+    }
+
+    /// What an account used in these days, sorted by metric, then resource.
+    pub fn list_sums(
+        &self,
+        connection: &Connection,
+        account_id: i64,
+    ) -> anyhow::Result<Vec<MonthSum>> {
+        if self.summed {
+            return self.read_sums(connection, account_id);
+        }
+        self.add_up(connection, account_id)
+    }
+
+    fn read_sums(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
+        let mut statement = connection.prepare_cached(
+            "select metric_id, resource_id, quantity
+             from month_sums
+             where account_id = :account and month = :month
+             order by metric_id, resource_id",
+        )?;
+        let parameters = named_params! {":account": account_id, ":month": self.month};
+        let sums = statement.query_map(parameters, |row| {
+            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+        })?;
+        Ok(sums.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The records are added up here and not in SQL: one walk along the account's stretch of the table, without the
+    /// sorting that `group by` would need, in about half the time.
+    fn add_up(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
+        let mut statement = connection.prepare_cached(RECORDS)?;
+        let mut rows = statement.query(named_params! {
+            ":account": account_id,
+            ":first": self.first,
+            ":last": self.last,
+        })?;
+        let mut sums: Vec<((i64, i64), Sum)> = Vec::new();
+        let mut next = 0;
+        while let Some(row) = rows.next()? {
+            let key = (row.get(0)?, row.get(1)?);
+            // A day's records come in the order of the sums, and most days have what the day before them had.
+            if sums.get(next).is_none_or(|(had, _)| *had != key) {
+                next = sums
+                    .binary_search_by_key(&key, |(had, _)| *had)
+                    .unwrap_or_else(|place| {
+                        sums.insert(place, (key, Sum::default()));
+                        place
+                    });
+            }
+            sums[next].1.add(row.get(2)?);
+            next += 1;
+        }
+        let sums = sums.into_iter().map(|(key, sum)| (key, sum.value()));
+        Ok(sums.collect())
+    }
+}
+
+pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
+     from stored_records
+     where account_id = :account and day between :first and :last
+     order by day, metric_id, resource_id";
+
+fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
+    let mut statement =
+        connection.prepare_cached("select 1 from summed_months where month = :month")?;
+    Ok(statement.exists(named_params! {":month": month})?)
+}
+
+impl Ledger {
+    /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all.
+    pub fn sum_months(&mut self) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        let months = list_complete(&self.connection).with_context(|| named.clone())?;
+        for month in months {
+            self.transaction(|connection, _| sum_month(connection, month))
+                .with_context(|| format!("{named}: sums of {month}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
+    let sql = "select substr(day, 1, 7) as month from stored_days where state = 'closed' group by month \
+               having count(*) = cast(strftime('%d', month || '-01', '+1 month', '-1 day') as integer) \
+                 and month not in (select month from summed_months)";
+    list_months(connection, sql)
+}
+
+fn list_months(connection: &Connection, sql: &str) -> anyhow::Result<Vec<Month>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let months = statement.query_map([], |row| row.get::<_, String>(0))?;
+    months.map(|month| Ok(month?.parse()?)).collect()
+}
+
+fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
+    let part = MonthPart::of_month(month, false);
+    let mut delete =
+        connection.prepare_cached("delete from month_sums where account_id = ?1 and month = ?2")?;
+    let mut insert = connection.prepare_cached(
+        "insert into month_sums (account_id, month, metric_id, resource_id, quantity) values (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for account_id in list_accounts(connection)? {
+        delete.execute((account_id, &part.month))?;
+        for ((metric_id, resource_id), quantity) in part.add_up(connection, account_id)? {
+            if !quantity.is_finite() {
+                // It has no sums then, and whoever asks for it is told so.
+                return Ok(());
+            }
+            insert.execute((account_id, &part.month, metric_id, resource_id, quantity))?;
+        }
+    }
+    connection.execute(
+        "insert into summed_months (month) values (?1)",
+        [&part.month],
+    )?;
+    Ok(())
+}
+
+fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached("select id from stored_accounts")?;
+    let ids = statement.query_map([], |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Months whose sums are not those of their days, one line each.
+pub(super) fn list_wrong(connection: &Connection) -> anyhow::Result<Vec<String>> {
+    let accounts = list_accounts(connection)?;
+    let mut lines = Vec::new();
+    for month in list_months(connection, "select month from summed_months")? {
+        let part = MonthPart::of_month(month, true);
+        let mut wrong = 0;
+        for account_id in &accounts {
+            let sums = part.read_sums(connection, *account_id)?;
+            wrong += u64::from(sums != part.add_up(connection, *account_id)?);
+        }
+        if wrong > 0 {
+            let accounts = counted(wrong, "account");
+            lines.push(format!(
+                "the sums of {month} are not those of its days, for {accounts}"
+            ));
+        }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests;

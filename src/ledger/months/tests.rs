@@ -1,0 +1,160 @@
+//! What is answered from sums is what is answered from days, to the last bit.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::ledger::initialise;
+use crate::ledger::read::accounts::{AccountFilter, list_accounts};
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity, Question, list_totals};
+use crate::ledger::read::{Page, Reader, Total};
+use crate::scope::Scope;
+use crate::zone::Zone;
+
+const NOW: &str = "2013-09-01T00:20:00Z";
+
+/// April to August of 2013, but for 3 May, and 9 July is open. Two accounts with three resources, of which two have
+/// one uuid, and quantities whose sums have to be rounded.
+fn fill(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("usage.db");
+    initialise(&path, "GMT", NOW).unwrap();
+    let ledger = Connection::open(&path).unwrap();
+    ledger
+        .execute_batch(
+            "insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
+             insert into resources values (1, 'service_offering', 5, 'small', 'Small'),
+               (2, 'service_offering', 6, 'large', 'Large'), (3, 'service_offering', 5, 'small', 'Tiny');
+             insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
+             with recursive days (day) as (
+               select '2013-04-01' union all select date(day, '+1 day') from days where day < '2013-08-31')
+             insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
+             select day, iif(day = '2013-07-09', 'open', 'closed'), 1, 0, '2013-09-01T00:00:00Z'
+             from days where day <> '2013-05-03';
+             insert into stored_records
+             select a.id, d.day, iif(r.id = 0, 2, 1), r.id, (1 + r.id * 997) * (a.id + julianday(d.day) / 7) / 3
+             from stored_accounts a, stored_days d, resources r
+             -- A resource has its new name from 10 June.
+             where not (r.id = 1 and d.day >= '2013-06-10') and not (r.id = 3 and d.day < '2013-06-10');",
+        )
+        .unwrap();
+    path
+}
+
+fn range(first: &str, last: &str) -> DayRange {
+    DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap()
+}
+
+/// Account, metric, resource, and all the bits of the quantity.
+fn line(account: &str, metric: &str, resource: Option<&str>, quantity: f64) -> String {
+    format!("{account} {metric} {resource:?} {:x}", quantity.to_bits())
+}
+
+/// What each account used.
+fn usage(reader: &mut Reader, range: DayRange) -> Vec<String> {
+    let mut lines = Vec::new();
+    for account in ["a-2", "a-3"] {
+        let usage = reader.account_usage(account, range, &Scope::All);
+        let of = |total: &Total| {
+            let resource = total.resource_uuid.as_deref();
+            line(account, &total.metric, resource, total.quantity)
+        };
+        lines.extend(usage.unwrap().unwrap().totals.iter().map(of));
+    }
+    lines.sort();
+    lines
+}
+
+/// The same, and where time is told apart, when.
+fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String> {
+    let by = Dimensions {
+        account: true,
+        resource: true,
+        time,
+        ..Dimensions::default()
+    };
+    let zone = Zone::parse("GMT").unwrap();
+    let lines = reader.read(|snapshot| {
+        let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+        let question = Question {
+            accounts: &accounts,
+            range,
+            metrics: &[],
+            by,
+            zone: &zone,
+            most_sums: usize::MAX,
+        };
+        let figures = list_totals(snapshot, &question)?;
+        let of = |figure: &Figure| {
+            let account = &figure.who.account.unwrap().uuid;
+            let resource = figure.resource.as_ref().map(|resource| &*resource.uuid);
+            let what = line(account, &figure.metric.name, resource, figure.quantity);
+            match (figure.month, figure.day) {
+                (_, Some(day)) => format!("{what} {day}"),
+                (Some(month), None) => format!("{what} {month}"),
+                (None, None) => what,
+            }
+        };
+        Ok(figures.iter().map(of).collect::<Vec<_>>())
+    });
+    let mut lines = lines.unwrap();
+    lines.sort();
+    lines
+}
+
+/// All there is to ask.
+fn answers(path: &Path) -> Vec<String> {
+    let mut reader = Reader::open(path).unwrap();
+    let mut lines = Vec::new();
+    for (first, last) in [
+        ("2013-04-01", "2013-04-30"),
+        ("2013-04-01", "2013-08-31"),
+        ("2013-04-17", "2013-08-02"),
+        ("2013-06-02", "2013-06-30"),
+        ("2013-08-01", "2013-08-30"),
+    ] {
+        let range = range(first, last);
+        let total = totals(&mut reader, range, Granularity::Total);
+        assert_eq!(usage(&mut reader, range), total);
+        lines.extend(total);
+        for time in [Granularity::Month, Granularity::Day] {
+            lines.extend(totals(&mut reader, range, time));
+        }
+    }
+    lines
+}
+
+#[test]
+fn sums_change_no_bit_of_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fill(&folder);
+    let before = answers(&path);
+    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    ledger.sum_months().unwrap();
+    // May misses a day, and one of July is open.
+    let summed = list_months(&ledger.connection, "select month from summed_months").unwrap();
+    let summed: Vec<String> = summed.iter().map(Month::to_string).collect();
+    assert_eq!(summed, ["2013-04", "2013-06", "2013-08"]);
+    assert_eq!(answers(&path), before);
+    assert_eq!(list_wrong(&ledger.connection).unwrap(), [""; 0]);
+    // Twice is once.
+    ledger.sum_months().unwrap();
+    assert_eq!(answers(&path), before);
+}
+
+#[test]
+fn a_month_whose_sum_is_no_number_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fill(&folder);
+    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    let sql = "update stored_records set quantity = 1.7e308 where day like '2013-06-%'";
+    ledger.connection.execute(sql, []).unwrap();
+    ledger.sum_months().unwrap();
+    let summed = list_months(&ledger.connection, "select month from summed_months").unwrap();
+    assert_eq!(summed.len(), 2);
+    let mut reader = Reader::open(&path).unwrap();
+    let asked = reader.account_usage("a-2", range("2013-06-01", "2013-06-30"), &Scope::All);
+    let said = format!("{:#}", asked.unwrap_err());
+    assert!(
+        said.ends_with("the sum of vm_running is not a number"),
+        "{said}"
+    );
+}

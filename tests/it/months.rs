@@ -1,0 +1,194 @@
+//! The sums of whole months that an import keeps: when they are made, that whatever changes a day changes them, that
+//! questions are answered from them, and that they never say anything but what the days say.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+
+const SUMMED: &str = "select month from summed_months";
+
+/// What SQLite finds where the ledger's sums and days do not agree; nothing, if they do.
+const DIFFERING: &str = "
+    select s.month, s.account_id, s.quantity, d.quantity
+    from month_sums s
+    full join (select account_id, substr(day, 1, 7) as month, metric_id, resource_id, sum(quantity) as quantity
+               from stored_records group by 1, 2, 3, 4) d
+      using (account_id, month, metric_id, resource_id)
+    where month in (select month from summed_months) and s.quantity is not d.quantity";
+
+/// Hours of a security group, the only metric here. Row ids go on by one for each account and day.
+fn hours(day: &str, account_id: u64, hours: f64) -> UsageRow {
+    UsageRow {
+        raw_usage: hours,
+        ..UsageRow::of_day(day, 10, account_id, 1)
+    }
+}
+
+/// June of 2013 and two days of July: alice has 24 hours of each day, bob 0.1. Row ids: those of day n of June are
+/// 2n - 1, alice's, and 2n.
+fn june() -> Cloud {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.account(3, "bob-uuid", "bob");
+    let june = (1..=30).map(|day| format!("2013-06-{day:02}"));
+    let july = (1..=2).map(|day| format!("2013-07-{day:02}"));
+    for day in june.chain(july) {
+        cloud.add_usage(&[hours(&day, 2, 24.0), hours(&day, 3, 0.1)]);
+    }
+    cloud.finished_until("2013-07-02 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud
+}
+
+fn imported() -> Cloud {
+    let cloud = june();
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+    cloud
+}
+
+/// The hours of a period, alice's and bob's.
+fn totals(cloud: &Cloud, period: &[&str]) -> Vec<String> {
+    let words = [&["report"], period, &["--by", "account", "--format", "csv"]].concat();
+    let run = cloud.run(&words);
+    assert_ne!(run.code, Some(2), "{run}");
+    let csv = run.stdout;
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let at = head.iter().position(|name| *name == "quantity").unwrap();
+    lines.map(|line| line[at].to_owned()).collect()
+}
+
+/// What `check` says of the ledger.
+fn verdict(cloud: &Cloud) -> String {
+    let run = cloud.run(&["check"]);
+    let mut lines = run.stdout.lines();
+    lines
+        .find(|line| line.contains(" ledger "))
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_month_is_added_up_once_all_its_days_are_closed() {
+    let cloud = june();
+    let none = [""; 0];
+    cloud
+        .run(&["import", "-s", "2013-06-02", "-e", "2013-07-02"])
+        .exits(0);
+    assert_eq!(cloud.ledger(SUMMED), none);
+    // 29 days of 24 hours, and of what a computer has for 0.1: 0.1000000000000000055.
+    assert_eq!(
+        totals(&cloud, &["--month", "2013-06"]),
+        ["696", "2.9000000000000004"]
+    );
+    cloud
+        .run(&["import", "-s", "2013-06-01", "--dry-run"])
+        .exits(0);
+    assert_eq!(cloud.ledger(SUMMED), none);
+    cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
+    assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+    assert_eq!(
+        cloud.ledger("select account_id, month, quantity from month_sums"),
+        ["2 | 2013-06 | 720", "3 | 2013-06 | 3"]
+    );
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert!(verdict(&cloud).contains("sound"));
+}
+
+#[test]
+fn what_has_the_whole_month_in_it_is_answered_from_its_sums() {
+    let cloud = imported();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute("delete from stored_records where day < '2013-06-30'", [])
+        .unwrap();
+    let days = |first, last| totals(&cloud, &["-s", first, "-e", last]);
+    assert_eq!(days("2013-06-01", "2013-06-30"), ["720", "3"]);
+    // 32 days, two of them from July's records.
+    assert_eq!(days("2013-06-01", "2013-07-02"), ["768", "3.2"]);
+    // One day of June is left.
+    assert_eq!(days("2013-06-02", "2013-06-30"), ["24", "0.1"]);
+    assert_eq!(days("2013-06-01", "2013-06-29"), [""; 0]);
+    // Days are told apart from the days themselves.
+    let words = [
+        "report", "--month", "2013-06", "--by", "day", "--format", "csv",
+    ];
+    assert_eq!(cloud.run(&words).exits(0).stdout.lines().count(), 2);
+    let said = verdict(&cloud);
+    assert!(
+        said.contains("damaged: the sums of 2013-06 are not those of its days, for 2 accounts"),
+        "{said}"
+    );
+    assert_eq!(cloud.ledger(DIFFERING).len(), 2);
+}
+
+#[test]
+fn whatever_changes_a_day_changes_its_month() {
+    let cloud = imported();
+    // Alice's 10th of June, kept at first.
+    cloud.usage("update cloud_usage set raw_usage = 12 where id = 19");
+    cloud.run(&["import", "-s", "2013-06-10"]).exits(1);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    let rehearsal = ["import", "-s", "2013-06-10", "-f", "--dry-run"];
+    cloud.run(&rehearsal).exits(0);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(0);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "3"]);
+    // A record more, of somebody who had none in June.
+    cloud.account(4, "carol-uuid", "carol");
+    cloud.add_usage(&[hours("2013-06-11", 4, 5.0)]);
+    cloud.run(&["import", "-s", "2013-06-11"]).exits(0);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "3", "5"]);
+    // What bob had is gone but for the first day: 29 records are taken out.
+    cloud.usage("delete from cloud_usage where account_id = 3 and id between 3 and 60");
+    cloud.run(&["import", "--month", "2013-06", "-f"]).exits(0);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "0.1", "5"]);
+    assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+    assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+    // A sealed day holds its figure, and so does its month.
+    cloud.run(&["verify", "2013-06"]).exits(0);
+    cloud.run(&["seal", "2013-06"]).exits(0);
+    cloud.usage("update cloud_usage set raw_usage = 1 where id = 19");
+    cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(1);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "0.1", "5"]);
+    cloud.run(&["unseal", "2013-06-10"]);
+    cloud.run(&["import", "-s", "2013-06-10", "-f"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["697", "0.1", "5"]);
+    assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+    assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+    assert!(verdict(&cloud).contains("sound"));
+}
+
+#[test]
+fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
+    let cloud = imported();
+    let force = ["import", "--month", "2013-06", "-f"];
+    let mut took = Duration::from_millis(500);
+    let mut without = 0;
+    for round in 0..8_u32 {
+        cloud.usage(&format!(
+            "update cloud_usage set raw_usage = {}",
+            23 - round
+        ));
+        let mut command = cloud.sandbox.command(&force);
+        let mut import = command.stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(took * (round + 1) / 9);
+        import.kill().unwrap();
+        import.wait().unwrap();
+        assert_eq!(cloud.ledger(DIFFERING), [""; 0], "round {round}");
+        without += usize::from(cloud.ledger(SUMMED).is_empty());
+        let started = Instant::now();
+        cloud.run(&force).exits(0);
+        took = started.elapsed();
+        assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+        let month = (30 * (23 - round)).to_string();
+        assert_eq!(totals(&cloud, &["--month", "2013-06"]), [&*month, &*month]);
+        assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+    }
+    assert!(
+        without > 0,
+        "no kill came between the first day and the sums"
+    );
+}
