@@ -49,6 +49,8 @@ trait Connection: Send {
     /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
     /// right to read it.
     fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>>;
+    /// Whether a column that is not among a table's `columns` may be there all the same, without a right to read it.
+    fn may_hide(&mut self, table: &str, column: &str) -> anyhow::Result<bool>;
     /// Begins a read-only transaction whose statements all see one state.
     fn begin(&mut self) -> anyhow::Result<()>;
     fn end(&mut self) -> anyhow::Result<()>;

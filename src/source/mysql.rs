@@ -19,6 +19,12 @@ use crate::words::counted;
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;
 
+/// Its error for a column that there is not.
+const NO_SUCH_COLUMN: u16 = 1054;
+
+/// Its errors for a table or a column that there is no right to read.
+const DENIED: [u16; 2] = [1142, 1143];
+
 pub struct Mysql {
     connection: Conn,
     read_timeout: Duration,
@@ -156,6 +162,23 @@ impl Connection for Mysql {
         self.connection
             .exec(sql, (table,))
             .map_err(|err| explain(err, self.read_timeout))
+    }
+
+    fn may_hide(&mut self, table: &str, column: &str) -> anyhow::Result<bool> {
+        // Whoever was granted single columns may be told that another is denied though there is none: then it is only
+        // certain that none is hidden where all that there is can be read.
+        for list in [column, "*"] {
+            let sql = format!("select {list} from {table} limit 0");
+            match self.connection.query_drop(sql) {
+                Ok(()) => return Ok(false),
+                Err(mysql::Error::MySqlError(err)) if err.code == NO_SUCH_COLUMN => {
+                    return Ok(false);
+                }
+                Err(mysql::Error::MySqlError(err)) if DENIED.contains(&err.code) => {}
+                Err(err) => return Err(explain(err, self.read_timeout)),
+            }
+        }
+        Ok(true)
     }
 
     fn begin(&mut self) -> anyhow::Result<()> {

@@ -51,6 +51,24 @@ impl Columns {
         Ok(())
     }
 
+    /// Insists that what is missing of these columns is missing from the schema: figures depend on them, and one that may
+    /// not be read would pass for one that an older CloudStack does not have.
+    pub fn insist(&self, connection: &mut dyn Connection, columns: &[&str]) -> anyhow::Result<()> {
+        let mut hidden = Vec::new();
+        for column in columns.iter().filter(|column| !self.has(column)) {
+            if connection.may_hide(self.table, column)? {
+                hidden.push(*column);
+            }
+        }
+        ensure!(
+            hidden.is_empty(),
+            "of table {} only single columns may be read, and not {}, which figures depend on: grant SELECT on the whole table",
+            self.table,
+            hidden.join(", ")
+        );
+        Ok(())
+    }
+
     /// A select list in the order asked for, with `null` in place of columns this schema does not have.
     pub fn select_list(&self, columns: &[&'static str]) -> String {
         let or_null = |column: &&'static str| if self.has(column) { *column } else { "null" };

@@ -41,6 +41,10 @@ impl Connection for Snapshot {
             .collect::<rusqlite::Result<_>>()?)
     }
 
+    fn may_hide(&mut self, _table: &str, _column: &str) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
     fn begin(&mut self) -> anyhow::Result<()> {
         Ok(self.connection.execute_batch("begin")?)
     }

@@ -82,8 +82,7 @@ pub type Addresses = HashMap<u64, String>;
 impl UsageReader {
     /// Looks at the schema. `range` is CloudStack's aggregation range in minutes where it is known.
     pub fn probe(usage: &mut dyn Connection, range: Option<i64>) -> anyhow::Result<UsageReader> {
-        let columns = Columns::of(usage, "cloud_usage")?;
-        columns.require(&REQUIRED)?;
+        let columns = columns(usage)?;
         let selected = columns.select_list(&SELECTED);
         let rows_sql = format!(
             "select {selected}, case when usage_type = 28 then usage_display end \
@@ -193,6 +192,14 @@ impl UsageReader {
         }
         Ok((rows, addresses))
     }
+}
+
+/// The columns of the usage table; fails if there are too few, or if one that figures depend on may not be read.
+pub(super) fn columns(usage: &mut dyn Connection) -> anyhow::Result<Columns> {
+    let columns = Columns::of(usage, "cloud_usage")?;
+    columns.require(&REQUIRED)?;
+    columns.insist(usage, &SELECTED)?;
+    Ok(columns)
 }
 
 /// The first instant any row tells of.

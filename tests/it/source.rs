@@ -12,6 +12,8 @@ use crate::import::refuses;
 use crate::mariadb::{self, Server, free_port};
 use crate::sandbox::Run;
 
+mod columns;
+
 const HOURS: &str = "select day, account_name, resource_name, quantity
                      from daily_usage where metric = 'vm_running' order by 1, 2, 3";
 
