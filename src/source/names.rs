@@ -54,6 +54,7 @@ pub struct NameReader {
     domains: bool,
     projects: bool,
     vms_sql: Option<String>,
+    vm_removals: bool,
     templates_sql: Option<String>,
     resources_sql: Vec<(Per, Option<String>)>,
     asked: HashSet<(Asked, u64)>,
@@ -108,6 +109,7 @@ impl NameReader {
                     vms.select_list(&["id", "guest_os_id", "removed"])
                 )
             }),
+            vm_removals: vms.has("removed"),
             templates_sql: template
                 .have(&["id", "guest_os_id"])
                 .then(|| "select id, guest_os_id from vm_template where id".to_owned()),
@@ -132,6 +134,11 @@ impl NameReader {
             sentences.push(
                 "cloud: vm_instance cannot be read: the guest OS of a VM is taken from its template, and use after a \
                  VM's removal goes unnoticed"
+                    .to_owned(),
+            );
+        } else if !self.vm_removals {
+            sentences.push(
+                "cloud: vm_instance.removed cannot be read: use after a VM's removal goes unnoticed"
                     .to_owned(),
             );
         }
@@ -297,17 +304,14 @@ fn accounts_sql(domain: bool, projects: bool) -> String {
 /// offering with the same id.
 fn service_offerings_sql(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
     let columns = Columns::of(cloud, "service_offering")?;
-    let table = if columns.has("uuid") {
-        "service_offering"
-    } else {
-        "disk_offering"
-    };
-    // A table that cannot be read at all says nothing about the schema, and the wrong table has wrong uuids.
-    if columns.has("id") {
-        named(cloud, table, "name")
-    } else {
-        Ok(None)
+    if columns.has("uuid") {
+        return named(cloud, "service_offering", "name");
     }
+    // What cannot be read says nothing about the schema, and the wrong table has wrong uuids.
+    if !columns.has("id") || cloud.may_hide("service_offering", "uuid")? {
+        return Ok(None);
+    }
+    named(cloud, "disk_offering", "name")
 }
 
 /// The statement for uuids and names of a table, if it can be read.

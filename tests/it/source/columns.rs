@@ -156,3 +156,37 @@ fn columns_that_an_older_cloudstack_does_not_have_are_not_missed() {
     grant(&cloud, &all, &user(&cloud));
     counts(&cloud, "48", "");
 }
+
+/// Since CloudStack 4.17 the disk offering of a service offering's id is another one.
+#[test]
+fn an_offering_whose_uuid_may_not_be_read_is_not_taken_for_a_disk_offering() {
+    let cloud = cloud();
+    let user = user(&cloud);
+    cloud.main(&format!("revoke select on service_offering from {user}"));
+    cloud.main(&format!(
+        "grant select (id, name) on service_offering to {user}"
+    ));
+    let run = import(&cloud).exits(0);
+    let said = "rbc-usage: cloud: the table of service_offering names cannot be read: they are kept as service_offering:<id>\n";
+    assert_eq!(run.stderr, said, "{run}");
+    assert_eq!(
+        cloud.ledger("select resource_uuid, quantity from daily_usage where metric = 'vm_running'"),
+        ["service_offering:5 | 24"]
+    );
+}
+
+#[test]
+fn without_the_dates_of_removals_the_import_goes_on_and_says_what_is_lost() {
+    let cloud = cloud();
+    let user = user(&cloud);
+    cloud.main(&format!(
+        "revoke select (removed) on vm_instance from {user}"
+    ));
+    let run = import(&cloud).exits(0);
+    let said = "rbc-usage: cloud: vm_instance.removed cannot be read: use after a VM's removal goes unnoticed\n";
+    assert_eq!(run.stderr, said, "{run}");
+    assert_eq!(
+        cloud.ledger("select resource_name, quantity from daily_usage where metric = 'os_usage'"),
+        ["CentOS 6 | 24"]
+    );
+}
