@@ -277,6 +277,16 @@ fn read_fields(
     let named = |column: usize| move || format!("column {}", SELECTED[column]);
     let number =
         |column: usize| -> anyhow::Result<u64> { at(column)?.id().with_context(named(column)) };
+    // A whole number of the ledger ends at 2^63 - 1, an unsigned one of MySQL at twice that.
+    let stored_id = |column: usize| -> anyhow::Result<u64> {
+        let id = number(column)?;
+        let name = SELECTED[column];
+        ensure!(
+            i64::try_from(id).is_ok(),
+            "column {name}: {id} is too large for an id"
+        );
+        Ok(id)
+    };
     let moment = |column: usize| -> anyhow::Result<i64> {
         at(column)?
             .moment()
@@ -290,7 +300,7 @@ fn read_fields(
         .with_context(named(3))?;
     let (start, end) = (moment(13)?, moment(14)? + 1);
     ensure!(start < end, "the window ends before it starts");
-    let usage_id = number(8)?;
+    let usage_id = stored_id(8)?;
     if usage_type == Some(3) && !addresses.contains_key(&usage_id) {
         let description = at(12)?.text()?.unwrap_or_default();
         if let Some(address) = description.strip_prefix("IPAddress: ") {
@@ -304,10 +314,10 @@ fn read_fields(
     Ok(UsageRow {
         id,
         zone_id: u32::try_from(number(1)?).with_context(named(1))?,
-        account_id: number(2)?,
+        account_id: stored_id(2)?,
         usage_type,
         raw_usage: at(4)?.real().with_context(named(4))?,
-        offering_id: number(6)?,
+        offering_id: stored_id(6)?,
         template_id: number(7)?,
         usage_id,
         size: at(10)?.unsigned().with_context(named(10))?,

@@ -359,3 +359,35 @@ fn without_a_table_that_gives_names_there_are_stand_ins() {
         ["service_offering:5 | 24"]
     );
 }
+
+/// 2^63 - 1 is the largest whole number of SQLite.
+#[test]
+fn an_id_that_no_ledger_can_hold_spoils_its_day_and_no_other() {
+    let cloud = cloud();
+    cloud.add_usage(&[UsageRow::of_vm("2013-06-02", 1, 2, 11, 5)]);
+    cloud.finished_until("2013-06-02 23:59:59");
+    for column in ["account_id", "offering_id", "usage_id"] {
+        let set = |id: &str| {
+            let of = format!("update cloud_usage set {column} = {id} where id = 2");
+            cloud.usage(&of);
+        };
+        set("9223372036854775808");
+        let run = cloud.run(&["import", "-s", "2013-06-01", "-e", "2013-06-02"]);
+        let run = run.exits(1);
+        let refused = format!(
+            "2013-06-02 refused: cloud_usage row 2: column {column}: 9223372036854775808 is too large for an id\n"
+        );
+        assert!(run.stdout.contains(&refused), "{run}");
+        assert_eq!(cloud.ledger(HOURS), ["2013-06-01 | alice | small | 24"]);
+        set("5");
+    }
+    cloud.usage("update cloud_usage set account_id = 9223372036854775807 where id = 2");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
+    assert_eq!(
+        cloud.ledger(HOURS),
+        [
+            "2013-06-01 | alice | small | 24",
+            "2013-06-02 | account:9223372036854775807 | small | 24"
+        ]
+    );
+}
