@@ -7,7 +7,7 @@ pub mod backup;
 mod guest_oses;
 mod held;
 pub mod lock;
-mod months;
+pub mod months;
 pub mod naming;
 pub mod proof;
 pub mod read;

@@ -211,11 +211,23 @@ fn check_ledger(config: &Config) -> Vec<Line> {
                 ),
                 Err(err) => error(what, format!("{err:#}")),
             });
+            lines.extend(check_sums(what, path));
             lines.extend(others_read(what, path));
         }
     }
     lines.push(check_room(path, bytes));
     lines
+}
+
+/// A line for each month whose sums are not those of its days.
+fn check_sums(what: &'static str, path: &Path) -> Vec<Line> {
+    match ledger::months::list_wrong(path) {
+        Ok(wrong) => wrong
+            .into_iter()
+            .map(|wrong| error(what, format!("{wrong}: rbc-usage verify {}", wrong.month)))
+            .collect(),
+        Err(err) => vec![error(what, format!("{err:#}"))],
+    }
 }
 
 /// The folder needs room for days to come, and for a copy.

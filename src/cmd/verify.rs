@@ -1,5 +1,6 @@
 //! `rbc-usage verify`: does the ledger say what its source says?
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,8 +11,10 @@ use crate::coverage::{Coverage, find_coverage};
 use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::months::WrongMonth;
 use crate::ledger::read::Reader;
 use crate::output::{self, Column, Document, Unit, Value};
+use crate::period::Month;
 use crate::source::Source;
 use crate::verify::{self, DayVerdict, Difference, Name, Request};
 use crate::words::counted;
@@ -19,8 +22,8 @@ use crate::words::counted;
 /// Read the source again and compare the ledger with it
 ///
 /// Reads and adds up the usage rows of each closed day as an import does, and compares: the rows by number and
-/// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. Days found
-/// equal are marked as verified; nothing else is changed. Without days, all closed days are compared that
+/// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. The sums of whole
+/// months are compared with their days. Days found equal are marked as verified; nothing else is changed. Without days, all closed days are compared that
 /// were not found equal since they were written.
 ///
 /// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
@@ -71,10 +74,18 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     let mut verdicts = Vec::new();
     compare(&days, &request, &mut source, &mut ledger, &mut verdicts)?;
-    let equal = verdicts.iter().all(|verdict| verdict.equal);
-    let document = document(&coverage, &request, verdicts);
+    let months: BTreeSet<Month> = days.iter().map(|day| Month::of(*day)).collect();
+    let mut wrong = Vec::new();
+    for month in months {
+        wrong.extend(ledger.prove_sums(month)?);
+    }
+    let equal = wrong.is_empty() && verdicts.iter().all(|verdict| verdict.equal);
+    let document = document(&coverage, &request, verdicts, &wrong);
     output::write(&document, args.format.style(), out)?;
     super::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
+    for wrong in &wrong {
+        super::eprint_line(&wrong.to_string());
+    }
     Ok(super::exit_code(equal && coverage.is_final()))
 }
 
@@ -109,7 +120,12 @@ const COLUMNS: [Column; 11] = [
     Column::shown("detail", "detail"),
 ];
 
-fn document(coverage: &Coverage, request: &Request, verdicts: Vec<DayVerdict>) -> Document {
+fn document(
+    coverage: &Coverage,
+    request: &Request,
+    verdicts: Vec<DayVerdict>,
+    wrong: &[WrongMonth],
+) -> Document {
     let differing = verdicts.iter().filter(|verdict| !verdict.equal);
     let differing: Vec<String> = differing.map(|verdict| verdict.day.to_string()).collect();
     let equal = verdicts.len() - differing.len();
@@ -123,12 +139,14 @@ fn document(coverage: &Coverage, request: &Request, verdicts: Vec<DayVerdict>) -
         counted(figures, "record")
     )];
     notes.extend(coverage.sentences());
+    let wrong_months = wrong.iter().map(|wrong| wrong.month.to_string());
     let mut facts = vec![
         ("timezone", Value::Text(request.zone.name().to_owned())),
         ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),
         ("different_days", Value::List(differing)),
+        ("wrong_months", Value::List(wrong_months.collect())),
     ];
     facts.extend(coverage.facts());
     facts.extend([

@@ -10,7 +10,6 @@ use anyhow::{Context, bail, ensure};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::months::list_wrong;
 use super::{APPLICATION_ID, insist_on_current, open};
 
 use crate::words::counted;
@@ -91,7 +90,6 @@ pub fn check(ledger: &Path) -> anyhow::Result<Vec<String>> {
     let look = || -> anyhow::Result<Vec<String>> {
         let mut faults = list_faults(&connection, "pragma quick_check")?;
         faults.extend(list_orphans(&connection)?);
-        faults.extend(list_wrong(&connection)?.into_iter().take(MOST_FAULTS));
         Ok(faults)
     };
     look().with_context(|| format!("ledger {}", ledger.display()))

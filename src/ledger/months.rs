@@ -2,11 +2,15 @@
 //! month's back, and a question that has the whole month in it reads them in place of the days. They say nothing of
 //! their own: the days of the month, added up, are the same to the last bit.
 
-use anyhow::Context;
-use rusqlite::{Connection, named_params};
+use std::fmt;
+use std::path::Path;
 
-use super::Ledger;
+use anyhow::Context;
+use rusqlite::{Connection, OpenFlags, named_params};
+
+use super::statements::count_revision;
 use super::sum::Sum;
+use super::{Ledger, insist_on_current, open};
 use crate::day::{Day, DayRange};
 use crate::period::Month;
 use crate::words::counted;
@@ -118,6 +122,32 @@ pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
      where account_id = :account and day between :first and :last
      order by day, metric_id, resource_id";
 
+/// A month whose sums are not those of its days.
+#[derive(Debug, PartialEq)]
+pub struct WrongMonth {
+    pub month: Month,
+    /// How many have such sums.
+    pub accounts: u64,
+    /// They were made anew.
+    pub mended: bool,
+}
+
+impl fmt::Display for WrongMonth {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (month, accounts) = (self.month, counted(self.accounts, "account"));
+        match self.mended {
+            true => write!(
+                f,
+                "the sums of {month} were not those of its days, for {accounts}, and were made anew"
+            ),
+            false => write!(
+                f,
+                "the sums of {month} are not those of its days, for {accounts}"
+            ),
+        }
+    }
+}
+
 fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
     let mut statement =
         connection.prepare_cached("select 1 from summed_months where month = :month")?;
@@ -135,6 +165,34 @@ impl Ledger {
         }
         Ok(())
     }
+
+    /// Compares the sums of a month with its days, and where they differ makes them anew, if every day of the month was
+    /// found equal to its source: else it may be the days that are wrong.
+    pub fn prove_sums(&mut self, month: Month) -> anyhow::Result<Option<WrongMonth>> {
+        let named = format!("ledger {}: sums of {month}", self.path.display());
+        self.transaction(|connection, _| {
+            let text = month.to_string();
+            if !is_summed(connection, &text)? {
+                return Ok(None);
+            }
+            let Some(mut wrong) = find_wrong(connection, month)? else {
+                return Ok(None);
+            };
+            wrong.mended = is_verified(connection, &text)?;
+            if wrong.mended {
+                connection.execute("delete from summed_months where month = ?1", [text])?;
+                sum_month(connection, month)?;
+                count_revision(connection)?;
+            }
+            Ok(Some(wrong))
+        })
+        .context(named)
+    }
+}
+
+fn is_verified(connection: &Connection, month: &str) -> anyhow::Result<bool> {
+    let sql = "select count(*) = count(verified_at) from stored_days where substr(day, 1, 7) = ?1";
+    Ok(connection.query_row(sql, [month], |row| row.get(0))?)
 }
 
 fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
@@ -180,25 +238,32 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
     Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Months whose sums are not those of their days, one line each.
-pub(super) fn list_wrong(connection: &Connection) -> anyhow::Result<Vec<String>> {
-    let accounts = list_accounts(connection)?;
-    let mut lines = Vec::new();
-    for month in list_months(connection, "select month from summed_months")? {
-        let part = MonthPart::of_month(month, true);
-        let mut wrong = 0;
-        for account_id in &accounts {
-            let sums = part.read_sums(connection, *account_id)?;
-            wrong += u64::from(sums != part.add_up(connection, *account_id)?);
+/// Months whose sums are not those of their days. Nothing that the program does makes one.
+pub fn list_wrong(ledger: &Path) -> anyhow::Result<Vec<WrongMonth>> {
+    let connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    insist_on_current(&connection, ledger)?;
+    let look = || -> anyhow::Result<Vec<WrongMonth>> {
+        let mut wrong = Vec::new();
+        for month in list_months(&connection, "select month from summed_months")? {
+            wrong.extend(find_wrong(&connection, month)?);
         }
-        if wrong > 0 {
-            let accounts = counted(wrong, "account");
-            lines.push(format!(
-                "the sums of {month} are not those of its days, for {accounts}"
-            ));
-        }
+        Ok(wrong)
+    };
+    look().with_context(|| format!("ledger {}", ledger.display()))
+}
+
+fn find_wrong(connection: &Connection, month: Month) -> anyhow::Result<Option<WrongMonth>> {
+    let part = MonthPart::of_month(month, true);
+    let mut accounts: u64 = 0;
+    for account_id in list_accounts(connection)? {
+        let sums = part.read_sums(connection, account_id)?;
+        accounts += u64::from(sums != part.add_up(connection, account_id)?);
     }
-    Ok(lines)
+    Ok((accounts > 0).then_some(WrongMonth {
+        month,
+        accounts,
+        mended: false,
+    }))
 }
 
 #[cfg(test)]
