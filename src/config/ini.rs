@@ -66,7 +66,8 @@ fn nested(sections: Map<String, Map<String, Value>>) -> Map<String, Value> {
         match name.split_once('.') {
             Some((outer, inner)) => {
                 let outer = tables.entry(outer.to_owned()).or_default();
-                outer.insert(inner.to_owned(), keys.into());
+                // A key of that name is wrong, and must not be lost behind it.
+                outer.entry(inner.to_owned()).or_insert(keys.into());
             }
             None => tables.entry(name).or_default().extend(keys),
         }

@@ -290,6 +290,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_scope_itself_is_refused_also_beside_the_section_of_that_user() {
+        let users = || 'a'..='t';
+        let keys: String = users().map(|user| format!("{user} = x\n")).collect();
+        let section = |user| format!("[scope.{user}]\naccounts = a1\n");
+        let sections: String = users().map(section).collect();
+        let refused = config(&format!("{WHOLE}[scope]\n{keys}{sections}"), &[]).unwrap_err();
+        let expected = ["/etc/x.cfg: [scope]: names no user: write [scope.USER]"; 20].join("\n");
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let text = format!(
             "{WHOLE}[server]\nbehind_proxy = maybe\ntrusted_proxies = 10.0.0.0/40\nmax_age = 0\n\
