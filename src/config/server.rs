@@ -139,6 +139,7 @@ fn read_scopes(values: &mut Values) -> Option<BTreeMap<String, Scope>> {
             continue;
         };
         let mut limits = Limits::default();
+        let right = values.problems.len();
         for (key, value) in keys.into_iter().collect::<BTreeMap<_, _>>() {
             let text = value.into_string().unwrap_or_default();
             let read = match key.as_str() {
@@ -153,7 +154,7 @@ fn read_scopes(values: &mut Values) -> Option<BTreeMap<String, Scope>> {
                 values.complain(&format!("scope.{user}.{key}"), &format!("{err:#}"));
             }
         }
-        if limits == Limits::default() {
+        if limits == Limits::default() && values.problems.len() == right {
             let wrong = "would see nothing: give it accounts, domains or projects";
             values.complain(&format!("[scope.{user}]"), wrong);
         }
@@ -316,10 +317,8 @@ mod tests {
 /etc/x.cfg: [scope]: names no user: write [scope.USER]
 /etc/x.cfg: [scope.bob]: would see nothing: give it accounts, domains or projects
 /etc/x.cfg: scope.eve.account: unknown key; [scope.USER] has accounts, domains, projects
-/etc/x.cfg: [scope.eve]: would see nothing: give it accounts, domains or projects
 /etc/x.cfg: scope.jim.accounts: \"a,b\" is not a uuid; put blanks between several
-/etc/x.cfg: scope.jim.domains: \"retail\" is not a path of a domain: write /parent/child/, and a blank in it as %20
-/etc/x.cfg: [scope.jim]: would see nothing: give it accounts, domains or projects";
+/etc/x.cfg: scope.jim.domains: \"retail\" is not a path of a domain: write /parent/child/, and a blank in it as %20";
         assert_eq!(config(&text, &[]).unwrap_err(), expected);
     }
 }
