@@ -2,8 +2,11 @@
 //! they are meant for.
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::SystemTime;
+
+use anyhow::Context;
 
 use super::{Line, error, look, ok, others_read};
 use crate::config;
@@ -21,10 +24,9 @@ const CERTIFICATE_DAYS: u32 = 21;
 /// The address, the certificate, the users and their scopes.
 pub fn check(server: &config::Server) -> Vec<Line> {
     let mut lines = vec![check_bind(server)];
-    if let Some(address) = server.metrics_bind
-        && let Err(err) = http::may_tell(address, server.behind_proxy)
-    {
-        lines.push(error("bind", format!("{err:#}")));
+    if let Some(address) = server.metrics_bind {
+        let may = http::may_tell(address, server.behind_proxy).and_then(|()| is_here(address));
+        lines.extend(may.err().map(|err| error("bind", format!("{err:#}"))));
     }
     if !server.trusted_proxies.is_empty() && !server.behind_proxy {
         let wrong = "server.trusted_proxies: nobody is trusted unless server.behind_proxy is yes";
@@ -36,10 +38,7 @@ pub fn check(server: &config::Server) -> Vec<Line> {
             match http::look_at_tls(files, SystemTime::now(), CERTIFICATE_DAYS) {
                 Err(err) => error(what, format!("{err:#}")),
                 Ok(seen) => match (seen.ends_soon, seen.names.is_empty()) {
-                    (Some(end), _) => look(
-                        what,
-                        format!("renew it: {CERTIFICATE_DAYS} days from now, {end}"),
-                    ),
+                    (Some(end), _) => look(what, format!("renew it: {end}")),
                     (None, true) => look(what, "is for no host name (subjectAltName)"),
                     (None, false) => {
                         ok(what, format!("for {}, and its key", seen.names.join(", ")))
@@ -65,7 +64,7 @@ fn check_bind(server: &config::Server) -> Line {
         behind_proxy: server.behind_proxy,
     };
     let (what, bind) = ("bind", server.bind);
-    if let Err(err) = http::may_listen(bind, protection) {
+    if let Err(err) = http::may_listen(bind, protection).and_then(|()| is_here(bind)) {
         return error(what, format!("{err:#}"));
     }
     let is_loopback = bind.ip().to_canonical().is_loopback();
@@ -89,6 +88,12 @@ fn check_bind(server: &config::Server) -> Line {
         ""
     };
     ok(what, format!("{bind}, {reach}{how}"))
+}
+
+/// Whether this machine has the address. The port is not tried: the server that runs has it.
+fn is_here(address: SocketAddr) -> anyhow::Result<()> {
+    UdpSocket::bind((address.ip(), 0)).with_context(|| format!("listen on {address}"))?;
+    Ok(())
 }
 
 fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {

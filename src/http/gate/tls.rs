@@ -95,11 +95,13 @@ pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look
     let own = EndEntityCert::try_from(&chain[0])?;
     let names = own.valid_dns_names().map(str::to_owned).collect();
     let later = now + Duration::from_secs(u64::from(days) * 86_400);
-    let ends_soon = check_validity(&chain, later).err();
-    Ok(Look {
-        names,
-        ends_soon: ends_soon.map(|err| format!("{err:#}")),
-    })
+    let ends_soon = match find_invalid(&chain, later)? {
+        Some((number, Invalid::Since(end))) => {
+            Some(format!("certificate {number} expires on {}", date(end)))
+        }
+        _ => None,
+    };
+    Ok(Look { names, ends_soon })
 }
 
 fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
@@ -128,26 +130,48 @@ fn in_words(err: pem::Error) -> anyhow::Error {
     }
 }
 
+/// Why a certificate is not valid at a time.
+enum Invalid {
+    Since(UnixTime),
+    Until(UnixTime),
+}
+
 /// Whether each certificate of the chain is valid at this time.
 fn check_validity(chain: &[CertificateDer], now: SystemTime) -> anyhow::Result<()> {
-    let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH)?);
+    match find_invalid(chain, now)? {
+        Some((number, Invalid::Since(end))) => {
+            bail!("certificate {number} expired on {}", date(end))
+        }
+        Some((number, Invalid::Until(begin))) => {
+            bail!("certificate {number} is valid from {} on", date(begin))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first certificate of the chain that is not valid at this time, by its number from 1.
+fn find_invalid(
+    chain: &[CertificateDer],
+    at: SystemTime,
+) -> anyhow::Result<Option<(usize, Invalid)>> {
+    let at = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH)?);
     for (number, certificate) in (1..).zip(chain) {
         let parsed = EndEntityCert::try_from(certificate)
             .with_context(|| format!("certificate {number}"))?;
         // Trusting nobody, it always ends in an error, and the first look is at the validity.
         let checked =
-            parsed.verify_for_usage(&[], &[], &[], now, KeyUsage::server_auth(), None, None);
+            parsed.verify_for_usage(&[], &[], &[], at, KeyUsage::server_auth(), None, None);
         match checked {
             Err(webpki::Error::CertExpired { not_after, .. }) => {
-                bail!("certificate {number} expired on {}", date(not_after));
+                return Ok(Some((number, Invalid::Since(not_after))));
             }
             Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
-                bail!("certificate {number} is valid from {} on", date(not_before));
+                return Ok(Some((number, Invalid::Until(not_before))));
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn date(time: UnixTime) -> String {

@@ -99,7 +99,7 @@ fn the_servers_files_are_checked() {
             &["usage.example.com"],
             1,
             "look",
-            "renew it: 21 days from now, certificate 1 expired on ",
+            "renew it: certificate 1 expires on ",
         ),
         (
             -1,
@@ -137,6 +137,22 @@ fn the_servers_files_are_checked() {
         "certificate",
         "./key.pem is not the key of the certificate ./server.pem",
     );
+}
+
+/// 192.0.2.1 is set aside for examples.
+#[test]
+fn an_address_of_another_machine_is_an_error() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    cloud.configure(
+        "GMT",
+        "[server]\nbind = 192.0.2.1:8888\nmetrics_bind = 192.0.2.1:9108\nbehind_proxy = yes\n",
+    );
+    let run = cloud.run(&["check"]).exits(2);
+    for port in [8888, 9108] {
+        let wrong = format!("listen on 192.0.2.1:{port}: Cannot assign requested address");
+        says(&run, "error", "bind", &wrong);
+    }
 }
 
 #[test]
