@@ -89,16 +89,23 @@ fn users(auth: &Auth, new: &Server, shared: &Shared) -> String {
 
 /// Keys that are not what the server works by, and cannot be until it starts again.
 fn waiting_for_restart(running: &Server, new: &Server) -> Option<String> {
-    let (Server { limits, .. }, Limits { max_days, .. }) = (running, &new.limits);
-    // The one limit that was taken over.
-    let limits = Limits {
-        max_days: *max_days,
-        ..limits.clone()
-    };
+    // All of them but max_days, which was taken over.
+    let Limits {
+        max_connections,
+        max_connections_per_address,
+        max_header_bytes,
+        max_requests_per_connection,
+        max_days: _,
+        handshake_timeout,
+        header_timeout,
+        idle_timeout,
+        write_timeout,
+        drain_timeout,
+    } = &new.limits;
+    let limits = &running.limits;
     let changed: Vec<&str> = [
         ("bind", running.bind != new.bind),
         ("workers", running.workers != new.workers),
-        ("the limits", limits != new.limits),
         (
             "tls_certificate and tls_private_key",
             running.tls != new.tls,
@@ -110,6 +117,30 @@ fn waiting_for_restart(running: &Server, new: &Server) -> Option<String> {
             running.trusted_proxies != new.trusted_proxies,
         ),
         ("metrics_bind", running.metrics_bind != new.metrics_bind),
+        (
+            "max_connections",
+            limits.max_connections != *max_connections,
+        ),
+        (
+            "max_connections_per_address",
+            limits.max_connections_per_address != *max_connections_per_address,
+        ),
+        (
+            "max_header_bytes",
+            limits.max_header_bytes != *max_header_bytes,
+        ),
+        (
+            "max_requests_per_connection",
+            limits.max_requests_per_connection != *max_requests_per_connection,
+        ),
+        (
+            "handshake_timeout",
+            limits.handshake_timeout != *handshake_timeout,
+        ),
+        ("header_timeout", limits.header_timeout != *header_timeout),
+        ("idle_timeout", limits.idle_timeout != *idle_timeout),
+        ("write_timeout", limits.write_timeout != *write_timeout),
+        ("drain_timeout", limits.drain_timeout != *drain_timeout),
     ]
     .into_iter()
     .filter_map(|(key, changed)| changed.then_some(key))

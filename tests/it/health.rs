@@ -346,7 +346,7 @@ fn sighup_takes_over_what_needs_no_restart() {
     server.says("rbc-usage: SIGHUP: nothing to reload\n");
     with_settings(
         &sandbox,
-        "log_format = combined\nmax_age = 20\nmax_days = 1\nidle_timeout = 59\nusers = users\n",
+        "log_format = combined\nmax_age = 20\nmax_days = 1\nidle_timeout = 59\nmax_header_bytes = 2048\nusers = users\n",
     );
     sandbox.write("users", "");
     server.signal("HUP");
@@ -354,7 +354,7 @@ fn sighup_takes_over_what_needs_no_restart() {
         "server.max_age is 20 now",
         "server.max_days is 1 now",
         "server.log_format has changed",
-        "in [server] the limits, users changed, which takes a restart",
+        "in [server] users, max_header_bytes, idle_timeout changed, which takes a restart",
     ] {
         server.says(&format!("rbc-usage: SIGHUP: {said}\n"));
     }
