@@ -96,6 +96,27 @@ impl Log {
         self.send(self.noted(text));
     }
 
+    /// Logs a request that was refused by its look or a limit, whatever the format. `request` is its first line, or
+    /// what there was of it.
+    pub fn refusal(&self, peer: IpAddr, status: u16, request: &str, message: &str, id: &str) {
+        match self.format() {
+            LogFormat::Json => self.send(
+                json!({
+                    "time": utc(now()),
+                    "peer": peer.to_string(),
+                    "request": request,
+                    "status": status,
+                    "id": id,
+                    "message": message,
+                })
+                .to_string(),
+            ),
+            LogFormat::Combined | LogFormat::Off => {
+                self.note(&format!("{peer}: {status} {request:?}: {message} ({id})"));
+            }
+        }
+    }
+
     fn noted(&self, text: &str) -> String {
         match self.format() {
             LogFormat::Json => json!({"time": utc(now()), "message": text}).to_string(),

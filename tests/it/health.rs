@@ -202,9 +202,29 @@ fn each_request_is_a_line_of_the_log() {
 
     let server = Server::of(&mut sandbox.command(&["serve", "--log-format", "json"]));
     server.get("/usage/nobody");
+    let refused = server.ask("PUT", "/usage/nobody");
     server.signal("TERM");
     let log = server.end().exits(0).stderr;
-    let line: serde_json::Value = serde_json::from_str(log.trim_end()).unwrap();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [line, refusal] = &lines[..] else {
+        panic!("{log}");
+    };
+    let mut refusal = refusal.clone();
+    assert!(refusal["time"].take().is_string(), "{log}");
+    assert_eq!(
+        refusal,
+        serde_json::json!({
+            "time": null,
+            "peer": "127.0.0.1",
+            "request": "PUT /usage/nobody HTTP/1.1",
+            "status": 405,
+            "id": refused.header("x-request-id").unwrap(),
+            "message": "only GET and HEAD are answered",
+        })
+    );
     for (key, value) in [
         ("peer", "127.0.0.1"),
         ("method", "GET"),

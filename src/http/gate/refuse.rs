@@ -52,8 +52,7 @@ impl Refused<'_> {
         let line = line.unwrap_or_default();
         let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
         let Refusal { status, message } = self.why;
-        let Refused { peer, id, .. } = self;
-        log.note(&format!("{peer}: {status} {line:?}: {message} ({id})"));
+        log.refusal(self.peer, *status, &line, message, self.id);
     }
 }
 
