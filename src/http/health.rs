@@ -46,7 +46,7 @@ pub fn readiness(state: anyhow::Result<LedgerState>, today: Day, max_age_days: i
             (age > max_age_days).then(|| {
                 let age = counted(age, "day");
                 format!(
-                    "the newest closed day is {day}, {age} ago: at most {max_age_days} are right"
+                    "the newest closed day is {day}, {age} ago: server.max_age allows {max_age_days}"
                 )
             })
         }
@@ -220,7 +220,7 @@ mod tests {
             body,
             "{\"newest_closed_day\":\"2013-06-01\",\"status\":\"ready\"}\n"
         );
-        let old = "the newest closed day is 2013-06-01, 4 days ago: at most 3 are right";
+        let old = "the newest closed day is 2013-06-01, 4 days ago: server.max_age allows 3";
         assert_eq!(
             ready(Some("2013-06-01"), "2013-06-05"),
             reply::error(503, old)

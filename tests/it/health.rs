@@ -46,7 +46,7 @@ fn alive_and_ready_are_two_things() {
     let old = close_day(&sandbox, 9);
     let answer = server.get("/readyz");
     assert_eq!(answer.status, 503);
-    let why = format!("the newest closed day is {old}, 9 days ago: at most 3 are right");
+    let why = format!("the newest closed day is {old}, 9 days ago: server.max_age allows 3");
     assert_eq!(answer.body.trim_end(), refused(&why));
     let new = close_day(&sandbox, 2);
     ready(
