@@ -139,6 +139,9 @@ pub fn serve(
         reread: ground.reread,
         reading: Mutex::default(),
     });
+    shared
+        .metrics
+        .certificate_ends(tls.as_deref().and_then(Tls::ends_at));
     shared.warn_of_strangers();
     if let Some(address) = settings.metrics_bind {
         let listener = health::listen(address, settings.behind_proxy)?;

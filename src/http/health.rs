@@ -86,6 +86,7 @@ fn gauges(shared: &Shared, reader: &mut Reader) -> anyhow::Result<LedgerGauges> 
         open_days: Some(counts.open_days),
         missing_days: Some(counts.missing_days),
         findings: Some(counts.findings),
+        pending_corrections: Some(counts.pending_corrections),
         last_import: counts.last_finished_import.and_then(last_import),
     })
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
@@ -32,6 +32,8 @@ pub struct Metrics {
     sent_away: Counter,
     open_connections: Gauge,
     auth_failures: Counter,
+    /// 0: nothing is encrypted, or it is not known.
+    certificate_ends_at: AtomicI64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +58,8 @@ pub struct LedgerGauges {
     pub missing_days: Option<u64>,
     /// Those that nobody has acknowledged.
     pub findings: Option<u64>,
+    /// Like these.
+    pub pending_corrections: Option<u64>,
     pub last_import: Option<LastImport>,
 }
 
@@ -80,6 +84,7 @@ impl Metrics {
             sent_away: Counter::default(),
             open_connections: Gauge::default(),
             auth_failures: Counter::default(),
+            certificate_ends_at: AtomicI64::default(),
             registry: Mutex::default(),
         };
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
@@ -154,18 +159,25 @@ impl Metrics {
         self.auth_failures.inc();
     }
 
+    /// In seconds since 1970 UTC, if it is known.
+    pub fn certificate_ends(&self, at: Option<i64>) {
+        self.certificate_ends_at
+            .store(at.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// All of it, in OpenMetrics.
     pub fn text(&self, ledger: &LedgerGauges) -> Result<String, fmt::Error> {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         encode_registry(&mut text, &registry)?;
-        encode_registry(&mut text, &registry_of(ledger))?;
+        let ends = Some(self.certificate_ends_at.load(Ordering::Relaxed)).filter(|at| *at != 0);
+        encode_registry(&mut text, &registry_of(ledger, ends))?;
         encode_eof(&mut text)?;
         Ok(text)
     }
 }
 
-fn registry_of(ledger: &LedgerGauges) -> Registry {
+fn registry_of(ledger: &LedgerGauges, certificate_ends_at: Option<i64>) -> Registry {
     let mut registry = Registry::with_prefix("rbc_usage");
     let mut whole = |name: &str, help: &str, unit: Option<Unit>, value: Option<i64>| {
         let Some(value) = value else { return };
@@ -207,6 +219,18 @@ fn registry_of(ledger: &LedgerGauges) -> Registry {
         "Doubts that nobody has acknowledged",
         None,
         count(ledger.findings),
+    );
+    whole(
+        "pending_corrections",
+        "Corrections of sealed days that nobody has acknowledged",
+        None,
+        count(ledger.pending_corrections),
+    );
+    whole(
+        "certificate_end_timestamp",
+        "When the first certificate of the chain ends",
+        Some(Unit::Seconds),
+        certificate_ends_at,
     );
     whole(
         "last_import_timestamp",
@@ -268,12 +292,14 @@ mod tests {
         metrics.connection_closed();
         metrics.sent_away(3);
         metrics.auth_failed();
+        metrics.certificate_ends(Some(1_401_580_800));
         let ledger = LedgerGauges {
             bytes: Some(4096),
             newest_closed_day: Some(1_370_044_800),
             open_days: Some(1),
             missing_days: Some(0),
             findings: Some(21),
+            pending_corrections: Some(2),
             last_import: Some(LastImport {
                 finished_at: 1_370_131_199,
                 seconds: 12.5,
@@ -301,6 +327,8 @@ mod tests {
             "rbc_usage_open_days 1",
             "rbc_usage_missing_days 0",
             "rbc_usage_findings 21",
+            "rbc_usage_pending_corrections 2",
+            "rbc_usage_certificate_end_timestamp_seconds 1401580800",
             "rbc_usage_last_import_timestamp_seconds 1370131199",
             "rbc_usage_last_import_exit_code 1",
             "rbc_usage_last_import_duration_seconds 12.5",
@@ -308,7 +336,9 @@ mod tests {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
         assert!(text.ends_with("\n# EOF\n"), "{text}");
-        let unknown = metrics.text(&LedgerGauges::default()).unwrap();
-        assert!(!unknown.contains("ledger"), "{unknown}");
+        let unknown = Metrics::new().text(&LedgerGauges::default()).unwrap();
+        for left_out in ["ledger", "pending", "certificate"] {
+            assert!(!unknown.contains(left_out), "{unknown}");
+        }
     }
 }

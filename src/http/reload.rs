@@ -22,7 +22,11 @@ impl Reload {
         let shared = self.shared.clone();
         let _reading = shared.reading.lock();
         let mut said = Vec::new();
-        match self.tls.as_deref().map(Tls::reload) {
+        let reloaded = self.tls.as_deref().map(|tls| {
+            tls.reload()
+                .map(|()| shared.metrics.certificate_ends(tls.ends_at()))
+        });
+        match reloaded {
             Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
             Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
             None => {}

@@ -76,7 +76,10 @@ fn metrics_tell_of_requests_and_of_the_ledger_and_of_no_account() {
             "insert into stored_findings (day, kind, detail) select day, 'spans_midnight', 'x' from stored_days;
              insert into imports (started_at, finished_at, outcome, seconds)
                values ('2013-06-02T01:30:00Z', '2013-06-02T01:30:12Z', 'needs_a_look', 12.5);
-             insert into imports (started_at) values ('2013-06-03T01:30:00Z');",
+             insert into imports (started_at) values ('2013-06-03T01:30:00Z');
+             insert into stored_corrections (day, account_id, metric_id, resource_id, corrected_at, kind, acknowledged_at)
+               select (select max(day) from stored_days), 1, 1, 0, '2013-06-03T01:30:00Z', column1, column2
+               from (values ('pending', null), ('pending', 'x'), ('overwritten', null), ('applied', null));",
         )
         .unwrap();
     for target in [
@@ -107,6 +110,7 @@ fn metrics_tell_of_requests_and_of_the_ledger_and_of_no_account() {
         "rbc_usage_missing_days 3",
         "rbc_usage_open_days 0",
         "rbc_usage_findings 2",
+        "rbc_usage_pending_corrections 1",
         "rbc_usage_last_import_timestamp_seconds 1370136612",
         "rbc_usage_last_import_exit_code 1",
         "rbc_usage_last_import_duration_seconds 12.5",

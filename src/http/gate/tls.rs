@@ -16,36 +16,55 @@ use crate::config::TlsFiles;
 /// What the cryptography in use can sign with.
 const KEYS: &str = "RSA of 2048 to 4096 bits, elliptic curve P-256 or P-384, Ed25519";
 
+/// After the year 9999, the last that a certificate can name.
+const FAR_AHEAD: Duration = Duration::from_secs(8_100 * 366 * 86_400);
+
 /// What new connections are encrypted with.
 pub struct Tls {
     files: TlsFiles,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Loaded>,
+}
+
+/// Files that were read and are right.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl Tls {
     pub fn load(files: TlsFiles) -> anyhow::Result<Tls> {
-        let config = load(&files, SystemTime::now())?;
-        let current = RwLock::new(Arc::new(config));
+        let current = RwLock::new(load(&files, SystemTime::now())?);
         Ok(Tls { files, current })
     }
 
     pub fn current(&self) -> Arc<ServerConfig> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let loaded = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.config.clone()
+    }
+
+    /// When the first certificate of the chain ends, in seconds since 1970 UTC; none if that is beyond reason.
+    pub fn ends_at(&self) -> Option<i64> {
+        let loaded = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let by_then = UNIX_EPOCH + FAR_AHEAD;
+        let ends = loaded.chain.chunks(1).filter_map(|certificate| {
+            match find_invalid(certificate, by_then).ok()?? {
+                (_, Invalid::Since(end)) => i64::try_from(end.as_secs()).ok(),
+                (_, Invalid::Until(_)) => None,
+            }
+        });
+        ends.min()
     }
 
     /// Reads the files again. What is wrong with them leaves everything as it was.
     pub fn reload(&self) -> anyhow::Result<()> {
-        let config = Arc::new(load(&self.files, SystemTime::now())?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let loaded = load(&self.files, SystemTime::now())?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
     }
 }
 
 /// Reads and checks the files as a start at this time would.
-pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
+fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<Loaded> {
     let TlsFiles {
         certificate,
         private_key,
@@ -67,7 +86,7 @@ pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth();
     let mut config = builder
-        .with_single_cert(chain, key)
+        .with_single_cert(chain.clone(), key)
         .map_err(|err| match err {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow!(
                 "server.tls_private_key: {} is not the key of the certificate {}",
@@ -77,7 +96,10 @@ pub fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<ServerConfig> {
             err => anyhow!("server.tls_private_key: {}: {err}", private_key.display()),
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    Ok(config)
+    Ok(Loaded {
+        config: Arc::new(config),
+        chain,
+    })
 }
 
 /// What a check tells of files that a start would take.
@@ -90,8 +112,7 @@ pub struct Look {
 
 /// Reads and checks the files as a start now would, and looks `days` ahead.
 pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look> {
-    load(files, now)?;
-    let chain = read_certificates(&files.certificate)?;
+    let chain = load(files, now)?.chain;
     let own = EndEntityCert::try_from(&chain[0])?;
     let names = own.valid_dns_names().map(str::to_owned).collect();
     let later = now + Duration::from_secs(u64::from(days) * 86_400);

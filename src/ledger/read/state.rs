@@ -43,6 +43,8 @@ pub struct Counts {
     pub missing_days: u64,
     /// Findings that nobody has acknowledged.
     pub findings: u64,
+    /// Of sealed days, and nobody has acknowledged them.
+    pub pending_corrections: u64,
     /// A running one and one that was killed are not it.
     pub last_finished_import: Option<ImportRun>,
 }
@@ -54,16 +56,20 @@ pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
                  from (select julianday(day) as day_number
                        from stored_days
                        where day <= (select max(day) from stored_days where state = 'closed'))),
-                (select count(*) from findings where acknowledged_at is null)",
+                (select count(*) from findings where acknowledged_at is null),
+                (select count(*) from stored_corrections where kind = 'pending' and acknowledged_at is null)",
     )?;
-    let (open_days, missing_days, findings): (u64, Option<u64>, u64) =
-        statement.query_one([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(Counts {
-        open_days,
-        missing_days: missing_days.unwrap_or(0),
-        findings,
-        last_finished_import: find_last_finished_import(snapshot)?,
-    })
+    let last_finished_import = find_last_finished_import(snapshot)?;
+    let counts = statement.query_one([], |row| {
+        Ok(Counts {
+            open_days: row.get(0)?,
+            missing_days: row.get::<_, Option<u64>>(1)?.unwrap_or(0),
+            findings: row.get(2)?,
+            pending_corrections: row.get(3)?,
+            last_finished_import,
+        })
+    });
+    Ok(counts?)
 }
 
 pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {

@@ -190,6 +190,15 @@ fn a_new_certificate_comes_with_sighup_and_cuts_nothing() {
             .into_owned()
     };
     assert_eq!(shown(&old), certificate(&sandbox));
+    let ends = |second: &str| {
+        let port = server.address.rsplit(':').next().unwrap();
+        let metrics = format!("https://localhost:{port}/metrics");
+        let told = curl(&sandbox, &server, &[&metrics]).exits(0).stdout;
+        let line = format!("\nrbc_usage_certificate_end_timestamp_seconds {second}\n");
+        assert!(told.contains(&line), "{told}");
+    };
+    // 1 January 2100, by the clock of `date -u -d 2100-01-01 +%s`.
+    ends("4102444800");
 
     // One that cannot be used changes nothing.
     sandbox.write("key.pem", RSA);
@@ -202,6 +211,7 @@ fn a_new_certificate_comes_with_sighup_and_cuts_nothing() {
     write(&sandbox, RSA, years(2021, 2101));
     server.signal("HUP");
     server.says("SIGHUP: reloaded the certificate\n");
+    ends("4133980800");
     let mut new = client(&sandbox, &server, &TLS12);
     assert!(ask(&mut new).contains(" 200 OK"));
     assert_eq!(shown(&new), certificate(&sandbox));
