@@ -240,12 +240,14 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
 
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
 pub fn list_wrong(ledger: &Path) -> anyhow::Result<Vec<WrongMonth>> {
-    let connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     insist_on_current(&connection, ledger)?;
-    let look = || -> anyhow::Result<Vec<WrongMonth>> {
+    let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
+        // Sums and days of one state, whatever an import writes meanwhile.
+        let tx = connection.transaction()?;
         let mut wrong = Vec::new();
-        for month in list_months(&connection, "select month from summed_months")? {
-            wrong.extend(find_wrong(&connection, month)?);
+        for month in list_months(&tx, "select month from summed_months")? {
+            wrong.extend(find_wrong(&tx, month)?);
         }
         Ok(wrong)
     };

@@ -158,3 +158,22 @@ fn a_month_whose_sum_is_no_number_has_none() {
         "{said}"
     );
 }
+
+#[test]
+fn a_month_that_is_written_meanwhile_is_not_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fill(&folder);
+    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    ledger.sum_months().unwrap();
+    let write = "delete from summed_months where month = '2013-06';
+         update stored_records set quantity = quantity + 1 where day = '2013-06-15'";
+    std::thread::scope(|scope| {
+        let check = scope.spawn(|| (0..500).flat_map(|_| list_wrong(&path).unwrap()).collect());
+        while !check.is_finished() {
+            let written = ledger.transaction(|connection, _| Ok(connection.execute_batch(write)?));
+            written.and_then(|()| ledger.sum_months()).unwrap();
+        }
+        let wrong: Vec<WrongMonth> = check.join().unwrap();
+        assert_eq!(wrong, []);
+    });
+}
