@@ -2,6 +2,7 @@
 //! month's back, and a question that has the whole month in it reads them in place of the days. They say nothing of
 //! their own: the days of the month, added up, are the same to the last bit.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -166,9 +167,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Compares the sums of a month with its days, and where they differ makes them anew, if every day of the month was
-    /// found equal to its source: else it may be the days that are wrong.
-    pub fn prove_sums(&mut self, month: Month) -> anyhow::Result<Option<WrongMonth>> {
+    /// Compares the sums of a month with its days, and where they differ makes them anew, if every day of the month is
+    /// among those that equal their source: else it may be the days that are wrong.
+    pub fn prove_sums(
+        &mut self,
+        month: Month,
+        equal: &BTreeSet<Day>,
+    ) -> anyhow::Result<Option<WrongMonth>> {
         let named = format!("ledger {}: sums of {month}", self.path.display());
         self.transaction(|connection, _| {
             let text = month.to_string();
@@ -178,7 +183,7 @@ impl Ledger {
             let Some(mut wrong) = find_wrong(connection, month)? else {
                 return Ok(None);
             };
-            wrong.mended = is_verified(connection, &text)?;
+            wrong.mended = month.days().days().all(|day| equal.contains(&day));
             if wrong.mended {
                 connection.execute("delete from summed_months where month = ?1", [text])?;
                 sum_month(connection, month)?;
@@ -188,11 +193,6 @@ impl Ledger {
         })
         .context(named)
     }
-}
-
-fn is_verified(connection: &Connection, month: &str) -> anyhow::Result<bool> {
-    let sql = "select count(*) = count(verified_at) from stored_days where substr(day, 1, 7) = ?1";
-    Ok(connection.query_row(sql, [month], |row| row.get(0))?)
 }
 
 fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
