@@ -179,7 +179,9 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
-    ledger.sum_months()?;
+    ledger
+        .sum_months()
+        .context("all days are imported, but not every month is added up")?;
     Ok(watermark)
 }
 

@@ -156,8 +156,12 @@ fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
 }
 
 impl Ledger {
-    /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all.
+    /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all. Nobody would read
+    /// those of a rehearsal.
     pub fn sum_months(&mut self) -> anyhow::Result<()> {
+        if self.rehearsal {
+            return Ok(());
+        }
         let named = format!("ledger {}", self.path.display());
         let months = list_complete(&self.connection).with_context(|| named.clone())?;
         for month in months {

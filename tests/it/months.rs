@@ -159,6 +159,28 @@ fn whatever_changes_a_day_changes_its_month() {
 }
 
 #[test]
+fn a_month_that_cannot_be_added_up_is_told_and_its_days_are_imported() {
+    let cloud = june();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    let full = "create trigger full before insert on summed_months
+                begin select raise(abort, 'no room'); end";
+    ledger.execute_batch(full).unwrap();
+    let run = cloud.run(&["import"]).exits(2);
+    assert!(
+        run.stderr.starts_with(
+            "rbc-usage: all days are imported, but not every month is added up: ledger ./usage.db: sums of 2013-06: no room"
+        ),
+        "{run}"
+    );
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(cloud.ledger("select count(*) from month_sums"), ["0"]);
+    ledger.execute_batch("drop trigger full").unwrap();
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+}
+
+#[test]
 fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
     let cloud = imported();
     let force = ["import", "--month", "2013-06", "-f"];

@@ -141,6 +141,15 @@ fn sums_change_no_bit_of_an_answer() {
 }
 
 #[test]
+fn a_rehearsal_adds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fill(&folder);
+    let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
+    ledger.sum_months().unwrap();
+    assert_eq!(list_complete(&ledger.connection).unwrap().len(), 3);
+}
+
+#[test]
 fn a_month_whose_sum_is_no_number_has_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
