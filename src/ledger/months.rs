@@ -24,8 +24,16 @@ pub struct MonthPart {
     month: String,
     first: String,
     last: String,
-    /// It is the whole month, and its sums hold.
-    summed: bool,
+    held: Held,
+}
+
+/// Where the ledger has what was used in these days.
+enum Held {
+    /// It has none of them.
+    Nowhere,
+    InDays,
+    /// They are the whole month, and its sums hold.
+    InSums,
 }
 
 /// Cuts a range at the ends of its months.
@@ -37,7 +45,11 @@ pub fn list_parts(connection: &Connection, range: DayRange) -> anyhow::Result<Ve
             let (first, last) = (days[0], days[days.len() - 1]);
             let whole = first.day_of_month() == 1 && last.next().day_of_month() == 1;
             let mut part = MonthPart::of_days(first, last);
-            part.summed = whole && is_summed(connection, &part.month)?;
+            if whole && is_summed(connection, &part.month)? {
+                part.held = Held::InSums;
+            } else if !has_days(connection, &part)? {
+                part.held = Held::Nowhere;
+            }
             Ok(part)
         })
         .collect()
@@ -50,16 +62,13 @@ impl MonthPart {
             month: Month::of(first).to_string(),
             first: first.to_string(),
             last: last.to_string(),
-            summed: false,
+            held: Held::InDays,
         }
     }
 
-    fn of_month(month: Month, summed: bool) -> MonthPart {
+    fn of_month(month: Month) -> MonthPart {
         let days = month.days();
-        MonthPart {
-            summed,
-            ..MonthPart::of_days(days.first(), days.last())
-        }
+        MonthPart::of_days(days.first(), days.last())
     }
 
     /// What an account used in these days, sorted by metric, then resource.
@@ -68,10 +77,11 @@ impl MonthPart {
         connection: &Connection,
         account_id: i64,
     ) -> anyhow::Result<Vec<MonthSum>> {
-        if self.summed {
-            return self.read_sums(connection, account_id);
+        match self.held {
+            Held::Nowhere => Ok(Vec::new()),
+            Held::InDays => self.add_up(connection, account_id),
+            Held::InSums => self.read_sums(connection, account_id),
         }
-        self.add_up(connection, account_id)
     }
 
     fn read_sums(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
@@ -155,6 +165,12 @@ fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
     Ok(statement.exists(named_params! {":month": month})?)
 }
 
+fn has_days(connection: &Connection, part: &MonthPart) -> anyhow::Result<bool> {
+    let mut statement = connection
+        .prepare_cached("select 1 from stored_days where day between :first and :last")?;
+    Ok(statement.exists(named_params! {":first": part.first, ":last": part.last})?)
+}
+
 impl Ledger {
     /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all. Nobody would read
     /// those of a rehearsal.
@@ -213,7 +229,7 @@ fn list_months(connection: &Connection, sql: &str) -> anyhow::Result<Vec<Month>>
 }
 
 fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
-    let part = MonthPart::of_month(month, false);
+    let part = MonthPart::of_month(month);
     let mut delete =
         connection.prepare_cached("delete from month_sums where account_id = ?1 and month = ?2")?;
     let mut insert = connection.prepare_cached(
@@ -259,7 +275,7 @@ pub fn list_wrong(ledger: &Path) -> anyhow::Result<Vec<WrongMonth>> {
 }
 
 fn find_wrong(connection: &Connection, month: Month) -> anyhow::Result<Option<WrongMonth>> {
-    let part = MonthPart::of_month(month, true);
+    let part = MonthPart::of_month(month);
     let mut accounts: u64 = 0;
     for account_id in list_accounts(connection)? {
         let sums = part.read_sums(connection, account_id)?;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::StatementStatus;
+
 use super::*;
 use crate::ledger::initialise;
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
@@ -138,6 +140,20 @@ fn sums_change_no_bit_of_an_answer() {
     // Twice is once.
     ledger.sum_months().unwrap();
     assert_eq!(answers(&path), before);
+}
+
+#[test]
+fn nothing_is_looked_up_in_months_that_the_ledger_has_no_day_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = Connection::open(fill(&folder)).unwrap();
+    let parts = list_parts(&connection, range("1970-01-01", "2030-12-31")).unwrap();
+    assert_eq!(parts.len(), 61 * 12);
+    for part in parts {
+        part.list_sums(&connection, 2).unwrap();
+    }
+    // April to August of 2013.
+    let records = connection.prepare_cached(RECORDS).unwrap();
+    assert_eq!(records.get_status(StatementStatus::Run), 5);
 }
 
 #[test]
