@@ -31,8 +31,8 @@ const ZONE_YEARS: i64 = 2;
 
 /// Check the configuration, the databases, the ledger and the server's files
 ///
-/// One line each: ok, or what to do. Changes nothing. A ledger is read in whole, which takes a second for each
-/// gigabyte or two. Whether days are missing is told by `rbc-usage status --check`.
+/// One line each: ok, or what to do. Changes nothing. A ledger is read in whole, and every record in it, which takes up
+/// to half a minute for each gigabyte. Whether days are missing is told by `rbc-usage status --check`.
 ///
 /// Exit code: 0 all is well; 1 something needs a look; 2 something does not work.
 #[derive(clap::Args)]

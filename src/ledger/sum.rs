@@ -1,4 +1,5 @@
-//! How figures are added up, everywhere: what a query in a shell says and what we say is the same.
+//! How figures are added up, everywhere: what a query in a shell says of an account's resource and month and what we
+//! say is the same.
 
 /// A sum that carries along what rounding cuts off (Neumaier's method), as SQLite's own `sum` does: ten
 /// times 0.1 is 1.0, and `sqlite3` finds the same figure.
