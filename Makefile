@@ -33,6 +33,10 @@ hostile:
 	sh tests/install.sh tests
 	ATTACK=$(ATTACK) cargo test --locked --release --test it hostile -- --test-threads=1 --nocapture
 
+fuzz:
+	set -e; for target in head question users configuration; do \
+	    cargo +nightly fuzz run $$target -- -max_total_time=$$(($(MINUTES) * 60)); done
+
 bench:
 	sh tests/install.sh bench
 	cargo bench --locked --bench bench
@@ -44,4 +48,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test systemd-test soak hostile bench install clean
+.PHONY: build demo test lint check api-test systemd-test soak hostile fuzz bench install clean

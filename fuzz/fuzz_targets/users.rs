@@ -1,14 +1,32 @@
-//! The file of users: nothing panics, and whoever is in it has a name and a hash that can be checked in bounded time.
+//! The file of users, and after a NUL what a client sends as `Authorization`: nothing panics, whoever is in the file has
+//! a name and a hash that can be checked in bounded time, and only a name and a password take that time.
 
 #![no_main]
 
-#[path = "../../src/htpasswd.rs"]
+#[path = "../../src"]
 #[allow(dead_code)]
-mod htpasswd;
+mod program {
+    pub mod htpasswd;
+    pub mod scope;
+}
+#[path = "../../src/http"]
+#[allow(dead_code)]
+mod http {
+    pub mod auth;
+    mod delays;
+    mod neighbourhood;
+}
+use program::*;
 
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::auth::{Auth, First};
 use libfuzzer_sys::fuzz_target;
 
 /// In memory, so that no disk is worn.
@@ -20,11 +38,17 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    std::fs::write(&*FILE, bytes).unwrap();
-    let Ok(users) = htpasswd::read(&FILE) else {
+    let nul = bytes.iter().position(|byte| *byte == 0);
+    let (file, header) = bytes.split_at(nul.unwrap_or(bytes.len()));
+    let header = header.get(1..).unwrap_or_default();
+    std::fs::write(&*FILE, file).unwrap();
+    let users = htpasswd::read(&FILE);
+    let auth = Auth::open(&FILE, || Ok(BTreeMap::new()));
+    assert_eq!(users.is_ok(), auth.is_ok());
+    let (Ok(users), Ok(auth)) = (users, auth) else {
         return;
     };
-    for (name, hash) in users {
+    for (name, hash) in &users {
         assert!(!name.is_empty() && !name.contains([':', '\n']), "{name:?}");
         assert!(htpasswd::COSTS.contains(&hash.cost));
         // The cheapest only: each costs a millisecond.
@@ -32,4 +56,32 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = hash.verify(b"password");
         }
     }
+    if let Ok(header) = std::str::from_utf8(header) {
+        ask(&auth, &users, header);
+    }
+    let claims = is_claim(&auth, &format!("bAsIc {}", STANDARD.encode(header)));
+    let colon = header.iter().position(|byte| *byte == b':');
+    let name = colon.map(|at| std::str::from_utf8(&header[..at]));
+    assert_eq!(claims, matches!(name, Some(Ok(_))), "{header:?}");
 });
+
+/// Whether bcrypt has to tell.
+fn is_claim(auth: &Auth, header: &str) -> bool {
+    let first = auth.first(Some(header), Ipv4Addr::LOCALHOST.into(), Instant::now());
+    matches!(first, First::Unsure(_))
+}
+
+/// A right password is known again, and nobody is who is not in the file.
+fn ask(auth: &Auth, users: &HashMap<String, htpasswd::Hash>, header: &str) {
+    let peer = Ipv4Addr::LOCALHOST.into();
+    let first = auth.first(Some(header), peer, Instant::now());
+    let First::Unsure(claim) = first else { return };
+    if users.is_empty() || users.values().any(|hash| hash.cost > 4) {
+        return;
+    }
+    if let Ok(user) = auth.check(&claim, peer, Instant::now()) {
+        assert!(users.contains_key(&*user.name));
+        let first = auth.first(Some(header), peer, Instant::now());
+        assert!(matches!(first, First::Known(known) if known.name == user.name));
+    }
+}
