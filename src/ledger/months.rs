@@ -203,7 +203,9 @@ impl Ledger {
             let Some(mut wrong) = find_wrong(connection, month)? else {
                 return Ok(None);
             };
-            wrong.mended = month.days().days().all(|day| equal.contains(&day));
+            // Of a sealed day with pending corrections it is what these make of it that equals the source.
+            wrong.mended = month.days().days().all(|day| equal.contains(&day))
+                && !has_pending(connection, &text)?;
             if wrong.mended {
                 connection.execute("delete from summed_months where month = ?1", [text])?;
                 sum_month(connection, month)?;
@@ -213,6 +215,11 @@ impl Ledger {
         })
         .context(named)
     }
+}
+
+fn has_pending(connection: &Connection, month: &str) -> anyhow::Result<bool> {
+    let sql = "select 1 from stored_corrections where kind = 'pending' and substr(day, 1, 7) = ?1";
+    Ok(connection.prepare(sql)?.exists([month])?)
 }
 
 fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {

@@ -246,4 +246,11 @@ fn sums_that_somebody_changed_are_made_anew_from_days_that_are_right() {
     cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(0);
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
+    // A sealed day's own value is proven by nobody once the source has another one.
+    cloud.run(&["seal", "2013-06"]).exits(0);
+    cloud.usage("update cloud_usage set raw_usage = 20 where id = 19");
+    cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(1);
+    change("update month_sums set quantity = 700 where account_id = 2");
+    cloud.run(&["verify", "2013-06"]).exits(1).complains(said);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700", "3"]);
 }
