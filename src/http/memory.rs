@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::reply::Reply;
 use crate::day::Day;
@@ -52,6 +53,9 @@ struct Inside {
 /// Who may see the same is answered the same.
 type Known = HashMap<Arc<Scope>, HashMap<String, Arc<Reply>>>;
 
+/// What was known.
+struct Forgotten(Known);
+
 impl Memory {
     pub fn new(ledger: PathBuf) -> Memory {
         Memory {
@@ -76,8 +80,7 @@ impl Memory {
             let forgotten = inside.forget();
             inside.moment = moment;
             drop(inside);
-            // It may take a while, and others need not wait for that.
-            drop(forgotten);
+            forgotten.give_up();
             return Err(moment);
         }
         let known = inside.known.get(scope).and_then(|known| known.get(target));
@@ -101,7 +104,9 @@ impl Memory {
         let known = inside.known.entry(scope.clone()).or_default();
         known.insert(target, reply);
         drop(inside);
-        drop(forgotten);
+        if let Some(forgotten) = forgotten {
+            forgotten.give_up();
+        }
     }
 
     /// What a panic of another thread leaves behind is no more than an answer too few.
@@ -127,9 +132,19 @@ impl Inside {
     }
 
     /// Hands over what was known.
-    fn forget(&mut self) -> Known {
+    fn forget(&mut self) -> Forgotten {
         self.bytes = 0;
-        std::mem::take(&mut self.known)
+        Forgotten(std::mem::take(&mut self.known))
+    }
+}
+
+impl Forgotten {
+    /// Frees its memory, which takes tens of milliseconds, in a thread of its own: nobody's answer waits for that.
+    fn give_up(self) {
+        if !self.0.is_empty() {
+            // Where there is no thread to be had, what it was to do is done here.
+            let _ = thread::Builder::new().spawn(move || drop(self));
+        }
     }
 }
 
