@@ -178,21 +178,33 @@ impl Server {
     /// How often the threads whose names begin so have gone to sleep so far: `worker`, or `connection`. While a request
     /// is held up, the number grows; while none is in hand, it stands still.
     pub fn sleeps_of(&self, threads: &str) -> u64 {
+        let counts = self.status_of(threads, "voluntary_ctxt_switches:");
+        let counts = counts.iter().map(|count| count.parse::<u64>());
+        counts.map(|count| count.expect("a number")).sum()
+    }
+
+    /// Waits until all threads whose names begin so wait for something.
+    pub fn wait_until_asleep(&self, threads: &str) {
+        let asleep = |state: &String| state.starts_with('S');
+        while !self.status_of(threads, "State:").iter().all(asleep) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What the system tells of each thread whose name begins so.
+    fn status_of(&self, threads: &str, what: &str) -> Vec<String> {
         let tasks = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(tasks).expect("list the server's threads");
-        tasks
-            .filter_map(|task| {
-                let folder = task.expect("list the server's threads").path();
-                // A thread may end between the listing and the reading.
-                let name = std::fs::read_to_string(folder.join("comm")).ok()?;
-                let status = std::fs::read_to_string(folder.join("status")).ok()?;
-                let count = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-                name.starts_with(threads)
-                    .then(|| count.trim().parse::<u64>().expect("a number"))
-            })
-            .sum()
+        let told = tasks.filter_map(|task| {
+            let folder = task.expect("list the server's threads").path();
+            // A thread may end between the listing and the reading.
+            let name = std::fs::read_to_string(folder.join("comm")).ok()?;
+            let status = std::fs::read_to_string(folder.join("status")).ok()?;
+            let mut lines = status.lines();
+            let told = lines.find_map(|line| line.strip_prefix(what))?;
+            name.starts_with(threads).then(|| told.trim().to_owned())
+        });
+        told.collect()
     }
 }
 

@@ -123,6 +123,8 @@ fn the_idle_are_no_request_that_was_not_finished() {
             idle
         })
         .collect();
+    // Who has sent an answer needs a moment to wait for the next request.
+    server.wait_until_asleep("connection");
     server.signal("TERM");
     server.end().exits(0).complains("");
     drop(idle);
