@@ -125,7 +125,10 @@ pub fn list_totals<'a>(
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let asked = question.metrics;
-    let parts = list_parts(&snapshot.tx, question.range)?;
+    let parts = match question.by.time {
+        Granularity::Day => Vec::new(),
+        Granularity::Total | Granularity::Month => list_parts(&snapshot.tx, question.range)?,
+    };
     let mut sums: BTreeMap<Place, Sum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);

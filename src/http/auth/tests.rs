@@ -1,0 +1,135 @@
+//! Who is let in, who is refused, and what is remembered of that.
+
+use super::*;
+
+fn header(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+fn peer() -> IpAddr {
+    "192.0.2.1".parse().unwrap()
+}
+
+/// Jane's hash is cheap, Bob's takes twice as long.
+fn auth(folder: &Path) -> Auth {
+    let file = folder.join("users");
+    htpasswd::set_password(&file, "jane", "pass:word", 4).unwrap();
+    htpasswd::set_password(&file, "bob", "hunter2", 5).unwrap();
+    Auth::open(&file, || Ok(Scopes::new())).unwrap()
+}
+
+fn claim(auth: &Auth, user: &str, password: &str) -> Result<User, Refusal> {
+    let now = Instant::now();
+    match auth.first(Some(&header(user, password)), peer(), now) {
+        First::Known(user) => Ok(user),
+        First::Refused(refusal) => Err(refusal),
+        First::Unsure(claim) => auth.check(&claim, peer(), now),
+    }
+}
+
+#[test]
+fn a_right_password_is_known_again_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let auth = auth(folder.path());
+    let header = header("jane", "pass:word");
+    let now = Instant::now();
+    let known = |at| matches!(auth.first(Some(&header), peer(), at), First::Known(_));
+    assert!(!known(now));
+    assert_eq!(&*claim(&auth, "jane", "pass:word").unwrap().name, "jane");
+    let now = Instant::now();
+    assert!(known(now));
+    // Each use makes it known for another while.
+    assert!(known(now + KNOWN / 2));
+    assert!(known(now + KNOWN));
+    assert!(known(now));
+    assert!(!known(now + KNOWN * 2));
+    assert!(claim(&auth, "jane", "pass").is_err());
+    assert!(claim(&auth, "bob", "pass:word").is_err());
+}
+
+#[test]
+fn wrong_guesses_are_put_off_and_known_users_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let auth = auth(folder.path());
+    claim(&auth, "jane", "pass:word").unwrap();
+    for user in ["jane", "nobody", "bob"] {
+        assert_eq!(claim(&auth, user, "x").unwrap_err(), Refusal::Unauthorized);
+    }
+    // Even the right one, from where so much was guessed.
+    let refused = claim(&auth, "bob", "hunter2").unwrap_err();
+    assert!(matches!(refused, Refusal::Wait(_)), "{refused:?}");
+    claim(&auth, "jane", "pass:word").unwrap();
+    let elsewhere = "192.0.2.2".parse().unwrap();
+    let first = auth.first(Some(&header("bob", "hunter2")), elsewhere, Instant::now());
+    assert!(matches!(first, First::Unsure(_)));
+}
+
+#[test]
+fn what_is_no_basic_authorization_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let auth = auth(folder.path());
+    for header in [
+        None,
+        Some(""),
+        Some("Basic"),
+        Some("Basic !"),
+        Some("Bearer amFuZTpwYXNzOndvcmQ="),
+        Some("Basic amFuZQ=="),
+        Some("Basic /zp4"),
+    ] {
+        let first = auth.first(header, peer(), Instant::now());
+        assert!(
+            matches!(first, First::Refused(Refusal::Unauthorized)),
+            "{header:?}"
+        );
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_header_can_do_more_than_be_refused(header in ".{0,80}", decoded: Vec<u8>) {
+        Claim::of(&header);
+        let claim = Claim::of(&format!("basic {}", STANDARD.encode(&decoded)));
+        let colon = decoded.iter().position(|byte| *byte == b':');
+        let name = colon.and_then(|at| std::str::from_utf8(&decoded[..at]).ok());
+        proptest::prop_assert_eq!(claim.as_ref().map(|claim| claim.name.as_str()), name);
+        if let (Some(claim), Some(at)) = (claim, colon) {
+            proptest::prop_assert_eq!(&claim.password, &decoded[at + 1..]);
+            proptest::prop_assert_eq!(claim.message(), decoded);
+        }
+    }
+}
+
+#[test]
+fn a_change_of_the_file_is_seen_and_a_spoilt_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let auth = auth(folder.path());
+    let file = folder.path().join("users");
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    let reload = || auth.reload(Some(&file), || Ok(Scopes::new()));
+    claim(&auth, "jane", "pass:word").unwrap();
+    assert!(!auth.has_changed(later(2)));
+    htpasswd::set_password(&file, "jane", "new", 4).unwrap();
+    assert!(!auth.has_changed(later(2)), "looked at it just now");
+    let known = |user: &str, password: &str| {
+        let header = header(user, password);
+        matches!(
+            auth.first(Some(&header), peer(), Instant::now()),
+            First::Known(_)
+        )
+    };
+    claim(&auth, "bob", "hunter2").unwrap();
+    assert!(auth.has_changed(later(4)));
+    reload().unwrap();
+    assert!(known("bob", "hunter2"), "nothing has changed for him");
+    assert!(!known("jane", "pass:word"));
+    assert!(claim(&auth, "jane", "pass:word").is_err());
+    claim(&auth, "jane", "new").unwrap();
+    std::fs::write(&file, "jane:plain\n").unwrap();
+    assert!(auth.has_changed(later(6)));
+    reload().unwrap_err();
+    assert!(auth.has_changed(later(8)), "it is looked at again");
+    let news = [Some("x"), Some("x"), Some("y"), None, Some("y")].map(|why| auth.is_new_fault(why));
+    assert_eq!(news, [true, false, true, true, true]);
+    claim(&auth, "jane", "new").unwrap();
+}
