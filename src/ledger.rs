@@ -35,10 +35,11 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_proof.sql"),
     include_str!("../migrations/0003_months.sql"),
+    include_str!("../migrations/0004_age.sql"),
 ];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
@@ -253,7 +254,12 @@ mod tests {
         names.sort();
         assert_eq!(
             names,
-            ["0001_ledger.sql", "0002_proof.sql", "0003_months.sql"]
+            [
+                "0001_ledger.sql",
+                "0002_proof.sql",
+                "0003_months.sql",
+                "0004_age.sql"
+            ]
         );
         assert_eq!(MIGRATIONS.len(), names.len());
     }
@@ -323,6 +329,64 @@ mod tests {
             (counts("2013-06-01"), counts("2013-06-02")),
             ((3, 2), (0, 0))
         );
+    }
+
+    #[test]
+    fn what_waits_for_somebody_is_kept_as_days_and_acknowledgements_come_and_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let old = Connection::open(&path).unwrap();
+        for migration in &MIGRATIONS[..3] {
+            old.execute_batch(migration).unwrap();
+        }
+        old.pragma_update(None, "user_version", 3).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        old.execute_batch(
+            "insert into ledgers (only, timezone, created_at) values (1, 'GMT', '2013-06-02T00:20:00Z');
+             insert into stored_days (day, state, source_rows, replayed_rows, imported_at) values
+               ('2013-06-01', 'closed', 3, 1, '2013-06-02T00:20:00Z'), ('2013-06-02', 'closed', 0, 0, ''),
+               ('2013-06-06', 'closed', 0, 0, '');
+             insert into stored_findings (day, kind, resource, detail) values
+               ('2013-06-01', 'replayed_rows', null, '2 rows'), ('2013-06-02', 'unresolved', 'vm:12', 'unknown');
+             insert into acknowledgements values
+               ('2013-06-01', 'replayed_rows', 0, 0, '', '2 rows', 'seen', '2013-06-03T00:00:00Z');",
+        )
+        .unwrap();
+        drop(old);
+        initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap();
+        let ledger = Connection::open(&path).unwrap();
+        let kept = || -> (String, String) {
+            let sql = "select (select group_concat(day || ' ' || gap_before) from stored_days where gap_before > 0), \
+                       (select group_concat(id || ' ' || acknowledged) from stored_findings)";
+            ledger
+                .query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))
+                .unwrap()
+        };
+        let expect =
+            |gaps: &str, findings: &str| assert_eq!(kept(), (gaps.to_owned(), findings.to_owned()));
+        expect("2013-06-06 3", "1 1,2 0");
+        let add_day = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
+                       values (?1, 'closed', 0, 0, '')";
+        ledger.execute(add_day, ["2013-06-04"]).unwrap();
+        expect("2013-06-04 1,2013-06-06 1", "1 1,2 0");
+        ledger.execute(add_day, ["2013-05-30"]).unwrap();
+        expect("2013-06-01 1,2013-06-04 1,2013-06-06 1", "1 1,2 0");
+        ledger
+            .execute_batch(
+                "delete from stored_days where day = '2013-06-04';
+                 delete from stored_findings where id = 1;
+                 insert into stored_findings (day, kind, detail) values ('2013-06-01', 'replayed_rows', '2 rows'),
+                   ('2013-06-01', 'replayed_rows', '3 rows');
+                 insert into acknowledgements values
+                   ('2013-06-02', 'unresolved', 0, 0, 'vm:12', 'unknown', 'seen', '2013-06-03T00:00:00Z');",
+            )
+            .unwrap();
+        expect("2013-06-01 1,2013-06-06 3", "2 1,3 1,4 0");
+        ledger
+            .execute("delete from acknowledgements where day = '2013-06-01'", [])
+            .unwrap();
+        expect("2013-06-01 1,2013-06-06 3", "2 1,3 0,4 0");
     }
 
     #[test]

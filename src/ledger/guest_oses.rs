@@ -1,7 +1,9 @@
 //! Which guest OS each VM was counted under, day by day: what a VM purged upstream still falls on when a day is read
 //! again, and what one that was given another OS since had on its earlier days.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rusqlite::Connection;
 
@@ -27,35 +29,26 @@ pub enum Counted {
     UntilKnown,
 }
 
-/// Of every VM, each with the first day it holds for, in order of days.
+/// Of the VMs that were asked for, each with the first day it holds for, in order of days. Never of all: the ledger
+/// knows every VM that there ever was.
 #[derive(Default)]
-pub(super) struct GuestOses(HashMap<u64, Vec<(Day, GuestOs)>>);
+pub(super) struct GuestOses(RefCell<HashMap<u64, Vec<(Day, GuestOs)>>>);
 
 impl GuestOses {
-    /// Reads all of them.
-    pub fn load(connection: &Connection) -> anyhow::Result<GuestOses> {
-        let mut oses = GuestOses::default();
-        let sql = "select vm_id, since_day, guest_os_id, guessed from vm_guest_oses order by vm_id, since_day";
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let since: String = row.get(1)?;
-            let guest_os = GuestOs {
-                id: row.get(2)?,
-                guessed: row.get(3)?,
-            };
-            let of_vm = oses.0.entry(row.get(0)?).or_default();
-            of_vm.push((since.parse()?, guest_os));
-        }
-        Ok(oses)
-    }
-
     /// What a VM was counted under on a day.
-    pub fn find(&self, vm_id: u64, day: Day) -> Option<GuestOs> {
-        let mut newest_first = self.0.get(&vm_id)?.iter().rev();
-        newest_first
-            .find(|(first, _)| *first <= day)
-            .map(|(_, guest_os)| *guest_os)
+    pub fn find(
+        &self,
+        connection: &Connection,
+        vm_id: u64,
+        day: Day,
+    ) -> anyhow::Result<Option<GuestOs>> {
+        let mut known = self.0.borrow_mut();
+        let of_vm = match known.entry(vm_id) {
+            Entry::Occupied(of_vm) => of_vm.into_mut(),
+            Entry::Vacant(place) => place.insert(list_of_vm(connection, vm_id)?),
+        };
+        let found = of_vm.iter().rev().find(|(first, _)| *first <= day);
+        Ok(found.map(|(_, guest_os)| *guest_os))
     }
 
     /// Freezes what a VM was counted under on a day. Later days, if there are any in the ledger, keep what they
@@ -68,12 +61,12 @@ impl GuestOses {
         guest_os: GuestOs,
         later_days: bool,
     ) -> anyhow::Result<()> {
-        let before = self.find(vm_id, day);
+        let before = self.find(connection, vm_id, day)?;
         // A row that names no VM says nothing of another such row.
         if before == Some(guest_os) || vm_id == 0 {
             return Ok(());
         }
-        let since = self.0.entry(vm_id).or_default();
+        let since = self.0.get_mut().entry(vm_id).or_default();
         let mut changes = vec![(day, guest_os)];
         if let Some(before) = before
             && later_days
@@ -92,4 +85,20 @@ impl GuestOses {
         since.sort_unstable_by_key(|(first, _)| *first);
         Ok(())
     }
+}
+
+fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Vec<(Day, GuestOs)>> {
+    let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = ?1 order by since_day";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([vm_id])?;
+    let mut of_vm = Vec::new();
+    while let Some(row) = rows.next()? {
+        let since = row.get_ref(0)?.as_str()?.parse()?;
+        let guest_os = GuestOs {
+            id: row.get(1)?,
+            guessed: row.get(2)?,
+        };
+        of_vm.push((since, guest_os));
+    }
+    Ok(of_vm)
 }

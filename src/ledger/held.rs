@@ -67,17 +67,16 @@ impl Ledger {
 
     /// The days between its first and its last that it does not hold, in order.
     pub fn list_missing_days(&self) -> anyhow::Result<Vec<Day>> {
-        let sql = "select day, following from (select day, lead(day) over (order by day) as following \
-                   from stored_days) where julianday(following) - julianday(day) > 1 order by day";
+        let sql = "select day, gap_before from stored_days where gap_before > 0 order by day";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let gaps: Vec<(String, String)> = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+        let mut rows = statement.query([])?;
         let mut missing = Vec::new();
-        for (before, after) in &gaps {
-            let (before, after): (Day, Day) = (before.parse()?, after.parse()?);
-            let days = std::iter::successors(Some(before.next()), |day| Some(day.next()));
-            missing.extend(days.take_while(|day| *day < after));
+        while let Some(row) = rows.next()? {
+            let after: Day = row.get_ref(0)?.as_str()?.parse()?;
+            let days = std::iter::successors(Some(after.previous()), |day| Some(day.previous()));
+            let mut gap: Vec<Day> = days.take(row.get(1)?).collect();
+            gap.reverse();
+            missing.extend(gap);
         }
         Ok(missing)
     }

@@ -218,14 +218,23 @@ impl Ledger {
 }
 
 fn has_pending(connection: &Connection, month: &str) -> anyhow::Result<bool> {
-    let sql = "select 1 from stored_corrections where kind = 'pending' and substr(day, 1, 7) = ?1";
+    let sql = "select 1 from stored_corrections \
+               where kind = 'pending' and day between ?1 || '-01' and ?1 || '-31'";
     Ok(connection.prepare(sql)?.exists([month])?)
 }
 
 fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
-    let sql = "select substr(day, 1, 7) as month from stored_days where state = 'closed' group by month \
-               having count(*) = cast(strftime('%d', month || '-01', '+1 month', '-1 day') as integer) \
-                 and month not in (select month from summed_months)";
+    // From month to month, and along the days of those alone that have no sums.
+    let sql = "with recursive months (month) as ( \
+                 select substr(min(day), 1, 7) from stored_days \
+                 union all \
+                 select strftime('%Y-%m', month || '-01', '+1 month') from months \
+                 where month < (select substr(max(day), 1, 7) from stored_days)) \
+               select month from months m \
+               where not exists (select 1 from summed_months s where s.month = m.month) \
+                 and cast(strftime('%d', month || '-01', '+1 month', '-1 day') as integer) = ( \
+                   select count(*) from stored_days d \
+                   where d.state = 'closed' and d.day between m.month || '-01' and m.month || '-31')";
     list_months(connection, sql)
 }
 

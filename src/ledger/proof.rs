@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
+use rusqlite::params_from_iter;
 
 use super::Ledger;
 use super::statements::{Statements, count_revision};
@@ -76,15 +77,18 @@ impl Ledger {
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.
     pub fn list_closed_days(&self, range: Option<DayRange>) -> anyhow::Result<Vec<Day>> {
-        let sql = "select day from stored_days where state = 'closed' \
-                   and iif(?1 is null, verified_at is null, day between ?1 and ?2) order by day";
+        let sql = match range {
+            None => {
+                "select day from stored_days where state = 'closed' and verified_at is null order by day"
+            }
+            Some(_) => {
+                "select day from stored_days where state = 'closed' and day between ?1 and ?2 order by day"
+            }
+        };
+        let bounds = range.map(|range| [range.first().to_string(), range.last().to_string()]);
         let mut statement = self.connection.prepare_cached(sql)?;
-        let bounds = (
-            range.map(|range| range.first().to_string()),
-            range.map(|range| range.last().to_string()),
-        );
         let days: Vec<String> = statement
-            .query_map(bounds, |row| row.get(0))?
+            .query_map(params_from_iter(bounds.iter().flatten()), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
@@ -140,16 +144,18 @@ impl Ledger {
     pub fn unseal_days(&mut self, days: &[Day]) -> anyhow::Result<()> {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
-            let pending = "exists (select 1 from stored_corrections c where c.day = ?1 and c.kind = 'pending')";
-            let forget = format!("delete from stored_digests where day = ?1 and {pending}");
-            let unseal = format!(
-                "update stored_days set sealed_at = null, fingerprint = iif({pending}, null, fingerprint), \
-                   verified_at = iif({pending}, null, verified_at) where day = ?1"
-            );
+            let pending = "select 1 from stored_corrections where day = ?1 and kind = 'pending'";
+            let forget = "delete from stored_digests where day = ?1";
+            let look_again =
+                "update stored_days set fingerprint = null, verified_at = null where day = ?1";
+            let unseal = "update stored_days set sealed_at = null where day = ?1";
             for day in days {
                 let day = day.to_string();
-                connection.prepare_cached(&forget)?.execute([&day])?;
-                connection.prepare_cached(&unseal)?.execute([&day])?;
+                if connection.prepare_cached(pending)?.exists([&day])? {
+                    connection.prepare_cached(forget)?.execute([&day])?;
+                    connection.prepare_cached(look_again)?.execute([&day])?;
+                }
+                connection.prepare_cached(unseal)?.execute([&day])?;
             }
             count_revision(connection)
         })

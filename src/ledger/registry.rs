@@ -75,7 +75,6 @@ impl Registry {
             };
             registry.remember(frozen, row.get(0)?);
         }
-        registry.guest_oses = GuestOses::load(connection)?;
         let mut statement = connection.prepare(
             "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts",
         )?;
@@ -111,8 +110,15 @@ impl Registry {
 
     /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,
     /// else the VM's own, else the one it had before, else its template's.
-    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, counted: Counted) -> GuestOs {
-        let frozen = self.guest_oses.find(vm_id, day);
+    pub fn guest_os(
+        &self,
+        connection: &Connection,
+        vm_id: u64,
+        template_id: u64,
+        day: Day,
+        counted: Counted,
+    ) -> anyhow::Result<GuestOs> {
+        let frozen = self.guest_oses.find(connection, vm_id, day)?;
         let known = frozen.filter(|frozen| frozen.id != 0);
         let own = self.names.vms.get(&vm_id).map(|vm| GuestOs {
             id: vm.guest_os_id,
@@ -123,10 +129,10 @@ impl Registry {
             Counted::ForGood => frozen.or(own),
             Counted::UntilKnown => known.filter(|known| !known.guessed).or(own).or(known),
         };
-        found.unwrap_or_else(|| GuestOs {
+        Ok(found.unwrap_or_else(|| GuestOs {
             id: self.names.templates.get(&template_id).copied().unwrap_or(0),
             guessed: true,
-        })
+        }))
     }
 
     /// The metric's id in the ledger.

@@ -56,11 +56,12 @@ impl<'a> Statements<'a> {
         &self.day
     }
 
-    /// The day's records and pending corrections, sorted by key.
+    /// The day's records and pending corrections, sorted by key. One look into the table for each account: `cross join`
+    /// keeps SQLite from walking along all records, which are many times more than accounts.
     pub fn list_records(&self, registry: &Registry) -> anyhow::Result<Vec<OldRecord>> {
         let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
                    from stored_accounts a \
-                   join stored_records r on r.account_id = a.id and r.day = ?1";
+                   cross join stored_records r on r.account_id = a.id and r.day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([&self.day])?;
         let mut pending = self.list_pending(registry)?;

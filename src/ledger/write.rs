@@ -1,6 +1,8 @@
 //! Writes one day, wholly or not at all. An open day is replaced, a closed day only gains records unless it is
 //! forced, a sealed day stays as it is, and every value of a closed day that changes is kept in `corrections`.
 
+use std::cell::RefCell;
+
 use anyhow::Context;
 use rusqlite::Connection;
 
@@ -126,15 +128,30 @@ impl Ledger {
         day: Day,
         stored: Option<StoredDay>,
         existing: Existing,
-        act: impl FnOnce(&VmFacts) -> T,
-    ) -> T {
+        act: impl FnOnce(&VmFacts) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let counted = counted(stored, existing);
-        let guest_os = |vm, template| self.registry.guest_os(vm, template, day, counted).id;
+        // Those who ask cannot pass an error on; what they make of the stand-in is thrown away.
+        let failed = RefCell::new(None);
+        let guest_os = |vm, template| {
+            let (connection, registry) = (&self.connection, &self.registry);
+            match registry.guest_os(connection, vm, template, day, counted) {
+                Ok(guest_os) => guest_os.id,
+                Err(err) => {
+                    failed.borrow_mut().get_or_insert(err);
+                    0
+                }
+            }
+        };
         let removed = |vm| self.registry.vm_removed(vm);
-        act(&VmFacts {
+        let acted = act(&VmFacts {
             guest_os: &guest_os,
             removed: &removed,
-        })
+        });
+        match failed.take() {
+            Some(err) => Err(err).with_context(|| format!("ledger {}", self.path.display())),
+            None => acted,
+        }
     }
 
     /// Writes a day in one transaction. On an error the day is as it was.

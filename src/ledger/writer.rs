@@ -185,7 +185,8 @@ impl<'a> DayWriter<'a> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
         for (vm, template) in self.new.vms {
-            let guest_os = self.registry.guest_os(*vm, *template, day, counted);
+            let registry = &self.registry;
+            let guest_os = registry.guest_os(self.connection, *vm, *template, day, counted)?;
             let oses = &mut self.registry.guest_oses;
             oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
         }

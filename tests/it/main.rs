@@ -18,6 +18,7 @@ mod mariadb;
 mod months;
 mod packaging;
 mod passwd;
+mod plans;
 mod report;
 mod reread;
 mod sample;

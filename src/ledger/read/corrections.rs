@@ -55,19 +55,10 @@ pub fn list_corrections(
     filter: CorrectionFilter,
     page: Page,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select v.id, v.kind, v.day, v.account_uuid, v.account_name, v.metric, v.unit, v.resource_uuid,
-                v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at, v.acknowledged_at, v.reason
-         from corrections v
-         join stored_corrections c on c.id = v.id
-         where (:first is null or v.day between :first and :last)
-           and (:kind is null or v.kind = :kind)
-           and (:since is null or v.corrected_at >= :since)
-           and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
-           and (:after is null or v.id > :after)
-         order by v.id
-         limit :limit offset :offset",
-    )?;
+    let mut statement = snapshot.tx.prepare_cached(match filter.range {
+        Some(_) => OF_DAYS,
+        None => OF_ALL_DAYS,
+    })?;
     let mut rows = statement.query(named_params! {
         ":first": filter.range.map(|range| range.first().to_string()),
         ":last": filter.range.map(|range| range.last().to_string()),
@@ -100,3 +91,32 @@ pub fn list_corrections(
     }
     Ok(corrections)
 }
+
+const OF_DAYS: &str =
+    "select v.id, v.kind, v.day, v.account_uuid, v.account_name, v.metric, v.unit, v.resource_uuid,
+            v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at, v.acknowledged_at, v.reason
+     from stored_corrections c
+     cross join corrections v on v.id = c.id
+     where c.day between :first and :last
+       and (:kind is null or c.kind = :kind)
+       and (:since is null or c.corrected_at >= :since)
+       and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+       and (:after is null or c.id > :after)
+     order by c.id
+     limit :limit offset :offset";
+
+// From the first that was found since then, or from the last page's last one. It takes the days as well, so that both
+// have the same parameters.
+const OF_ALL_DAYS: &str =
+    "select v.id, v.kind, v.day, v.account_uuid, v.account_name, v.metric, v.unit, v.resource_uuid,
+            v.resource_name, v.old_quantity, v.new_quantity, v.delta, v.corrected_at, v.acknowledged_at, v.reason
+     from stored_corrections c
+     cross join corrections v on v.id = c.id
+     where :first is null and :last is null
+       and c.id >= iif(:since is null, 0, (select min(s.id) from stored_corrections s where s.corrected_at >= :since))
+       and (:kind is null or c.kind = :kind)
+       and (:since is null or c.corrected_at >= :since)
+       and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+       and c.id > coalesce(:after, 0)
+     order by c.id
+     limit :limit offset :offset";

@@ -52,11 +52,10 @@ pub struct Counts {
 pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
     let mut statement = snapshot.tx.prepare_cached(
         "select (select count(*) from stored_days where state = 'open'),
-                (select cast(max(day_number) - min(day_number) + 1 - count(*) as integer)
-                 from (select julianday(day) as day_number
-                       from stored_days
-                       where day <= (select max(day) from stored_days where state = 'closed'))),
-                (select count(*) from findings where acknowledged_at is null),
+                (select sum(gap_before)
+                 from stored_days
+                 where gap_before > 0 and day <= (select max(day) from stored_days where state = 'closed')),
+                (select count(*) from stored_findings where acknowledged = 0),
                 (select count(*) from stored_corrections where kind = 'pending' and acknowledged_at is null)",
     )?;
     let last_finished_import = find_last_finished_import(snapshot)?;
@@ -74,8 +73,9 @@ pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
 
 pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {
     let mut statement = snapshot.tx.prepare_cached(
-        "select (select revision from ledgers), min(day), max(day), max(iif(state = 'closed', day, null))
-         from stored_days",
+        "select revision, (select min(day) from stored_days), (select max(day) from stored_days),
+                (select max(day) from stored_days where state = 'closed')
+         from ledgers",
     )?;
     let found = statement.query_one([], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
