@@ -19,6 +19,9 @@ use crate::words::counted;
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;
 
+/// Its error for a character set that it does not know.
+const UNKNOWN_CHARACTER_SET: u16 = 1115;
+
 /// Its error for a column that there is not.
 const NO_SUCH_COLUMN: u16 = 1054;
 
@@ -111,8 +114,18 @@ fn session(options: OptsBuilder) -> Result<Conn, mysql::Error> {
         "set session sql_mode = ''",
         // A server may cut all answers short that have no limit of their own, and says nothing of it.
         "set session sql_select_limit = 18446744073709551615",
+        // Or refuse those that its max_join_size takes for too much work.
+        "set session sql_big_selects = 1",
     ] {
         connection.query_drop(statement)?;
+    }
+    // The server's init_connect, which everybody but an administrator gets, may have chosen another one.
+    match connection.query_drop("set names utf8mb4") {
+        // MySQL before 5.5.3 has only the characters of up to three bytes.
+        Err(mysql::Error::MySqlError(err)) if err.code == UNKNOWN_CHARACTER_SET => {
+            connection.query_drop("set names utf8")?;
+        }
+        result => result?,
     }
     Ok(connection)
 }

@@ -207,6 +207,31 @@ fn a_limit_of_the_server_on_answers_loses_no_rows() {
     assert_eq!(cloud.ledger(HOURS), [expected]);
 }
 
+/// What the server does to the session of everybody who is no administrator; the program's user is none.
+#[test]
+fn what_a_server_does_to_every_session_spoils_no_name_and_no_answer() {
+    let server = Server::start();
+    let cloud = furnished(Cloud::on(&server, &server, NEWEST));
+    cloud.account(4, "size-uuid", "Größe 企业");
+    cloud.add_usage(&[UsageRow::of_vm("2013-06-01", 1, 4, 12, 5)]);
+    for setting in [
+        "set global init_connect = 'set names latin1'",
+        "set global max_join_size = 1",
+    ] {
+        server.connect().query_drop(setting).unwrap();
+    }
+    import(&cloud).exits(0);
+    assert_eq!(
+        cloud.ledger(HOURS),
+        [
+            "2013-06-01 | Größe 企业 | small | 24",
+            "2013-06-01 | alice | small | 24"
+        ]
+    );
+    cloud.run(&["verify", "2013-06-01"]).exits(0);
+    cloud.run(&["explain", "Größe 企业", "2013-06-01"]).exits(0);
+}
+
 #[test]
 fn old_spellings_of_the_address_work() {
     let mut cloud = cloud();
