@@ -1,11 +1,12 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
-//! reports alone, `BENCH=server` the server.
+//! reports alone, `BENCH=server` the server, `BENCH=history` what a ledger of ten years costs.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows and columns the importer asks for and throwing them away.
 
 mod bench_cloud;
+mod bench_history;
 mod bench_server;
 #[allow(dead_code)]
 mod cloudstack;
@@ -64,6 +65,9 @@ fn main() {
         read_account_months(&cloud, Size::M);
         bench_server::run(&cloud, Size::M);
         return;
+    }
+    if std::env::var("BENCH").is_ok_and(|part| part == "history") {
+        return bench_history::run(&BenchCloud::build(&server, Size::M));
     }
     println!(
         "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  verify/import  peak MB"
