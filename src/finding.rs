@@ -4,6 +4,7 @@
 use anyhow::Context;
 
 use crate::metric::Metric;
+use crate::words::did_you_mean;
 
 /// One doubtful thing of one day.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +70,10 @@ impl FindingKind {
         let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
         known.with_context(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            format!("there are the kinds {}", names.join(", "))
+            match did_you_mean(name, names.iter().copied()) {
+                none if none.is_empty() => format!("there are the kinds {}", names.join(", ")),
+                nearest => format!("no kind is called {name:?}{nearest}"),
+            }
         })
     }
 

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::words::did_you_mean;
+
 /// What the ledger keeps a figure of. `UsageType` and `UntypedUsage` hold what has no metric of its own,
 /// so that nothing the source says is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,11 +104,16 @@ impl Metric {
                 .ok()
                 .map(Metric::UsageType)
         };
+        Metric::known()
+            .find(|metric| metric.name() == name)
+            .or_else(numbered)
+    }
+
+    /// Those of the usage types up to now; one without a metric of its own is among them by its number.
+    fn known() -> impl Iterator<Item = Metric> {
         (1..=31)
             .map(|number| Metric::of_usage_type(Some(number)).0)
             .chain([Metric::OsUsage, Metric::UntypedUsage])
-            .find(|metric| metric.name() == name)
-            .or_else(numbered)
     }
 
     /// The metric that somebody asks for by its published name; or else why no record is kept under that name. The
@@ -114,7 +121,14 @@ impl Metric {
     pub fn asked_for(name: &str) -> Result<Metric, String> {
         let metric = Metric::of_name(name)
             .filter(|metric| metric.name() == name)
-            .ok_or_else(|| format!("no metric is called {name:?}"))?;
+            .ok_or_else(|| {
+                let numbered =
+                    |metric: &Metric| matches!(metric, Metric::UsageType(_) | Metric::UntypedUsage);
+                let named = Metric::known().filter(|metric| !numbered(metric));
+                let known: Vec<_> = named.map(Metric::name).collect();
+                let known = known.iter().map(|name| name.as_ref());
+                format!("no metric is called {name:?}{}", did_you_mean(name, known))
+            })?;
         match metric {
             Metric::UsageType(number) if number != 28 => {
                 match Metric::of_usage_type(Some(number)).0 {

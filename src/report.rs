@@ -10,11 +10,12 @@ use std::str::FromStr;
 use anyhow::bail;
 
 use crate::day::{Day, DayRange};
-use crate::ledger::read::accounts::{Account, AccountFilter, find_accounts, list_accounts};
+use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, find_one, list_accounts};
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
 use crate::output::{Column, Unit, Value, chart};
+use crate::words::did_you_mean;
 
 /// What totals are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,18 +104,9 @@ pub fn select_accounts(
 ) -> anyhow::Result<Result<Vec<Account>, String>> {
     let mut only: Option<BTreeSet<i64>> = None;
     for name in names {
-        let found = find_accounts(snapshot, name)?;
-        match found.as_slice() {
-            [] => return Ok(Err(format!("no account or project is called {name:?}"))),
-            [one] => only.get_or_insert_default().insert(one.id),
-            many => {
-                let uuids: Vec<&str> = many.iter().map(|one| one.uuid.as_str()).collect();
-                let count = many.len();
-                return Ok(Err(format!(
-                    "{count} accounts are called {name:?}, give a uuid: {}",
-                    uuids.join(", ")
-                )));
-            }
+        match find_one(snapshot, name)? {
+            Ok(one) => only.get_or_insert_default().insert(one.id),
+            Err(why) => return Ok(Err(why)),
         };
     }
     let filter = AccountFilter {
@@ -125,9 +117,14 @@ pub fn select_accounts(
     };
     let accounts = list_accounts(snapshot, filter, Page::default())?;
     match domain {
-        Some(domain) if accounts.is_empty() => Ok(Err(format!(
-            "none of the accounts is in the domain {domain:?}"
-        ))),
+        Some(domain) if accounts.is_empty() => {
+            let all = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+            let paths = all.iter().filter_map(|one| one.domain_path.as_deref());
+            let nearest = did_you_mean(&domain_path(domain), paths);
+            Ok(Err(format!(
+                "none of the accounts is in the domain {domain:?}{nearest}"
+            )))
+        }
         Some(_) | None => Ok(Ok(accounts)),
     }
 }

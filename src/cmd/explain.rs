@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 
 use crate::arguments::{DayArgs, FormatArgs, begun};
 use crate::coverage::find_coverage;
@@ -11,12 +11,12 @@ use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
 use crate::ledger::Ledger;
 use crate::ledger::read::Reader;
-use crate::ledger::read::accounts::{Account, find_accounts};
+use crate::ledger::read::accounts::{Account, find_one};
 use crate::metric::Metric;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
 use crate::verify::TOLERANCE;
-use crate::words::counted;
+use crate::words::{counted, did_you_mean};
 
 /// Show the source rows behind a figure
 ///
@@ -74,16 +74,28 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         tolerance: TOLERANCE,
     };
     let days: Vec<_> = range.days().filter(|day| *day <= today).collect();
-    let mut figures = Vec::new();
-    explain(&days, &question, &mut source, &mut ledger, &mut |of_day| {
-        figures.extend(of_day);
-        Ok(())
-    })?;
-    if let Some(name) = resource {
-        ensure!(
-            !figures.is_empty(),
-            "{} has nothing on these days that is named {name:?}",
-            account.name
+    let mut explained = |question: &Question| -> anyhow::Result<Vec<Explained>> {
+        let mut figures = Vec::new();
+        explain(&days, question, &mut source, &mut ledger, &mut |of_day| {
+            figures.extend(of_day);
+            Ok(())
+        })?;
+        Ok(figures)
+    };
+    let figures = explained(&question)?;
+    if let Some(name) = resource
+        && figures.is_empty()
+    {
+        let others = explained(&Question {
+            resource: None,
+            ..question
+        })?;
+        let names = others.iter().filter_map(|figure| figure.resource.as_ref());
+        let names = names.flat_map(|resource| [resource.name.as_str(), &resource.uuid]);
+        bail!(
+            "{} has nothing on these days that is named {name:?}{}",
+            account.name,
+            did_you_mean(name, names)
         );
     }
     let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
@@ -116,19 +128,9 @@ impl Args {
 }
 
 fn find_account(reader: &mut Reader, key: &str) -> anyhow::Result<Account> {
-    let mut found = reader.read(|snapshot| find_accounts(snapshot, key))?;
-    match (found.pop(), found.len()) {
-        (Some(account), 0) => Ok(account),
-        (None, _) => bail!("the ledger has no account {key:?}"),
-        (Some(last), _) => {
-            let uuids = found.iter().chain([&last]).map(|other| other.uuid.as_str());
-            let uuids: Vec<&str> = uuids.collect();
-            bail!(
-                "several accounts are named {key:?}: ask by one of the uuids {}",
-                uuids.join(", ")
-            )
-        }
-    }
+    reader
+        .read(|snapshot| find_one(snapshot, key))?
+        .map_err(anyhow::Error::msg)
 }
 
 const COLUMNS: [Column; 25] = [

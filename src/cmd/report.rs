@@ -17,7 +17,7 @@ use crate::output::{self, Column, Document, Value, write};
 use crate::period::Month;
 use crate::report::{self, By, focus};
 use crate::words::counted;
-use crate::zone::Zone;
+use crate::zone::{Zone, utc_text};
 
 /// Print totals per account, domain, project, offering, metric, day or month
 ///
@@ -160,7 +160,11 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
 fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
     let dimensions = report::dimensions(&args.by);
     reader.read(|snapshot| {
-        let pending = list_pending(args, snapshot, subject, Some(subject.range))?;
+        let filter = CorrectionFilter {
+            range: Some(subject.range),
+            ..CorrectionFilter::default()
+        };
+        let pending = list_pending(args, snapshot, subject, filter)?;
         let due = pending.iter().filter(|one| one.acknowledged_at.is_none());
         let due = due.count();
         let question = question(args, subject, dimensions);
@@ -214,7 +218,7 @@ fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Resul
         let figures = list_totals(snapshot, &question(args, subject, by))?;
         let corrections = pending_corrections(args, snapshot, subject)?;
         let (accounts, zone) = (&subject.accounts, &subject.zone);
-        focus::document(&figures, &corrections, accounts, zone, &super::utc_text)
+        focus::document(&figures, &corrections, accounts, zone, &utc_text)
     })
 }
 
@@ -225,27 +229,31 @@ fn pending_corrections(
     snapshot: &Snapshot,
     subject: &Subject,
 ) -> anyhow::Result<Vec<Found>> {
+    let since = utc_text(subject.zone.midnight(subject.range.first()))?;
+    let filter = CorrectionFilter {
+        since: Some(&since),
+        ..CorrectionFilter::default()
+    };
     focus::found_within(
-        list_pending(args, snapshot, subject, None)?,
+        list_pending(args, snapshot, subject, filter)?,
         subject.range,
         &subject.zone,
         &super::unix_of_utc_text,
     )
 }
 
-/// Differences that sealed days withhold, of the accounts and metrics that are asked for; `None`: of all days.
+/// Differences that sealed days withhold, of the accounts and metrics that are asked for.
 fn list_pending(
     args: &Args,
     snapshot: &Snapshot,
     subject: &Subject,
-    range: Option<DayRange>,
+    filter: CorrectionFilter,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
     let ids = subject.accounts.iter().map(|account| account.id).collect();
     let filter = CorrectionFilter {
-        range,
         kind: Some("pending"),
         accounts: Some(&ids),
-        ..CorrectionFilter::default()
+        ..filter
     };
     let mut corrections = list_corrections(snapshot, filter, Page::default())?;
     corrections.retain(|one| args.metric.is_empty() || args.metric.contains(&one.metric));

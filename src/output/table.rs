@@ -1,6 +1,7 @@
 //! A document as a table for people: aligned columns, numbers to the right, colours where they can be seen.
 //! Names come from customers, so nothing in them reaches a terminal as a command.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use unicode_width::UnicodeWidthStr;
@@ -44,15 +45,54 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
+/// The headings of the columns. Where rows of one name are of several accounts, or projects, a column that programs see
+/// tells people which is which: the domain, or else the uuid.
+fn headings(document: &Document) -> Vec<Option<&'static str>> {
+    let columns = &document.columns;
+    let mut headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+    let place = |name: &str| columns.iter().position(|column| column.name == name);
+    for (name, uuid) in [
+        ("account_name", "account_uuid"),
+        ("project_name", "project_uuid"),
+    ] {
+        let (Some(name), Some(uuid)) = (place(name), place(uuid)) else {
+            continue;
+        };
+        if headings[name].is_none() || headings[uuid].is_some() {
+            continue;
+        }
+        if !collide(document, &[name], uuid) {
+            continue;
+        }
+        match place("domain_path") {
+            Some(domain) if !collide(document, &[name, domain], uuid) => {
+                headings[domain] = headings[domain].or(Some("domain"));
+            }
+            Some(_) | None => headings[uuid] = Some("uuid"),
+        }
+    }
+    headings
+}
+
+/// Whether rows with the same in these columns have several uuids.
+fn collide(document: &Document, same: &[usize], uuid: usize) -> bool {
+    let mut uuids: HashMap<Vec<String>, &Value> = HashMap::new();
+    document.rows.iter().any(|row| {
+        let key = same.iter().map(|place| cell(&row[*place])).collect();
+        *uuids.entry(key).or_insert(&row[uuid]) != &row[uuid]
+    })
+}
+
 fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let columns = document.columns.iter().enumerate();
+    let headings = headings(document);
+    let columns = headings.iter().enumerate();
     // A column of nothing but dashes tells nobody anything.
     let is_empty = |place: usize| {
         let mut values = document.rows.iter().map(|row| &row[place]);
         values.all(|value| *value == Value::Nothing)
     };
     let shown: Vec<(usize, &str)> = columns
-        .filter_map(|(place, column)| column.heading.map(|heading| (place, heading)))
+        .filter_map(|(place, heading)| heading.map(|heading| (place, heading)))
         .filter(|(place, _)| !is_empty(*place))
         .collect();
     let rows: Vec<Vec<String>> = document

@@ -176,9 +176,25 @@ fn a_metric_and_a_resource_are_enough() {
         cloud.run(&["explain", "alice", DAY, "hours"]),
         &["no metric is called \"hours\""],
     );
+    for (words, nearest) in [
+        (
+            &["alcie", DAY][..],
+            "no account or project is called \"alcie\": did you mean alice?\n",
+        ),
+        (
+            &["alice", DAY, "vm_runing"],
+            "no metric is called \"vm_runing\": did you mean vm_running?\n",
+        ),
+        (
+            &["alice", DAY, "vm_running", "Smal"],
+            "is named \"Smal\": did you mean small or small-uuid?\n",
+        ),
+    ] {
+        refuses(cloud.run(&[&["explain"], words].concat()), &[nearest]);
+    }
     refuses(
         cloud.run(&["explain", "carol", DAY]),
-        &["the ledger has no account \"carol\""],
+        &["no account or project is called \"carol\"\n"],
     );
 }
 
@@ -219,10 +235,7 @@ fn an_account_is_asked_for_by_uuid_project_or_its_only_name() {
     cloud.run(&["import"]).exits(0);
     refuses(
         cloud.run(&["explain", "alice", DAY]),
-        &[
-            "several accounts are named \"alice\"",
-            "alice-uuid, other-alice-uuid",
-        ],
+        &["2 accounts are called \"alice\", give a uuid: alice-uuid (/), other-alice-uuid (/)"],
     );
     for key in [
         "project-uuid",

@@ -68,6 +68,12 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
             .contains("there are the kinds size_unknown, replayed_rows"),
         "{run}"
     );
+    let run = cloud.run(&["findings", "--kind", "replayed_row"]).exits(2);
+    assert!(
+        run.stderr
+            .contains("no kind is called \"replayed_row\": did you mean replayed_rows?"),
+        "{run}"
+    );
 }
 
 #[test]

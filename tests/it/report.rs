@@ -44,7 +44,7 @@ fn an_account_and_month_for_people() {
     assert_eq!(by_uuid, table);
     report(&["--account", "auro"])
         .exits(2)
-        .complains("rbc-usage: no account or project is called \"auro\"\n");
+        .complains("rbc-usage: no account or project is called \"auro\": did you mean aurora?\n");
 }
 
 #[test]
@@ -221,6 +221,10 @@ fn what_cannot_be_reported_is_refused() {
             "rbc-usage: none of the accounts is in the domain \"/nobody\"\n",
         ),
         (
+            &["--domain", "/nordci"],
+            "rbc-usage: none of the accounts is in the domain \"/nordci\": did you mean /nordic/, /nordic/shops/ or /nordic/shops/lab/?\n",
+        ),
+        (
             &["--domain", ""],
             "rbc-usage: --domain is empty: the path of the root is /\n",
         ),
@@ -262,6 +266,53 @@ fn one_name_of_two_accounts_is_ambiguous() {
         .run(&[&["report"], &CONFIG[..], &["--account", "aurora"]].concat())
         .exits(2)
         .complains(
-            "rbc-usage: 2 accounts are called \"aurora\", give a uuid: 5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61, other-uuid\n",
+            "rbc-usage: 2 accounts are called \"aurora\", give a uuid: 5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61 (/nordic/), other-uuid\n",
         );
+}
+
+/// Names are unique within a domain only, and a removed account's name is free again.
+#[test]
+fn accounts_of_one_name_are_told_apart() {
+    let sandbox = fresh();
+    let ledger = rusqlite::Connection::open(sandbox.path("demo/usage.db")).unwrap();
+    let add = |id: i64, uuid: &str, domain: &str| {
+        ledger
+            .execute_batch(&format!(
+                "insert into stored_accounts (id, uuid, name, domain_path) values ({id}, '{uuid}', 'aurora', '{domain}');
+                 insert into stored_records
+                   select {id}, '2026-10-02', id, 0, 10 from metrics where name = 'network_bytes_sent';
+                 delete from summed_months;"
+            ))
+            .unwrap();
+    };
+    let table = || {
+        let words = ["--month", "2026-10", "--metric", "network_bytes_sent"];
+        let run = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());
+        let lines = run.stdout.lines();
+        let of_name =
+            lines.filter(|line| line.starts_with("aurora") || line.starts_with("account"));
+        let words = of_name.map(|line| {
+            line.split_whitespace()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        words.collect::<Vec<_>>()
+    };
+    assert_eq!(table(), ["account metric", "aurora network_bytes_sent"]);
+    add(99999, "other-uuid", "/other/");
+    assert_eq!(
+        table(),
+        ["account domain", "aurora /nordic/", "aurora /other/"]
+    );
+    add(99998, "third-uuid", "/other/");
+    assert_eq!(
+        table(),
+        [
+            "account uuid",
+            "aurora 5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61",
+            "aurora other-uuid",
+            "aurora third-uuid"
+        ]
+    );
 }

@@ -53,6 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["config/uri/mysql.rs", "http", "source/mysql.rs"],
     ),
     ("sd_notify", &["http"]),
+    ("strsim", &["words"]),
     ("time", &["day"]),
     ("tiny_http", &["http"]),
     ("tz", &["zone"]),

@@ -237,9 +237,16 @@ mod tests {
             metrics.unwrap(),
             ["vm_running", "usage_type_99", "vm_running"]
         );
-        for wrong in ["vm_runing", "", "usage_type_099"] {
+        for (wrong, nearest) in [
+            ("vm_runing", ": did you mean vm_running?"),
+            ("", ""),
+            ("usage_type_099", ""),
+        ] {
             let problem = query(&format!("metric={wrong}")).metrics().unwrap_err();
-            assert_eq!(problem.detail, format!("no metric is called {wrong:?}"));
+            assert_eq!(
+                problem.detail,
+                format!("no metric is called {wrong:?}{nearest}")
+            );
         }
         let number = query("metric=usage_type_8").metrics().unwrap_err();
         assert_eq!(

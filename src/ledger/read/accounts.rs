@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::{Page, Snapshot};
 use crate::scope::{Scope, Seen};
+use crate::words::did_you_mean;
 
 /// An account as of the last import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +138,36 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
         }
     }
     Ok(Vec::new())
+}
+
+/// The one account that `find_accounts` finds; else, in words, that there is none, or that there are several.
+pub fn find_one(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Account, String>> {
+    let mut found = find_accounts(snapshot, key)?;
+    Ok(match found.len() {
+        0 => {
+            let all = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+            let names = all.iter().flat_map(|account| {
+                let project = [&account.project_name, &account.project_uuid];
+                let own = [account.name.as_str(), account.uuid.as_str()];
+                own.into_iter()
+                    .chain(project.into_iter().filter_map(|text| text.as_deref()))
+            });
+            let nearest = did_you_mean(key, names);
+            Err(format!("no account or project is called {key:?}{nearest}"))
+        }
+        1 => Ok(found.remove(0)),
+        count => {
+            let places = found.iter().map(|one| match &one.domain_path {
+                Some(path) => format!("{} ({path})", one.uuid),
+                None => one.uuid.clone(),
+            });
+            let places: Vec<String> = places.collect();
+            Err(format!(
+                "{count} accounts are called {key:?}, give a uuid: {}",
+                places.join(", ")
+            ))
+        }
+    })
 }
 
 /// The ids of the accounts in a scope, for the filters of every list; none: all are.
