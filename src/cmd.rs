@@ -21,15 +21,16 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::{PeriodArgs, id};
 use crate::config::Config;
 use crate::coverage::Coverage;
 use crate::day::Day;
+use crate::ledger::backup::Step;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, Ledger, initialise};
 use crate::output::Format;
@@ -129,6 +130,32 @@ fn progress_bar(days: usize) -> ProgressBar {
     };
     // A count of days fits 64 bits.
     ProgressBar::with_draw_target(Some(days as u64), target)
+}
+
+/// What reads a whole ledger, which takes a while once it is large.
+fn step_bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn show_step(bar: &ProgressBar, step: Step) {
+    let template = match step.of {
+        Some(_) => "{spinner} {msg} {wide_bar} {percent}%",
+        None => "{spinner} {msg} {elapsed}",
+    };
+    if bar.message() != step.doing {
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.expect("the templates are those above"));
+        bar.set_message(step.doing);
+    }
+    if let Some(of) = step.of {
+        bar.set_length(of);
+        bar.set_position(step.done);
+    }
 }
 
 /// Lines below a table that the other formats have no place for: CSV for none of them, and JSON not for that the

@@ -28,6 +28,8 @@ pub use uri::{MysqlUri, SourceUri, Tls};
 /// Everything `cloudusage.cfg` says, checked.
 #[derive(Debug)]
 pub struct Config {
+    /// The file it was read from, if a database's password is in it and not in the environment.
+    pub secret_file: Option<PathBuf>,
     /// CloudStack's usage database.
     pub cloud_usage: SourceUri,
     /// CloudStack's main database.
@@ -154,7 +156,16 @@ impl Values<'_> {
         let reread_days = self.read("import.reread_days", |text| whole(text, 0, 3660, "days"));
         let reread = self.read("import.reread", parse_reread);
         let server = server::read(self, folder);
+        let holds_password = |key: &str, uri: &Option<SourceUri>| {
+            let from_file = !self.overrides.contains_key(&environment::variable_of(key));
+            let has_password =
+                matches!(uri, Some(SourceUri::Mysql(uri)) if !uri.password.0.is_empty());
+            from_file && has_password
+        };
+        let is_secret = holds_password("main.cloud_usage_uri", &cloud_usage)
+            || holds_password("main.cloud_uri", &cloud);
         Some(Config {
+            secret_file: is_secret.then(|| self.path.to_owned()),
             cloud_usage: cloud_usage?,
             cloud: cloud?,
             ledger: ledger?,
@@ -276,6 +287,7 @@ mod tests {
         assert_eq!(config.cloud_usage.to_string(), "cloud@db:3306/cloud_usage");
         assert_eq!(config.cloud.to_string(), "cloud@db:3306/cloud");
         assert_eq!(config.ledger, Path::new("/etc/usage.db"));
+        assert_eq!(config.secret_file.as_deref(), Some(Path::new("/etc/x.cfg")));
         assert_eq!(config.zone.name(), "GMT");
         let import = Import {
             connect_timeout: Duration::from_secs(10),

@@ -24,7 +24,11 @@ pub struct Args {
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let bytes = ledger::backup::backup(&config.ledger, &args.file)?;
+    let bar = super::step_bar();
+    let bytes = ledger::backup::backup(&config.ledger, &args.file, &mut |step| {
+        super::show_step(&bar, step)
+    })?;
+    bar.finish_and_clear();
     writeln!(out, "{} {bytes} bytes, checked", args.file.display())?;
     Ok(ExitCode::SUCCESS)
 }

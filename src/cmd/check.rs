@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use crate::arguments::FormatArgs;
 use crate::config::Config;
 use crate::ledger;
+use crate::ledger::backup::Step;
 use crate::ledger::read::Reader;
 use crate::output::unit::readable;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
@@ -32,12 +33,14 @@ const ZONE_YEARS: i64 = 2;
 /// Check the configuration, the databases, the ledger and the server's files
 ///
 /// One line each: ok, or what to do. Changes nothing. A ledger is read in whole, and every record in it, which takes up
-/// to half a minute for each gigabyte. Whether days are missing is told by `rbc-usage status --check`.
+/// to half a minute for each gigabyte, unless with --quick. Whether days are missing is told by
+/// `rbc-usage status --check`.
 ///
 /// Exit code: 0 all is well; 1 something needs a look; 2 something does not work.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage check
+  rbc-usage check --quick                         without reading the ledger in whole
   rbc-usage check --format json
 ")]
 pub struct Args {
@@ -45,6 +48,9 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     format: FormatArgs,
+    /// Leave out what takes the longer the older the ledger is: neither its pages nor its records are read
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +69,7 @@ struct Line {
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let lines = match args.config.load() {
-        Ok(config) => check(&config)?,
+        Ok(config) => check(&config, args.quick)?,
         Err(err) => format!("{err:#}")
             .lines()
             .map(|problem| error("configuration", problem))
@@ -78,10 +84,16 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }))
 }
 
-fn check(config: &Config) -> anyhow::Result<Vec<Line>> {
+fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<Line>> {
     let mut lines = vec![ok("configuration", "every key is known and right")];
+    let secret = config.secret_file.as_deref();
+    let read = secret.and_then(|file| others_read("configuration", file));
+    lines.extend(read.map(|line| Line {
+        detail: format!("it holds a password, and {}", line.detail),
+        ..line
+    }));
     lines.extend(check_sources(config)?);
-    lines.extend(check_ledger(config));
+    lines.extend(check_ledger(config, quick));
     lines.extend(server::check(&config.server));
     lines.extend(server::check_scopes(config));
     Ok(lines)
@@ -180,7 +192,7 @@ fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Line> {
     })
 }
 
-fn check_ledger(config: &Config) -> Vec<Line> {
+fn check_ledger(config: &Config, quick: bool) -> Vec<Line> {
     let (what, path) = ("ledger", config.ledger.as_path());
     let mut lines = Vec::new();
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
@@ -194,24 +206,15 @@ fn check_ledger(config: &Config) -> Vec<Line> {
                     format!("its days are those of {zone}, main.timezone says {ours}"),
                 ));
             }
-            lines.push(match ledger::backup::check(path) {
-                Ok(faults) if faults.is_empty() => ok(
+            if quick {
+                let bytes = readable(bytes as f64, Unit::Bytes);
+                lines.push(ok(
                     what,
-                    format!(
-                        "{}, sound, of this version",
-                        readable(bytes as f64, Unit::Bytes)
-                    ),
-                ),
-                Ok(faults) => error(
-                    what,
-                    format!(
-                        "damaged: {}: restore a backup, or import into a new one",
-                        faults.join("; ")
-                    ),
-                ),
-                Err(err) => error(what, format!("{err:#}")),
-            });
-            lines.extend(check_sums(what, path));
+                    format!("{bytes}, of this version, not read in whole"),
+                ));
+            } else {
+                lines.extend(read_ledger(what, path, bytes));
+            }
             lines.extend(others_read(what, path));
         }
     }
@@ -219,9 +222,35 @@ fn check_ledger(config: &Config) -> Vec<Line> {
     lines
 }
 
+/// What takes the longer the more there is in a ledger.
+fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<Line> {
+    let bar = super::step_bar();
+    let mut on_step = |step| super::show_step(&bar, step);
+    let mut lines = vec![match ledger::backup::check(path, &mut on_step) {
+        Ok(faults) if faults.is_empty() => ok(
+            what,
+            format!(
+                "{}, sound, of this version",
+                readable(bytes as f64, Unit::Bytes)
+            ),
+        ),
+        Ok(faults) => error(
+            what,
+            format!(
+                "damaged: {}: restore a backup, or import into a new one",
+                faults.join("; ")
+            ),
+        ),
+        Err(err) => error(what, format!("{err:#}")),
+    }];
+    lines.extend(check_sums(what, path, &mut on_step));
+    bar.finish_and_clear();
+    lines
+}
+
 /// A line for each month whose sums are not those of its days.
-fn check_sums(what: &'static str, path: &Path) -> Vec<Line> {
-    match ledger::months::list_wrong(path) {
+fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<Line> {
+    match ledger::months::list_wrong(path, on_step) {
         Ok(wrong) => wrong
             .into_iter()
             .map(|wrong| error(what, format!("{wrong}: rbc-usage verify {}", wrong.month)))

@@ -121,6 +121,10 @@ mod tests {
             ("mysql://u:s3cret@h/", "names no database"),
             ("mysql://u:s3cret@h/?charset=utf8", "names no database"),
             ("mysql://u:s3cret%ff@h/db", "not UTF-8 once"),
+            (
+                "mysql://u:ENC(s3cret+/4=)@h/db",
+                "the password is the encrypted ENC(…) of CloudStack's db.properties",
+            ),
             ("mysql://u:s3cret@h/db ; main", "a blank after the last @"),
             ("mysql://u:s3cret@h/db # main", "a blank after the last @"),
             ("mysql://u:s3cret@h:x/db", "the port is not a number"),

@@ -24,8 +24,32 @@ const ATTEMPTS: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const APPLICATION_ID_AT: usize = 68;
 
+/// Pages that are copied before somebody is told how far it is: 16 MiB.
+const PAGES_A_STEP: i32 = 4096;
+
+/// How far something has got that reads a whole ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is being done, such as `copying`.
+    pub doing: &'static str,
+    pub done: u64,
+    /// `None`: nobody knows how much there is to do.
+    pub of: Option<u64>,
+}
+
+impl Step {
+    /// Of something whose end cannot be seen.
+    pub(super) fn of_unknown(doing: &'static str) -> Step {
+        Step {
+            doing,
+            done: 0,
+            of: None,
+        }
+    }
+}
+
 /// Copies the ledger to `target`, which may be an older copy. Answers the copy's size in bytes.
-pub fn backup(ledger: &Path, target: &Path) -> anyhow::Result<u64> {
+pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<u64> {
     refuse_other_files(ledger, target).with_context(|| format!("backup {}", target.display()))?;
     let source = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     insist_on_current(&source, ledger)?;
@@ -35,7 +59,7 @@ pub fn backup(ledger: &Path, target: &Path) -> anyhow::Result<u64> {
         Some(_) | None => Path::new("."),
     };
     let new = folder.join(dotted(name));
-    let made = copy(&source, &new).and_then(|()| {
+    let made = copy(&source, &new, on_step).and_then(|()| {
         let bytes = fs::metadata(&new)?.len();
         fs::rename(&new, target)?;
         // The name has to last as well as what it stands for.
@@ -49,7 +73,7 @@ pub fn backup(ledger: &Path, target: &Path) -> anyhow::Result<u64> {
 }
 
 /// Copies all pages of one state, checks them, and sees that they are on the disk.
-fn copy(source: &Connection, new: &Path) -> anyhow::Result<()> {
+fn copy(source: &Connection, new: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<()> {
     // What a killed run has left.
     remove(new);
     let mut options = OpenOptions::new();
@@ -60,9 +84,16 @@ fn copy(source: &Connection, new: &Path) -> anyhow::Result<()> {
     let backup = Backup::new(source, &mut copy)?;
     let mut attempts = 0;
     loop {
-        match backup.step(-1)? {
+        match backup.step(PAGES_A_STEP)? {
             StepResult::Done => break,
-            StepResult::More => {}
+            StepResult::More => {
+                let progress = backup.progress();
+                on_step(Step {
+                    doing: "copying",
+                    done: u64::try_from(progress.pagecount - progress.remaining)?,
+                    of: Some(u64::try_from(progress.pagecount)?),
+                });
+            }
             _ if attempts < ATTEMPTS => {
                 attempts += 1;
                 std::thread::sleep(std::time::Duration::from_millis(50));
@@ -72,6 +103,7 @@ fn copy(source: &Connection, new: &Path) -> anyhow::Result<()> {
     }
     drop(backup);
     source.execute_batch("commit")?;
+    on_step(Step::of_unknown("checking the copy"));
     let faults = list_faults(&copy, "pragma integrity_check")?;
     ensure!(
         faults.is_empty(),
@@ -84,11 +116,13 @@ fn copy(source: &Connection, new: &Path) -> anyhow::Result<()> {
 }
 
 /// What is wrong with a ledger; the first few faults.
-pub fn check(ledger: &Path) -> anyhow::Result<Vec<String>> {
+pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     let connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     insist_on_current(&connection, ledger)?;
-    let look = || -> anyhow::Result<Vec<String>> {
+    let mut look = || -> anyhow::Result<Vec<String>> {
+        on_step(Step::of_unknown("checking pages"));
         let mut faults = list_faults(&connection, "pragma quick_check")?;
+        on_step(Step::of_unknown("checking references"));
         faults.extend(list_orphans(&connection)?);
         Ok(faults)
     };

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, named_params};
 
+use super::backup::Step;
 use super::statements::count_revision;
 use super::sum::Sum;
 use super::{Ledger, insist_on_current, open};
@@ -275,14 +276,22 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
 }
 
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
-pub fn list_wrong(ledger: &Path) -> anyhow::Result<Vec<WrongMonth>> {
+pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
     let mut connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     insist_on_current(&connection, ledger)?;
     let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
         // Sums and days of one state, whatever an import writes meanwhile.
         let tx = connection.transaction()?;
         let mut wrong = Vec::new();
-        for month in list_months(&tx, "select month from summed_months")? {
+        let months = list_months(&tx, "select month from summed_months")?;
+        // Counts of months fit 64 bits.
+        let of = Some(months.len() as u64);
+        for (done, month) in (0..).zip(months) {
+            on_step(Step {
+                doing: "adding up months",
+                done,
+                of,
+            });
             wrong.extend(find_wrong(&tx, month)?);
         }
         Ok(wrong)

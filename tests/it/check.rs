@@ -35,6 +35,58 @@ fn says(run: &Run, state: &str, what: &str, detail: &str) {
     );
 }
 
+/// A password that everybody on the machine can read.
+#[test]
+fn a_configuration_with_a_password_is_nobodys_business() {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    chmod(&cloud.sandbox.path("cloudusage.cfg"), 0o644);
+    says(
+        &cloud.run(&["check"]).exits(1),
+        "look",
+        "configuration",
+        "it holds a password, and everybody can read ./cloudusage.cfg: chmod o-rwx ./cloudusage.cfg",
+    );
+    chmod(&cloud.sandbox.path("cloudusage.cfg"), 0o640);
+    cloud.run(&["check"]).exits(0);
+    // The passwords are in the environment, and not in the file.
+    let sandbox = &cloud.sandbox;
+    sandbox.write(
+        "cloudusage.cfg",
+        "[main]\nrbc_usage_uri = sqlite:///usage.db\n",
+    );
+    chmod(&sandbox.path("cloudusage.cfg"), 0o644);
+    let mut check = sandbox.command(&["check"]);
+    check.env("RBC_USAGE_MAIN__CLOUD_URI", &cloud.main_uri);
+    check.env("RBC_USAGE_MAIN__CLOUD_USAGE_URI", &cloud.usage_uri);
+    Run::of(&mut check).exits(0);
+}
+
+#[test]
+fn a_quick_check_leaves_out_what_reads_a_whole_ledger() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.run(&["initdb"]).exits(0);
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "pragma foreign_keys = off;
+             insert into stored_findings (day, kind, detail) values ('2013-06-01', 'no_rows', 'of no day');",
+        )
+        .unwrap();
+    says(
+        &cloud.run(&["check"]).exits(2),
+        "error",
+        "ledger",
+        "damaged",
+    );
+    says(
+        &cloud.run(&["check", "--quick"]).exits(0),
+        "ok",
+        "ledger",
+        "of this version, not read in whole",
+    );
+}
+
 fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }

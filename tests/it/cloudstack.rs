@@ -5,6 +5,7 @@
 //! that has to be percent-encoded; so every test that imports also shows that this is enough.
 
 use std::cell::{Cell, RefCell};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mysql::prelude::Queryable;
@@ -231,6 +232,12 @@ impl Cloud {
                  rbc_usage_uri = sqlite:///usage.db\ntimezone = {timezone}\n{more}"
             ),
         );
+        if !self.user.is_empty() {
+            // It holds a password.
+            let file = self.sandbox.path("cloudusage.cfg");
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(file, mode).expect("set the mode");
+        }
     }
 
     /// Runs the program in the sandbox.

@@ -82,11 +82,17 @@ pub fn parse(rest: &str, folder: &Path) -> anyhow::Result<MysqlUri> {
         .split_once('/')
         .filter(|(_, database)| !database.is_empty())
         .context("names no database: write mysql://user:password@host/database")?;
+    let password = decoded(password)?;
+    ensure!(
+        !(password.starts_with("ENC(") && password.ends_with(')')),
+        "the password is the encrypted ENC(…) of CloudStack's db.properties, which only CloudStack can decrypt: \
+         make a user that may only read, and write its password as it is"
+    );
     let (host, port) = parse_address(address)?;
     let (socket, tls) = parse_parameters(parameters, folder)?;
     Ok(MysqlUri {
         user: decoded(user)?,
-        password: Password(decoded(password)?),
+        password: Password(password),
         host,
         port,
         socket,
