@@ -18,7 +18,7 @@ use crate::source::{Source, SourceDay, Watermark};
 use crate::zone::Zone;
 pub use purge::purged;
 use purge::{before_the_source, begins_within, without_rows};
-pub use reread::reread;
+pub use reread::{LookedAt, reread};
 
 /// What is asked of an import.
 pub struct Request<'a> {

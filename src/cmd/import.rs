@@ -170,7 +170,7 @@ fn import_all(
         }
         Ok(())
     };
-    reread(
+    let looked_at = reread(
         within,
         &days,
         reached,
@@ -179,6 +179,7 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
+    total.looked_at = looked_at;
     ledger
         .sum_months()
         .context("all days are imported, but not every month is added up")?;

@@ -37,14 +37,8 @@ impl Ledger {
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
 
-    /// The closed days among the newest so many days, in order, as they were imported.
-    pub fn list_imported(&self, newest_days: u16) -> anyhow::Result<Vec<Imported>> {
-        let Some(newest) = self.newest_closed_day()? else {
-            return Ok(Vec::new());
-        };
-        let first = std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
-            .nth(usize::from(newest_days))
-            .expect("successors never end");
+    /// The closed days from this one on, in order, as they were imported.
+    pub fn list_imported(&self, first: Day) -> anyhow::Result<Vec<Imported>> {
         let sql = "select d.day, d.fingerprint, \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'refused'), \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'differs_from_source'), \

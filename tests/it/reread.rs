@@ -291,6 +291,41 @@ fn only_the_days_that_are_asked_for_are_looked_at() {
     assert_eq!(cloud.ledger("select * from findings"), findings);
 }
 
+/// Until the last day of June is finished, June's invoice may be a month old: all of May is looked at, and no day before.
+#[test]
+fn everything_since_the_month_before_last_is_looked_at() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.service_offering(5, "small-uuid", "small");
+    let days = ["2013-04-30", "2013-05-01", "2013-06-30"];
+    cloud.add_usage(&days.map(|day| vm(day, 11, 20.0)));
+    cloud.finished_until("2013-06-30 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    let run = cloud.run(&["import"]).exits(0);
+    assert!(!run.stdout.contains("looked again"), "{run}");
+    cloud.add_usage(&[vm("2013-04-30", 12, 4.0)]);
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    assert!(
+        run.stdout.starts_with(
+            "looked again at 61 closed days from 2013-05-01: nothing has changed\n0 days, "
+        ),
+        "{run}"
+    );
+    let json = cloud.run(&["import", "--format", "json"]).exits(0);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(answer["days_looked_at_again"], 61);
+    assert_eq!(answer["looked_at_again_from"], "2013-05-01");
+    cloud.add_usage(&[vm("2013-05-01", 12, 4.0)]);
+    let run = cloud.run(&["import"]).exits(1).complains(
+        "rbc-usage: 2013-05-01 is closed and differs: account alice-uuid vm_allocated small-uuid: \
+         stored 20, the source says 24\n",
+    );
+    assert_eq!(
+        read_again(&run.stdout),
+        "1 closed day read again, to be looked at: 1"
+    );
+}
+
 #[test]
 fn each_run_is_kept_with_its_outcome_and_counts_as_a_write() {
     let cloud = three_days(Cloud::in_sqlite(NEWEST));

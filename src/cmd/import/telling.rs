@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::import::{DayReport, Outcome};
+use crate::import::{DayReport, LookedAt, Outcome};
 use crate::ledger::runs::RunTotal;
 use crate::ledger::write::{DayState, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
@@ -81,6 +81,8 @@ pub struct Total {
     /// Closed days whose source had changed, and how many of them need a look.
     reread: (u64, u64),
     reread_rows: u64,
+    /// Closed days that were looked at again, read or not.
+    pub looked_at: LookedAt,
     pub needs_a_look: bool,
     /// A row a day, for programs.
     told: Vec<Vec<Value>>,
@@ -135,6 +137,13 @@ impl Total {
                 self.reread.1
             )?;
         }
+        if let (0, 0, Some(first)) = (self.days, self.reread.0, self.looked_at.first) {
+            let days = counted(self.looked_at.days, "closed day");
+            writeln!(
+                out,
+                "looked again at {days} from {first}: nothing has changed"
+            )?;
+        }
         let kept = if dry_run {
             "dry run, nothing was written: "
         } else {
@@ -171,6 +180,15 @@ impl Total {
                 ("needs_a_look", Value::Truth(needs_a_look)),
                 ("days_imported", Value::Count(self.days)),
                 ("days_changed_in_the_source", Value::Count(self.reread.0)),
+                // Counts of days fit 64 bits.
+                (
+                    "days_looked_at_again",
+                    Value::Count(self.looked_at.days as u64),
+                ),
+                (
+                    "looked_at_again_from",
+                    Value::text(self.looked_at.first.map(|day| day.to_string())),
+                ),
                 ("source_rows", Value::Count(self.rows)),
                 ("hidden_rows", Value::Count(self.hidden_rows)),
                 ("per_vm_volume_rows", Value::Count(self.per_vm_volume_rows)),
