@@ -47,8 +47,10 @@ pub enum Kind {
     Renamed,
     /// `cloud` has another uuid for its id now.
     Remapped,
-    /// The day's rows have been deleted.
+    /// The day's rows have been deleted, and it was never found equal to them.
     Purged,
+    /// The same of a day that is sealed or was found equal: that is routine.
+    SourceGone,
     /// The rows are those of the import, and the record is not what they come to.
     Edited,
     /// Figures differ, and nothing tells how the source looked before.
@@ -81,10 +83,18 @@ pub struct Name {
 #[derive(Debug, PartialEq)]
 pub struct DayVerdict {
     pub day: Day,
-    pub equal: bool,
+    pub verdict: Verdict,
     pub source_rows: u64,
     pub figures: u64,
     pub differences: Vec<Difference>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Equal,
+    Different,
+    /// Nothing is left to compare the day with, and it stays what it was.
+    SourceGone,
 }
 
 impl Kind {
@@ -98,6 +108,7 @@ impl Kind {
             Kind::Renamed => "renamed",
             Kind::Remapped => "remapped",
             Kind::Purged => "purged",
+            Kind::SourceGone => "source_gone",
             Kind::Edited => "edited",
             Kind::Differs => "differs",
             Kind::BadRow => "bad_row",
@@ -106,7 +117,7 @@ impl Kind {
 
     /// Whether a person should look at it. Names are frozen on purpose, and replays count for nothing.
     pub fn needs_a_look(self) -> bool {
-        !matches!(self, Kind::Replayed | Kind::Renamed)
+        !matches!(self, Kind::Replayed | Kind::Renamed | Kind::SourceGone)
     }
 }
 
@@ -137,7 +148,7 @@ fn unreadable(day: Day, reason: String, ledger: &mut Ledger) -> anyhow::Result<D
     ledger.note_unequal(day)?;
     Ok(DayVerdict {
         day,
-        equal: false,
+        verdict: Verdict::Different,
         source_rows: 0,
         figures: 0,
         differences: vec![about_day(day, Kind::BadRow, reason)],
@@ -168,6 +179,21 @@ fn verify_day(
     })?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
+    let verdict_of = |verdict, differences| DayVerdict {
+        day,
+        verdict,
+        source_rows: usage.source_rows,
+        // A count of records fits 64 bits.
+        figures: figures.figures.len() as u64,
+        differences,
+    };
+    let purged = match (purged, stored) {
+        (Some(reason), Some(stored)) if stored.is_settled() => {
+            let gone = vec![about_day(day, Kind::SourceGone, reason)];
+            return Ok(verdict_of(Verdict::SourceGone, gone));
+        }
+        (purged, _) => purged,
+    };
     let mut differences = match purged {
         Some(reason) => vec![about_day(day, Kind::Purged, reason)],
         None => Comparison {
@@ -197,14 +223,11 @@ fn verify_day(
     } else {
         ledger.note_unequal(day)?;
     }
-    Ok(DayVerdict {
-        day,
-        equal,
-        source_rows: usage.source_rows,
-        // A count of records fits 64 bits.
-        figures: figures.figures.len() as u64,
-        differences,
-    })
+    let verdict = match equal {
+        true => Verdict::Equal,
+        false => Verdict::Different,
+    };
+    Ok(verdict_of(verdict, differences))
 }
 
 fn about_day(day: Day, kind: Kind, detail: String) -> Difference {

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::coverage::{Coverage, find_coverage};
-use crate::day::Day;
+use crate::day::{Day, in_ranges};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::months::WrongMonth;
@@ -16,7 +16,7 @@ use crate::ledger::read::Reader;
 use crate::output::{self, Column, Document, Unit, Value};
 use crate::period::Month;
 use crate::source::Source;
-use crate::verify::{self, DayVerdict, Difference, Name, Request};
+use crate::verify::{self, DayVerdict, Difference, Name, Request, Verdict};
 use crate::words::counted;
 
 /// Read the source again and compare the ledger with it
@@ -26,6 +26,8 @@ use crate::words::counted;
 /// months are compared with their days, and made anew if they differ and every day of the month was found equal. Days
 /// found equal are marked as verified; nothing else is changed. Without days, all closed days are compared that were
 /// not found equal since they were written.
+///
+/// A day that is sealed or was found equal before stays so when CloudStack purges its records.
 ///
 /// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
 /// were only written twice are told, and differ from nothing.
@@ -76,14 +78,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut verdicts = Vec::new();
     compare(&days, &request, &mut source, &mut ledger, &mut verdicts)?;
     let months: BTreeSet<Month> = days.iter().map(|day| Month::of(*day)).collect();
-    let equal = verdicts.iter().filter(|verdict| verdict.equal);
+    let equal = of_verdict(&verdicts, Verdict::Equal);
     // A mark of an earlier run says nothing of what somebody has changed since.
-    let equal: BTreeSet<Day> = equal.map(|verdict| verdict.day).collect();
+    let equal: BTreeSet<Day> = equal.into_iter().collect();
     let mut wrong = Vec::new();
     for month in months {
         wrong.extend(ledger.prove_sums(month, &equal)?);
     }
-    let equal = wrong.is_empty() && verdicts.iter().all(|verdict| verdict.equal);
+    let equal = wrong.is_empty() && of_verdict(&verdicts, Verdict::Different).is_empty();
     let document = document(&coverage, &request, verdicts, &wrong);
     output::write(&document, args.format.style(), out)?;
     super::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
@@ -91,6 +93,11 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         super::eprint_line(&wrong.to_string());
     }
     Ok(super::exit_code(equal && coverage.is_final()))
+}
+
+fn of_verdict(verdicts: &[DayVerdict], verdict: Verdict) -> Vec<Day> {
+    let of_it = verdicts.iter().filter(|one| one.verdict == verdict);
+    of_it.map(|one| one.day).collect()
 }
 
 fn compare(
@@ -130,18 +137,23 @@ fn document(
     verdicts: Vec<DayVerdict>,
     wrong: &[WrongMonth],
 ) -> Document {
-    let differing = verdicts.iter().filter(|verdict| !verdict.equal);
-    let differing: Vec<String> = differing.map(|verdict| verdict.day.to_string()).collect();
-    let equal = verdicts.len() - differing.len();
+    let equal = of_verdict(&verdicts, Verdict::Equal).len();
+    let differing = of_verdict(&verdicts, Verdict::Different);
+    let gone = of_verdict(&verdicts, Verdict::SourceGone);
+    let texts = |days: &[Day]| Value::List(days.iter().map(Day::to_string).collect());
     let source_rows: u64 = verdicts.iter().map(|verdict| verdict.source_rows).sum();
     let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
     let mut notes = vec![format!(
         "{} compared: {equal} equal, {} different; {}, {}",
-        counted(verdicts.len(), "day"),
+        counted(equal + differing.len(), "day"),
         differing.len(),
         counted(source_rows, "row"),
         counted(figures, "record")
     )];
+    if !gone.is_empty() {
+        let days = in_ranges(&gone);
+        notes.push(format!("as they were, for their source is gone: {days}"));
+    }
     notes.extend(coverage.sentences());
     let wrong_months = wrong.iter().map(|wrong| wrong.month.to_string());
     let mut facts = vec![
@@ -149,7 +161,8 @@ fn document(
         ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),
-        ("different_days", Value::List(differing)),
+        ("different_days", texts(&differing)),
+        ("source_gone_days", texts(&gone)),
         ("wrong_months", Value::List(wrong_months.collect())),
     ];
     facts.extend(coverage.facts());

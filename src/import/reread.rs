@@ -41,8 +41,9 @@ pub fn reread(
     for imported in &left {
         let bounds = DayBounds::of(imported.day, request.zone);
         let now = source.fingerprint(bounds)?;
-        // That the source of a day has vanished is told once.
-        let known = now.rows == 0 && imported.refused;
+        // Nothing is to be learned from a source that is gone: a settled day needs it no more, and of another it is
+        // known already. Whatever else a settled day was refused for is gone with it.
+        let known = now.rows == 0 && imported.refused != imported.settled;
         let same = imported.fingerprint.as_ref() == Some(&now.to_string());
         // What was wrong with a day may have been repaired so that it looks as before.
         let settled = same && !imported.refused && !imported.differs;

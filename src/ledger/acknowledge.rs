@@ -4,8 +4,8 @@
 use anyhow::{Context, bail};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Ledger;
 use super::statements::count_revision;
+use super::{Ledger, refusals};
 
 impl Ledger {
     /// Acknowledges findings, all or none. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -13,6 +13,9 @@ impl Ledger {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
             for id in ids {
+                if refusals::acknowledge(connection, *id, Some((reason, now)))? {
+                    continue;
+                }
                 insert_acknowledgement(connection, *id, reason, now)?;
             }
             count_revision(connection)
@@ -25,6 +28,9 @@ impl Ledger {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
             for id in ids {
+                if refusals::acknowledge(connection, *id, None)? {
+                    continue;
+                }
                 delete_acknowledgement(connection, *id)?;
             }
             count_revision(connection)

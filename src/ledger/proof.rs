@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
 
-use super::Ledger;
 use super::statements::{Statements, count_revision};
 use super::write::NewDay;
+use super::{Ledger, refusals};
 use crate::day::{Day, DayRange};
 use crate::metric::Metric;
 use crate::row::Digest;
@@ -128,6 +128,7 @@ impl Ledger {
             for day in days {
                 let sealed = statement.execute((day.to_string(), now))?;
                 ensure!(sealed == 1, "{day} is not closed");
+                refusals::settle_purge(connection, *day)?;
             }
             count_revision(connection)
         })

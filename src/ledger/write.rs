@@ -6,11 +6,9 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::registry::Registry;
-use super::statements::{Statements, count_revision};
 use super::writer::{DayWriter, counted};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::source::{Fingerprint, Names, first_id};
 
@@ -43,6 +41,15 @@ pub struct StoredDay {
     pub first_id: Option<u64>,
     /// No import may change it.
     pub sealed: bool,
+    /// It was found equal to its source since it was written.
+    pub verified: bool,
+}
+
+impl StoredDay {
+    /// Whether the day needs its source no more: a purge of it is routine.
+    pub fn is_settled(self) -> bool {
+        self.sealed || (self.verified && self.state == DayState::Closed)
+    }
 }
 
 /// What to write.
@@ -92,7 +99,8 @@ pub struct Difference {
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint \
+        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
+                     verified_at is not null \
                    from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
@@ -112,6 +120,7 @@ impl Ledger {
             replayed_rows: row.get(2)?,
             first_id: fingerprint.as_deref().and_then(first_id),
             sealed: row.get(3)?,
+            verified: row.get(5)?,
         }))
     }
 
@@ -147,26 +156,6 @@ impl Ledger {
             Ok(written)
         })
         .with_context(named)
-    }
-
-    /// Keeps why a day was refused, and leaves all else as it is.
-    pub fn refuse_day(&mut self, day: Day, reason: &str, now: &str) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
-        self.transaction(|connection, _| {
-            let statements = Statements::new(connection, day, now);
-            statements.delete_findings(Some(FindingKind::Refused))?;
-            let finding = Finding {
-                kind: FindingKind::Refused,
-                account_id: None,
-                metric: None,
-                resource: None,
-                detail: reason.to_owned(),
-            };
-            statements.insert_finding(&finding, None)?;
-            statements.forget_verification()?;
-            count_revision(connection)
-        })
-        .context(named)
     }
 
     /// Whether the day has differences or a refusal, and somebody has acknowledged them all.

@@ -17,6 +17,10 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     let day = report.day;
     match &report.outcome {
         Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
+        Outcome::SourceGone(stored, reason) => {
+            let state = state_of(stored.sealed, stored.state);
+            writeln!(out, "{day} {state} kept: {reason}")?;
+        }
         Outcome::Written(written) => {
             let state = state(written);
             let pending = match written.sealed {
@@ -104,6 +108,9 @@ impl Total {
     }
 
     pub fn add_reread(&mut self, report: &DayReport) {
+        if matches!(report.outcome, Outcome::SourceGone(..)) {
+            return;
+        }
         self.reread.0 += 1;
         self.reread_rows += report.source_rows;
         self.reread.1 += u64::from(report.needs_a_look());
@@ -216,7 +223,7 @@ enum Reason {
     Changed,
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "day",
     "state",
     "reason",
@@ -230,6 +237,7 @@ const COLUMNS: [&str; 13] = [
     "pending_corrections",
     "findings",
     "refused_because",
+    "source_gone",
 ];
 
 fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
@@ -246,6 +254,14 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
             let mut row = vec![day, word("refused"), reason, Value::Nothing, rows, replayed];
             row.extend(std::iter::repeat_n(Value::Nothing, 6));
             row.push(Value::Text(because.clone()));
+            row.push(Value::Truth(false));
+            row
+        }
+        Outcome::SourceGone(stored, _) => {
+            let state = word(state_of(stored.sealed, stored.state));
+            let mut row = vec![day, state, reason, Value::Nothing, rows, replayed];
+            row.extend(std::iter::repeat_n(Value::Nothing, 7));
+            row.push(Value::Truth(true));
             row
         }
         Outcome::Written(written) => vec![
@@ -263,13 +279,18 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
             Value::Count(written.pending),
             Value::Count(written.findings),
             Value::Nothing,
+            Value::Truth(false),
         ],
     }
 }
 
 fn state(written: &Written) -> &'static str {
-    match written.state {
-        _ if written.sealed => "sealed",
+    state_of(written.sealed, written.state)
+}
+
+fn state_of(sealed: bool, state: DayState) -> &'static str {
+    match state {
+        _ if sealed => "sealed",
         DayState::Open => "open",
         DayState::Closed => "closed",
     }

@@ -56,7 +56,7 @@ pub fn list_findings(
         "select v.id, v.day, v.kind, v.account_uuid, v.account_name, v.metric, v.resource, v.detail,
                 v.acknowledged_at, v.reason
          from findings v
-         join stored_findings f on f.id = v.id
+         left join stored_findings f on f.id = v.id
          where (:first is null or v.day between :first and :last)
            and (:kind is null or v.kind = :kind)
            and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
