@@ -66,6 +66,14 @@ struct Known {
     source: anyhow::Result<Progress>,
 }
 
+impl Known {
+    /// There are usage rows, and no job tells that any of them are finished.
+    fn lacks_jobs(&self) -> bool {
+        let progress = self.source.as_ref();
+        progress.is_ok_and(|progress| progress.newest_row.is_some())
+    }
+}
+
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
@@ -180,9 +188,9 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
             kind: ProblemKind::DayMissing,
             day: None,
             last_day: None,
-            detail: match finished {
-                None if known.source.is_ok() => NOTHING_TO_IMPORT.to_owned(),
-                _ => format!("the ledger is empty: {}", args.config.program("import")),
+            detail: match known.lacks_jobs() {
+                true => NOTHING_TO_IMPORT.to_owned(),
+                false => format!("the ledger is empty: {}", args.config.program("import")),
             },
         });
     }

@@ -24,7 +24,9 @@ use crate::words::counted;
 /// Reads and adds up the usage rows of each closed day as an import does, and compares: the rows by number and
 /// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. The sums of whole
 /// months are compared with their days, and made anew if they differ and every day of the month was found equal. Days
-/// found equal are marked as verified; nothing else is changed. Without days, all closed days are compared that were
+/// found equal are marked as verified; no figure is changed. What nobody can settle, such as an offering that has got
+/// another uuid, is kept among the findings: once it is acknowledged (`rbc-usage findings ack`), the day is as good as
+/// equal, and can be sealed. Without days, all closed days are compared that were
 /// not found equal since they were written.
 ///
 /// A day that is sealed or was found equal before stays so when CloudStack purges its records.
@@ -117,7 +119,7 @@ fn compare(
     Ok(())
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::shown("day", "day"),
     Column::shown("kind", "kind"),
     Column::hidden("account_uuid"),
@@ -129,6 +131,7 @@ const COLUMNS: [Column; 11] = [
     Column::shown("stored", "stored"),
     Column::shown("source", "source"),
     Column::shown("detail", "detail"),
+    Column::hidden("acknowledged"),
 ];
 
 fn document(
@@ -150,6 +153,13 @@ fn document(
         counted(source_rows, "row"),
         counted(figures, "record")
     )];
+    let differences = verdicts.iter().flat_map(|verdict| &verdict.differences);
+    let acknowledged = differences.filter(|difference| difference.acknowledged);
+    let acknowledged = acknowledged.count();
+    if acknowledged > 0 {
+        let told = counted(acknowledged, "difference");
+        notes.push(format!("{told} acknowledged: no look is needed"));
+    }
     if !gone.is_empty() {
         let days = in_ranges(&gone);
         notes.push(format!("as they were, for their source is gone: {days}"));
@@ -205,5 +215,6 @@ fn row(difference: Difference) -> Vec<Value> {
         quantity(difference.stored),
         quantity(difference.source),
         Value::Text(difference.detail),
+        Value::Truth(difference.acknowledged),
     ]
 }

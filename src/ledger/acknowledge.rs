@@ -97,5 +97,9 @@ fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()
                  where id = ?1)";
     let deleted = connection.prepare_cached(sql)?.execute([id])?;
     anyhow::ensure!(deleted == 1, "there is no acknowledged finding {id}");
+    // The day may have been taken for equal to its source because of it.
+    let sql = "update stored_days set verified_at = null \
+               where day = (select day from stored_findings where id = ?1 and kind in ('differs_from_source', 'remapped'))";
+    connection.prepare_cached(sql)?.execute([id])?;
     Ok(())
 }

@@ -148,5 +148,11 @@ pub(super) fn acknowledge(
     if found.is_some() {
         connection.prepare_cached(sql)?.execute((id, reason, now))?;
     }
+    if found.is_some() && acknowledged.is_none() {
+        // The day may have been taken for equal to its source because of it.
+        let sql = "update stored_days set verified_at = null \
+                   where day = (select day from stored_refusals where id = ?1)";
+        connection.prepare_cached(sql)?.execute([id])?;
+    }
     Ok(found.is_some_and(|before| before || acknowledged.is_some()))
 }

@@ -196,15 +196,15 @@ impl Ledger {
     }
 }
 impl Difference {
-    /// `stored 24, the source says nothing`
     pub fn in_words(&self) -> String {
-        let said = |quantity: Option<f64>| {
-            quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
-        };
-        format!(
-            "stored {}, the source says {}",
-            said(self.stored),
-            said(self.source)
-        )
+        in_words(self.stored, self.source)
     }
+}
+
+/// `stored 24, the source says nothing`: the detail of a finding, by which it is acknowledged.
+pub fn in_words(stored: Option<f64>, source: Option<f64>) -> String {
+    let said = |quantity: Option<f64>| {
+        quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
+    };
+    format!("stored {}, the source says {}", said(stored), said(source))
 }

@@ -115,12 +115,12 @@ fn a_check_is_silent_while_all_is_well() {
         empty.stdout,
         "kind,day,detail,last_day\n\
          source_behind,,CloudStack's usage server has never finished anything,\n\
-         day_missing,,\"the ledger is empty, and CloudStack has finished no day\",\n"
+         day_missing,,the ledger is empty: rbc-usage import,\n"
     );
     let run = cloud.run(&["status"]).exits(0);
     assert!(
         run.stdout
-            .starts_with("the ledger is empty, and CloudStack has finished no day\n"),
+            .starts_with("the ledger is empty: rbc-usage import\n"),
         "{run}"
     );
 

@@ -56,8 +56,7 @@ pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> 
 
 fn title(known: &Known) -> String {
     let Some(range) = known.range else {
-        let progress = known.source.as_ref().ok();
-        return match progress.is_some_and(|progress| progress.watermark.is_none()) {
+        return match known.lacks_jobs() {
             true => NOTHING_TO_IMPORT.to_owned(),
             false => "the ledger is empty: rbc-usage import".to_owned(),
         };
