@@ -52,27 +52,44 @@ pub fn list_findings(
     filter: FindingFilter,
     page: Page,
 ) -> anyhow::Result<Vec<StoredFinding>> {
+    // Two walks in the order of days, merged as they go: a page costs no more in a ledger that is old.
     let mut statement = snapshot.tx.prepare_cached(
-        "select v.id, v.day, v.kind, v.account_uuid, v.account_name, v.metric, v.resource, v.detail,
-                v.acknowledged_at, v.reason
-         from findings v
-         left join stored_findings f on f.id = v.id
-         where (:first is null or v.day between :first and :last)
-           and (:kind is null or v.kind = :kind)
+        "select f.id, f.day as day, f.kind, a.uuid, a.name, m.name, f.resource, f.detail, k.acknowledged_at, k.reason
+         from stored_findings f
+         left join stored_accounts a on a.id = f.account_id
+         left join metrics m on m.id = f.metric_id
+         left join acknowledgements k on k.day = f.day and k.kind = f.kind
+           and k.account_id = coalesce(f.account_id, 0) and k.metric_id = coalesce(f.metric_id, 0)
+           and k.resource = coalesce(f.resource, '') and k.detail = f.detail
+         where f.day between :first and :last
+           and (:kind is null or f.kind = :kind)
            and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
-           and (:all or v.acknowledged_at is null)
-           and (:after_day is null or (v.day, v.id) > (:after_day, :after_id))
-         order by v.day, v.id
+           and (:all or k.acknowledged_at is null)
+           and (f.day, f.id) > (:after_day, :after_id)
+         union all
+         select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+         from stored_refusals r
+         where r.day between :first and :last
+           and coalesce(:kind, 'refused') = 'refused'
+           and :accounts is null
+           and (:all or r.acknowledged_at is null)
+           and (r.day, r.id) > (:after_day, :after_id)
+         order by day, 1
          limit :limit offset :offset",
     )?;
+    let (after_day, after_id) = filter.after.unzip();
+    let after_day = after_day.map(|day| day.to_string()).unwrap_or_default();
+    let first = filter.range.map(|range| range.first().to_string());
+    let last = filter.range.map(|range| range.last().to_string());
     let mut rows = statement.query(named_params! {
-        ":first": filter.range.map(|range| range.first().to_string()),
-        ":last": filter.range.map(|range| range.last().to_string()),
+        ":first": first.unwrap_or_default().max(after_day.clone()),
+        // No day comes after it.
+        ":last": last.unwrap_or_else(|| "9999-12-31".to_owned()),
         ":kind": filter.kind,
         ":accounts": filter.accounts.map(id_list),
         ":all": filter.acknowledged == Acknowledged::Included,
-        ":after_day": filter.after.map(|(day, _)| day.to_string()),
-        ":after_id": filter.after.map(|(_, id)| id),
+        ":after_day": after_day,
+        ":after_id": after_id.unwrap_or_default(),
         ":limit": page.limit(),
         ":offset": page.offset,
     })?;
