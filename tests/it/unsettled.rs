@@ -137,6 +137,42 @@ fn a_refusal_is_settled_by_acknowledging_it_until_it_has_another_reason() {
     assert_eq!(cloud.ledger("select id from findings"), ["2"]);
 }
 
+/// Its figures are what was invoiced, and the row is a riddle all the same.
+#[test]
+fn a_sealed_day_with_a_bad_row_stays_sealed_and_is_named() {
+    let cloud = cloud();
+    cloud.add_usage(&[vm("2026-06-01", 11), vm("2026-06-02", 11)]);
+    cloud.finished_until("2026-06-02 23:59:59");
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["verify"]).exits(0);
+    cloud.run(&["seal", "2026-06-01"]).exits(0);
+    let late = UsageRow {
+        end: "2026-06-01 10:00:03".to_owned(),
+        start: "2026-06-01 10:00:05".to_owned(),
+        ..vm("2026-06-01", 12)
+    };
+    cloud.add_usage(&[late]);
+    let reason = "cloud_usage row 3: the window ends before it starts";
+    for _ in 0..2 {
+        cloud.run(&["import"]).exits(1).complains(&said(reason));
+    }
+    let run = cloud.run(&["status", "2026-06-01"]).exits(0);
+    assert!(
+        run.stdout
+            .starts_with("2026-06-01 to 2026-06-01, GMT: 1 sealed\n"),
+        "{run}"
+    );
+    let run = cloud
+        .run(&["status", "--check", "--format", "csv"])
+        .exits(1);
+    let line = format!("\nday_refused,2026-06-01,{reason},\n");
+    assert!(run.stdout.contains(&line), "{run}");
+    // Whatever it was, it is purged with the day.
+    cloud.usage("delete from cloud_usage where end_date < '2026-06-02'");
+    cloud.run(&["import"]).exits(0).complains("");
+    assert_eq!(cloud.ledger(FINDINGS), [""; 0]);
+}
+
 #[test]
 fn numbers_of_findings_and_refusals_are_never_given_twice() {
     let cloud = first_day_refused();
