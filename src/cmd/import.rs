@@ -35,8 +35,10 @@ const REFUSALS_TOLD: usize = 10;
 /// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
-/// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the source or is missing
-/// between others, or a zone or clock is wrong; 2 an error.
+/// A day that is refused is named by every import until it is imported or acknowledged (`rbc-usage findings ack`).
+///
+/// Exit code: 0 done; 1 done, but something needs a look: a day is refused, differs from the source or is missing
+/// between others, no job of CloudStack's lets a day be closed, or a zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                                   catch up, as cron does each day\n  \
