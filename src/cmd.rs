@@ -62,7 +62,7 @@ impl ConfigFile {
     }
 }
 
-/// What is acknowledged, findings or corrections, and why.
+/// What is acknowledged by its ids, and why.
 #[derive(clap::Args)]
 pub struct Ack {
     #[command(flatten)]
@@ -77,10 +77,15 @@ pub struct Ack {
 
 impl Ack {
     fn reason(&self) -> anyhow::Result<&str> {
-        let reason = self.reason.trim();
-        ensure!(!reason.is_empty(), "--reason is empty");
-        Ok(reason)
+        told_reason(&self.reason)
     }
+}
+
+/// The text of `--reason`; it has to say something.
+fn told_reason(text: &str) -> anyhow::Result<&str> {
+    let reason = text.trim();
+    ensure!(!reason.is_empty(), "--reason is empty");
+    Ok(reason)
 }
 
 /// Ids of a command line, each once.

@@ -48,9 +48,18 @@ pub struct Import {
     pub read_timeout: Duration,
     /// How long an import waits for another one to finish.
     pub lock_timeout: Duration,
-    /// Closed days, counted back from the newest, whose source is looked at again by every import.
-    pub reread_days: u16,
+    /// Closed days whose source is looked at again by every import.
+    pub reread_days: RereadDays,
     pub reread: Reread,
+}
+
+/// How far back an import looks at closed days again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RereadDays {
+    /// To the first day of the month before last: no month changes unseen while it is invoiced.
+    Auto,
+    /// So many days, counted back from the newest closed one.
+    Newest(u16),
 }
 
 /// What an import does about a closed day whose source has changed.
@@ -69,7 +78,7 @@ const KEYS: [(&str, Option<&str>); 9] = [
     ("import.connect_timeout", Some("10")),
     ("import.read_timeout", Some("300")),
     ("import.lock_timeout", Some("60")),
-    ("import.reread_days", Some("35")),
+    ("import.reread_days", Some("auto")),
     ("import.reread", Some("report")),
 ];
 
@@ -153,7 +162,7 @@ impl Values<'_> {
         let connect_timeout = self.read("import.connect_timeout", |text| seconds(text, 1, 300));
         let read_timeout = self.read("import.read_timeout", |text| seconds(text, 1, 86_400));
         let lock_timeout = self.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
-        let reread_days = self.read("import.reread_days", |text| whole(text, 0, 3660, "days"));
+        let reread_days = self.read("import.reread_days", parse_reread_days);
         let reread = self.read("import.reread", parse_reread);
         let server = server::read(self, folder);
         let holds_password = |key: &str, uri: &Option<SourceUri>| {
@@ -174,7 +183,7 @@ impl Values<'_> {
                 connect_timeout: connect_timeout?,
                 read_timeout: read_timeout?,
                 lock_timeout: lock_timeout?,
-                reread_days: u16::try_from(reread_days?).ok()?,
+                reread_days: reread_days?,
                 reread: reread?,
             },
             server: server?,
@@ -242,6 +251,14 @@ impl Values<'_> {
     }
 }
 
+fn parse_reread_days(text: &str) -> anyhow::Result<RereadDays> {
+    if text == "auto" {
+        return Ok(RereadDays::Auto);
+    }
+    let days = whole(text, 0, 3660, "days").map_err(|err| anyhow!("{err}, nor auto"))?;
+    Ok(RereadDays::Newest(u16::try_from(days)?))
+}
+
 fn parse_reread(text: &str) -> anyhow::Result<Reread> {
     match text {
         "report" => Ok(Reread::Report),
@@ -293,7 +310,7 @@ mod tests {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(300),
             lock_timeout: Duration::from_secs(60),
-            reread_days: 35,
+            reread_days: RereadDays::Auto,
             reread: Reread::Report,
         };
         assert_eq!(config.import, import);
@@ -334,7 +351,7 @@ mod tests {
         assert_eq!(replaced.cloud.to_string(), "u@h:3306/cloud");
         assert_eq!(replaced.zone.name(), "Europe/Stockholm");
         assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
-        assert_eq!(replaced.import.reread_days, 0);
+        assert_eq!(replaced.import.reread_days, RereadDays::Newest(0));
         assert_eq!(replaced.import.reread, Reread::Update);
         assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
         assert_eq!(replaced.server.workers, 64);
@@ -349,6 +366,7 @@ mod tests {
             [Server]\n[server]\nbind = :8888\nworkers = 0\n";
         let variables = [
             ("RBC_USAGE_IMPORT__READ_TIMEOUT", "5m"),
+            ("RBC_USAGE_IMPORT__REREAD_DAYS", "months"),
             ("RBC_USAGE_IMPORT__REREAD", "yes"),
             ("RBC_USAGE_MAIN_TIMEZONE", "GMT"),
             ("RBC_USAGE_SERVER__PORT", "80"),
@@ -365,6 +383,7 @@ RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which do
 write GMT if CloudStack is set to this name, else a name such as Europe/Stockholm or GMT+2 here and there; \
 a comment takes a line of its own
 RBC_USAGE_IMPORT__READ_TIMEOUT: \"5m\" is not a whole number of seconds from 1 to 86400
+RBC_USAGE_IMPORT__REREAD_DAYS: \"months\" is not a whole number of days from 0 to 3660, nor auto
 RBC_USAGE_IMPORT__REREAD: \"yes\" is neither report nor update
 /etc/x.cfg: server.bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
 /etc/x.cfg: server.workers: \"0\" is not a whole number of threads from 1 to 64";

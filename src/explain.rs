@@ -9,6 +9,7 @@ use crate::aggregate::aggregate_and_tell;
 use crate::aggregate::step::{Fate, Step};
 use crate::aggregate::window::{DayBounds, Part};
 use crate::day::Day;
+use crate::import::rows_gone;
 use crate::ledger::Ledger;
 use crate::ledger::write::{DayState, Existing};
 use crate::metric::{Metric, resource_of_usage_type};
@@ -51,6 +52,8 @@ pub enum Agreement {
     Open,
     /// The ledger does not have the day.
     Missing,
+    /// The day's rows have been purged: they are no sum to compare with.
+    SourceGone,
 }
 
 /// One source row and its part in a figure.
@@ -112,11 +115,20 @@ fn explain_day(
     ledger: &mut Ledger,
 ) -> anyhow::Result<Vec<Explained>> {
     let SourceDay {
-        mut rows, names, ..
+        mut rows,
+        names,
+        fingerprint,
+        oldest,
+        lowest_id,
+        ..
     } = read;
     ledger.learn(names);
     let bounds = DayBounds::of(day, question.zone);
     let stored = ledger.find_day(day)?;
+    // The rows are those of one account, the fingerprint is of all.
+    let gone = stored
+        .and_then(|stored| rows_gone(stored, fingerprint.rows, oldest, lowest_id, bounds))
+        .is_some();
     let mut figures: BTreeMap<(Metric, u64), Figure> = BTreeMap::new();
     let mut note = |step: &Step| {
         for key in step.figures.keys() {
@@ -141,10 +153,16 @@ fn explain_day(
             figure.resource_id = Some(record.resource_id);
         }
     }
-    let state = stored.map(|stored| stored.state);
+    // What is to be said of figures that are not equal.
+    let otherwise = match stored.map(|stored| stored.state) {
+        None => Agreement::Missing,
+        Some(_) if gone => Agreement::SourceGone,
+        Some(DayState::Open) => Agreement::Open,
+        Some(DayState::Closed) => Agreement::Differs,
+    };
     Ok(figures
         .into_iter()
-        .map(|(key, figure)| explained(day, key, figure, state, question, ledger))
+        .map(|(key, figure)| explained(day, key, figure, otherwise, question, ledger))
         .filter(|explained| is_asked_for(explained, question))
         .collect())
 }
@@ -172,7 +190,7 @@ fn explained(
     day: Day,
     (metric, source_id): (Metric, u64),
     mut figure: Figure,
-    state: Option<DayState>,
+    otherwise: Agreement,
     question: &Question,
     ledger: &Ledger,
 ) -> Explained {
@@ -194,11 +212,10 @@ fn explained(
         }
         (sum, stored) => sum == stored,
     };
-    let agreement = match state {
-        None => Agreement::Missing,
-        Some(_) if equal => Agreement::Equal,
-        Some(DayState::Open) => Agreement::Open,
-        Some(DayState::Closed) => Agreement::Differs,
+    let agreement = match otherwise {
+        Agreement::Missing => Agreement::Missing,
+        _ if equal => Agreement::Equal,
+        otherwise => otherwise,
     };
     Explained {
         day,
@@ -230,6 +247,7 @@ impl Agreement {
             Agreement::Differs => "differs",
             Agreement::Open => "open",
             Agreement::Missing => "missing",
+            Agreement::SourceGone => "source_gone",
         }
     }
 

@@ -44,12 +44,14 @@ pub enum FindingKind {
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
+    /// `cloud` has another uuid now for an id whose usage is stored: `verify` has found it.
+    Remapped,
     /// The source no longer has what the ledger holds, or has a row that cannot be; an import left the day as it is.
     Refused,
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 14] = [
         FindingKind::SizeUnknown,
         FindingKind::ReplayedRows,
         FindingKind::HoursExceedDay,
@@ -62,6 +64,7 @@ impl FindingKind {
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
         FindingKind::DiffersFromSource,
+        FindingKind::Remapped,
         FindingKind::Refused,
     ];
 
@@ -105,6 +108,7 @@ impl FindingKind {
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
                 | FindingKind::DiffersFromSource
+                | FindingKind::Remapped
                 | FindingKind::Refused,
                 _,
             ) => None,
@@ -126,6 +130,7 @@ impl FindingKind {
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::DiffersFromSource => "differs_from_source",
+            FindingKind::Remapped => "remapped",
             FindingKind::Refused => "refused",
         }
     }

@@ -12,13 +12,14 @@ use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
-use crate::ledger::write::{DayState, Difference, Existing, NewDay, Written};
+use crate::ledger::refusals::Cause;
+use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zone::Zone;
-pub use purge::purged;
 use purge::{before_the_source, begins_within, without_rows};
-pub use reread::reread;
+pub use purge::{purged, rows_gone};
+pub use reread::{LookedAt, reread};
 
 /// What is asked of an import.
 pub struct Request<'a> {
@@ -50,8 +51,10 @@ pub struct DayReport {
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
     Written(Written),
-    /// The ledger holds what the source no longer has; the day stays as it is.
+    /// The ledger holds what the source no longer has, or a row of it cannot be; the day stays as it is.
     Refused(String),
+    /// The source no longer has the day, which does not need it any more: that is routine, and the day stays as it is.
+    SourceGone(StoredDay, String),
 }
 
 /// The days an import has to do, in order.
@@ -67,6 +70,12 @@ pub fn plan(
         .into_iter()
         .filter(|day| closed(*day))
         .collect();
+    let refused = ledger.list_refusals()?.into_iter();
+    let again = refused.filter(|refusal| {
+        let may_be_repaired = refusal.cause == Cause::BadRow && !refusal.acknowledged;
+        may_be_repaired && !refusal.in_ledger && closed(refusal.day)
+    });
+    days.extend(again.map(|refusal| refusal.day));
     match request.range {
         Some(range) => days.extend(range.days()),
         None => {
@@ -98,22 +107,26 @@ pub fn run(
         };
         let report = imported.or_else(|err| {
             let bad = err.downcast::<BadRow>()?;
-            refuse(day, bad.to_string(), request, ledger)
+            refuse(day, bad.to_string(), Cause::BadRow, request, ledger)
         });
         on_day(report.with_context(|| format!("import {day}"))?)
     })
 }
 
-/// Leaves a day as it is.
+/// Leaves a day as it is, and keeps why.
 fn refuse(
     day: Day,
     reason: String,
+    cause: Cause,
     request: &Request,
     ledger: &mut Ledger,
 ) -> anyhow::Result<DayReport> {
-    if ledger.find_day(day)?.is_some() {
-        ledger.refuse_day(day, &reason, request.now)?;
-    }
+    ledger.refuse_day(day, &reason, cause, request.now)?;
+    leave(day, Outcome::Refused(reason), ledger)
+}
+
+/// What is to be said of a day that stays as it is.
+fn leave(day: Day, outcome: Outcome, ledger: &Ledger) -> anyhow::Result<DayReport> {
     Ok(DayReport {
         day,
         source_rows: 0,
@@ -122,7 +135,7 @@ fn refuse(
         per_vm_volume_rows: 0,
         reaches_back_to: None,
         acknowledged: ledger.is_acknowledged(day)?,
-        outcome: Outcome::Refused(reason),
+        outcome,
     })
 }
 
@@ -157,8 +170,17 @@ fn import_day(
         None if request.existing == Existing::Overwrite => None,
         None => before_the_source(&usage, oldest, bounds),
     };
-    if let Some(reason) = refusal {
-        return refuse(day, reason, request, ledger);
+    match (refusal, stored) {
+        (Some(reason), Some(stored)) if stored.is_settled() => {
+            ledger.settle_refusal(day)?;
+            return leave(day, Outcome::SourceGone(stored, reason), ledger);
+        }
+        (Some(reason), Some(_)) => {
+            return refuse(day, reason, Cause::SourceGone, request, ledger);
+        }
+        // There is nothing to be settled of a day that neither ledger nor source knows.
+        (Some(reason), None) => return leave(day, Outcome::Refused(reason), ledger),
+        (None, _) => {}
     }
     let state = match is_closed(day, request.zone, watermark, request.clock) {
         true => DayState::Closed,
@@ -241,7 +263,7 @@ impl DayReport {
     pub fn tells_something(&self) -> bool {
         let changed = match &self.outcome {
             Outcome::Written(written) => written.added + written.overwritten > 0,
-            Outcome::Refused(_) => false,
+            Outcome::Refused(_) | Outcome::SourceGone(..) => false,
         };
         changed || self.needs_a_look()
     }
@@ -254,6 +276,7 @@ impl DayReport {
                 differs || written.pending > 0
             }
             Outcome::Refused(_) => !self.acknowledged,
+            Outcome::SourceGone(..) => false,
         }
     }
 
@@ -261,7 +284,7 @@ impl DayReport {
     pub fn differences(&self) -> &[Difference] {
         match &self.outcome {
             Outcome::Written(written) => &written.differences,
-            Outcome::Refused(_) => &[],
+            Outcome::Refused(_) | Outcome::SourceGone(..) => &[],
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod naming;
 pub mod proof;
 pub mod read;
 mod reconcile;
+pub mod refusals;
 mod registry;
 pub mod runs;
 mod statements;
@@ -35,11 +36,12 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_proof.sql"),
     include_str!("../migrations/0003_months.sql"),
     include_str!("../migrations/0004_age.sql"),
+    include_str!("../migrations/0005_refusals.sql"),
 ];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
@@ -258,7 +260,8 @@ mod tests {
                 "0001_ledger.sql",
                 "0002_proof.sql",
                 "0003_months.sql",
-                "0004_age.sql"
+                "0004_age.sql",
+                "0005_refusals.sql"
             ]
         );
         assert_eq!(MIGRATIONS.len(), names.len());
@@ -328,6 +331,61 @@ mod tests {
         assert_eq!(
             (counts("2013-06-01"), counts("2013-06-02")),
             ((3, 2), (0, 0))
+        );
+    }
+
+    /// One refusal somebody has looked at, one not, and one of a sealed day whose rows were purged: that is routine now.
+    #[test]
+    fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let old = Connection::open(&path).unwrap();
+        for migration in &MIGRATIONS[..3] {
+            old.execute_batch(migration).unwrap();
+        }
+        old.pragma_update(None, "user_version", 3).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        let gone = "the source has no rows of it any more; what 2 rows gave is kept";
+        old.execute_batch(&format!(
+            "insert into ledgers (only, timezone, created_at) values (1, 'GMT', '2013-06-02T00:20:00Z');
+             insert into stored_days (day, state, source_rows, replayed_rows, imported_at, sealed_at) values
+               ('2013-06-01', 'closed', 2, 0, '2013-06-02T00:20:00Z', '2013-07-02T00:20:00Z'),
+               ('2013-06-02', 'closed', 2, 0, '2013-06-03T00:20:00Z', null),
+               ('2013-06-03', 'closed', 2, 0, '2013-06-04T00:20:00Z', null);
+             insert into stored_findings (day, kind, detail) values ('2013-06-01', 'refused', '{gone}'),
+               ('2013-06-02', 'refused', '{gone}'), ('2013-06-03', 'refused', 'row 7'), ('2013-06-03', 'no_rows', 'x');
+             insert into acknowledgements values ('2013-06-02', 'refused', 0, 0, '', '{gone}', 'known', '2013-06-09T00:00:00Z');"
+        ))
+        .unwrap();
+        drop(old);
+        initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap();
+        let upgraded = Connection::open(&path).unwrap();
+        let list = |sql: &str| -> Vec<String> {
+            let mut statement = upgraded.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.collect::<rusqlite::Result<_>>().unwrap()
+        };
+        assert_eq!(
+            list(
+                "select id || ' ' || day || ' ' || kind || ' ' || coalesce(reason, '-') from findings order by id"
+            ),
+            [
+                "2 2013-06-02 refused known",
+                "3 2013-06-03 refused -",
+                "4 2013-06-03 no_rows -"
+            ]
+        );
+        assert_eq!(
+            list("select day || ' ' || source_gone || ' ' || since from stored_refusals"),
+            [
+                "2013-06-02 1 2013-06-03T00:20:00Z",
+                "2013-06-03 0 2013-06-04T00:20:00Z"
+            ]
+        );
+        assert_eq!(
+            list("select cast(findings as text) from days"),
+            ["0", "1", "2"]
         );
     }
 

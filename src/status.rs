@@ -8,7 +8,7 @@ use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
 use crate::source::{Events, Progress};
 use crate::words::counted;
-use crate::zone::Zone;
+use crate::zone::{Zone, utc_text};
 
 /// One thing that somebody should see to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum ProblemKind {
     SourceUnreachable,
     /// The usage server has finished nothing for twice as long as its windows are.
     SourceBehind,
+    /// It claims to have finished what has not passed yet.
+    SourceAhead,
     /// It writes old days again and again.
     SourceStuck,
     /// It has not made use of an event from before where it says it is.
@@ -44,6 +46,9 @@ pub enum ProblemKind {
     ImportUnfinished,
 }
 
+/// How many seconds the usage server's clock may be ahead before that is told.
+pub const CLOCKS_DIFFER: i64 = 300;
+
 /// How long an import may run before it is taken for dead.
 const LONGEST_IMPORT: i64 = 86_400;
 
@@ -53,6 +58,7 @@ impl ProblemKind {
         match self {
             ProblemKind::SourceUnreachable => "source_unreachable",
             ProblemKind::SourceBehind => "source_behind",
+            ProblemKind::SourceAhead => "source_ahead",
             ProblemKind::SourceStuck => "source_stuck",
             ProblemKind::EventUnprocessed => "event_unprocessed",
             ProblemKind::DayMissing => "day_missing",
@@ -82,8 +88,19 @@ pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Re
         None => add(
             ProblemKind::SourceBehind,
             None,
-            "CloudStack's usage server has never finished anything".to_owned(),
+            match progress.newest_row {
+                None => "CloudStack's usage server has never finished anything".to_owned(),
+                Some(instant) => without_jobs(instant)?,
+            },
         ),
+        Some(instant) if instant > now + CLOCKS_DIFFER => {
+            let detail = format!(
+                "the usage server says that usage is finished until {}, which has not passed: one of the clocks is \
+                 wrong; days that have not ended are not closed",
+                utc_text(instant)?
+            );
+            add(ProblemKind::SourceAhead, None, detail);
+        }
         Some(instant) if now - instant > 2 * progress.range_seconds => {
             let day = finished_day(instant, zone)?;
             let detail = format!(
@@ -112,41 +129,57 @@ pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Re
     Ok(problems)
 }
 
+/// Why no day can be closed: there are usage rows up to an instant, and no job that tells how far they are finished.
+pub fn without_jobs(newest_row: i64) -> anyhow::Result<String> {
+    Ok(format!(
+        "cloud_usage.usage_job holds no successful job, although usage rows exist up to {}: no day can be closed until \
+         CloudStack's usage server has finished a run; see that it runs",
+        utc_text(newest_row - 1)?
+    ))
+}
+
 /// The last local day that was over at an instant.
 pub fn finished_day(instant: i64, zone: &Zone) -> anyhow::Result<Day> {
     Ok(zone.day_at(instant)?.previous())
 }
 
+/// Why an import left a day as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: String,
+    pub acknowledged: bool,
+}
+
 /// What tells of days beside their facts.
 pub struct DayWords<'a> {
-    /// Why imports left days as they are.
-    pub refusals: &'a BTreeMap<Day, String>,
+    /// Days that imports left as they are, be it out of the ledger.
+    pub refusals: &'a BTreeMap<Day, Refusal>,
     /// The program with one of its commands, to be run as it is told.
     pub program: &'a dyn Fn(&str) -> String,
 }
 
 /// What is wrong with days. Those that the source has not finished are not our affair; without a word from it, days
-/// before today are.
+/// before today are. A refusal is told instead of what it comes to: that the day is missing, or open.
 pub fn day_problems(
     days: &[DayFacts],
     words: &DayWords,
     finished: Option<Day>,
     today: Day,
 ) -> Vec<Problem> {
-    let is_over = |day: Day| finished.map_or(day < today, |finished| day <= finished);
-    let is_missing = |facts: &DayFacts| facts.state == DayState::Missing && is_over(facts.day);
+    let is_over = |day: Day| day < today && finished.is_none_or(|finished| day <= finished);
+    let is_refused = |day: Day| words.refusals.contains_key(&day);
+    let is_missing = |facts: &DayFacts| {
+        facts.state == DayState::Missing && is_over(facts.day) && !is_refused(facts.day)
+    };
     let problem = |facts: &DayFacts| {
         let day = facts.day;
         let (kind, detail) = match facts.state {
-            DayState::Open if is_over(day) => (
+            DayState::Open if is_over(day) && !is_refused(day) => (
                 ProblemKind::DayOpen,
-                "open, and over: the next import finishes it".to_owned(),
-            ),
-            DayState::Refused => (
-                ProblemKind::DayRefused,
-                match words.refusals.get(&day) {
-                    Some(reason) => reason.clone(),
-                    None => "refused by an import".to_owned(),
+                match finished {
+                    Some(_) => "open, and over: the next import finishes it".to_owned(),
+                    None => "open, and over by the clock: an import finishes it once CloudStack says that it has"
+                        .to_owned(),
                 },
             ),
             DayState::Differing => (
@@ -156,9 +189,11 @@ pub fn day_problems(
                     many => format!("{many} values are not what the source says"),
                 },
             ),
-            DayState::Missing | DayState::Open | DayState::Sealed | DayState::Closed => {
-                return None;
-            }
+            DayState::Missing
+            | DayState::Refused
+            | DayState::Open
+            | DayState::Sealed
+            | DayState::Closed => return None,
         };
         Some(Problem {
             kind,
@@ -175,12 +210,24 @@ pub fn day_problems(
             [one] => problem(one),
             [] => None,
         });
-    of_days
-        .chain(
-            days.iter()
-                .filter_map(|facts| corrections_due(facts, words)),
-        )
-        .collect()
+    let mut problems: Vec<Problem> = of_days.chain(refused_days(words)).collect();
+    problems.sort_by_key(|problem| problem.day);
+    problems.extend(
+        days.iter()
+            .filter_map(|facts| corrections_due(facts, words)),
+    );
+    problems
+}
+
+fn refused_days(words: &DayWords) -> impl Iterator<Item = Problem> {
+    let open = words.refusals.iter();
+    let open = open.filter(|(_, refusal)| !refusal.acknowledged);
+    open.map(|(day, refusal)| Problem {
+        kind: ProblemKind::DayRefused,
+        day: Some(*day),
+        last_day: None,
+        detail: refusal.reason.clone(),
+    })
 }
 
 fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<Problem> {
@@ -340,8 +387,12 @@ mod tests {
             facts("2013-06-06", DayState::Open),
             facts("2013-06-07", DayState::Missing),
         ];
+        let refusal = Refusal {
+            reason: "no rows".to_owned(),
+            acknowledged: false,
+        };
         let words = DayWords {
-            refusals: &BTreeMap::from([(day("2013-06-03"), "no rows".to_owned())]),
+            refusals: &BTreeMap::from([(day("2013-06-03"), refusal)]),
             program: &|command| format!("rbc-usage {command}"),
         };
         let told = |finished: Option<&str>, today: &str| -> Vec<String> {
@@ -363,6 +414,10 @@ mod tests {
         assert_eq!(told(None, "2013-06-06"), with(&["2013-06-05 day_missing"]));
         let gone = ["2013-06-05", "2013-06-06", "2013-06-07"];
         let gone = gone.map(|text| facts(text, DayState::Missing));
+        let words = DayWords {
+            refusals: &BTreeMap::new(),
+            ..words
+        };
         let problems = day_problems(&gone, &words, Some(day("2013-06-06")), day("2013-06-08"));
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].last_day, Some(day("2013-06-06")));

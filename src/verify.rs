@@ -1,5 +1,6 @@
 //! Compares the ledger with its source: the rows of each day by number and digest, and every figure. Reads and
-//! adds up as an import does, by the same code, and writes nothing but that a day was found equal.
+//! adds up as an import does, by the same code, and changes no figure: it notes that a day was found equal, and keeps
+//! what no import finds, so that it can be acknowledged.
 
 mod comparison;
 
@@ -10,11 +11,13 @@ use anyhow::Context;
 use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
+use crate::finding::{Finding, FindingKind};
 use crate::import::purged;
 use crate::ledger::Ledger;
 use crate::ledger::naming::Naming;
-use crate::ledger::proof::DayFigures;
-use crate::ledger::write::{DayState, Existing, NewDay};
+use crate::ledger::proof::{Acknowledged, DayFigures};
+use crate::ledger::refusals::Cause;
+use crate::ledger::write::{DayState, Existing, NewDay, in_words as figures_in_words};
 use crate::metric::Metric;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
@@ -47,8 +50,10 @@ pub enum Kind {
     Renamed,
     /// `cloud` has another uuid for its id now.
     Remapped,
-    /// The day's rows have been deleted.
+    /// The day's rows have been deleted, and it was never found equal to them.
     Purged,
+    /// The same of a day that is sealed or was found equal: that is routine.
+    SourceGone,
     /// The rows are those of the import, and the record is not what they come to.
     Edited,
     /// Figures differ, and nothing tells how the source looked before.
@@ -69,6 +74,8 @@ pub struct Difference {
     pub stored: Option<f64>,
     pub source: Option<f64>,
     pub detail: String,
+    /// Somebody has acknowledged it.
+    pub acknowledged: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -81,10 +88,56 @@ pub struct Name {
 #[derive(Debug, PartialEq)]
 pub struct DayVerdict {
     pub day: Day,
-    pub equal: bool,
+    pub verdict: Verdict,
     pub source_rows: u64,
     pub figures: u64,
     pub differences: Vec<Difference>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Equal,
+    Different,
+    /// Nothing is left to compare the day with, and it stays what it was.
+    SourceGone,
+}
+
+impl Difference {
+    pub fn needs_a_look(&self) -> bool {
+        self.kind.needs_a_look() && !self.acknowledged
+    }
+
+    /// The finding that this difference is, if it is one that can be acknowledged. Rows that have changed without a
+    /// figure are none: importing the day settles them.
+    fn finding(&self) -> Option<Acknowledged> {
+        let is_figure = self.stored.is_some() || self.source.is_some();
+        let (kind, detail) = match self.kind {
+            Kind::Remapped => (FindingKind::Remapped, self.detail.clone()),
+            Kind::Purged | Kind::BadRow => (FindingKind::Refused, self.detail.clone()),
+            Kind::RowAdded | Kind::RowRemoved | Kind::RowChanged | Kind::Edited | Kind::Differs
+                if is_figure =>
+            {
+                let detail = figures_in_words(self.stored, self.source);
+                (FindingKind::DiffersFromSource, detail)
+            }
+            Kind::RowAdded
+            | Kind::RowRemoved
+            | Kind::RowChanged
+            | Kind::Edited
+            | Kind::Differs
+            | Kind::Replayed
+            | Kind::Renamed
+            | Kind::SourceGone => return None,
+        };
+        let uuid = |name: &Option<Name>| name.as_ref().map(|name| name.uuid.clone());
+        Some(Acknowledged {
+            kind: kind.name().to_owned(),
+            account_uuid: uuid(&self.account),
+            metric: self.metric.map(|metric| metric.name().into_owned()),
+            resource: uuid(&self.resource),
+            detail,
+        })
+    }
 }
 
 impl Kind {
@@ -98,6 +151,7 @@ impl Kind {
             Kind::Renamed => "renamed",
             Kind::Remapped => "remapped",
             Kind::Purged => "purged",
+            Kind::SourceGone => "source_gone",
             Kind::Edited => "edited",
             Kind::Differs => "differs",
             Kind::BadRow => "bad_row",
@@ -106,7 +160,7 @@ impl Kind {
 
     /// Whether a person should look at it. Names are frozen on purpose, and replays count for nothing.
     pub fn needs_a_look(self) -> bool {
-        !matches!(self, Kind::Replayed | Kind::Renamed)
+        !matches!(self, Kind::Replayed | Kind::Renamed | Kind::SourceGone)
     }
 }
 
@@ -126,22 +180,56 @@ pub fn verify(
         };
         let verdict = verified.or_else(|err| {
             let bad = err.downcast::<BadRow>()?;
-            unreadable(day, bad.to_string(), ledger)
+            without_rows(day, Cause::BadRow, bad.to_string(), request, ledger)
         });
         on_day(verdict.with_context(|| format!("verify {day}"))?)
     })
 }
 
-/// A row that cannot be read spoils its day and no other.
-fn unreadable(day: Day, reason: String, ledger: &mut Ledger) -> anyhow::Result<DayVerdict> {
-    ledger.note_unequal(day)?;
+/// A day whose rows cannot be read, or are gone, is refused as an import refuses it: once somebody has acknowledged
+/// that, it is as good as it gets. A row that cannot be read spoils its day and no other.
+fn without_rows(
+    day: Day,
+    cause: Cause,
+    reason: String,
+    request: &Request,
+    ledger: &mut Ledger,
+) -> anyhow::Result<DayVerdict> {
+    let kind = match cause {
+        Cause::SourceGone => Kind::Purged,
+        Cause::BadRow => Kind::BadRow,
+    };
+    ledger.refuse_day(day, &reason, cause, request.now)?;
+    let mut differences = vec![about_day(day, kind, reason)];
+    let verdict = acknowledged(day, &mut differences, request, ledger)?;
     Ok(DayVerdict {
         day,
-        equal: false,
+        verdict,
         source_rows: 0,
         figures: 0,
-        differences: vec![about_day(day, Kind::BadRow, reason)],
+        differences,
     })
+}
+
+/// Marks what somebody has acknowledged. If that is all there is, the day may be relied on.
+fn acknowledged(
+    day: Day,
+    differences: &mut [Difference],
+    request: &Request,
+    ledger: &mut Ledger,
+) -> anyhow::Result<Verdict> {
+    let known = ledger.list_acknowledged(day)?;
+    for difference in differences.iter_mut() {
+        difference.acknowledged = difference
+            .finding()
+            .is_some_and(|finding| known.contains(&finding));
+    }
+    if differences.iter().any(Difference::needs_a_look) {
+        ledger.note_unequal(day)?;
+        return Ok(Verdict::Different);
+    }
+    ledger.note_acknowledged(day, request.now)?;
+    Ok(Verdict::Equal)
 }
 
 fn verify_day(
@@ -168,23 +256,36 @@ fn verify_day(
     })?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
-    let mut differences = match purged {
-        Some(reason) => vec![about_day(day, Kind::Purged, reason)],
-        None => Comparison {
-            day,
-            tolerance: request.tolerance,
-            ledger,
-            rows: &rows,
-            usage: &usage,
-            stored: &figures,
-        }
-        .differences(),
+    let verdict_of = |verdict, differences| DayVerdict {
+        day,
+        verdict,
+        source_rows: usage.source_rows,
+        // A count of records fits 64 bits.
+        figures: figures.figures.len() as u64,
+        differences,
     };
-    differences.extend(names_that_differ(day, ledger, &figures, told));
-    let equal = !differences
-        .iter()
-        .any(|difference| difference.kind.needs_a_look());
-    if equal {
+    match (purged, stored) {
+        (Some(reason), Some(stored)) if stored.is_settled() => {
+            let gone = vec![about_day(day, Kind::SourceGone, reason)];
+            return Ok(verdict_of(Verdict::SourceGone, gone));
+        }
+        (Some(reason), _) => return without_rows(day, Cause::SourceGone, reason, request, ledger),
+        (None, _) => {}
+    }
+    let mut differences = Comparison {
+        day,
+        tolerance: request.tolerance,
+        ledger,
+        rows: &rows,
+        usage: &usage,
+        stored: &figures,
+    }
+    .differences();
+    let (names, remapped) = names_that_differ(day, ledger, &figures, told);
+    differences.extend(names);
+    ledger.keep_findings(day, FindingKind::Remapped, &remapped)?;
+    let equal = !differences.iter().any(Difference::needs_a_look);
+    let verdict = if equal {
         ledger.note_equal(&NewDay {
             day,
             state: DayState::Closed,
@@ -194,17 +295,11 @@ fn verify_day(
             existing,
             now: request.now,
         })?;
+        Verdict::Equal
     } else {
-        ledger.note_unequal(day)?;
-    }
-    Ok(DayVerdict {
-        day,
-        equal,
-        source_rows: usage.source_rows,
-        // A count of records fits 64 bits.
-        figures: figures.figures.len() as u64,
-        differences,
-    })
+        acknowledged(day, &mut differences, request, ledger)?
+    };
+    Ok(verdict_of(verdict, differences))
 }
 
 fn about_day(day: Day, kind: Kind, detail: String) -> Difference {
@@ -217,22 +312,28 @@ fn about_day(day: Day, kind: Kind, detail: String) -> Difference {
         stored: None,
         source: None,
         detail,
+        acknowledged: false,
     }
 }
 
-/// Accounts and resources of a day that `cloud` knows otherwise now. What was only renamed is told once.
+/// Accounts and resources of a day that `cloud` knows otherwise now, and the findings that come of it. What was only
+/// renamed is told once.
 fn names_that_differ(
     day: Day,
     ledger: &Ledger,
     stored: &DayFigures,
     told: &mut BTreeSet<String>,
-) -> Vec<Difference> {
+) -> (Vec<Difference>, Vec<Finding>) {
     let mut differences = Vec::new();
+    let mut remapped = Vec::new();
     let accounts: BTreeSet<u64> = stored.figures.iter().map(|f| f.account_id).collect();
     for id in accounts {
         let (uuid, name, naming) = ledger.account_naming(id);
         let account = Some(Name { uuid, name });
         if let Some((kind, detail)) = in_words(naming) {
+            if kind == Kind::Remapped {
+                remapped.push(remapped_finding(Some(id), None, None, &detail));
+            }
             differences.push(Difference {
                 account,
                 ..about_day(day, kind, detail)
@@ -251,6 +352,10 @@ fn names_that_differ(
             continue;
         };
         if let Some((kind, detail)) = in_words(naming) {
+            if kind == Kind::Remapped {
+                let resource = Some(uuid.clone());
+                remapped.push(remapped_finding(None, Some(metric), resource, &detail));
+            }
             differences.push(Difference {
                 metric: Some(metric),
                 resource: Some(Name { uuid, name }),
@@ -266,7 +371,22 @@ fn names_that_differ(
         );
         difference.kind != Kind::Renamed || told.insert(format!("{who:?}"))
     });
-    differences
+    (differences, remapped)
+}
+
+fn remapped_finding(
+    account_id: Option<u64>,
+    metric: Option<Metric>,
+    resource: Option<String>,
+    detail: &str,
+) -> Finding {
+    Finding {
+        kind: FindingKind::Remapped,
+        account_id,
+        metric,
+        resource,
+        detail: detail.to_owned(),
+    }
 }
 
 fn in_words(naming: Naming) -> Option<(Kind, String)> {

@@ -26,7 +26,9 @@ use crate::words::{counted, did_you_mean};
 /// `contained`, `overlapped`), is `hidden` from CloudStack's API, or is a `per_vm_volume` row. A line for each figure
 /// has the sum and the ledger's record.
 ///
-/// Exit code: 0 sums and records are equal; 1 some differ, or a day is missing in the ledger; 2 an error.
+/// Of a day whose rows CloudStack has purged the ledger's record is all there is: `source_gone`.
+///
+/// Exit code: 0 sums and records are equal, or the source is gone; 1 some differ, or a day is missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage explain acme 2013-06-01\n  \
@@ -187,6 +189,11 @@ fn document(
             "is of a day that the ledger lacks",
             "are of days that the ledger lacks",
         ),
+        (
+            Agreement::SourceGone,
+            "is of a day whose source is gone",
+            "are of days whose source is gone",
+        ),
     ] {
         match count(agreement) {
             0 => {}
@@ -270,7 +277,7 @@ fn figure_line(figure: &Explained) -> Vec<Value> {
         |number: Option<f64>| number.map_or(Value::Nothing, |n| Value::Quantity(n, Unit::Exact));
     let tone = match figure.agreement {
         Agreement::Equal => Tone::Good,
-        Agreement::Open => Tone::Doubtful,
+        Agreement::Open | Agreement::SourceGone => Tone::Doubtful,
         Agreement::Differs | Agreement::Missing => Tone::Bad,
     };
     let mut line = beginning(figure, "sum");

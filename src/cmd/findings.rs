@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{DayArgs, FormatArgs, PeriodArgs, id};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
@@ -28,6 +28,7 @@ use crate::zone::Zone;
     rbc-usage findings last-month\n  \
     rbc-usage findings --kind differs_from_source\n  \
     rbc-usage findings ack 17 18 --reason 'late event, credited in June'\n  \
+    rbc-usage findings ack --kind remapped --month 2013-06 --reason 'offering made again'\n  \
     rbc-usage findings unack 17")]
 pub struct Args {
     #[command(subcommand)]
@@ -39,9 +40,26 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Acknowledge findings: they are not listed any more, and their days need no look for their sake
-    Ack(super::Ack),
+    Ack(Ack),
     /// Take acknowledgements back
     Unack(super::Unack),
+}
+
+#[derive(clap::Args)]
+struct Ack {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    /// Ids as they are listed
+    #[arg(value_name = "ID", required_unless_present = "kind", value_parser = id)]
+    ids: Vec<i64>,
+    /// All of this kind instead, such as remapped, of the days that an option says or of all
+    #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name, conflicts_with = "ids")]
+    kind: Option<FindingKind>,
+    #[command(flatten)]
+    days: DayArgs,
+    /// Why that is so, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 #[derive(clap::Args)]
@@ -139,12 +157,31 @@ fn row(finding: &StoredFinding) -> Vec<Value> {
     ]
 }
 
-fn acknowledge(args: &super::Ack, out: &mut dyn Write) -> anyhow::Result<()> {
-    let reason = args.reason()?;
+fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
+    let reason = super::told_reason(&args.reason)?;
     let config = args.config.load()?;
-    let now = super::utc_text(super::unix_now()?)?;
+    let clock = super::unix_now()?;
+    let now = super::utc_text(clock)?;
+    let range = args.days.days(config.zone.day_at(clock)?)?;
+    ensure!(
+        range.is_none() || args.kind.is_some(),
+        "days say nothing beside ids: write --kind KIND instead of them"
+    );
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    let ids = super::once(&args.ids);
+    let ids = match args.kind {
+        None => super::once(&args.ids),
+        Some(kind) => {
+            let filter = FindingFilter {
+                range,
+                kind: Some(kind.name()),
+                ..FindingFilter::default()
+            };
+            let mut reader = Reader::open(&config.ledger)?;
+            let findings =
+                reader.read(|snapshot| list_findings(snapshot, filter, Page::default()))?;
+            findings.iter().map(|finding| finding.id).collect()
+        }
+    };
     ledger.acknowledge(&ids, reason, &now)?;
     told(out, ids.len(), "acknowledged")
 }

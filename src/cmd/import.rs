@@ -17,23 +17,28 @@ use crate::day::{Day, DayRange, in_ranges};
 use crate::import::{DayReport, Request, is_closed, plan, reread, run as import};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::refusals::{Cause, Refusal};
 use crate::ledger::runs::RunOutcome;
 use crate::ledger::write::Existing;
 use crate::output;
 use crate::source::{Source, Watermark};
+use crate::status::{CLOCKS_DIFFER, without_jobs};
+use crate::words::counted;
 use crate::zone::Zone;
 use telling::{Total, tell};
 
-/// How many seconds the usage server's clock may be ahead before that is told.
-const CLOCKS_DIFFER: i64 = 300;
+/// Refused days that are told in full; the ledger's findings hold all of them.
+const REFUSALS_TOLD: usize = 10;
 
 /// Import daily usage from CloudStack into the ledger
 ///
 /// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
-/// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the source or is missing
-/// between others, or a zone or clock is wrong; 2 an error.
+/// A day that is refused is named by every import until it is imported or acknowledged (`rbc-usage findings ack`).
+///
+/// Exit code: 0 done; 1 done, but something needs a look: a day is refused, differs from the source or is missing
+/// between others, no job of CloudStack's lets a day be closed, or a zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                                   catch up, as cron does each day\n  \
@@ -106,8 +111,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let run_total = total.of_run(took);
     match done {
         Ok(watermark) => {
-            let needs_a_look =
-                total.needs_a_look | tell_gap(&ledger, &config.zone, watermark, clock)?;
+            let refusals = ledger.list_refusals()?;
+            let needs_a_look = total.needs_a_look
+                | tell_refusals(&refusals, &args)
+                | tell_gap(&ledger, &refusals, &config.zone, watermark, clock)?;
             let (outcome, code) = match needs_a_look {
                 true => (RunOutcome::NeedsALook, ExitCode::from(1)),
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
@@ -146,6 +153,7 @@ fn import_all(
     let days = plan(&request, watermark, &mut source, ledger)?;
     total.needs_a_look |= warn_of_other_zone(&mut source, &config.zone, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;
+    total.needs_a_look |= warn_of_no_jobs(&mut source, watermark)?;
     let bar = super::progress_bar(days.len());
     let mut reached = BTreeSet::new();
     import(&days, &request, &mut source, ledger, &mut |report| {
@@ -170,7 +178,7 @@ fn import_all(
         }
         Ok(())
     };
-    reread(
+    let looked_at = reread(
         within,
         &days,
         reached,
@@ -179,21 +187,50 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
+    total.looked_at = looked_at;
     ledger
         .sum_months()
         .context("all days are imported, but not every month is added up")?;
     Ok(watermark)
 }
 
+/// Names the days that an import has refused, this one or another, and that nobody has settled. Answers whether there
+/// are any.
+fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
+    let open: Vec<&Refusal> = refusals.iter().filter(|one| !one.acknowledged).collect();
+    let findings = args.config.program("findings");
+    for refusal in open.iter().take(REFUSALS_TOLD) {
+        let Refusal { day, reason, .. } = refusal;
+        let repair = match refusal.cause {
+            Cause::BadRow => format!(
+                "repair the row and run {} -s {day}, or ",
+                args.config.program("import")
+            ),
+            Cause::SourceGone => String::new(),
+        };
+        let id = refusal.id;
+        super::eprint_line(&format!(
+            "{day} is refused: {reason}: {repair}acknowledge it with {findings} ack {id} --reason TEXT"
+        ));
+    }
+    if open.len() > REFUSALS_TOLD {
+        let more = counted(open.len() - REFUSALS_TOLD, "refused day");
+        super::eprint_line(&format!("{more} more: {findings} --kind refused"));
+    }
+    !open.is_empty()
+}
+
 /// Names days that are missing between others, though the source has finished them. Answers whether there are any.
 fn tell_gap(
     ledger: &Ledger,
+    refusals: &[Refusal],
     zone: &Zone,
     watermark: Option<Watermark>,
     clock: i64,
 ) -> anyhow::Result<bool> {
     let mut missing = ledger.list_missing_days()?;
-    missing.retain(|day| is_closed(*day, zone, watermark, clock));
+    let refused = |day: Day| refusals.iter().any(|refusal| refusal.day == day);
+    missing.retain(|day| is_closed(*day, zone, watermark, clock) && !refused(*day));
     if !missing.is_empty() {
         super::eprint_line(&format!(
             "missing between other days: {}: import with -s and -e",
@@ -253,6 +290,21 @@ fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bo
         ));
     }
     Ok(ahead.is_some())
+}
+
+/// Usage rows that no job says are finished. Answers whether there are any.
+fn warn_of_no_jobs(source: &mut Source, watermark: Option<Watermark>) -> anyhow::Result<bool> {
+    let newest = match watermark {
+        Some(_) => None,
+        None => source.newest_row()?,
+    };
+    if let Some(newest) = newest {
+        super::eprint_line(&format!(
+            "{}; until then, import -s DAY stores what there is as an open day",
+            without_jobs(newest)?
+        ));
+    }
+    Ok(newest.is_some())
 }
 
 fn splay(text: &str) -> anyhow::Result<u64> {

@@ -13,14 +13,15 @@ use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
 use crate::ledger::read::days::{DayFacts, list_days};
-use crate::ledger::read::findings::{FindingFilter, list_findings};
+use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::output::write;
 use crate::period::Month;
 use crate::source::Progress;
 use crate::status::{
-    DayWords, Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
+    DayWords, Problem, ProblemKind, Refusal, day_problems, finished_day, import_problem,
+    source_problems,
 };
 use crate::zone::Zone;
 use document::{check_document, status_document};
@@ -47,6 +48,9 @@ pub struct Args {
     check: bool,
 }
 
+/// Of an empty ledger that an import would leave empty.
+const NOTHING_TO_IMPORT: &str = "the ledger is empty, and CloudStack has finished no day";
+
 /// All that is known.
 struct Known {
     state: LedgerState,
@@ -57,9 +61,17 @@ struct Known {
     /// Days that were asked for and are not shown, as they have not begun.
     future: Option<DayRange>,
     days: Vec<DayFacts>,
-    /// Why imports left days as they are.
-    refusals: BTreeMap<Day, String>,
+    /// Of the days asked for, or all of them.
+    refusals: BTreeMap<Day, Refusal>,
     source: anyhow::Result<Progress>,
+}
+
+impl Known {
+    /// There are usage rows, and no job tells that any of them are finished.
+    fn lacks_jobs(&self) -> bool {
+        let progress = self.source.as_ref();
+        progress.is_ok_and(|progress| progress.newest_row.is_some())
+    }
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -86,10 +98,9 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
     };
-    let days = range.map(|range| {
-        reader.read(|snapshot| Ok((list_days(snapshot, range)?, list_refusals(snapshot, range)?)))
-    });
-    let (days, refusals) = days.transpose()?.unwrap_or_default();
+    let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range)));
+    let days = days.transpose()?.unwrap_or_default();
+    let refusals = reader.read(|snapshot| list_refusals(snapshot, asked))?;
     let source = super::open_source(config).and_then(|mut source| source.progress());
     Ok(Known {
         state,
@@ -103,17 +114,27 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     })
 }
 
-/// Why days were refused, but for what somebody has acknowledged. A day has one refusal at most.
-fn list_refusals(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<Day, String>> {
+/// Why days were refused. A day has one refusal at most.
+fn list_refusals(
+    snapshot: &Snapshot,
+    range: Option<DayRange>,
+) -> anyhow::Result<BTreeMap<Day, Refusal>> {
     let filter = FindingFilter {
-        range: Some(range),
+        range,
         kind: Some(FindingKind::Refused.name()),
+        acknowledged: Acknowledged::Included,
         ..FindingFilter::default()
     };
     let findings = list_findings(snapshot, filter, Page::default())?;
     Ok(findings
         .into_iter()
-        .map(|finding| (finding.day, finding.detail))
+        .map(|finding| {
+            let refusal = Refusal {
+                reason: finding.detail,
+                acknowledged: finding.acknowledged_at.is_some(),
+            };
+            (finding.day, refusal)
+        })
         .collect())
 }
 
@@ -167,7 +188,10 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
             kind: ProblemKind::DayMissing,
             day: None,
             last_day: None,
-            detail: format!("the ledger is empty: {}", args.config.program("import")),
+            detail: match known.lacks_jobs() {
+                true => NOTHING_TO_IMPORT.to_owned(),
+                false => format!("the ledger is empty: {}", args.config.program("import")),
+            },
         });
     }
     let words = DayWords {

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::coverage::{Coverage, find_coverage};
-use crate::day::Day;
+use crate::day::{Day, in_ranges};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::months::WrongMonth;
@@ -16,7 +16,7 @@ use crate::ledger::read::Reader;
 use crate::output::{self, Column, Document, Unit, Value};
 use crate::period::Month;
 use crate::source::Source;
-use crate::verify::{self, DayVerdict, Difference, Name, Request};
+use crate::verify::{self, DayVerdict, Difference, Name, Request, Verdict};
 use crate::words::counted;
 
 /// Read the source again and compare the ledger with it
@@ -24,8 +24,12 @@ use crate::words::counted;
 /// Reads and adds up the usage rows of each closed day as an import does, and compares: the rows by number and
 /// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. The sums of whole
 /// months are compared with their days, and made anew if they differ and every day of the month was found equal. Days
-/// found equal are marked as verified; nothing else is changed. Without days, all closed days are compared that were
+/// found equal are marked as verified; no figure is changed. What nobody can settle, such as an offering that has got
+/// another uuid, is kept among the findings: once it is acknowledged (`rbc-usage findings ack`), the day is as good as
+/// equal, and can be sealed. Without days, all closed days are compared that were
 /// not found equal since they were written.
+///
+/// A day that is sealed or was found equal before stays so when CloudStack purges its records.
 ///
 /// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
 /// were only written twice are told, and differ from nothing.
@@ -76,14 +80,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut verdicts = Vec::new();
     compare(&days, &request, &mut source, &mut ledger, &mut verdicts)?;
     let months: BTreeSet<Month> = days.iter().map(|day| Month::of(*day)).collect();
-    let equal = verdicts.iter().filter(|verdict| verdict.equal);
+    let equal = of_verdict(&verdicts, Verdict::Equal);
     // A mark of an earlier run says nothing of what somebody has changed since.
-    let equal: BTreeSet<Day> = equal.map(|verdict| verdict.day).collect();
+    let equal: BTreeSet<Day> = equal.into_iter().collect();
     let mut wrong = Vec::new();
     for month in months {
         wrong.extend(ledger.prove_sums(month, &equal)?);
     }
-    let equal = wrong.is_empty() && verdicts.iter().all(|verdict| verdict.equal);
+    let equal = wrong.is_empty() && of_verdict(&verdicts, Verdict::Different).is_empty();
     let document = document(&coverage, &request, verdicts, &wrong);
     output::write(&document, args.format.style(), out)?;
     super::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
@@ -91,6 +95,11 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         super::eprint_line(&wrong.to_string());
     }
     Ok(super::exit_code(equal && coverage.is_final()))
+}
+
+fn of_verdict(verdicts: &[DayVerdict], verdict: Verdict) -> Vec<Day> {
+    let of_it = verdicts.iter().filter(|one| one.verdict == verdict);
+    of_it.map(|one| one.day).collect()
 }
 
 fn compare(
@@ -110,7 +119,7 @@ fn compare(
     Ok(())
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::shown("day", "day"),
     Column::shown("kind", "kind"),
     Column::hidden("account_uuid"),
@@ -122,6 +131,7 @@ const COLUMNS: [Column; 11] = [
     Column::shown("stored", "stored"),
     Column::shown("source", "source"),
     Column::shown("detail", "detail"),
+    Column::hidden("acknowledged"),
 ];
 
 fn document(
@@ -130,18 +140,30 @@ fn document(
     verdicts: Vec<DayVerdict>,
     wrong: &[WrongMonth],
 ) -> Document {
-    let differing = verdicts.iter().filter(|verdict| !verdict.equal);
-    let differing: Vec<String> = differing.map(|verdict| verdict.day.to_string()).collect();
-    let equal = verdicts.len() - differing.len();
+    let equal = of_verdict(&verdicts, Verdict::Equal).len();
+    let differing = of_verdict(&verdicts, Verdict::Different);
+    let gone = of_verdict(&verdicts, Verdict::SourceGone);
+    let texts = |days: &[Day]| Value::List(days.iter().map(Day::to_string).collect());
     let source_rows: u64 = verdicts.iter().map(|verdict| verdict.source_rows).sum();
     let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
     let mut notes = vec![format!(
         "{} compared: {equal} equal, {} different; {}, {}",
-        counted(verdicts.len(), "day"),
+        counted(equal + differing.len(), "day"),
         differing.len(),
         counted(source_rows, "row"),
         counted(figures, "record")
     )];
+    let differences = verdicts.iter().flat_map(|verdict| &verdict.differences);
+    let acknowledged = differences.filter(|difference| difference.acknowledged);
+    let acknowledged = acknowledged.count();
+    if acknowledged > 0 {
+        let told = counted(acknowledged, "difference");
+        notes.push(format!("{told} acknowledged: no look is needed"));
+    }
+    if !gone.is_empty() {
+        let days = in_ranges(&gone);
+        notes.push(format!("as they were, for their source is gone: {days}"));
+    }
     notes.extend(coverage.sentences());
     let wrong_months = wrong.iter().map(|wrong| wrong.month.to_string());
     let mut facts = vec![
@@ -149,7 +171,8 @@ fn document(
         ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),
-        ("different_days", Value::List(differing)),
+        ("different_days", texts(&differing)),
+        ("source_gone_days", texts(&gone)),
         ("wrong_months", Value::List(wrong_months.collect())),
     ];
     facts.extend(coverage.facts());
@@ -192,5 +215,6 @@ fn row(difference: Difference) -> Vec<Value> {
         quantity(difference.stored),
         quantity(difference.source),
         Value::Text(difference.detail),
+        Value::Truth(difference.acknowledged),
     ]
 }

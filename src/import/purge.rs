@@ -18,10 +18,19 @@ pub fn purged(
     lowest_id: Option<u64>,
     day: DayBounds,
 ) -> Option<String> {
-    let (had, has) = (
-        stored.source_rows - stored.replayed_rows,
-        usage.source_rows - usage.replayed_rows,
-    );
+    let has = usage.source_rows - usage.replayed_rows;
+    rows_gone(stored, has, oldest, lowest_id, day)
+}
+
+/// The same, given how many rows the source has, replays left out as far as that is known.
+pub fn rows_gone(
+    stored: StoredDay,
+    has: u64,
+    oldest: Option<i64>,
+    lowest_id: Option<u64>,
+    day: DayBounds,
+) -> Option<String> {
+    let had = stored.source_rows - stored.replayed_rows;
     if had > 0 && has == 0 {
         return Some(format!(
             "the source has no rows of it any more; what {} gave is kept",
@@ -104,6 +113,7 @@ mod tests {
         replayed_rows: 0,
         first_id: Some(500),
         sealed: false,
+        verified: false,
     };
 
     fn rows(source_rows: u64, replayed_rows: u64) -> DayUsage {

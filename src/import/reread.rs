@@ -5,31 +5,45 @@ use std::collections::BTreeSet;
 
 use super::{DayReport, Request, run};
 use crate::aggregate::window::DayBounds;
+use crate::config::RereadDays;
 use crate::day::Day;
 use crate::ledger::Ledger;
+use crate::period::Month;
 use crate::source::Source;
+
+/// The closed days that were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookedAt {
+    pub days: usize,
+    /// The earliest of them; `None`: there were none.
+    pub first: Option<Day>,
+}
 
 /// Reads those of the newest closed days again whose source rows are not those that were imported, or that an import
 /// could not leave settled. Where a
 /// row of a day that is read reaches back into an earlier one, that one is read as well. `done` are the days
 /// that this import has read already, `reached` the days that their rows reach back into.
 pub fn reread(
-    within_days: u16,
+    within: RereadDays,
     done: &[Day],
     mut reached: BTreeSet<Day>,
     request: &Request,
     source: &mut Source,
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut left = ledger.list_imported(within_days)?;
+) -> anyhow::Result<LookedAt> {
+    let mut left = match ledger.newest_closed_day()? {
+        Some(newest) => ledger.list_imported(first_day(within, newest))?,
+        None => Vec::new(),
+    };
     left.retain(|imported| !done.contains(&imported.day));
     let mut changed = Vec::new();
     for imported in &left {
         let bounds = DayBounds::of(imported.day, request.zone);
         let now = source.fingerprint(bounds)?;
-        // That the source of a day has vanished is told once.
-        let known = now.rows == 0 && imported.refused;
+        // Nothing is to be learned from a source that is gone: a settled day needs it no more, and of another it is
+        // known already. Whatever else a settled day was refused for is gone with it.
+        let known = now.rows == 0 && imported.refused != imported.settled;
         let same = imported.fingerprint.as_ref() == Some(&now.to_string());
         // What was wrong with a day may have been repaired so that it looks as before.
         let settled = same && !imported.refused && !imported.differs;
@@ -50,5 +64,38 @@ pub fn reread(
         .map(|imported| imported.day)
         .filter(|day| reached.contains(day) && !changed.contains(day))
         .collect();
-    run(&neighbours, request, source, ledger, on_day)
+    run(&neighbours, request, source, ledger, on_day)?;
+    Ok(LookedAt {
+        days: left.len(),
+        first: left.first().map(|imported| imported.day),
+    })
+}
+
+/// The first day to look at. The month is that of the day after the newest closed one, which is today where all is
+/// imported, and never a later one.
+fn first_day(within: RereadDays, newest: Day) -> Day {
+    match within {
+        RereadDays::Auto => Month::of(newest.next()).previous().previous().first_day(),
+        RereadDays::Newest(days) => {
+            std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
+                .nth(usize::from(days))
+                .expect("successors never end")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_is_looked_at_until_its_invoice_is_a_month_old() {
+        let first = |within, newest: &str| first_day(within, newest.parse().unwrap()).to_string();
+        assert_eq!(first(RereadDays::Auto, "2026-10-30"), "2026-08-01");
+        assert_eq!(first(RereadDays::Auto, "2026-10-31"), "2026-09-01");
+        assert_eq!(first(RereadDays::Auto, "2026-11-29"), "2026-09-01");
+        assert_eq!(first(RereadDays::Auto, "2027-01-15"), "2026-11-01");
+        assert_eq!(first(RereadDays::Newest(35), "2026-10-31"), "2026-09-27");
+        assert_eq!(first(RereadDays::Newest(0), "2026-10-31"), "2026-11-01");
+    }
 }

@@ -4,8 +4,8 @@
 use anyhow::{Context, bail};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Ledger;
 use super::statements::count_revision;
+use super::{Ledger, refusals};
 
 impl Ledger {
     /// Acknowledges findings, all or none. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -13,6 +13,9 @@ impl Ledger {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
             for id in ids {
+                if refusals::acknowledge(connection, *id, Some((reason, now)))? {
+                    continue;
+                }
                 insert_acknowledgement(connection, *id, reason, now)?;
             }
             count_revision(connection)
@@ -25,6 +28,9 @@ impl Ledger {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
             for id in ids {
+                if refusals::acknowledge(connection, *id, None)? {
+                    continue;
+                }
                 delete_acknowledgement(connection, *id)?;
             }
             count_revision(connection)
@@ -91,5 +97,9 @@ fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()
                  where id = ?1)";
     let deleted = connection.prepare_cached(sql)?.execute([id])?;
     anyhow::ensure!(deleted == 1, "there is no acknowledged finding {id}");
+    // The day may have been taken for equal to its source because of it.
+    let sql = "update stored_days set verified_at = null \
+               where day = (select day from stored_findings where id = ?1 and kind in ('differs_from_source', 'remapped'))";
+    connection.prepare_cached(sql)?.execute([id])?;
     Ok(())
 }

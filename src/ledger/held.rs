@@ -16,6 +16,8 @@ pub struct Imported {
     pub differs: bool,
     /// Rows were shared with a neighbour.
     pub spans_midnight: bool,
+    /// It is sealed or was found equal to its source, which may be purged now.
+    pub settled: bool,
 }
 
 impl Ledger {
@@ -37,18 +39,13 @@ impl Ledger {
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
 
-    /// The closed days among the newest so many days, in order, as they were imported.
-    pub fn list_imported(&self, newest_days: u16) -> anyhow::Result<Vec<Imported>> {
-        let Some(newest) = self.newest_closed_day()? else {
-            return Ok(Vec::new());
-        };
-        let first = std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
-            .nth(usize::from(newest_days))
-            .expect("successors never end");
+    /// The closed days from this one on, in order, as they were imported.
+    pub fn list_imported(&self, first: Day) -> anyhow::Result<Vec<Imported>> {
         let sql = "select d.day, d.fingerprint, \
-                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'refused'), \
+                     exists (select 1 from stored_refusals r where r.day = d.day), \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'differs_from_source'), \
-                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight') \
+                     exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight'), \
+                     d.sealed_at is not null or d.verified_at is not null \
                    from stored_days d where d.day >= ?1 and d.state = 'closed' order by d.day";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([first.to_string()])?;
@@ -60,6 +57,7 @@ impl Ledger {
                 refused: row.get(2)?,
                 differs: row.get(3)?,
                 spans_midnight: row.get(4)?,
+                settled: row.get(5)?,
             });
         }
         Ok(imported)

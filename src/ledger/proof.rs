@@ -1,14 +1,15 @@
 //! What a day's figures are compared by, that they were found equal, and that no import may change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
 use rusqlite::params_from_iter;
 
-use super::Ledger;
 use super::statements::{Statements, count_revision};
 use super::write::NewDay;
+use super::{Ledger, refusals};
 use crate::day::{Day, DayRange};
+use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::row::Digest;
 
@@ -31,6 +32,16 @@ pub struct DayFigures {
     /// How the source looked; empty: the day was imported before this was kept.
     pub digests: BTreeMap<Option<u32>, Digest>,
     pub replayed_rows: u64,
+}
+
+/// A finding that somebody has acknowledged, by what it says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Acknowledged {
+    pub kind: String,
+    pub account_uuid: Option<String>,
+    pub metric: Option<String>,
+    pub resource: Option<String>,
+    pub detail: String,
 }
 
 /// When only the last step fails.
@@ -93,8 +104,8 @@ impl Ledger {
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
 
-    /// Notes that a day was found equal to its source. A day that was imported before digests were kept gets
-    /// those of now: they are of the rows that its figures equal.
+    /// Notes that a day was found equal to its source, and settles what it was refused for. A day that was imported
+    /// before digests were kept gets those of now: they are of the rows that its figures equal.
     pub fn note_equal(&mut self, new: &NewDay) -> anyhow::Result<()> {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
@@ -102,13 +113,67 @@ impl Ledger {
             if statements.list_digests()?.is_empty() {
                 statements.update_source(new)?;
             }
-            let sql = "update stored_days set verified_at = ?2 where day = ?1";
-            connection
-                .prepare_cached(sql)?
-                .execute((new.day.to_string(), new.now))?;
+            refusals::settle(connection, new.day)?;
+            statements.note_verified()?;
             count_revision(connection)
         })
         .context(named)
+    }
+
+    /// Notes that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
+    /// `YYYY-MM-DDTHH:MM:SSZ`.
+    pub fn note_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            Statements::new(connection, day, now).note_verified()?;
+            count_revision(connection)
+        })
+        .context(named)
+    }
+
+    /// Keeps the day's findings of a kind that imports do not look for. Those that are there keep their ids.
+    pub fn keep_findings(
+        &mut self,
+        day: Day,
+        kind: FindingKind,
+        findings: &[Finding],
+    ) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, registry| {
+            let statements = Statements::new(connection, day, "");
+            let mut kept = Vec::new();
+            for finding in findings {
+                let metric = finding.metric;
+                let metric_id = metric.map(|metric| registry.metric(connection, metric));
+                kept.push((finding, metric_id.transpose()?));
+            }
+            if statements.has_findings(kind, &kept)? {
+                return Ok(());
+            }
+            statements.delete_findings(Some(kind))?;
+            for (finding, metric_id) in kept {
+                statements.insert_finding(finding, metric_id)?;
+            }
+            count_revision(connection)
+        })
+        .context(named)
+    }
+
+    /// What somebody has acknowledged of a day.
+    pub fn list_acknowledged(&self, day: Day) -> anyhow::Result<BTreeSet<Acknowledged>> {
+        let sql = "select kind, account_uuid, metric, resource, detail from findings \
+                   where day = ?1 and acknowledged_at is not null";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([day.to_string()], |row| {
+            Ok(Acknowledged {
+                kind: row.get(0)?,
+                account_uuid: row.get(1)?,
+                metric: row.get(2)?,
+                resource: row.get(3)?,
+                detail: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Notes that a day was not found equal.
@@ -132,6 +197,7 @@ impl Ledger {
             for day in days {
                 let sealed = statement.execute((day.to_string(), now))?;
                 ensure!(sealed == 1, "{day} is not closed");
+                refusals::settle_purge(connection, *day)?;
             }
             count_revision(connection)
         })

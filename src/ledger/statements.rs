@@ -138,6 +138,15 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
+    /// Notes that the day may be relied on.
+    pub fn note_verified(&self) -> anyhow::Result<()> {
+        let sql = "update stored_days set verified_at = ?2 where day = ?1";
+        self.connection
+            .prepare_cached(sql)?
+            .execute((&self.day, self.now))?;
+        Ok(())
+    }
+
     /// Notes how many records the day has now, and how many accounts have any.
     pub fn update_counts(&self, records: usize, accounts: usize) -> anyhow::Result<()> {
         let sql = "update stored_days set records = ?2, accounts = ?3 where day = ?1";
@@ -287,6 +296,30 @@ impl<'a> Statements<'a> {
         );
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
+    }
+
+    /// Whether the day's findings of a kind are these, in this order.
+    pub fn has_findings(
+        &self,
+        kind: FindingKind,
+        findings: &[(&Finding, Option<i64>)],
+    ) -> anyhow::Result<bool> {
+        let sql = "select account_id, metric_id, resource, detail from stored_findings \
+                   where day = ?1 and kind = ?2 order by id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map((&self.day, kind.name()), |row| {
+            let account_id: Option<u64> = row.get(0)?;
+            let metric_id: Option<i64> = row.get(1)?;
+            let resource: Option<String> = row.get(2)?;
+            let detail: String = row.get(3)?;
+            Ok((account_id, metric_id, resource, detail))
+        })?;
+        let stored: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        let these = findings.iter().map(|(finding, metric_id)| {
+            let (resource, detail) = (finding.resource.clone(), finding.detail.clone());
+            (finding.account_id, *metric_id, resource, detail)
+        });
+        Ok(these.eq(stored))
     }
 
     pub fn count_findings(&self) -> anyhow::Result<u64> {

@@ -8,11 +8,9 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::registry::Registry;
-use super::statements::{Statements, count_revision};
 use super::writer::{DayWriter, counted};
 use crate::aggregate::{DayUsage, VmFacts};
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::source::{Fingerprint, Names, first_id};
 
@@ -45,6 +43,15 @@ pub struct StoredDay {
     pub first_id: Option<u64>,
     /// No import may change it.
     pub sealed: bool,
+    /// It was found equal to its source since it was written.
+    pub verified: bool,
+}
+
+impl StoredDay {
+    /// Whether the day needs its source no more: a purge of it is routine.
+    pub fn is_settled(self) -> bool {
+        self.sealed || (self.verified && self.state == DayState::Closed)
+    }
 }
 
 /// What to write.
@@ -94,7 +101,8 @@ pub struct Difference {
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint \
+        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
+                     verified_at is not null \
                    from stored_days where day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([day.to_string()])?;
@@ -114,6 +122,7 @@ impl Ledger {
             replayed_rows: row.get(2)?,
             first_id: fingerprint.as_deref().and_then(first_id),
             sealed: row.get(3)?,
+            verified: row.get(5)?,
         }))
     }
 
@@ -166,26 +175,6 @@ impl Ledger {
         .with_context(named)
     }
 
-    /// Keeps why a day was refused, and leaves all else as it is.
-    pub fn refuse_day(&mut self, day: Day, reason: &str, now: &str) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
-        self.transaction(|connection, _| {
-            let statements = Statements::new(connection, day, now);
-            statements.delete_findings(Some(FindingKind::Refused))?;
-            let finding = Finding {
-                kind: FindingKind::Refused,
-                account_id: None,
-                metric: None,
-                resource: None,
-                detail: reason.to_owned(),
-            };
-            statements.insert_finding(&finding, None)?;
-            statements.forget_verification()?;
-            count_revision(connection)
-        })
-        .context(named)
-    }
-
     /// Whether the day has differences or a refusal, and somebody has acknowledged them all.
     pub fn is_acknowledged(&self, day: Day) -> anyhow::Result<bool> {
         let sql = "select coalesce(min(acknowledged_at is not null), false) from findings \
@@ -224,15 +213,15 @@ impl Ledger {
     }
 }
 impl Difference {
-    /// `stored 24, the source says nothing`
     pub fn in_words(&self) -> String {
-        let said = |quantity: Option<f64>| {
-            quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
-        };
-        format!(
-            "stored {}, the source says {}",
-            said(self.stored),
-            said(self.source)
-        )
+        in_words(self.stored, self.source)
     }
+}
+
+/// `stored 24, the source says nothing`: the detail of a finding, by which it is acknowledged.
+pub fn in_words(stored: Option<f64>, source: Option<f64>) -> String {
+    let said = |quantity: Option<f64>| {
+        quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
+    };
+    format!("stored {}, the source says {}", said(stored), said(source))
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::guest_oses::Counted;
+use super::refusals;
 use super::registry::{Registry, stand_in};
 use super::statements::{Key, OldRecord, Statements, count_revision};
 use super::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
@@ -102,6 +103,7 @@ impl<'a> DayWriter<'a> {
         if self.mode != Mode::Report {
             self.freeze_guest_oses(counted(self.stored, self.new.existing))?;
         }
+        refusals::settle(self.connection, self.new.day)?;
         findings.extend(written.differences.iter().map(difference_finding));
         let renewed = self.note_source(&written)?;
         written.findings = self.replace_findings(&findings, !renewed)?;
@@ -202,9 +204,7 @@ impl<'a> DayWriter<'a> {
     ) -> anyhow::Result<u64> {
         let differs = FindingKind::DiffersFromSource;
         if only_differences {
-            for kind in [differs, FindingKind::Refused] {
-                self.statements.delete_findings(Some(kind))?;
-            }
+            self.statements.delete_findings(Some(differs))?;
         } else {
             self.statements.delete_findings(None)?;
         }

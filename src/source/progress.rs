@@ -30,6 +30,8 @@ const JOBS_TO_COMPARE: usize = 3;
 pub struct Progress {
     /// How far it has got; `None`: it has never finished anything.
     pub watermark: Option<Watermark>,
+    /// The end of the newest usage row, since 1970 UTC, where there are rows and no job tells how far they are finished.
+    pub newest_row: Option<i64>,
     /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
     pub stuck_since: Option<i64>,
     pub events: Events,
@@ -52,9 +54,8 @@ impl UsageReader {
     /// How far the usage server has got.
     pub fn watermark(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<Watermark>> {
         if !self.jobs {
-            let newest = one_moment(usage, "select max(end_date) from cloud_usage", &[])?;
-            return Ok(newest.map(|end| Watermark {
-                finished_until: end + 1,
+            return Ok(newest_end(usage)?.map(|end| Watermark {
+                finished_until: end,
                 kind: WatermarkKind::NewestRow,
             }));
         }
@@ -104,8 +105,13 @@ impl Source {
     pub fn progress(&mut self) -> anyhow::Result<Progress> {
         let usage = self.cloud_usage.as_mut();
         let mut read = || -> anyhow::Result<Progress> {
+            let watermark = self.usage.watermark(usage)?;
             Ok(Progress {
-                watermark: self.usage.watermark(usage)?,
+                watermark,
+                newest_row: match watermark {
+                    Some(_) => None,
+                    None => newest_end(usage)?,
+                },
                 stuck_since: self.usage.stuck_since(usage)?,
                 events: oldest_event(usage)?,
                 range_seconds: self.usage.range_seconds(),
@@ -113,6 +119,17 @@ impl Source {
         };
         read().context("read cloud_usage")
     }
+
+    /// The end of the newest usage row, since 1970 UTC; `None`: there are none.
+    pub fn newest_row(&mut self) -> anyhow::Result<Option<i64>> {
+        newest_end(self.cloud_usage.as_mut()).context("read cloud_usage")
+    }
+}
+
+/// The instant at which the newest usage row ends.
+fn newest_end(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    let last_second = one_moment(usage, "select max(end_date) from cloud_usage", &[])?;
+    Ok(last_second.map(|second| second + 1))
 }
 
 fn oldest_event(usage: &mut dyn Connection) -> anyhow::Result<Events> {

@@ -234,7 +234,7 @@ fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
 
 /// How many rows end on no day that there is: CloudStack writes none, but MySQL holds `0000-00-00`.
 fn count_undated(usage: &mut dyn Connection) -> anyhow::Result<u64> {
-    let sql = "select count(*) from cloud_usage where end_date < '1970-01-02'";
+    let sql = "select count(*) from cloud_usage where end_date < '1970-01-02' or end_date is null";
     let mut rows = 0;
     usage.query(sql, &[], &mut |row| {
         rows = row.field(0)?.id()?;
@@ -291,7 +291,7 @@ fn read_fields(
         at(column)?
             .moment()
             .with_context(named(column))?
-            .with_context(named(column))
+            .with_context(|| format!("{} is NULL", SELECTED[column]))
     };
     let usage_type = at(3)?
         .unsigned()?

@@ -86,6 +86,7 @@ impl Comparison<'_> {
             stored: ours,
             source,
             detail: change.detail,
+            acknowledged: false,
         })
     }
 

@@ -30,6 +30,7 @@ mod simulator;
 mod source;
 mod status;
 mod tidy;
+mod unsettled;
 mod v1;
 mod variants;
 mod verify;

@@ -28,7 +28,14 @@ const GROWING: &[(&str, &[&str])] = &[
 ];
 
 /// Tables whose size is that of the cloud, not of its history: an import holds them in memory anyway.
-const SETTLED: [&str; 4] = ["ledgers", "metrics", "stored_accounts", "resources"];
+/// Refusals are few: those of days that wait for somebody.
+const SETTLED: [&str; 5] = [
+    "ledgers",
+    "metrics",
+    "stored_accounts",
+    "stored_refusals",
+    "resources",
+];
 
 /// Indexes of what waits for somebody: they are walked along because all that waits is asked for.
 const WAITING: [&str; 5] = [

@@ -143,7 +143,7 @@ fn rows_written_again_change_nothing_and_are_read_once() {
 }
 
 #[test]
-fn a_day_that_vanished_is_refused_once_and_stays_as_it_is() {
+fn a_day_that_vanished_is_refused_until_somebody_settles_it_and_stays_as_it_is() {
     let cloud = three_days(Cloud::in_mariadb(NEWEST));
     cloud.configure("GMT", UPDATE);
     cloud.usage("delete from cloud_usage where end_date < '2013-06-02 00:00:00'");
@@ -158,7 +158,22 @@ fn a_day_that_vanished_is_refused_once_and_stays_as_it_is() {
         cloud.ledger("select day, kind, detail from findings"),
         [format!("2013-06-01 | refused | {reason}")]
     );
-    cloud.run(&["import"]).exits(0);
+    let said = format!(
+        "rbc-usage: 2013-06-01 is refused: {reason}: acknowledge it with rbc-usage findings ack 1 --reason TEXT\n"
+    );
+    let run = run.complains(&said);
+    assert!(run.stdout.contains("1 closed day read again"), "{run}");
+    // It is not read again, and not forgotten either.
+    let run = cloud.run(&["import"]).exits(1).complains(&said);
+    assert!(!run.stdout.contains("2013-06-01 refused"), "{run}");
+    cloud
+        .run(&["findings", "ack", "1", "--reason", "lost"])
+        .exits(0);
+    cloud.run(&["import"]).exits(0).complains("");
+    cloud
+        .run(&["import", "-s", "2013-06-01"])
+        .exits(0)
+        .complains("");
     assert_eq!(
         cloud.ledger(HOURS),
         ["2013-06-01 | 24", "2013-06-02 | 24", "2013-06-03 | 24"]
@@ -173,6 +188,101 @@ fn a_day_that_vanished_is_refused_once_and_stays_as_it_is() {
     );
     cloud.run(&["import"]).exits(0);
     assert_eq!(cloud.ledger("select kind from findings"), [""; 0]);
+}
+
+/// Of three days one is sealed, one was found equal to its source, and of one nothing was proven. Then all rows go, as
+/// they do with usage.purge.retention days.
+#[test]
+fn a_purge_of_days_that_need_their_source_no_more_is_routine() {
+    let cloud = three_days(Cloud::in_mariadb(NEWEST));
+    cloud.run(&["verify", "2013-06-01..2013-06-02"]).exits(0);
+    cloud.run(&["seal", "2013-06-01"]).exits(0);
+    let days = "select day, state, verified_at is not null from days";
+    let before = cloud.ledger(days);
+    assert_eq!(
+        before,
+        [
+            "2013-06-01 | sealed | 1",
+            "2013-06-02 | closed | 1",
+            "2013-06-03 | closed | 0"
+        ]
+    );
+    cloud.usage("delete from cloud_usage where end_date < '2013-06-03 00:00:00'");
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    let looked = "looked again at 3 closed days from 2013-06-01: nothing has changed\n";
+    assert!(run.stdout.starts_with(looked), "{run}");
+    // Asked for by name, -f or not, they say why they stay as they are.
+    let words = ["import", "-s", "2013-06-01", "-e", "2013-06-02", "-f"];
+    let run = cloud.run(&words).exits(0).complains("");
+    let kept = "kept: the source has no rows of it any more; what 2 rows gave is kept\n";
+    assert!(
+        run.stdout
+            .starts_with(&format!("2013-06-01 sealed {kept}2013-06-02 closed {kept}")),
+        "{run}"
+    );
+    let run = cloud.run(&["verify", "2013-06-01..2013-06-03"]).exits(0);
+    assert!(
+        run.stdout.contains(
+            "\n1 day compared: 1 equal, 0 different; 2 rows, 3 records\n\
+             as they were, for their source is gone: 2013-06-01..2013-06-02\n"
+        ),
+        "{run}"
+    );
+    assert_eq!(cloud.ledger("select * from findings"), [""; 0]);
+    assert_eq!(cloud.ledger(days)[..2], before[..2]);
+    let check = cloud.run(&[
+        "status",
+        "2013-06-01..2013-06-02",
+        "--check",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(check.stdout.lines().count(), 2, "{check}");
+    assert!(check.stdout.contains("\nsource_behind,"), "{check}");
+    // One that was found equal is as good as any to be sealed.
+    cloud.run(&["seal", "2013-06-01..2013-06-03"]).exits(0);
+    let explain = ["explain", "alice", "2013-06-01..2013-06-03"];
+    let run = cloud.run(&explain).exits(0).complains("");
+    assert!(
+        run.stdout.ends_with(
+            "\n\n3 figures, 1 as the ledger has it\n2 are of days whose source is gone\n"
+        ),
+        "{run}"
+    );
+    assert_eq!(run.stdout.matches("24  source_gone\n").count(), 2, "{run}");
+}
+
+/// A purge by ids leaves a part of a sealed day, as CloudStack 4.22 does between two batches.
+#[test]
+fn a_purge_that_cuts_through_a_sealed_day_is_routine() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    cloud.run(&["verify"]).exits(0);
+    cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
+    cloud.usage("delete from cloud_usage where id < 4");
+    for words in [&["import"][..], &["import", "-s", "2013-06-02"]] {
+        cloud.run(words).exits(0).complains("");
+    }
+    assert_eq!(cloud.ledger("select * from findings"), [""; 0]);
+    assert_eq!(cloud.ledger(CORRECTIONS), [""; 0]);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    let run = cloud.run(&["explain", "alice", "2013-06-02"]).exits(0);
+    assert!(run.stdout.contains(" 4      24  source_gone\n"), "{run}");
+}
+
+/// What 1.0.0 has said of a sealed day is settled once its rows are gone, and `seal` settles a purge that it was told of.
+#[test]
+fn sealing_a_purged_day_settles_its_refusal() {
+    let cloud = three_days(Cloud::in_sqlite(NEWEST));
+    cloud.usage("delete from cloud_usage where id < 3");
+    cloud.run(&["import"]).exits(1);
+    cloud.run(&["seal", "2013-06-01"]).exits(1);
+    cloud.run(&["seal", "2013-06-01", "--anyway"]).exits(0);
+    cloud.run(&["import"]).exits(0).complains("");
+    assert_eq!(cloud.ledger("select * from findings"), [""; 0]);
+    assert_eq!(
+        cloud.ledger("select state from days where day = '2013-06-01'"),
+        ["sealed"]
+    );
 }
 
 #[test]
@@ -289,6 +399,41 @@ fn only_the_days_that_are_asked_for_are_looked_at() {
     let findings = cloud.ledger("select * from findings");
     cloud.run(&["import", "--dry-run"]).exits(1);
     assert_eq!(cloud.ledger("select * from findings"), findings);
+}
+
+/// Until the last day of June is finished, June's invoice may be a month old: all of May is looked at, and no day before.
+#[test]
+fn everything_since_the_month_before_last_is_looked_at() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.service_offering(5, "small-uuid", "small");
+    let days = ["2013-04-30", "2013-05-01", "2013-06-30"];
+    cloud.add_usage(&days.map(|day| vm(day, 11, 20.0)));
+    cloud.finished_until("2013-06-30 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    let run = cloud.run(&["import"]).exits(0);
+    assert!(!run.stdout.contains("looked again"), "{run}");
+    cloud.add_usage(&[vm("2013-04-30", 12, 4.0)]);
+    let run = cloud.run(&["import"]).exits(0).complains("");
+    assert!(
+        run.stdout.starts_with(
+            "looked again at 61 closed days from 2013-05-01: nothing has changed\n0 days, "
+        ),
+        "{run}"
+    );
+    let json = cloud.run(&["import", "--format", "json"]).exits(0);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(answer["days_looked_at_again"], 61);
+    assert_eq!(answer["looked_at_again_from"], "2013-05-01");
+    cloud.add_usage(&[vm("2013-05-01", 12, 4.0)]);
+    let run = cloud.run(&["import"]).exits(1).complains(
+        "rbc-usage: 2013-05-01 is closed and differs: account alice-uuid vm_allocated small-uuid: \
+         stored 20, the source says 24\n",
+    );
+    assert_eq!(
+        read_again(&run.stdout),
+        "1 closed day read again, to be looked at: 1"
+    );
 }
 
 #[test]

@@ -57,6 +57,9 @@ const AS_SEALED: [&str; 4] = [
 #[test]
 fn a_month_that_is_not_proven_is_not_sealed() {
     let cloud = verified();
+    // What was verified may be purged; the 1st was not.
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 1");
+    cloud.run(&["verify", "2013-06-01"]).exits(1);
     cloud.add_usage(&[
         hours("2013-06-04", 2, 24.0),
         hours("2013-06-05", 2, 24.0),
@@ -209,13 +212,11 @@ fn any_import_finds_what_has_changed_of_sealed_days() {
         cloud.ledger(CORRECTIONS),
         ["2013-06-01 | carol | null | 3 | pending"]
     );
+    // That its rows are purged is not a word worth.
     cloud.usage("delete from cloud_usage where end_date < '2013-06-02'");
-    cloud.run(&["import"]).exits(1);
+    cloud.run(&["import"]).exits(0).complains("");
     assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
-    assert_eq!(
-        cloud.ledger("select day, kind from findings"),
-        ["2013-06-01 | refused"]
-    );
+    assert_eq!(cloud.ledger("select day, kind from findings"), [""; 0]);
 }
 
 #[test]

@@ -27,8 +27,9 @@ fn cloud() -> Cloud {
              update stored_days set records = 1, accounts = 1 where day = '2013-06-04';
              insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
                ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
-               ('2013-06-03', 'refused', null, null, null, 'no rows'),
                ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3');
+             insert into stored_refusals values
+               ('2013-06-03', 9, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
              insert into acknowledgements values
                ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
              insert into imports values (1, '2013-06-06T12:20:00Z', '2013-06-06T12:20:01Z', 'needs_a_look', 1.5, 1, 1, 1, 0, null);

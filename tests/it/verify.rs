@@ -3,7 +3,7 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
-const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail";
+const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail,acknowledged";
 
 const VERIFIED: &str = "select day, verified_at is not null from days order by day";
 
@@ -44,7 +44,7 @@ fn cloud() -> Cloud {
     cloud
 }
 
-/// The rows that `verify` prints of June, with this exit code.
+/// The rows that `verify` prints of June, with this exit code; `,true` stands at the end of those that are acknowledged.
 #[track_caller]
 fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
     let words = [
@@ -59,7 +59,8 @@ fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
     let run = cloud.run(&words).exits(code).complains("");
     let (header, rows) = run.stdout.split_once('\n').expect("a header");
     assert_eq!(header, HEADER);
-    rows.lines().map(str::to_owned).collect()
+    let unmarked = |row: &str| row.strip_suffix(",false").unwrap_or(row).to_owned();
+    rows.lines().map(unmarked).collect()
 }
 
 fn edit_ledger(cloud: &Cloud, sql: &str) {
@@ -236,6 +237,11 @@ fn a_figure_within_the_tolerance_is_equal() {
 #[test]
 fn a_purged_day_and_days_that_are_not_there_are_named() {
     let cloud = cloud();
+    // Written again, the 1st is not verified any more.
+    edit_ledger(
+        &cloud,
+        "update stored_days set verified_at = null where day = '2013-06-01'",
+    );
     cloud.usage("delete from cloud_usage where end_date < '2013-06-02'");
     assert_eq!(
         differences(&cloud, 1),
@@ -334,4 +340,121 @@ fn a_row_that_cannot_be_read_spoils_its_day_and_no_other() {
         "{bad:?}"
     );
     assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 0"]);
+}
+
+/// An offering was made again under its old id: no import settles that, and somebody may say that it is well.
+#[test]
+fn what_nobody_can_settle_can_be_acknowledged_and_sealed() {
+    let cloud = cloud();
+    cloud.main("update service_offering set uuid = 'other-uuid' where id = 5");
+    let remapped = |day: &str, end: &str| {
+        format!(
+            "{day},remapped,,,vm_running,hours,small-uuid,small,,,\
+             \"stored as small-uuid, cloud now says other-uuid\"{end}"
+        )
+    };
+    let both = |end: &str| ["2013-06-01", "2013-06-02"].map(|day| remapped(day, end));
+    for _ in 0..2 {
+        assert_eq!(differences(&cloud, 1), both(""));
+        assert_eq!(
+            cloud.ledger("select id, day, kind, metric, resource, detail from findings"),
+            ["1 | 2013-06-01", "2 | 2013-06-02"].map(|day| format!(
+                "{day} | remapped | vm_running | small-uuid | stored as small-uuid, cloud now says other-uuid"
+            ))
+        );
+    }
+    cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(1);
+    let ack = [
+        "findings", "ack", "--kind", "remapped", "--month", "2013-06",
+    ];
+    let run = cloud
+        .run(&[&ack[..], &["--reason", "made again"]].concat())
+        .exits(0);
+    assert_eq!(run.stdout, "2 findings acknowledged\n");
+    assert_eq!(differences(&cloud, 0), both(",true"));
+    let run = cloud.run(&["verify", "2013-06-01..2013-06-02"]).exits(0);
+    assert!(
+        run.stdout.contains(
+            "\n2 days compared: 2 equal, 0 different; 10 rows, 12 records\n\
+             2 differences acknowledged: no look is needed\n"
+        ),
+        "{run}"
+    );
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
+    // Taken back, it is a difference again.
+    cloud.run(&["findings", "unack", "2"]).exits(0);
+    assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 0"]);
+    assert_eq!(
+        differences(&cloud, 1),
+        [remapped("2013-06-01", ",true"), remapped("2013-06-02", "")]
+    );
+    cloud
+        .run(&["findings", "ack", "2", "--reason", "made again"])
+        .exits(0);
+    cloud.run(&["verify", "2013-06-02"]).exits(0);
+    cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
+    // With the old uuid there is nothing to acknowledge any more.
+    cloud.main("update service_offering set uuid = 'small-uuid' where id = 5");
+    assert_eq!(differences(&cloud, 0), [""; 0]);
+    assert_eq!(cloud.ledger("select * from findings"), [""; 0]);
+}
+
+/// What somebody has said of an import's findings holds for what verify finds, and for nothing else.
+#[test]
+fn an_acknowledged_figure_and_an_acknowledged_bad_row_are_no_difference() {
+    let cloud = cloud();
+    cloud.usage("update cloud_usage set raw_usage = 23 where id = 7");
+    assert_eq!(differences(&cloud, 1).len(), 1);
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    cloud
+        .run(&["findings", "ack", "1", "--reason", "the row is wrong"])
+        .exits(0);
+    let told = differences(&cloud, 0);
+    assert!(told[0].ends_with(",true"), "{told:?}");
+    cloud.run(&["import"]).exits(0).complains("");
+    cloud.usage("update cloud_usage set raw_usage = 22 where id = 7");
+    assert_eq!(differences(&cloud, 1).len(), 1);
+    // A row that no program can read, of a day that was imported before it was so.
+    cloud.usage("update cloud_usage set raw_usage = 24 where id = 7");
+    cloud.usage("update cloud_usage set start_date = '2013-06-03' where id = 2");
+    assert_eq!(differences(&cloud, 1).len(), 1);
+    let ids = cloud.ledger("select id from findings where kind = 'refused'");
+    let ack = [
+        "findings",
+        "ack",
+        &ids[0],
+        "--reason",
+        "nobody may change it",
+    ];
+    cloud.run(&ack).exits(0);
+    let told = differences(&cloud, 0);
+    assert!(
+        told[0].starts_with("2013-06-01,bad_row,") && told[0].ends_with(",true"),
+        "{told:?}"
+    );
+    cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
+    cloud.run(&["import"]).exits(0).complains("");
+}
+
+#[test]
+fn findings_are_acknowledged_by_ids_or_by_kind() {
+    let cloud = cloud();
+    for (words, complaint) in [
+        (&["--reason", "x"][..], "<ID>"),
+        (
+            &["1", "--kind", "remapped", "--reason", "x"],
+            "cannot be used with",
+        ),
+        (
+            &["1", "--month", "2013-06", "--reason", "x"],
+            "days say nothing beside ids",
+        ),
+        (&["--kind", "odd", "--reason", "x"], "there are the kinds"),
+    ] {
+        let run = cloud.run(&[&["findings", "ack"], words].concat()).exits(2);
+        assert!(run.stderr.contains(complaint), "{run}");
+    }
+    let none = ["findings", "ack", "--kind", "remapped", "--reason", "x"];
+    let run = cloud.run(&none).exits(0);
+    assert_eq!(run.stdout, "0 findings acknowledged\n");
 }

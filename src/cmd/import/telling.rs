@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::import::{DayReport, Outcome};
+use crate::import::{DayReport, LookedAt, Outcome};
 use crate::ledger::runs::RunTotal;
 use crate::ledger::write::{DayState, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
@@ -17,6 +17,10 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     let day = report.day;
     match &report.outcome {
         Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
+        Outcome::SourceGone(stored, reason) => {
+            let state = state_of(stored.sealed, stored.state);
+            writeln!(out, "{day} {state} kept: {reason}")?;
+        }
         Outcome::Written(written) => {
             let state = state(written);
             let pending = match written.sealed {
@@ -81,6 +85,8 @@ pub struct Total {
     /// Closed days whose source had changed, and how many of them need a look.
     reread: (u64, u64),
     reread_rows: u64,
+    /// Closed days that were looked at again, read or not.
+    pub looked_at: LookedAt,
     pub needs_a_look: bool,
     /// A row a day, for programs.
     told: Vec<Vec<Value>>,
@@ -102,6 +108,9 @@ impl Total {
     }
 
     pub fn add_reread(&mut self, report: &DayReport) {
+        if matches!(report.outcome, Outcome::SourceGone(..)) {
+            return;
+        }
         self.reread.0 += 1;
         self.reread_rows += report.source_rows;
         self.reread.1 += u64::from(report.needs_a_look());
@@ -133,6 +142,13 @@ impl Total {
                 "{} read again, to be looked at: {}",
                 counted(self.reread.0, "closed day"),
                 self.reread.1
+            )?;
+        }
+        if let (0, 0, Some(first)) = (self.days, self.reread.0, self.looked_at.first) {
+            let days = counted(self.looked_at.days, "closed day");
+            writeln!(
+                out,
+                "looked again at {days} from {first}: nothing has changed"
             )?;
         }
         let kept = if dry_run {
@@ -171,6 +187,15 @@ impl Total {
                 ("needs_a_look", Value::Truth(needs_a_look)),
                 ("days_imported", Value::Count(self.days)),
                 ("days_changed_in_the_source", Value::Count(self.reread.0)),
+                // Counts of days fit 64 bits.
+                (
+                    "days_looked_at_again",
+                    Value::Count(self.looked_at.days as u64),
+                ),
+                (
+                    "looked_at_again_from",
+                    Value::text(self.looked_at.first.map(|day| day.to_string())),
+                ),
                 ("source_rows", Value::Count(self.rows)),
                 ("hidden_rows", Value::Count(self.hidden_rows)),
                 ("per_vm_volume_rows", Value::Count(self.per_vm_volume_rows)),
@@ -198,7 +223,7 @@ enum Reason {
     Changed,
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "day",
     "state",
     "reason",
@@ -212,6 +237,7 @@ const COLUMNS: [&str; 13] = [
     "pending_corrections",
     "findings",
     "refused_because",
+    "source_gone",
 ];
 
 fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
@@ -228,6 +254,14 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
             let mut row = vec![day, word("refused"), reason, Value::Nothing, rows, replayed];
             row.extend(std::iter::repeat_n(Value::Nothing, 6));
             row.push(Value::Text(because.clone()));
+            row.push(Value::Truth(false));
+            row
+        }
+        Outcome::SourceGone(stored, _) => {
+            let state = word(state_of(stored.sealed, stored.state));
+            let mut row = vec![day, state, reason, Value::Nothing, rows, replayed];
+            row.extend(std::iter::repeat_n(Value::Nothing, 7));
+            row.push(Value::Truth(true));
             row
         }
         Outcome::Written(written) => vec![
@@ -245,13 +279,18 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
             Value::Count(written.pending),
             Value::Count(written.findings),
             Value::Nothing,
+            Value::Truth(false),
         ],
     }
 }
 
 fn state(written: &Written) -> &'static str {
-    match written.state {
-        _ if written.sealed => "sealed",
+    state_of(written.sealed, written.state)
+}
+
+fn state_of(sealed: bool, state: DayState) -> &'static str {
+    match state {
+        _ if sealed => "sealed",
         DayState::Open => "open",
         DayState::Closed => "closed",
     }

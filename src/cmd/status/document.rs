@@ -1,13 +1,13 @@
 //! How status is shown: the calendar, the days, and the facts.
 
-use super::Known;
+use super::{Known, NOTHING_TO_IMPORT};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
 use crate::source::Events;
 use crate::source::WatermarkKind;
-use crate::status::{Problem, finished_day};
+use crate::status::{Problem, finished_day, without_jobs};
 use crate::words::counted;
 
 pub fn check_document(problems: &[Problem]) -> Document {
@@ -56,7 +56,10 @@ pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> 
 
 fn title(known: &Known) -> String {
     let Some(range) = known.range else {
-        return "the ledger is empty: rbc-usage import".to_owned();
+        return match known.lacks_jobs() {
+            true => NOTHING_TO_IMPORT.to_owned(),
+            false => "the ledger is empty: rbc-usage import".to_owned(),
+        };
     };
     let counts: Vec<String> = [
         DayState::Closed,
@@ -163,6 +166,7 @@ fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ("complete", Value::Truth(complete && known.range.is_some())),
         ("first_day", day(state.days.map(DayRange::first))),
         ("newest_closed_day", day(state.newest_closed_day)),
+        ("refused_days", refused_days(known)),
         ("revision", Value::Count(state.revision)),
     ];
     facts.extend(source_facts(known)?);
@@ -200,6 +204,13 @@ fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ),
     ]);
     Ok(facts)
+}
+
+/// Days that imports have refused and nobody has settled, be it out of the ledger.
+fn refused_days(known: &Known) -> Value {
+    let open = known.refusals.iter();
+    let open = open.filter(|(_, refusal)| !refusal.acknowledged);
+    Value::List(open.map(|(day, _)| day.to_string()).collect())
 }
 
 fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
@@ -247,20 +258,34 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
         let days: Vec<Day> = future.days().collect();
         notes.push(format!("not begun: {}", in_ranges(&days)));
     }
+    for (day, refusal) in &known.refusals {
+        if !refusal.acknowledged {
+            notes.push(format!("refused: {day}: {}", refusal.reason));
+        }
+    }
     match &known.source {
         Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
         Ok(progress) => {
             notes.push(match progress.watermark {
-                None => "source: CloudStack's usage server has finished nothing yet".to_owned(),
-                Some(watermark) => format!(
-                    "source: finished {}{}",
-                    finished_day(watermark.finished_until, &known.zone)?,
-                    match watermark.kind {
-                        WatermarkKind::Job => "",
-                        WatermarkKind::NewestRow =>
-                            ", by its newest row, as usage_job cannot be read",
-                    }
-                ),
+                None => match progress.newest_row {
+                    None => "source: CloudStack's usage server has finished nothing yet".to_owned(),
+                    Some(newest) => format!("source: {}", without_jobs(newest)?),
+                },
+                Some(watermark) => {
+                    let day = finished_day(watermark.finished_until, &known.zone)?;
+                    format!(
+                        "source: finished {day}{}{}",
+                        match watermark.kind {
+                            WatermarkKind::Job => "",
+                            WatermarkKind::NewestRow =>
+                                ", by its newest row, as usage_job cannot be read",
+                        },
+                        match day < known.today {
+                            true => "",
+                            false => ", it says, which is not over: one of the clocks is wrong",
+                        }
+                    )
+                }
             });
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(

@@ -46,10 +46,10 @@ pub struct DayFacts {
 pub enum DayState {
     /// Not in the ledger.
     Missing,
-    /// Its source rows have gone or cannot be read; the ledger kept what it had.
-    Refused,
     /// No import may change it.
     Sealed,
+    /// Its source rows have gone or cannot be read; the ledger kept what it had.
+    Refused,
     /// Closed, and values are not what the source said when it was last read.
     Differing,
     /// The source had not finished it.
@@ -113,8 +113,9 @@ pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<Day
             facts.differing = counts.differing;
             let sealed = facts.state == DayState::Sealed;
             facts.state = match facts.state {
+                state if sealed => state,
                 _ if counts.refused > 0 => DayState::Refused,
-                _ if counts.differing > 0 && !sealed => DayState::Differing,
+                _ if counts.differing > 0 => DayState::Differing,
                 state => state,
             };
         }

@@ -31,9 +31,10 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
              update stored_days set records = 1, accounts = 1 where day = '2013-06-03';
              insert into stored_findings (id, day, kind, account_id, metric_id, resource, detail) values
                (1, '2013-06-03', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
-               (2, '2013-06-04', 'refused', null, null, null, 'no rows'),
                (3, '2013-06-05', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3'),
                (4, '2013-06-05', 'replayed_rows', null, null, null, '2 rows');
+             insert into stored_refusals values
+               ('2013-06-04', 2, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
              insert into acknowledgements values
                ('2013-06-05', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
              insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) values

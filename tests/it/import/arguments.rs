@@ -212,18 +212,19 @@ fn programs_get_the_days_as_json_and_csv() {
         run.exits(code).stdout
     };
     let header = "day,state,reason,accounts,source_rows,replayed_rows,records_added,records_kept,\
-                  records_overwritten,differing_values,pending_corrections,findings,refused_because\n";
+                  records_overwritten,differing_values,pending_corrections,findings,refused_because,\
+                  source_gone\n";
     assert_eq!(
         csv(&["2013-06-01"], 0),
-        format!("{header}2013-06-01,closed,asked,1,1,0,2,0,0,0,0,0,\n")
+        format!("{header}2013-06-01,closed,asked,1,1,0,2,0,0,0,0,0,,false\n")
     );
     // A row that comes late to a day that is closed, and one day whose rows have gone.
     cloud.add_usage(&[vm("2013-06-01", 3, 5, 24.0)]);
     assert_eq!(
         csv(&[], 1),
         format!(
-            "{header}2013-06-02,closed,asked,1,1,0,2,0,0,0,0,0,\n\
-             2013-06-01,closed,changed,2,2,0,0,2,0,2,0,2,\n"
+            "{header}2013-06-02,closed,asked,1,1,0,2,0,0,0,0,0,,false\n\
+             2013-06-01,closed,changed,2,2,0,0,2,0,2,0,2,,false\n"
         )
     );
     cloud.usage("delete from cloud_usage where start_date < '2013-06-02'");

@@ -144,7 +144,11 @@ fn a_bad_row_spoils_its_day_and_no_other() {
     ] {
         assert!(run.stdout.contains(refused), "{run}");
     }
-    says(&run, "missing between other days: 2013-06-03, 2013-06-05");
+    says(
+        &run,
+        "2013-06-03 is refused: cloud_usage row 3: the window ends before it starts: repair the row and run rbc-usage \
+         import -s 2013-06-03, or acknowledge it with rbc-usage findings ack 1 --reason TEXT\n",
+    );
     assert_eq!(
         cloud.ledger(DAYS),
         [
@@ -159,8 +163,12 @@ fn a_bad_row_spoils_its_day_and_no_other() {
     cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(1);
     assert_eq!(cloud.ledger(RUNNING)[1], "2013-06-02 | alice | small | 24");
     assert_eq!(
-        cloud.ledger("select day, detail from findings where kind = 'refused'"),
-        ["2013-06-02 | cloud_usage row 2: the window ends before it starts"]
+        cloud.ledger("select id, day, detail from findings where kind = 'refused' order by day"),
+        [
+            "3 | 2013-06-02 | cloud_usage row 2: the window ends before it starts",
+            "1 | 2013-06-03 | cloud_usage row 3: the window ends before it starts",
+            "2 | 2013-06-05 | cloud_usage row 5: primary_byte_hours is too large to be a number"
+        ]
     );
 }
 
@@ -261,6 +269,7 @@ fn a_day_knows_how_many_records_it_holds() {
     };
     // Nothing has been purged: row 1 is older than all the others.
     cloud.add_usage(&[UsageRow::of_day("2013-05-31", 10, 2, 1)]);
+    cloud.finished_until("2013-05-31 23:59:59");
     // Open, and then closed: rows 2 to 4.
     cloud.add_usage(&[hours(2, 10, 6.0), hours(2, 12, 6.0), hours(3, 10, 6.0)]);
     cloud.run(&["import", "2013-06-01"]).exits(0);

@@ -163,11 +163,11 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     for (version, message) in [
         (
             0,
-            "its schema 0 is older than this program's 4: run rbc-usage initdb",
+            "its schema 0 is older than this program's 5: run rbc-usage initdb",
         ),
         (
-            5,
-            "its schema 5 is newer than this program's 4: use a newer rbc-usage",
+            6,
+            "its schema 6 is newer than this program's 5: use a newer rbc-usage",
         ),
     ] {
         let sandbox = sandbox();

@@ -261,7 +261,7 @@ fn a_query_is_read_strictly() {
             "kind",
             "kind: \"size_unknow\" is not one of size_unknown, replayed_rows, hours_exceed_day, used_after_removal, \
              unknown_usage_type, unresolved, not_hours, spans_midnight, source_begins, no_rows, usage_job_stuck, \
-             differs_from_source, refused",
+             differs_from_source, remapped, refused",
         ),
         (
             "/v1/corrections?kind=lost",

@@ -1,0 +1,158 @@
+//! Days that an import refused: why, since when, and whether somebody has acknowledged it. They are kept until the day
+//! is imported, whether the ledger has it or not, and are listed among the findings.
+
+use anyhow::Context;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Ledger;
+use super::statements::{Statements, count_revision};
+use crate::day::Day;
+
+/// What speaks against a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The source does not have its rows any more.
+    SourceGone,
+    /// A row holds what no row can.
+    BadRow,
+}
+
+/// A day that was refused and not imported since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub day: Day,
+    /// That of its finding.
+    pub id: i64,
+    pub reason: String,
+    pub cause: Cause,
+    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`: when it was first refused for this reason.
+    pub since: String,
+    pub acknowledged: bool,
+    /// The ledger has the day, as it was before.
+    pub in_ledger: bool,
+}
+
+impl Ledger {
+    /// Keeps why a day was refused, and leaves all else as it is. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+    pub fn refuse_day(
+        &mut self,
+        day: Day,
+        reason: &str,
+        cause: Cause,
+        now: &str,
+    ) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            if !see_again(connection, day, reason, now)? {
+                settle(connection, day)?;
+                insert(connection, day, reason, cause, now)?;
+            }
+            Statements::new(connection, day, now).forget_verification()?;
+            count_revision(connection)
+        })
+        .context(named)
+    }
+
+    /// Every refusal that is not settled, acknowledged ones included, in order.
+    pub fn list_refusals(&self) -> anyhow::Result<Vec<Refusal>> {
+        let sql = "select r.day, r.id, r.reason, r.source_gone, r.since, r.acknowledged_at is not null, \
+                     exists (select 1 from stored_days d where d.day = r.day) \
+                   from stored_refusals r order by r.day";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        let mut refusals = Vec::new();
+        while let Some(row) = rows.next()? {
+            refusals.push(Refusal {
+                day: row.get_ref(0)?.as_str()?.parse()?,
+                id: row.get(1)?,
+                reason: row.get(2)?,
+                cause: match row.get(3)? {
+                    true => Cause::SourceGone,
+                    false => Cause::BadRow,
+                },
+                since: row.get(4)?,
+                acknowledged: row.get(5)?,
+                in_ledger: row.get(6)?,
+            });
+        }
+        Ok(refusals)
+    }
+
+    /// Nothing speaks against the day any more.
+    pub fn settle_refusal(&mut self, day: Day) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.transaction(|connection, _| {
+            if settle(connection, day)? {
+                count_revision(connection)?;
+            }
+            Ok(())
+        })
+        .context(named)
+    }
+}
+
+/// Notes that a day was refused for the same reason again. Answers whether it was.
+fn see_again(connection: &Connection, day: Day, reason: &str, now: &str) -> anyhow::Result<bool> {
+    let sql = "update stored_refusals set last_seen = ?3 where day = ?1 and reason = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.execute((day.to_string(), reason, now))? > 0)
+}
+
+fn insert(
+    connection: &Connection,
+    day: Day,
+    reason: &str,
+    cause: Cause,
+    now: &str,
+) -> anyhow::Result<()> {
+    let sql =
+        "update sqlite_sequence set seq = seq + 1 where name = 'stored_findings' returning seq";
+    let id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let sql = "insert into stored_refusals (day, id, reason, source_gone, since, last_seen) \
+               values (?1, ?2, ?3, ?4, ?5, ?5)";
+    let gone = cause == Cause::SourceGone;
+    connection
+        .prepare_cached(sql)?
+        .execute((day.to_string(), id, reason, gone, now))?;
+    Ok(())
+}
+
+/// Answers whether anything spoke against the day.
+pub(super) fn settle(connection: &Connection, day: Day) -> anyhow::Result<bool> {
+    let sql = "delete from stored_refusals where day = ?1";
+    Ok(connection.prepare_cached(sql)?.execute([day.to_string()])? > 0)
+}
+
+/// A day that is sealed is what was invoiced, whether its source is there or not.
+pub(super) fn settle_purge(connection: &Connection, day: Day) -> anyhow::Result<()> {
+    let sql = "delete from stored_refusals where day = ?1 and source_gone = 1";
+    connection.prepare_cached(sql)?.execute([day.to_string()])?;
+    Ok(())
+}
+
+/// Notes that somebody has looked at a refusal, or that nobody has. Answers whether there is one of this id that this
+/// changes.
+pub(super) fn acknowledge(
+    connection: &Connection,
+    id: i64,
+    acknowledged: Option<(&str, &str)>,
+) -> anyhow::Result<bool> {
+    let sql = "select acknowledged_at is not null from stored_refusals where id = ?1";
+    let found: Option<bool> = connection
+        .prepare_cached(sql)?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let sql =
+        "update stored_refusals set acknowledged_because = ?2, acknowledged_at = ?3 where id = ?1";
+    let (reason, now) = acknowledged.unzip();
+    if found.is_some() {
+        connection.prepare_cached(sql)?.execute((id, reason, now))?;
+    }
+    if found.is_some() && acknowledged.is_none() {
+        // The day may have been taken for equal to its source because of it.
+        let sql = "update stored_days set verified_at = null \
+                   where day = (select day from stored_refusals where id = ?1)";
+        connection.prepare_cached(sql)?.execute([id])?;
+    }
+    Ok(found.is_some_and(|before| before || acknowledged.is_some()))
+}
