@@ -1,25 +1,24 @@
 //! Source rows of one day in, daily records and findings out. Pure: no database, no clock, and the result
-//! does not depend on the order of the rows. Replay removal and the placing of windows on days are below;
+//! does not depend on the order of the rows. Which rows count and where windows lie on days is below;
 //! uuids and names are not known here, records carry CloudStack's ids.
 
-pub mod replay;
+mod doubts;
+pub mod pieces;
+pub mod runs;
 pub mod step;
 pub mod window;
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, FindingKind};
-use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
+use crate::finding::Finding;
+use crate::metric::{Measure, Metric};
 use crate::row::{BadRow, Digest, UsageRow};
-use crate::words::counted;
 use crate::zone::Zone;
-use replay::{Replay, mark_replays, resource_of, shares_of_overlapping};
+use doubts::Doubts;
+use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
+use runs::Rewinds;
 use step::{Fate, Figures, Step};
 use window::{DayBounds, hours, part_of_day};
-
-/// How much longer than the day a resource may seem in use: CloudStack glues up to 60 seconds to a window, and
-/// computes hours in 32-bit floats.
-const HOURS_TOLERANCE: f64 = 0.02;
 
 /// One figure of one day.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,68 +48,117 @@ pub struct DayUsage {
     pub digests: BTreeMap<Option<u32>, Digest>,
 }
 
-/// What `cloud` knows of VMs.
+/// What `cloud` knows of VMs and accounts.
 pub struct VmFacts<'a> {
     /// The guest OS id of a VM id and template id; 0 for unknown.
     pub guest_os: &'a dyn Fn(u64, u64) -> u64,
     /// When the VM was removed, in seconds since 1970 UTC.
     pub removed: &'a dyn Fn(u64) -> Option<i64>,
+    /// When the account was removed, in seconds since 1970 UTC.
+    pub account_removed: &'a dyn Fn(u64) -> Option<i64>,
 }
 
 /// What is added up as one record.
 type Key = (u64, Metric, u64);
 
-/// Adds up one day. `rows` are all rows whose windows touch the day, in any order; they are sorted in place.
+/// Adds up one day. `rows` are all rows whose windows touch the day, and those of the runs around it that these depend
+/// on, in any order; they are sorted in place.
 pub fn aggregate(
     rows: &mut [UsageRow],
+    rewinds: &Rewinds,
     day: DayBounds,
     zone: &Zone,
-    vms: &VmFacts,
+    facts: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
-    aggregate_and_tell(rows, day, zone, vms, &mut |_| ())
+    aggregate_and_tell(rows, rewinds, day, zone, facts, &mut |_| ())
 }
 
 /// The same, telling of each row that touches the day what became of it.
 pub fn aggregate_and_tell(
     rows: &mut [UsageRow],
+    rewinds: &Rewinds,
     day: DayBounds,
     zone: &Zone,
-    vms: &VmFacts,
+    facts: &VmFacts,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {
-    let verdicts = mark_replays(rows);
-    let overlapping = shares_of_overlapping(rows, &verdicts, day, zone)?;
+    let mut usage = add_up_day(rows, rewinds, day, zone, facts, on_row)?;
+    for job in &rewinds.disordered {
+        usage.findings.push(doubts::disordered(*job));
+    }
+    if let Some(newest) = rewinds.newest() {
+        // What the newest run has changed is what makes the difference without it.
+        let before = rewinds.without_newest();
+        let before = add_up_day(rows, &before, day, zone, facts, &mut |_| ())?;
+        usage
+            .findings
+            .extend(doubts::rewritten(newest, &before.records, &usage.records)?);
+    }
+    Ok(usage)
+}
+
+fn add_up_day(
+    rows: &mut [UsageRow],
+    rewinds: &Rewinds,
+    day: DayBounds,
+    zone: &Zone,
+    facts: &VmFacts,
+    on_row: &mut dyn FnMut(&Step),
+) -> anyhow::Result<DayUsage> {
+    let pieces = Pieces::of(rows, rewinds);
+    let overlapping = shares_of_overlapping(rows, &pieces, day, zone)?;
     let mut usage = DayUsage::default();
     let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
     let mut doubts = Doubts::default();
-    for (place, (row, verdict)) in rows.iter().zip(&verdicts).enumerate() {
+    for (place, row) in rows.iter().enumerate() {
         if !(row.raw_usage.is_finite() && row.raw_usage >= 0.0) {
             return Err(bad_row(row, &format!("raw_usage is {}", row.raw_usage)));
         }
-        let part = part_of_day(row.start, row.end, day, zone)
-            .map_err(|err| bad_row(row, &format!("{err:#}")))?;
-        let Some(part) = part else { continue };
+        let part_of = |from, to| {
+            part_of_day(from, to, day, zone).map_err(|err| bad_row(row, &format!("{err:#}")))
+        };
+        let Some(touches) = part_of(row.start, row.end)? else {
+            continue;
+        };
         usage.source_rows += 1;
         usage.digests.entry(row.usage_type).or_default().add(row);
-        let whole = part.share(part.to - part.from);
-        let beside = overlapping.get(&place);
-        let share = beside.map_or(whole, |beside| beside.share);
-        let replay = match verdict.map(|repeat| repeat.replay) {
-            Some(Replay::Overlapping) | None => (share < whole).then_some(Replay::Overlapping),
-            inside => inside,
+        if row.backwards {
+            doubts.backwards(row);
+        }
+        let piece = pieces.at(rows, place);
+        let part = match piece.counts() {
+            // What counts of it may be another day's.
+            true => match part_of(piece.from, piece.to)? {
+                Some(part) => part,
+                None => continue,
+            },
+            false => touches,
         };
-        if let Some(replay) = replay {
+        let beside = overlapping.get(&place);
+        let share = match (piece.counts(), beside) {
+            (false, _) => 0.0,
+            (true, Some(beside)) => beside.share,
+            (true, None) => part.share(part.to - part.from),
+        };
+        let fate = Fate::of(row, &piece, part, share);
+        let share = share * piece.factor;
+        if let Some(replay) = replay_of(fate, &piece) {
             doubts.replayed(row, replay);
         }
-        let fate = Fate::of(row, part, share, replay);
-        let mut figures = Figures::of(row, vms);
+        let mut figures = Figures::of(row, facts);
         match fate {
+            Fate::Repeats(Replay::OwnRow) => usage.per_vm_volume_rows += 1,
             Fate::Repeats(_) => usage.replayed_rows += 1,
             Fate::Hidden => usage.hidden_rows += 1,
-            Fate::PerVmVolume => usage.per_vm_volume_rows += 1,
-            Fate::Within | Fate::Glued | Fate::Shared | Fate::Beside => {
+            Fate::Within
+            | Fate::Glued
+            | Fate::Shared
+            | Fate::Until
+            | Fate::Excess
+            | Fate::Beside => {
                 let metric = figures.metric;
-                figures.quantity = measure(row, metric, &mut doubts) * share;
+                let size = piece.size_of.map_or(row.size, |place| rows[place].size);
+                figures.quantity = measure(row, size, metric, &mut doubts) * share;
                 if !figures.quantity.is_finite() {
                     let wrong = format!("{} is too large to be a number", metric.name());
                     return Err(bad_row(row, &wrong));
@@ -118,29 +166,47 @@ pub fn aggregate_and_tell(
                 for (metric, source_id) in figures.keys() {
                     parts.push(((row.account_id, metric, source_id), figures.quantity));
                 }
-                doubts.used(row, metric, share, day);
-                if matches!(row.usage_type, Some(1 | 2)) {
-                    doubts.used_after_removal(row, metric, (vms.removed)(row.usage_id));
+                if part.to - part.from < part.of_seconds {
+                    doubts.spans_midnight();
                 }
+                doubts.used(row, metric, share, day);
+                doubts.used_after_removal(row, metric, facts);
             }
         }
-        let of = match beside {
-            Some(beside) => beside.of,
-            None => verdict.map(|repeat| repeat.of),
-        };
+        let of = beside.map_or(piece.of, |beside| beside.of.or(piece.of));
         on_row(&Step {
             row,
             part,
             share,
             fate,
             repeats: of.map(|of| rows[of].id),
+            rewind: match fate {
+                Fate::Until | Fate::Repeats(Replay::Void | Replay::Until) => {
+                    rewinds.after(row.id).copied()
+                }
+                _ => None,
+            },
             figures,
         });
     }
-    drop((verdicts, overlapping));
+    drop((pieces, overlapping));
     usage.records = add_up(parts)?;
     usage.findings = doubts.into_findings(day);
     Ok(usage)
+}
+
+/// What is to be said of a row that is not counted, or not wholly.
+fn replay_of(fate: Fate, piece: &Piece) -> Option<Replay> {
+    match fate {
+        Fate::Repeats(Replay::OwnRow) => None,
+        Fate::Repeats(replay) => Some(replay),
+        Fate::Until => Some(Replay::Until),
+        Fate::Excess => Some(Replay::Counted),
+        Fate::Beside => Some(Replay::Overlapping),
+        // Hidden or not, it repeats others.
+        Fate::Hidden => piece.replay,
+        Fate::Within | Fate::Glued | Fate::Shared => None,
+    }
 }
 
 fn bad_row(row: &UsageRow, wrong: &str) -> anyhow::Error {
@@ -148,7 +214,7 @@ fn bad_row(row: &UsageRow, wrong: &str) -> anyhow::Error {
 }
 
 /// The quantity of a whole row, before its share of the day is taken.
-fn measure(row: &UsageRow, metric: Metric, doubts: &mut Doubts) -> f64 {
+fn measure(row: &UsageRow, size: Option<u64>, metric: Metric, doubts: &mut Doubts) -> f64 {
     if metric == Metric::UsageType(28) {
         doubts.not_hours(row);
         return row.raw_usage;
@@ -156,13 +222,10 @@ fn measure(row: &UsageRow, metric: Metric, doubts: &mut Doubts) -> f64 {
     match Metric::of_usage_type(row.usage_type).1 {
         Measure::Raw => row.raw_usage,
         // Up to 8 EiB fit the 53 bits of a double in steps of a kilobyte; MySQL's product is a double too.
-        Measure::RawTimesSize => match row.size {
-            Some(size) => row.raw_usage * size as f64,
-            None => {
-                doubts.size_unknown(row, metric);
-                0.0
-            }
-        },
+        Measure::RawTimesSize => {
+            doubts.size(row, size, metric);
+            row.raw_usage * size.unwrap_or(0) as f64
+        }
         Measure::RawTimesWindow => row.raw_usage * hours(row.end - row.start),
     }
 }
@@ -189,170 +252,6 @@ fn add_up(mut parts: Vec<(Key, f64)>) -> anyhow::Result<Vec<Record>> {
             })
         })
         .collect()
-}
-
-/// Doubtful things noted while the rows go by.
-#[derive(Default)]
-struct Doubts {
-    findings: Vec<Finding>,
-    replayed: BTreeMap<(Option<u32>, Replay), u64>,
-    unknown_types: BTreeMap<(u64, Metric), u64>,
-    spanning_rows: u64,
-    /// The resource whose rows go by, as they come by resource.
-    in_use: Option<InUse>,
-}
-
-/// How long a resource was in use.
-struct InUse {
-    resource: (u64, Option<u32>, u32),
-    hours: f64,
-    /// The first of the accounts that used it.
-    account_id: u64,
-}
-
-impl Doubts {
-    fn replayed(&mut self, row: &UsageRow, replay: Replay) {
-        *self.replayed.entry((row.usage_type, replay)).or_default() += 1;
-    }
-
-    fn size_unknown(&mut self, row: &UsageRow, metric: Metric) {
-        self.about_row(
-            FindingKind::SizeUnknown,
-            row,
-            metric,
-            "the size is NULL and counts as 0",
-        );
-    }
-
-    fn not_hours(&mut self, row: &UsageRow) {
-        let detail = "usage_display is not in hours: raw_usage is kept as it is";
-        self.about_row(FindingKind::NotHours, row, Metric::UsageType(28), detail);
-    }
-
-    fn used_after_removal(&mut self, row: &UsageRow, metric: Metric, removed: Option<i64>) {
-        if removed.is_some_and(|removed| removed < row.start) {
-            self.about_row(
-                FindingKind::UsedAfterRemoval,
-                row,
-                metric,
-                "the VM was removed before",
-            );
-        }
-    }
-
-    fn about_row(&mut self, kind: FindingKind, row: &UsageRow, metric: Metric, detail: &str) {
-        self.findings.push(Finding {
-            kind,
-            account_id: Some(row.account_id),
-            metric: Some(metric),
-            resource: Some(resource(row.usage_type, row.usage_id)),
-            detail: format!("row {}: {detail}", row.id),
-        });
-    }
-
-    fn used(&mut self, row: &UsageRow, metric: Metric, share: f64, day: DayBounds) {
-        if let Metric::UsageType(_) | Metric::UntypedUsage = metric
-            && row.usage_type != Some(28)
-        {
-            *self
-                .unknown_types
-                .entry((row.account_id, metric))
-                .or_default() += 1;
-        }
-        if share < 1.0 && (row.start < day.start || row.end > day.end) {
-            self.spanning_rows += 1;
-        }
-        if hours_are_bounded_by_the_day(row.usage_type) && row.usage_id != 0 {
-            let resource = resource_of(row);
-            if self
-                .in_use
-                .as_ref()
-                .is_none_or(|used| used.resource != resource)
-            {
-                self.resource_done(day);
-            }
-            let used = self.in_use.get_or_insert(InUse {
-                resource,
-                hours: 0.0,
-                account_id: row.account_id,
-            });
-            used.hours += row.raw_usage * share;
-            used.account_id = used.account_id.min(row.account_id);
-        }
-    }
-
-    /// Closes the account of the resource whose rows have gone by.
-    fn resource_done(&mut self, day: DayBounds) {
-        let Some(used) = self.in_use.take() else {
-            return;
-        };
-        if used.hours > day.hours() + HOURS_TOLERANCE {
-            let (usage_id, usage_type, _) = used.resource;
-            self.findings.push(Finding {
-                kind: FindingKind::HoursExceedDay,
-                account_id: Some(used.account_id),
-                metric: Some(Metric::of_usage_type(usage_type).0),
-                resource: Some(resource(usage_type, usage_id)),
-                detail: format!("{:.2} hours on a day of {}", used.hours, day.hours()),
-            });
-        }
-    }
-
-    fn into_findings(mut self, day: DayBounds) -> Vec<Finding> {
-        self.resource_done(day);
-        let of_the_day = |kind, metric, detail| Finding {
-            kind,
-            account_id: None,
-            metric,
-            resource: None,
-            detail,
-        };
-        let mut findings = self.findings;
-        for ((usage_type, replay), rows) in self.replayed {
-            let why = match replay {
-                Replay::SameWindow => "not counted: same window as another row",
-                Replay::Contained => "not counted: inside another row's window",
-                Replay::Overlapping => "counted only beside other rows, whose windows overlap",
-            };
-            let metric = Metric::of_usage_type(usage_type).0;
-            let of_type = usage_type.map_or("no usage type".to_owned(), |number| {
-                format!("usage type {number}")
-            });
-            let detail = format!("{} of {of_type} {why}", counted(rows, "row"));
-            findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
-        }
-        if self.spanning_rows > 0 {
-            let rows = counted(self.spanning_rows, "row");
-            let detail = format!("{rows} across midnight, shared by elapsed time");
-            findings.push(of_the_day(FindingKind::SpansMidnight, None, detail));
-        }
-        for ((account_id, metric), rows) in self.unknown_types {
-            let detail = format!("{} kept as {}", counted(rows, "row"), metric.name());
-            let kind = FindingKind::UnknownUsageType;
-            findings.push(Finding {
-                account_id: Some(account_id),
-                ..of_the_day(kind, Some(metric), detail)
-            });
-        }
-        findings.sort_by(|a, b| {
-            let key = |f: &Finding| {
-                (
-                    f.kind,
-                    f.account_id,
-                    f.metric,
-                    f.resource.clone(),
-                    f.detail.clone(),
-                )
-            };
-            key(a).cmp(&key(b))
-        });
-        findings
-    }
-}
-
-/// How a finding names a resource: `vm:12`.
-pub fn resource(usage_type: Option<u32>, usage_id: u64) -> String {
-    format!("{}:{usage_id}", resource_of_usage_type(usage_type))
 }
 
 #[cfg(test)]

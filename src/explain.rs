@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 
 use crate::aggregate::aggregate_and_tell;
+use crate::aggregate::runs::Rewind;
 use crate::aggregate::step::{Fate, Step};
 use crate::aggregate::window::{DayBounds, Part};
 use crate::day::Day;
@@ -73,6 +74,8 @@ pub struct ExplainedRow {
     pub fate: Fate,
     /// The row that goes before this one where they say the same.
     pub repeats: Option<u64>,
+    /// The later run of the usage server that voids it, or the end of its window.
+    pub rewind: Option<Rewind>,
     /// In the metric's unit.
     pub quantity: f64,
 }
@@ -116,6 +119,7 @@ fn explain_day(
 ) -> anyhow::Result<Vec<Explained>> {
     let SourceDay {
         mut rows,
+        rewinds,
         names,
         fingerprint,
         oldest,
@@ -137,7 +141,7 @@ fn explain_day(
         }
     };
     let usage = ledger.with_vm_facts(day, stored, Existing::Report, |vms| {
-        aggregate_and_tell(&mut rows, bounds, question.zone, vms, &mut note)
+        aggregate_and_tell(&mut rows, &rewinds, bounds, question.zone, vms, &mut note)
     })?;
     for record in usage.records {
         let figure = figures.entry((record.metric, record.source_id));
@@ -182,6 +186,7 @@ fn explained_row(step: &Step, descriptions: &Descriptions) -> ExplainedRow {
         share: if step.fate.counts() { step.share } else { 0.0 },
         fate: step.fate,
         repeats: step.repeats,
+        rewind: step.rewind,
         quantity: step.figures.quantity,
     }
 }

@@ -22,11 +22,19 @@ pub struct Finding {
 pub enum FindingKind {
     /// A row that must be multiplied by its size has none; it counts as 0.
     SizeUnknown,
+    /// A row that must be multiplied by its size has one that can hardly be.
+    SizeDoubtful,
+    /// A row ends before it starts; it amounts to nothing.
+    EndsBeforeStart,
     /// Rows that repeat others were left out.
     ReplayedRows,
+    /// A later run of the usage server wrote the day again, and figures are others than before it.
+    Rewritten,
+    /// The rows of runs are not in the order of the runs, so that none of them voids what another one said.
+    RunsDisordered,
     /// A resource was in use for longer than the day lasts.
     HoursExceedDay,
-    /// A VM was used after `cloud` says it was removed.
+    /// Something of a VM or an account was used after `cloud` says that it was removed.
     UsedAfterRemoval,
     /// A usage type without a metric; the raw values are summed under `usage_type_<n>`.
     UnknownUsageType,
@@ -51,9 +59,13 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 14] = [
+    pub const ALL: [FindingKind; 18] = [
         FindingKind::SizeUnknown,
+        FindingKind::SizeDoubtful,
+        FindingKind::EndsBeforeStart,
         FindingKind::ReplayedRows,
+        FindingKind::Rewritten,
+        FindingKind::RunsDisordered,
         FindingKind::HoursExceedDay,
         FindingKind::UsedAfterRemoval,
         FindingKind::UnknownUsageType,
@@ -87,9 +99,18 @@ impl FindingKind {
             (FindingKind::ReplayedRows, Some("vm_snapshot_byte_hours")) => {
                 Some("apache/cloudstack #5662")
             }
-            (FindingKind::ReplayedRows | FindingKind::UsageJobStuck, _) => {
-                Some("apache/cloudstack #13906")
+            (FindingKind::SizeDoubtful, Some("secondary_byte_hours")) => {
+                Some("apache/cloudstack #9660")
             }
+            (FindingKind::SizeDoubtful, Some("backup_byte_hours")) => {
+                Some("apache/cloudstack #11442")
+            }
+            (FindingKind::SizeDoubtful, _) => None,
+            (FindingKind::EndsBeforeStart, _) => Some("apache/cloudstack #13019"),
+            (
+                FindingKind::ReplayedRows | FindingKind::Rewritten | FindingKind::UsageJobStuck,
+                _,
+            ) => Some("apache/cloudstack #13906"),
             (FindingKind::HoursExceedDay, Some("vm_running" | "vm_allocated" | "os_usage")) => {
                 Some("apache/cloudstack #12590")
             }
@@ -101,6 +122,7 @@ impl FindingKind {
             (
                 FindingKind::HoursExceedDay
                 | FindingKind::SizeUnknown
+                | FindingKind::RunsDisordered
                 | FindingKind::UsedAfterRemoval
                 | FindingKind::UnknownUsageType
                 | FindingKind::Unresolved
@@ -119,7 +141,11 @@ impl FindingKind {
     pub fn name(self) -> &'static str {
         match self {
             FindingKind::SizeUnknown => "size_unknown",
+            FindingKind::SizeDoubtful => "size_doubtful",
+            FindingKind::EndsBeforeStart => "ends_before_start",
             FindingKind::ReplayedRows => "replayed_rows",
+            FindingKind::Rewritten => "rewritten",
+            FindingKind::RunsDisordered => "runs_disordered",
             FindingKind::HoursExceedDay => "hours_exceed_day",
             FindingKind::UsedAfterRemoval => "used_after_removal",
             FindingKind::UnknownUsageType => "unknown_usage_type",
@@ -146,7 +172,7 @@ mod tests {
             assert_eq!(FindingKind::of_name(kind.name()).unwrap(), kind);
         }
         let unknown = FindingKind::of_name("odd").unwrap_err().to_string();
-        assert!(unknown.starts_with("there are the kinds size_unknown, replayed_rows, "));
+        assert!(unknown.starts_with("there are the kinds size_unknown, size_doubtful, "));
     }
 
     #[test]

@@ -31,6 +31,17 @@ pub struct Request<'a> {
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
     pub clock: i64,
+    /// From this day on closed days were, or are, provisional: what the source says of them now is taken over.
+    pub provisional_from: Option<Day>,
+}
+
+impl Request<'_> {
+    fn existing_of(&self, day: Day) -> Existing {
+        match self.provisional_from.is_some_and(|from| day >= from) {
+            true => Existing::Overwrite,
+            false => self.existing,
+        }
+    }
 }
 
 /// What became of one day.
@@ -153,13 +164,18 @@ fn import_day(
         oldest,
         lowest_id,
         stuck_since,
+        rewinds,
     } = read;
     let bounds = DayBounds::of(day, request.zone);
     let reaches_back_to = reaches_back_to(&rows, bounds, request.zone)?;
     let stored = ledger.find_day(day)?;
     ledger.learn(names);
-    let mut usage = ledger.with_vm_facts(day, stored, request.existing, |vms| {
-        aggregate(&mut rows, bounds, request.zone, vms)
+    let existing = match stored {
+        Some(_) => request.existing_of(day),
+        None => request.existing,
+    };
+    let mut usage = ledger.with_vm_facts(day, stored, existing, |vms| {
+        aggregate(&mut rows, &rewinds, bounds, request.zone, vms)
     })?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
         usage.findings.push(stuck(request.zone.day_at(since)?));
@@ -167,7 +183,7 @@ fn import_day(
     usage.findings.extend(begins_within(&rows, oldest, bounds));
     let refusal = match stored {
         Some(stored) => purged(stored, &usage, oldest, lowest_id, bounds),
-        None if request.existing == Existing::Overwrite => None,
+        None if existing == Existing::Overwrite => None,
         None => before_the_source(&usage, oldest, bounds),
     };
     match (refusal, stored) {
@@ -191,7 +207,7 @@ fn import_day(
         usage.findings.extend(without_rows(&usage, before));
     }
     // The next day is read meanwhile, and two days of rows are more than there should be.
-    let vms = counted_vms(&rows);
+    let vms = counted_vms(&rows, bounds);
     drop(rows);
     let written = ledger.write_day(&NewDay {
         day,
@@ -199,7 +215,7 @@ fn import_day(
         usage: &usage,
         vms: &vms,
         fingerprint: &fingerprint,
-        existing: request.existing,
+        existing,
         now: request.now,
     })?;
     Ok(DayReport {
@@ -215,8 +231,12 @@ fn import_day(
 }
 
 /// The VMs whose running was counted, each with its template.
-fn counted_vms(rows: &[UsageRow]) -> Vec<(u64, u64)> {
-    let running = rows.iter().filter(|row| row.usage_type == Some(1));
+fn counted_vms(rows: &[UsageRow], day: DayBounds) -> Vec<(u64, u64)> {
+    let touches = |row: &&UsageRow| row.start < day.end && row.end > day.start;
+    let running = rows
+        .iter()
+        .filter(touches)
+        .filter(|row| row.usage_type == Some(1));
     running.map(|row| (row.usage_id, row.template_id)).collect()
 }
 

@@ -36,12 +36,13 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_proof.sql"),
     include_str!("../migrations/0003_months.sql"),
     include_str!("../migrations/0004_age.sql"),
     include_str!("../migrations/0005_refusals.sql"),
+    include_str!("../migrations/0006_runs.sql"),
 ];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
@@ -261,7 +262,8 @@ mod tests {
                 "0002_proof.sql",
                 "0003_months.sql",
                 "0004_age.sql",
-                "0005_refusals.sql"
+                "0005_refusals.sql",
+                "0006_runs.sql"
             ]
         );
         assert_eq!(MIGRATIONS.len(), names.len());

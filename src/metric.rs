@@ -256,13 +256,25 @@ impl Per {
     }
 }
 
-/// Whether a resource of this usage type can be in use no longer than the day lasts. The others are merged
-/// by CloudStack over several resources, or carry no hours.
-pub fn hours_are_bounded_by_the_day(usage_type: Option<u32>) -> bool {
-    matches!(
-        usage_type,
-        Some(1 | 2 | 3 | 6 | 7 | 8 | 9 | 11 | 12 | 14 | 26 | 30 | 31)
-    )
+/// Of what no more hours than the day has can be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Of what `usage_id` names, over all offerings and sizes.
+    Resource,
+    /// Of each of those that CloudStack tells apart: `usage_id` stands for several, or for none.
+    Identity,
+    /// The usage type measures no hours.
+    None,
+}
+
+/// What is bounded by the day's hours, for a second look at what has been counted.
+pub fn hours_bound(usage_type: Option<u32>) -> Bound {
+    match usage_type {
+        Some(1 | 2 | 3 | 6 | 7 | 8 | 9 | 11 | 12 | 14 | 26 | 30 | 31) => Bound::Resource,
+        // NICs of one offering are added up, security groups are kept by VM, VM snapshots by volume or name.
+        Some(10 | 13 | 25 | 27 | 28) => Bound::Identity,
+        Some(_) | None => Bound::None,
+    }
 }
 
 /// What `usage_id` counts in, for people who look a row up in CloudStack.

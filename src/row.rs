@@ -1,4 +1,4 @@
-//! One usage row as CloudStack wrote it, cut down to what the program needs: 112 bytes, so that a day of
+//! One usage row as CloudStack wrote it, cut down to what the program needs: 120 bytes, so that a day of
 //! ten thousand accounts fits in memory. Texts are folded into the row's identity on reading. Hashes of rows
 //! are stored in ledgers, so they are SipHash 1-3 with keys of zero for ever.
 
@@ -23,14 +23,17 @@ pub struct UsageRow {
     pub size: Option<u64>,
     /// First second of the window, since 1970 UTC.
     pub start: i64,
-    /// First second after the window: one more than the inclusive `end_date`. Never before `start`.
+    /// First second after the window. CloudStack cuts milliseconds off: an `end_date` of …:59 ends with its minute, any
+    /// other is the first second of the window that follows. After `start`.
     pub end: i64,
-    /// Whether `vm_instance_id` names a VM.
-    pub of_vm: bool,
+    /// `vm_instance_id`; 0 if the row names no VM.
+    pub vm_id: u64,
     pub hidden: bool,
     /// False for a backup row whose `usage_display` does not end in `Hrs`: before CloudStack 4.15.2 such
     /// a row could hold a size where the hours belong.
     pub raw_is_hours: bool,
+    /// Whether `end_date` lies before `start_date`. Such a row amounts to nothing, and stands at its start.
+    pub backwards: bool,
     pub identity: Identity,
 }
 
@@ -47,9 +50,9 @@ impl fmt::Display for BadRow {
 
 impl std::error::Error for BadRow {}
 
-/// What makes two rows of one window the same fact: a 128-bit hash over usage type, zone, account, VM,
-/// offering, template, usage id, type, size, virtual size, network, CPU, memory, state and description.
-/// Left out on purpose: id, raw value, dates, display text, whether it is hidden or was seen by quota.
+/// What makes two rows of one window the same fact: a 128-bit hash over the columns by which the usage server tells
+/// resources apart, which differ by usage type (`source/identity.rs` has the table). Never id, amount or dates, nor
+/// what a release formats for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(u64, u64);
 
@@ -139,9 +142,10 @@ mod tests {
             size: Some(0),
             start: 1_370_044_800,
             end: 1_370_131_200,
-            of_vm: false,
+            vm_id: 0,
             hidden: false,
             raw_is_hours: true,
+            backwards: false,
             identity: identity(&[Some("volume 3"), None]),
         }
     }
@@ -250,6 +254,6 @@ mod tests {
 
     #[test]
     fn a_row_stays_small() {
-        assert!(size_of::<UsageRow>() <= 112, "{}", size_of::<UsageRow>());
+        assert!(size_of::<UsageRow>() <= 120, "{}", size_of::<UsageRow>());
     }
 }

@@ -49,16 +49,19 @@ pub enum Doubt {
     /// Missing, as it has not begun.
     Future,
     Open,
+    /// The usage server is stuck at an event of the day or before.
+    Provisional,
     Refused,
     Differing,
     Unverified,
 }
 
 /// In the order they are told.
-pub const DOUBTS: [Doubt; 6] = [
+pub const DOUBTS: [Doubt; 7] = [
     Doubt::Missing,
     Doubt::Future,
     Doubt::Open,
+    Doubt::Provisional,
     Doubt::Refused,
     Doubt::Differing,
     Doubt::Unverified,
@@ -71,6 +74,7 @@ impl Doubt {
             Doubt::Missing => "missing",
             Doubt::Future => "future",
             Doubt::Open => "open",
+            Doubt::Provisional => "provisional",
             Doubt::Refused => "refused",
             Doubt::Differing => "differing",
             Doubt::Unverified => "unverified",
@@ -82,6 +86,9 @@ impl Doubt {
             Doubt::Missing => "missing in the ledger",
             Doubt::Future => "not begun",
             Doubt::Open => "not finished",
+            Doubt::Provisional => {
+                "provisional, as the usage server cannot process an event of them or before, and writes them again"
+            }
             Doubt::Refused => "refused by an import",
             Doubt::Differing => "different from the source",
             Doubt::Unverified => "not found equal to the source since they were written",
@@ -103,6 +110,7 @@ pub fn doubt(facts: &DayFacts, today: Day) -> Option<Doubt> {
         DayState::Missing if facts.day > today => Some(Doubt::Future),
         DayState::Missing => Some(Doubt::Missing),
         DayState::Open => Some(Doubt::Open),
+        _ if facts.provisional => Some(Doubt::Provisional),
         DayState::Refused => Some(Doubt::Refused),
         DayState::Differing => Some(Doubt::Differing),
         DayState::Closed if facts.verified_at.is_none() => Some(Doubt::Unverified),

@@ -4,11 +4,13 @@
 
 mod ahead;
 mod fingerprint;
+mod identity;
 mod mysql;
 mod names;
 mod probe;
 mod progress;
 mod resources;
+mod runs;
 mod sqlite;
 pub mod survey;
 mod usage;
@@ -18,13 +20,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
-pub use fingerprint::{Fingerprint, first_id};
+pub use fingerprint::{Fingerprint, first_id, runs_told};
 pub use names::{Account, Names};
 pub use progress::{Events, Progress, Watermark, WatermarkKind};
 pub use resources::Descriptions;
+use usage::DayRows;
 
 /// One value of a result row, borrowed from the driver.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,13 +72,16 @@ pub struct Source {
     cloud_usage: Box<dyn Connection>,
     cloud: Box<dyn Connection>,
     usage: usage::UsageReader,
+    runs: runs::RunReader,
     names: names::NameReader,
 }
 
 /// What CloudStack has for one day, all of one state.
 pub struct SourceDay {
-    /// Rows whose windows touch the day, in no order.
+    /// Rows whose windows touch the day, in no order; and where runs wrote it again, those that the windows of these touch.
     pub rows: Vec<UsageRow>,
+    /// The runs that wrote parts of the day again.
+    pub rewinds: Rewinds,
     /// Names for ids that no earlier day of this run has brought.
     pub names: Names,
     /// The rows that end on the day.
@@ -110,6 +117,7 @@ impl Source {
             cloud_usage,
             cloud,
             usage,
+            runs: runs::RunReader::default(),
             names,
         })
     }
@@ -119,13 +127,6 @@ impl Source {
         let mut sentences = self.usage.limitations();
         sentences.extend(self.names.limitations(self.usage.may_have_backups()));
         sentences
-    }
-
-    /// How far the usage server has got; `None`: it has never finished anything.
-    pub fn watermark(&mut self) -> anyhow::Result<Option<Watermark>> {
-        self.usage
-            .watermark(self.cloud_usage.as_mut())
-            .context("read cloud_usage")
     }
 
     /// The first instant any usage row tells of, since 1970 UTC.
@@ -140,7 +141,18 @@ impl Source {
 
     /// The rows that end on a day, without reading them.
     pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
-        Fingerprint::of(self.cloud_usage.as_mut(), day).context("read cloud_usage")
+        let runs = self.read_runs(day)?;
+        Fingerprint::of(self.cloud_usage.as_mut(), day, &runs).context("read cloud_usage")
+    }
+
+    fn read_runs(&mut self, day: DayBounds) -> anyhow::Result<Runs> {
+        match self.usage.jobs {
+            true => self
+                .runs
+                .read(self.cloud_usage.as_mut(), day)
+                .context("read cloud_usage"),
+            false => Ok(Runs::default()),
+        }
     }
 
     /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.
@@ -160,15 +172,20 @@ impl Source {
     }
 
     fn read_begun_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
+        let runs = self.read_runs(day)?;
         let usage = self.cloud_usage.as_mut();
         let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
         let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
         let lowest_id = fingerprint::lowest_id(usage).context("read cloud_usage")?;
-        let fingerprint = Fingerprint::of(usage, day).context("read cloud_usage")?;
-        let (rows, addresses) = self
+        let fingerprint = Fingerprint::of(usage, day, &runs).context("read cloud_usage")?;
+        let DayRows {
+            rows,
+            rewinds,
+            addresses,
+        } = self
             .usage
-            .read_rows(usage, day, &fingerprint)
+            .read_rows(usage, day, &runs, &fingerprint)
             .context("read cloud_usage")?;
         let names = self
             .names
@@ -176,6 +193,7 @@ impl Source {
             .context("read cloud")?;
         Ok(SourceDay {
             rows,
+            rewinds,
             names,
             fingerprint,
             watermark,

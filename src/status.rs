@@ -374,6 +374,7 @@ mod tests {
             differing: 2,
             pending_corrections: 0,
             due_corrections: 0,
+            provisional: false,
             imported_at: None,
             verified_at: None,
             sealed_at: None,

@@ -44,6 +44,8 @@ pub enum Kind {
     RowRemoved,
     /// As many rows as then, and not the same.
     RowChanged,
+    /// A run of the usage server has written the day again, which voids what earlier ones said of it.
+    Rewritten,
     /// Rows that repeat others; figures are the same.
     Replayed,
     /// `cloud` has another name for it now.
@@ -114,7 +116,12 @@ impl Difference {
         let (kind, detail) = match self.kind {
             Kind::Remapped => (FindingKind::Remapped, self.detail.clone()),
             Kind::Purged | Kind::BadRow => (FindingKind::Refused, self.detail.clone()),
-            Kind::RowAdded | Kind::RowRemoved | Kind::RowChanged | Kind::Edited | Kind::Differs
+            Kind::RowAdded
+            | Kind::RowRemoved
+            | Kind::RowChanged
+            | Kind::Rewritten
+            | Kind::Edited
+            | Kind::Differs
                 if is_figure =>
             {
                 let detail = figures_in_words(self.stored, self.source);
@@ -123,6 +130,7 @@ impl Difference {
             Kind::RowAdded
             | Kind::RowRemoved
             | Kind::RowChanged
+            | Kind::Rewritten
             | Kind::Edited
             | Kind::Differs
             | Kind::Replayed
@@ -147,6 +155,7 @@ impl Kind {
             Kind::RowAdded => "row_added",
             Kind::RowRemoved => "row_removed",
             Kind::RowChanged => "row_changed",
+            Kind::Rewritten => "rewritten",
             Kind::Replayed => "replayed",
             Kind::Renamed => "renamed",
             Kind::Remapped => "remapped",
@@ -245,6 +254,7 @@ fn verify_day(
         fingerprint,
         oldest,
         lowest_id,
+        rewinds,
         ..
     } = read;
     let bounds = DayBounds::of(day, request.zone);
@@ -252,7 +262,7 @@ fn verify_day(
     let existing = Existing::Report;
     let stored = ledger.find_day(day)?;
     let usage = ledger.with_vm_facts(day, stored, existing, |vms| {
-        aggregate(&mut rows, bounds, request.zone, vms)
+        aggregate(&mut rows, &rewinds, bounds, request.zone, vms)
     })?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
@@ -278,6 +288,8 @@ fn verify_day(
         ledger,
         rows: &rows,
         usage: &usage,
+        fingerprint: &fingerprint,
+        newest_run: rewinds.newest(),
         stored: &figures,
     }
     .differences();

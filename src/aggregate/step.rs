@@ -1,7 +1,8 @@
 //! What becomes of one row on its way into a day's figures, for whoever wants to be told.
 
 use super::VmFacts;
-use super::replay::Replay;
+use super::pieces::{Piece, Replay};
+use super::runs::Rewind;
 use super::window::Part;
 use crate::metric::{Metric, Per};
 use crate::row::UsageRow;
@@ -16,6 +17,8 @@ pub struct Step<'a> {
     pub fate: Fate,
     /// The id of a row that goes before this one where they say the same.
     pub repeats: Option<u64>,
+    /// The later run that voids it, or the end of its window.
+    pub rewind: Option<Rewind>,
     pub figures: Figures,
 }
 
@@ -28,14 +31,16 @@ pub enum Fate {
     Glued,
     /// It spans midnight and is shared by elapsed time.
     Shared,
+    /// What was used up to the start of a later run, which covers the rest of its window.
+    Until,
+    /// What is more than a counter's earlier rows have counted.
+    Excess,
     /// What of it lies beside others that go before it.
     Beside,
-    /// Not counted: other rows say the same.
+    /// Not counted: a later run covered its window, or other rows say the same.
     Repeats(Replay),
     /// Not counted: hidden from CloudStack's own API.
     Hidden,
-    /// Not counted: repeats the volume's own row.
-    PerVmVolume,
 }
 
 /// The figures that a row belongs to. What it adds to each is the same.
@@ -50,15 +55,19 @@ pub struct Figures {
 }
 
 impl Fate {
-    pub(super) fn of(row: &UsageRow, part: Part, share: f64, replay: Option<Replay>) -> Fate {
-        match replay {
-            Some(replay @ (Replay::SameWindow | Replay::Contained)) => Fate::Repeats(replay),
-            Some(replay) if share == 0.0 => Fate::Repeats(replay),
+    /// Of a row whose piece has this part in the day, less than `whole` of it where others lie across it.
+    pub(super) fn of(row: &UsageRow, piece: &Piece, part: Part, share: f64) -> Fate {
+        let whole = part.share(part.to - part.from);
+        match piece.replay {
+            Some(replay) if !piece.counts() => Fate::Repeats(replay),
+            _ if share == 0.0 => Fate::Repeats(Replay::Overlapping),
             _ if row.hidden => Fate::Hidden,
-            _ if row.usage_type == Some(6) && row.of_vm => Fate::PerVmVolume,
+            Some(Replay::Until) => Fate::Until,
+            Some(Replay::Counted) => Fate::Excess,
             Some(_) => Fate::Beside,
+            None if share < whole => Fate::Beside,
             None if part.to - part.from < part.of_seconds => Fate::Shared,
-            None if part.of_seconds < row.end - row.start => Fate::Glued,
+            None if part.of_seconds < piece.to - piece.from => Fate::Glued,
             None => Fate::Within,
         }
     }
@@ -69,19 +78,24 @@ impl Fate {
             Fate::Within => "within",
             Fate::Glued => "glued",
             Fate::Shared => "shared",
+            Fate::Until => "until_run",
+            Fate::Excess => "excess",
             Fate::Beside => "beside",
+            Fate::Repeats(Replay::Void) => "void",
+            Fate::Repeats(Replay::Until) => "until_run",
+            Fate::Repeats(Replay::Counted) => "counted",
+            Fate::Repeats(Replay::OwnRow) => "per_vm_volume",
             Fate::Repeats(Replay::SameWindow) => "same_window",
             Fate::Repeats(Replay::Contained) => "contained",
             Fate::Repeats(Replay::Overlapping) => "overlapped",
             Fate::Hidden => "hidden",
-            Fate::PerVmVolume => "per_vm_volume",
         }
     }
 
     pub fn counts(self) -> bool {
         matches!(
             self,
-            Fate::Within | Fate::Glued | Fate::Shared | Fate::Beside
+            Fate::Within | Fate::Glued | Fate::Shared | Fate::Until | Fate::Excess | Fate::Beside
         )
     }
 }

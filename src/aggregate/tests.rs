@@ -3,8 +3,10 @@
 mod any;
 mod figures;
 mod replays;
+mod runs;
 
 use super::*;
+use crate::aggregate::runs::Runs;
 use crate::row::IdentityHasher;
 
 /// 2013-06-10 00:00:00 UTC.
@@ -28,9 +30,10 @@ fn row(id: u64, usage_type: u32, raw_usage: f64) -> UsageRow {
         size: None,
         start: DAY.start,
         end: DAY.end,
-        of_vm: false,
+        vm_id: 0,
         hidden: false,
         raw_is_hours: true,
+        backwards: false,
         identity: IdentityHasher::default().finish(),
     }
 }
@@ -53,7 +56,7 @@ fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
         for part in [
             u64::from(row.zone_id),
             row.account_id,
-            u64::from(row.of_vm),
+            row.vm_id,
             row.offering_id,
         ] {
             hasher.number(part);
@@ -69,14 +72,11 @@ fn day_of(rows: Vec<UsageRow>) -> DayUsage {
     let vms = VmFacts {
         guest_os: &|vm, template| if vm == 404 { template } else { 50 },
         removed: &|_| None,
+        account_removed: &|_| None,
     };
-    aggregate(
-        &mut identified(rows),
-        DAY,
-        &Zone::parse("GMT").unwrap(),
-        &vms,
-    )
-    .unwrap()
+    let mut rows = identified(rows);
+    let rewinds = Rewinds::of(&Runs::default(), &mut rows);
+    aggregate(&mut rows, &rewinds, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap()
 }
 
 fn figures(usage: &DayUsage) -> Vec<(u64, String, u64, f64)> {

@@ -1,10 +1,12 @@
 //! `rbc-usage explain`: the source rows behind a figure.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
 
+use crate::aggregate::runs::Rewind;
 use crate::arguments::{DayArgs, FormatArgs, begun};
 use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
@@ -22,9 +24,11 @@ use crate::words::{counted, did_you_mean};
 ///
 /// Reads the account's usage rows of the days again and adds them up as an import does, telling of each row what it
 /// adds and why: `within` the day; `glued`, as it starts up to a minute before midnight; `shared` by elapsed time
-/// between days; `beside` others that it overlaps. Or why it does not count: it repeats another row (`same_window`,
-/// `contained`, `overlapped`), is `hidden` from CloudStack's API, or is a `per_vm_volume` row. A line for each figure
-/// has the sum and the ledger's record.
+/// between days; `until_run`, up to where a later run of the usage server starts; `excess`, what earlier rows of a
+/// counter had not counted; `beside` others that it overlaps. Or why it does not count: it is `void`, as a later run
+/// covered its window; it repeats another row (`counted`, `same_window`, `contained`, `overlapped`), is `hidden` from
+/// CloudStack's API, or is a `per_vm_volume` row beside the volume's own. A line for each figure has the sum and the
+/// ledger's record; the runs are named below.
 ///
 /// Of a day whose rows CloudStack has purged the ledger's record is all there is: `source_gone`.
 ///
@@ -135,7 +139,7 @@ fn find_account(reader: &mut Reader, key: &str) -> anyhow::Result<Account> {
         .map_err(anyhow::Error::msg)
 }
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 26] = [
     Column::shown("day", "day"),
     Column::hidden("line"),
     Column::shown("metric", "metric"),
@@ -158,6 +162,7 @@ const COLUMNS: [Column; 25] = [
     Column::shown("share", "share"),
     Column::shown("why", "why"),
     Column::shown("repeats_row_id", "of row"),
+    Column::hidden("later_run"),
     Column::shown("quantity", "quantity"),
     Column::shown("stored", "ledger"),
     Column::shown("agreement", ""),
@@ -201,6 +206,7 @@ fn document(
             many => notes.push(format!("{many} {of_many}")),
         }
     }
+    notes.extend(later_runs(&figures)?);
     let mut rows = Vec::new();
     for figure in figures {
         for row in &figure.rows {
@@ -229,6 +235,39 @@ fn document(
         rows,
         notes,
     })
+}
+
+/// What later runs of the usage server did to rows, a sentence for each run and each thing it did.
+fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
+    let mut told: BTreeMap<(u64, bool, bool), (Rewind, Vec<u64>)> = BTreeMap::new();
+    for row in figures.iter().flat_map(|figure| &figure.rows) {
+        if let Some(run) = row.rewind {
+            let key = (run.first_id, row.fate.counts(), row.repeats.is_some());
+            let (_, ids) = told.entry(key).or_insert((run, Vec::new()));
+            // A running VM's row is there for its guest OS as well.
+            if !ids.contains(&row.row.id) {
+                ids.push(row.row.id);
+            }
+        }
+    }
+    told.into_iter()
+        .map(|((_, counts, again), (run, ids))| {
+            let since = super::utc_text(run.since)?;
+            let noun = if ids.len() == 1 { "row" } else { "rows" };
+            let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+            let rows = format!("{noun} {}", ids.join(", "));
+            let run = run.name();
+            Ok(match (counts, again) {
+                (true, _) => format!("{rows}: counted up to {since}, where {run} starts"),
+                (false, true) => {
+                    format!("{rows}: void, {run} covered the time since {since} and wrote it again")
+                }
+                (false, false) => format!(
+                    "{rows}: void, {run} covered the time since {since} and has no row of it"
+                ),
+            })
+        })
+        .collect()
 }
 
 /// What a line of a source row and that of the sum begin with.
@@ -265,6 +304,7 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::Quantity(explained.share, Unit::None),
         Value::Text(explained.fate.name().to_owned()),
         explained.repeats.map_or(Value::Nothing, Value::Id),
+        Value::text(explained.rewind.map(|run| run.name()).as_deref()),
         Value::Quantity(explained.quantity, Unit::Exact),
         Value::Nothing,
         Value::Nothing,
@@ -284,6 +324,7 @@ fn figure_line(figure: &Explained) -> Vec<Value> {
     line.extend(std::iter::repeat_n(Value::Nothing, 14));
     line.extend([
         Value::Text("sum".to_owned()),
+        Value::Nothing,
         Value::Nothing,
         quantity(figure.sum),
         quantity(figure.stored),

@@ -104,6 +104,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         zone: &config.zone,
         now: &now,
         clock,
+        provisional_from: None,
     };
     let done = import_all(&config, request, &mut ledger, &mut total, lines);
     let took = began.elapsed();
@@ -140,7 +141,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 /// Imports all days there are to import. Answers how far the source has got.
 fn import_all(
     config: &Config,
-    request: Request,
+    mut request: Request,
     ledger: &mut Ledger,
     total: &mut Total,
     out: &mut dyn Write,
@@ -149,7 +150,14 @@ fn import_all(
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
     }
-    let watermark = source.watermark()?;
+    let progress = source.progress()?;
+    let watermark = progress.watermark;
+    let stuck = progress.stuck_since;
+    let provisional_from = stuck.map(|since| config.zone.day_at(since)).transpose()?;
+    request.provisional_from = [ledger.provisional_from()?, provisional_from]
+        .into_iter()
+        .flatten()
+        .min();
     let days = plan(&request, watermark, &mut source, ledger)?;
     total.needs_a_look |= warn_of_other_zone(&mut source, &config.zone, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;
@@ -188,6 +196,7 @@ fn import_all(
         &mut on_day,
     )?;
     total.looked_at = looked_at;
+    ledger.set_provisional_from(provisional_from)?;
     ledger
         .sum_months()
         .context("all days are imported, but not every month is added up")?;

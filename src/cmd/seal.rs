@@ -83,7 +83,7 @@ fn cure(doubt: Doubt, args: &Args, first: Day, last: Day) -> Option<String> {
         Doubt::Missing => ("import", format!("-s {first} -e {last}")),
         Doubt::Refused | Doubt::Differing => ("findings", format!("{first}..{last}")),
         Doubt::Unverified => ("verify", format!("{first}..{last}")),
-        Doubt::Future | Doubt::Open => return None,
+        Doubt::Future | Doubt::Open | Doubt::Provisional => return None,
     };
     Some(format!("{} {days}", args.config.program(command)))
 }

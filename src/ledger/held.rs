@@ -2,6 +2,7 @@
 //! imported.
 
 use super::Ledger;
+use super::statements::count_revision;
 use crate::day::Day;
 
 /// How a closed day was imported.
@@ -26,6 +27,25 @@ impl Ledger {
         let sql = "select max(day) from stored_days where state = 'closed'";
         let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(day.map(|day| day.parse()).transpose()?)
+    }
+
+    /// From which day on days are provisional, as the last import saw it; `None`: none is.
+    pub fn provisional_from(&self) -> anyhow::Result<Option<Day>> {
+        let sql = "select provisional_from from ledgers";
+        let day: Option<String> = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(day.map(|day| day.parse()).transpose()?)
+    }
+
+    /// Keeps from which day on days are provisional.
+    pub fn set_provisional_from(&mut self, day: Option<Day>) -> anyhow::Result<()> {
+        if self.provisional_from()? != day {
+            let day = day.map(|day| day.to_string());
+            self.transaction(|connection, _| {
+                connection.execute("update ledgers set provisional_from = ?1", [day])?;
+                count_revision(connection)
+            })?;
+        }
+        Ok(())
     }
 
     /// Days that were imported before the source had finished them, in order.

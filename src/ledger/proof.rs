@@ -31,6 +31,8 @@ pub struct DayFigures {
     pub figures: Vec<Figure>,
     /// How the source looked; empty: the day was imported before this was kept.
     pub digests: BTreeMap<Option<u32>, Digest>,
+    /// The same of its rows by count and ids, as a text.
+    pub fingerprint: Option<String>,
     pub replayed_rows: u64,
 }
 
@@ -73,13 +75,14 @@ impl Ledger {
                 });
             }
             figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
-            let sql = "select replayed_rows from stored_days where day = ?1";
-            let replayed_rows = self
-                .connection
-                .query_row(sql, [day.to_string()], |row| row.get(0))?;
+            let sql = "select replayed_rows, fingerprint from stored_days where day = ?1";
+            let (replayed_rows, fingerprint) =
+                self.connection
+                    .query_row(sql, [day.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(DayFigures {
                 figures,
                 digests: statements.list_digests()?,
+                fingerprint,
                 replayed_rows,
             })
         };

@@ -97,6 +97,7 @@ impl Registry {
     pub fn learn(&mut self, names: Names) {
         self.told_accounts.extend(names.accounts.keys());
         self.names.accounts.extend(names.accounts);
+        self.names.removed_accounts.extend(names.removed_accounts);
         self.names.resources.extend(names.resources);
         self.names.vms.extend(names.vms);
         self.names.templates.extend(names.templates);
@@ -106,6 +107,11 @@ impl Registry {
     /// When the source says a VM was removed, in seconds since 1970 UTC.
     pub fn vm_removed(&self, vm_id: u64) -> Option<i64> {
         self.names.vms.get(&vm_id).and_then(|vm| vm.removed)
+    }
+
+    /// When the source says an account was removed, in seconds since 1970 UTC.
+    pub fn account_removed(&self, account_id: u64) -> Option<i64> {
+        self.names.removed_accounts.get(&account_id).copied()
     }
 
     /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,

@@ -156,6 +156,7 @@ impl Ledger {
         let acted = act(&VmFacts {
             guest_os: &guest_os,
             removed: &removed,
+            account_removed: &|account| self.registry.account_removed(account),
         });
         match failed.take() {
             Some(err) => Err(err).with_context(|| format!("ledger {}", self.path.display())),

@@ -3,10 +3,12 @@
 use anyhow::Context;
 
 use super::Connection;
+use crate::aggregate::runs::Runs;
 use crate::aggregate::window::DayBounds;
 
 /// The rows that end on a day, by count and ids: told by a walk along the index on dates alone. No row is
-/// added or deleted without a change in it.
+/// added or deleted without a change in it. And the runs that wrote parts of the day again, as one may void rows
+/// without having any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     pub rows: u64,
@@ -14,10 +16,19 @@ pub struct Fingerprint {
     last: u64,
     /// A sum of ids may pass 64 bits, and nobody adds to it.
     sum: String,
+    /// The first second and the first row of each.
+    again: Vec<(i64, u64)>,
 }
 
 impl Fingerprint {
-    pub(super) fn of(usage: &mut dyn Connection, day: DayBounds) -> anyhow::Result<Fingerprint> {
+    pub(super) fn of(
+        usage: &mut dyn Connection,
+        day: DayBounds,
+        runs: &Runs,
+    ) -> anyhow::Result<Fingerprint> {
+        let rewinds = runs.rewinds.iter().map(|run| (run.since, run.first_id));
+        let same = runs.same_windows.iter().map(|run| (run.since, run.from_id));
+        let again: Vec<(i64, u64)> = rewinds.chain(same).collect();
         let sql = "select count(*), min(id), max(id), sum(id) from cloud_usage \
                    where end_date >= ? and end_date < ?";
         let mut fingerprint = None;
@@ -27,6 +38,7 @@ impl Fingerprint {
                 first: row.field(1)?.id()?,
                 last: row.field(2)?.id()?,
                 sum: row.field(3)?.text()?.unwrap_or_else(|| "0".to_owned()),
+                again: again.clone(),
             });
             Ok(())
         })?;
@@ -58,6 +70,13 @@ pub fn first_id(fingerprint: &str) -> Option<u64> {
     (first > 0).then_some(first)
 }
 
+/// What a fingerprint, as the ledger keeps it, tells of runs that wrote the day again.
+pub fn runs_told(fingerprint: &str) -> &str {
+    fingerprint
+        .find(", again since ")
+        .map_or("", |start| &fingerprint[start..])
+}
+
 /// As the ledger keeps it.
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,8 +85,12 @@ impl std::fmt::Display for Fingerprint {
             first,
             last,
             sum,
+            again,
         } = self;
-        write!(f, "{rows} rows, ids {first} to {last}, sum {sum}")
+        write!(f, "{rows} rows, ids {first} to {last}, sum {sum}")?;
+        again
+            .iter()
+            .try_for_each(|(since, first)| write!(f, ", again since {since} from {first}"))
     }
 }
 
@@ -82,8 +105,13 @@ mod tests {
             first: 12,
             last: 20,
             sum: "47".to_owned(),
+            again: vec![(5, 18)],
         };
         assert_eq!(first_id(&fingerprint.to_string()), Some(12));
+        assert_eq!(
+            runs_told(&fingerprint.to_string()),
+            ", again since 5 from 18"
+        );
         (fingerprint.rows, fingerprint.first) = (0, 0);
         assert_eq!(first_id(&fingerprint.to_string()), None);
         assert_eq!(first_id(""), None);

@@ -38,6 +38,8 @@ pub struct Vm {
 #[derive(Debug, Default)]
 pub struct Names {
     pub accounts: HashMap<u64, Account>,
+    /// When accounts were removed, in seconds since 1970 UTC.
+    pub removed_accounts: HashMap<u64, i64>,
     /// Uuid and name by kind and id.
     pub resources: HashMap<(Per, u64), (String, String)>,
     pub vms: HashMap<u64, Vm>,
@@ -68,6 +70,17 @@ enum Asked {
     Resource(Per),
 }
 
+impl Names {
+    fn add_account(&mut self, id: u64, row: &dyn Row) -> anyhow::Result<()> {
+        self.accounts.insert(id, account(row)?);
+        // Only good for a finding: a date that is none is no reason to stop.
+        if let Some(removed) = row.field(7)?.moment().unwrap_or(None) {
+            self.removed_accounts.insert(id, removed);
+        }
+        Ok(())
+    }
+}
+
 impl NameReader {
     /// Looks at the schema. Without the account table there is no usage of anybody; all else is optional.
     pub fn probe(cloud: &mut dyn Connection) -> anyhow::Result<NameReader> {
@@ -76,7 +89,8 @@ impl NameReader {
             !Columns::of(cloud, "cloud_usage")?.has("raw_usage"),
             "it has the table cloud_usage, so it is the usage database and not the main one"
         );
-        Columns::of(cloud, "account")?.require(&["id", "uuid", "account_name", "domain_id"])?;
+        let account = Columns::of(cloud, "account")?;
+        account.require(&["id", "uuid", "account_name", "domain_id"])?;
         let vms = Columns::of(cloud, "vm_instance")?;
         let template = Columns::of(cloud, "vm_template")?;
         let domain = Columns::of(cloud, "domain")?.have(&["id", "uuid", "path"]);
@@ -99,7 +113,7 @@ impl NameReader {
             ),
         ];
         Ok(NameReader {
-            accounts_sql: accounts_sql(domain, projects),
+            accounts_sql: accounts_sql(domain, projects, account.has("removed")),
             all_accounts_read: false,
             domains: domain,
             projects,
@@ -172,16 +186,17 @@ impl NameReader {
             rows.iter()
                 .filter(|row| matches!(row.usage_type, Some(1 | 2)))
         };
-        let vm_ids = self.new_ids(Asked::Vm, vm_rows().map(|row| row.usage_id));
+        let vms = rows.iter().map(|row| match row.usage_type {
+            Some(1 | 2) => row.usage_id,
+            _ => row.vm_id,
+        });
+        let vm_ids = self.new_ids(Asked::Vm, vms);
         let template_ids = self.new_ids(Asked::Template, vm_rows().map(|row| row.template_id));
         select(
             cloud,
             Some(&format!("{} where a.id", self.accounts_sql)),
             &account_ids,
-            &mut |id, row| {
-                names.accounts.insert(id, account(row)?);
-                Ok(())
-            },
+            &mut |id, row| names.add_account(id, row),
         )?;
         select(cloud, self.vms_sql.as_deref(), &vm_ids, &mut |id, row| {
             names.vms.insert(
@@ -220,8 +235,7 @@ impl NameReader {
         cloud.query(&self.accounts_sql, &[], &mut |row| {
             let id = row.field(0)?.id()?;
             self.asked.insert((Asked::Account, id));
-            names.accounts.insert(id, account(row)?);
-            Ok(())
+            names.add_account(id, row)
         })
     }
 
@@ -282,7 +296,7 @@ impl NameReader {
     }
 }
 
-fn accounts_sql(domain: bool, projects: bool) -> String {
+fn accounts_sql(domain: bool, projects: bool, removals: bool) -> String {
     let (domain_columns, domain_join) = match domain {
         true => ("d.uuid, d.path", "left join domain d on d.id = a.domain_id"),
         false => ("null, null", ""),
@@ -294,8 +308,9 @@ fn accounts_sql(domain: bool, projects: bool) -> String {
         ),
         false => ("null, null", ""),
     };
+    let removed = if removals { "a.removed" } else { "null" };
     format!(
-        "select a.id, a.uuid, a.account_name, {domain_columns}, {project_columns} \
+        "select a.id, a.uuid, a.account_name, {domain_columns}, {project_columns}, {removed} \
          from account a {domain_join} {project_join}"
     )
 }

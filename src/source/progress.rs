@@ -22,8 +22,9 @@ pub enum WatermarkKind {
     NewestRow,
 }
 
-/// The newest successful jobs that are looked at to see whether the usage server is stuck.
-const JOBS_TO_COMPARE: usize = 3;
+/// The newest successful jobs that are looked at to see whether the usage server is stuck: a second one that starts at
+/// the instant of the first has not gone beyond its event.
+const JOBS_TO_COMPARE: usize = 2;
 
 /// Asked for at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,7 +83,7 @@ impl UsageReader {
             return Ok(None);
         }
         let sql = "select start_millis, end_millis from usage_job where success = 1 and end_millis > 0 \
-                   order by end_millis desc limit 3";
+                   order by end_millis desc limit 2";
         let mut jobs: Vec<(u64, u64)> = Vec::new();
         usage.query(sql, &[], &mut |row| {
             jobs.push((row.field(0)?.id()?, row.field(1)?.id()?));

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use anyhow::{Context, ensure};
 
 use super::fingerprint::Fingerprint;
+use super::identity::identity;
 use super::probe::Columns;
 use super::{Connection, Field, Row};
-use crate::aggregate::window::DayBounds;
-use crate::row::{BadRow, Identity, IdentityHasher, UsageRow};
+use crate::aggregate::runs::{Rewinds, Runs};
+use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
+use crate::row::{BadRow, IdentityHasher, UsageRow};
 use crate::words::counted;
 
 /// CloudStack's daily aggregation range, in minutes.
@@ -38,7 +40,7 @@ const REQUIRED: [&str; 17] = [
     "usage_display",
     "domain_id",
 ];
-const SELECTED: [&str; 21] = [
+pub(super) const SELECTED: [&str; 21] = [
     "id",
     "zone_id",
     "account_id",
@@ -54,14 +56,23 @@ const SELECTED: [&str; 21] = [
     "description",
     "start_date",
     "end_date",
-    "virtual_size",
     "cpu_speed",
     "cpu_cores",
     "memory",
     "state",
     "is_hidden",
+    "vm_name",
 ];
 const DISPLAY: usize = SELECTED.len();
+
+/// Texts are asked for only where they decide something: they are most of a row's bytes.
+const TEXTS: [(&str, &str); 2] = [
+    (
+        "description",
+        "case when usage_type in (3, 25) then description end",
+    ),
+    ("vm_name", "case when usage_type = 27 then vm_name end"),
+];
 
 pub struct UsageReader {
     rows_sql: String,
@@ -74,6 +85,15 @@ pub struct UsageReader {
     range_seconds: i64,
     /// No window is longer than this, in seconds.
     longest_window: i64,
+    /// The only account whose rows are asked for.
+    account_id: Option<u64>,
+}
+
+/// What was read of a day.
+pub struct DayRows {
+    pub rows: Vec<UsageRow>,
+    pub rewinds: Rewinds,
+    pub addresses: Addresses,
 }
 
 /// The text of an address by its `user_ip_address.id`, from the rows' descriptions.
@@ -83,7 +103,10 @@ impl UsageReader {
     /// Looks at the schema. `range` is CloudStack's aggregation range in minutes where it is known.
     pub fn probe(usage: &mut dyn Connection, range: Option<i64>) -> anyhow::Result<UsageReader> {
         let columns = columns(usage)?;
-        let selected = columns.select_list(&SELECTED);
+        let mut selected = columns.select_list(&SELECTED);
+        for (text, where_it_decides) in TEXTS {
+            selected = selected.replace(text, where_it_decides);
+        }
         let rows_sql = format!(
             "select {selected}, case when usage_type = 28 then usage_display end \
              from cloud_usage where end_date >= ? and end_date < ?"
@@ -103,6 +126,7 @@ impl UsageReader {
             undated_rows: count_undated(usage)?,
             range_seconds,
             longest_window,
+            account_id: None,
         })
     }
 
@@ -113,15 +137,14 @@ impl UsageReader {
 
     /// Leaves out the rows of all other accounts.
     pub fn narrow_to(&mut self, account_id: u64) {
-        for sql in [&mut self.rows_sql, &mut self.spill_sql] {
-            sql.push_str(&format!(" and account_id = {account_id}"));
-        }
+        self.account_id = Some(account_id);
     }
 
     /// What is done without.
     pub fn limitations(&self) -> Vec<String> {
         let sentence = "cloud_usage: usage_job cannot be read: a day counts as closed once a usage row ends on its \
-                        last second, and a stuck usage server goes unnoticed";
+                        last second, a stuck usage server goes unnoticed, and runs that write days again are told from \
+                        rows alone";
         let mut sentences = Vec::new();
         if !self.jobs {
             sentences.push(sentence.to_owned());
@@ -148,8 +171,9 @@ impl UsageReader {
         &self,
         usage: &mut dyn Connection,
         day: DayBounds,
+        runs: &Runs,
         fingerprint: &Fingerprint,
-    ) -> anyhow::Result<(Vec<UsageRow>, Addresses)> {
+    ) -> anyhow::Result<DayRows> {
         let mut rows = Vec::new();
         // Grown as it fills, it would take up to twice of what a large day needs.
         rows.reserve_exact(usize::try_from(fingerprint.rows)?);
@@ -161,12 +185,19 @@ impl UsageReader {
             Ok(())
         };
         let DayBounds { start, end } = day;
+        // Runs that only the rows tell are told by those of all accounts.
+        let narrowed = match self.account_id.filter(|_| !runs.need_all_rows()) {
+            Some(account_id) => format!(" and account_id = {account_id}"),
+            None => String::new(),
+        };
+        let rows_sql = format!("{}{narrowed}", self.rows_sql);
+        let spill_sql = format!("{}{narrowed}", self.spill_sql);
         match fingerprint.close_ids() {
             Some((first, last)) => {
-                let sql = format!("{} and id between {first} and {last}", self.rows_sql);
+                let sql = format!("{rows_sql} and id between {first} and {last}");
                 usage.query(&sql, &[start, end], &mut keep)?;
             }
-            None => usage.query(&self.rows_sql, &[start, end], &mut keep)?,
+            None => usage.query(&rows_sql, &[start, end], &mut keep)?,
         }
         let last_start = one_moment(
             usage,
@@ -187,10 +218,42 @@ impl UsageReader {
             let started_before = next_start.is_none_or(|next_start| next_start > next_end);
             if started_before || next_end - last_start < self.longest_window {
                 let read_ahead = (end + self.longest_window).max(next_end + 1);
-                usage.query(&self.spill_sql, &[end, read_ahead, end], &mut keep)?;
+                usage.query(&spill_sql, &[end, read_ahead, end], &mut keep)?;
             }
         }
-        Ok((rows, addresses))
+        // What counts of windows that reach out of the day depends on the rows of other runs there.
+        let (mut from, mut to) = (start, end);
+        for row in &rows {
+            from = from.min(row.start);
+            to = to.max(row.end);
+        }
+        let mut keep = |row: &dyn Row| -> anyhow::Result<()> {
+            let row = usage_row(row, &mut addresses, &mut hasher)?;
+            // The others are here already.
+            if row.end <= start || row.start >= end {
+                rows.push(row);
+            }
+            Ok(())
+        };
+        // A counter's amount of the day before may be in a window that is glued to its last seconds.
+        let glued = (1..=GLUED_SECONDS).contains(&(start - from));
+        if runs.wrote_again() || glued {
+            if from < start {
+                usage.query(&rows_sql, &[from, start], &mut keep)?;
+            }
+            if to > end {
+                usage.query(&spill_sql, &[end, to, to], &mut keep)?;
+            }
+        }
+        let rewinds = Rewinds::of(runs, &mut rows);
+        if let Some(account_id) = self.account_id {
+            rows.retain(|row| row.account_id == account_id);
+        }
+        Ok(DayRows {
+            rows,
+            rewinds,
+            addresses,
+        })
     }
 }
 
@@ -256,6 +319,22 @@ pub(super) fn one_moment(
     Ok(moment)
 }
 
+/// The instants of a row's window, from its first to its last second. Milliseconds are cut off, so the last second is
+/// the window's own where it ends a minute, and else the first one of the window that follows. A row that amounts to
+/// nothing may end before it starts (seen of 4.20 to 4.22.1): it is taken for one second.
+fn window(first: i64, last: i64, raw_usage: f64) -> anyhow::Result<(i64, i64)> {
+    ensure!(
+        first <= last || raw_usage == 0.0,
+        "the window ends before it starts"
+    );
+    let end = if last.rem_euclid(60) == 59 {
+        last + 1
+    } else {
+        last
+    };
+    Ok((first, end.max(first + 1)))
+}
+
 /// Reads one row; errors name its id.
 fn usage_row(
     row: &dyn Row,
@@ -298,8 +377,9 @@ fn read_fields(
         .map(u32::try_from)
         .transpose()
         .with_context(named(3))?;
-    let (start, end) = (moment(13)?, moment(14)? + 1);
-    ensure!(start < end, "the window ends before it starts");
+    let raw_usage = at(4)?.real().with_context(named(4))?;
+    let (first, last) = (moment(13)?, moment(14)?);
+    let (start, end) = window(first, last, raw_usage)?;
     let usage_id = stored_id(8)?;
     if usage_type == Some(3) && !addresses.contains_key(&usage_id) {
         let description = at(12)?.text()?.unwrap_or_default();
@@ -316,41 +396,17 @@ fn read_fields(
         zone_id: u32::try_from(number(1)?).with_context(named(1))?,
         account_id: stored_id(2)?,
         usage_type,
-        raw_usage: at(4)?.real().with_context(named(4))?,
+        raw_usage,
         offering_id: stored_id(6)?,
         template_id: number(7)?,
         usage_id,
         size: at(10)?.unsigned().with_context(named(10))?,
         start,
         end,
-        of_vm: number(5)? != 0,
-        hidden: number(20)? != 0,
+        vm_id: number(5)?,
+        hidden: number(19)? != 0,
         raw_is_hours,
+        backwards: last < first,
         identity: identity(row, usage_type, hasher)?,
     })
-}
-
-const USAGE_TYPE: [usize; 1] = [3];
-/// Columns that make up a row's identity besides its usage type; see `Identity`.
-const IDENTITY: [usize; 13] = [1, 2, 5, 6, 7, 8, 9, 11, 12, 16, 17, 18, 19];
-/// Size and virtual size, which a backup's replay writes anew and so do not tell backups apart.
-const SIZES: [usize; 2] = [10, 15];
-
-fn identity(
-    row: &dyn Row,
-    usage_type: Option<u32>,
-    hasher: &mut IdentityHasher,
-) -> anyhow::Result<Identity> {
-    let sizes: &[usize] = if usage_type == Some(28) { &[] } else { &SIZES };
-    for column in USAGE_TYPE.iter().chain(&IDENTITY).chain(sizes) {
-        match row.field(*column)? {
-            Field::Null => hasher.missing(),
-            Field::Integer(number) => hasher.number(number.cast_unsigned()),
-            Field::Unsigned(number) => hasher.number(number),
-            Field::Text(text) => hasher.text(text),
-            Field::Real(number) => hasher.number(number.to_bits()),
-            Field::Moment(seconds) => hasher.number(seconds.cast_unsigned()),
-        }
-    }
-    Ok(hasher.finish())
 }

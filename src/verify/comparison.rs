@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Kind, Name, about_day};
+use crate::aggregate::runs::Rewind;
 use crate::aggregate::{DayUsage, Record};
 use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::proof::{DayFigures, Figure};
 use crate::metric::Metric;
 use crate::row::{Digest, UsageRow};
+use crate::source::{Fingerprint, runs_told};
 use crate::words::counted;
 
 /// A day of the ledger beside what its source gives now.
@@ -19,6 +21,9 @@ pub struct Comparison<'a> {
     pub ledger: &'a Ledger,
     pub rows: &'a [UsageRow],
     pub usage: &'a DayUsage,
+    pub fingerprint: &'a Fingerprint,
+    /// The newest run that wrote the day again.
+    pub newest_run: Option<&'a Rewind>,
     pub stored: &'a DayFigures,
 }
 
@@ -115,13 +120,22 @@ impl Comparison<'_> {
         self.changed_types()
             .into_iter()
             .find(|(usage_type, _)| of_metric(*usage_type))
-            .map_or_else(
-                || Change {
-                    kind: Kind::Edited,
-                    detail: "the rows are those of the import: the ledger was changed".to_owned(),
-                },
-                |(_, change)| change,
-            )
+            .map_or_else(|| self.of_same_rows(), |(_, change)| change)
+    }
+
+    /// Why figures differ although the rows of their types are those of the import.
+    fn of_same_rows(&self) -> Change {
+        let then = self.stored.fingerprint.as_deref().map_or("", runs_told);
+        match self.newest_run {
+            Some(run) if then != runs_told(&self.fingerprint.to_string()) => Change {
+                kind: Kind::Rewritten,
+                detail: format!("{} has written the day again since the import", run.name()),
+            },
+            Some(_) | None => Change {
+                kind: Kind::Edited,
+                detail: "the rows are those of the import: the ledger was changed".to_owned(),
+            },
+        }
     }
 
     /// Usage types whose rows are not those of the import.
@@ -151,10 +165,11 @@ impl Comparison<'_> {
         let rows = format!("{}, {} when imported", counted(now.rows, "row"), then.rows);
         // The sums differ by the hash of the one row that has come.
         let added = now.sum.wrapping_sub(then.sum);
-        let row = self
-            .rows
-            .iter()
-            .find(|row| now.rows == then.rows + 1 && row.hash() == added);
+        // Of rows that say the same, the newest is the one that has come.
+        let alike = self.rows.iter().filter(|row| row.hash() == added);
+        let row = alike
+            .filter(|_| now.rows == then.rows + 1)
+            .max_by_key(|row| row.id);
         let detail = match row {
             Some(row) => format!("{rows}: row {} was added", row.id),
             None => rows,

@@ -82,6 +82,8 @@ pub struct Cloud {
     usage: Store,
     next_usage_id: Cell<u64>,
     next_job_id: Cell<u64>,
+    /// The millisecond that the next job's range starts with.
+    next_job_start: Cell<i64>,
 }
 
 enum Store {
@@ -193,6 +195,7 @@ impl Cloud {
             usage,
             next_usage_id: Cell::new(1),
             next_job_id: Cell::new(1),
+            next_job_start: Cell::new(1),
         };
         cloud.configure("GMT", "");
         cloud.domain(1, "d0000000-0000-4000-8000-000000000001", "/");
@@ -281,13 +284,14 @@ impl Cloud {
         self.version = to;
     }
 
-    /// A successful job whose range ends with this second (`YYYY-MM-DD HH:MM:SS`, GMT).
+    /// A successful job that goes on where the one before ended, up to this second (`YYYY-MM-DD HH:MM:SS`, GMT).
     pub fn finished_until(&self, last_second: &str) {
         let id = self.next_job_id.replace(self.next_job_id.get() + 1);
+        let end = unix_seconds(last_second) * 1000 + 999;
+        let start = self.next_job_start.replace(end + 1).min(end);
         self.usage(&format!(
             "insert into usage_job (id, job_type, start_millis, end_millis, end_date, success, heartbeat) \
-             values ({id}, 0, 1, {}, '{last_second}', 1, '{last_second}')",
-            unix_seconds(last_second) * 1000 + 999
+             values ({id}, 0, {start}, {end}, '{last_second}', 1, '{last_second}')"
         ));
     }
 

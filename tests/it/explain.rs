@@ -132,7 +132,7 @@ fn every_row_says_what_it_adds_and_why() {
         explained[&format!("{DAY} primary_byte_hours")],
         [
             "8 within - 24000.0",
-            "9 per_vm_volume - 0.0",
+            "9 per_vm_volume 8 0.0",
             "24000.0 = 24000.0 equal"
         ]
     );

@@ -65,7 +65,7 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
     let run = cloud.run(&["findings", "--kind", "odd"]).exits(2);
     assert!(
         run.stderr
-            .contains("there are the kinds size_unknown, replayed_rows"),
+            .contains("there are the kinds size_unknown, size_doubtful"),
         "{run}"
     );
     let run = cloud.run(&["findings", "--kind", "replayed_row"]).exits(2);

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod doubtful;
+mod field;
 mod names;
 mod windows;
 

@@ -19,6 +19,7 @@ mod months;
 mod packaging;
 mod passwd;
 mod plans;
+mod real;
 mod report;
 mod reread;
 mod sample;

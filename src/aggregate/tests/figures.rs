@@ -1,6 +1,7 @@
 //! What rows are worth, by usage type, and what is reported of them.
 
 use super::*;
+use crate::finding::FindingKind;
 
 #[test]
 fn vm_hours_are_summed_per_offering_and_guest_os() {
@@ -123,7 +124,7 @@ fn hidden_rows_and_volume_rows_per_vm_are_not_counted() {
         UsageRow {
             usage_id: 2,
             size: Some(10),
-            of_vm: true,
+            vm_id: 9,
             ..row(3, 6, 24.0)
         },
     ]);
@@ -159,13 +160,87 @@ fn more_hours_than_the_day_has_are_reported_and_counted() {
     assert_eq!(kinds(&usage), ["hours_exceed_day"]);
     assert_eq!(usage.findings[0].resource.as_deref(), Some("vm:9"));
     assert_eq!(usage.findings[0].detail, "48.00 hours on a day of 24");
-    // Two NICs on one network offering are merged by CloudStack: 48 hours are right.
-    assert_eq!(
-        kinds(&day_of(vec![UsageRow {
+}
+
+#[test]
+fn every_type_that_measures_hours_has_a_second_line_of_defence() {
+    for (usage_type, detail) in [
+        (1, "48.00 hours on a day of 24"),
+        (10, "48.00 hours on a day of 24"),
+        // CloudStack adds up the NICs of one offering.
+        (
+            13,
+            "48.00 hours on a day of 24; right if the VM has as many NICs of this offering",
+        ),
+        (25, "48.00 hours on a day of 24"),
+        (27, "48.00 hours on a day of 24"),
+        (28, "48.00 hours on a day of 24"),
+        (31, "48.00 hours on a day of 24"),
+    ] {
+        let usage = day_of(vec![UsageRow {
             usage_id: 1,
-            ..row(1, 13, 48.0)
-        }])),
-        Vec::<&str>::new()
+            size: Some(1),
+            ..row(1, usage_type, 48.0)
+        }]);
+        assert_eq!(kinds(&usage), ["hours_exceed_day"], "{usage_type}");
+        assert_eq!(usage.findings[0].detail, detail);
+    }
+    for counter in [4, 21, 24, 29] {
+        let usage = day_of(vec![row(1, counter, 48.0)]);
+        assert_eq!(kinds(&usage), Vec::<&str>::new(), "{counter}");
+    }
+}
+
+#[test]
+fn a_size_that_can_hardly_be_is_reported() {
+    let sized = |id, usage_type, size| UsageRow {
+        usage_id: id,
+        size: Some(size),
+        ..row(id, usage_type, 24.0)
+    };
+    let usage = day_of(vec![
+        sized(1, 6, 0),
+        sized(2, 9, 1 << 62),
+        sized(3, 26, (1 << 62) - 1),
+        // A flag.
+        sized(4, 3, 0),
+    ]);
+    let details: Vec<&str> = usage.findings.iter().map(|f| f.detail.as_str()).collect();
+    assert_eq!(kinds(&usage), ["size_doubtful", "size_doubtful"]);
+    assert_eq!(
+        details,
+        [
+            "row 1: the size is 0",
+            "row 2: the size is 4611686018427387904 bytes"
+        ]
+    );
+    // Nothing was used.
+    let unused = UsageRow {
+        raw_usage: 0.0,
+        ..sized(1, 6, 0)
+    };
+    assert_eq!(kinds(&day_of(vec![unused])), Vec::<&str>::new());
+}
+
+#[test]
+fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
+    let facts = VmFacts {
+        guest_os: &|_, _| 50,
+        removed: &|_| None,
+        account_removed: &|account| (account == 7).then_some(TENTH - 1),
+    };
+    let volume = |id, usage_id| UsageRow {
+        usage_id,
+        size: Some(1),
+        ..row(id, 6, 24.0)
+    };
+    let mut rows = identified(vec![volume(1, 1), volume(2, 2), row(3, 14, 24.0)]);
+    let zone = Zone::parse("GMT").unwrap();
+    let usage = aggregate(&mut rows, &Rewinds::default(), DAY, &zone, &facts).unwrap();
+    assert_eq!(kinds(&usage), ["used_after_removal", "used_after_removal"]);
+    assert_eq!(
+        usage.findings[0].detail,
+        "2 rows of usage type 6 after the account was removed"
     );
 }
 
@@ -209,12 +284,20 @@ fn use_after_removal_is_reported() {
     let vms = VmFacts {
         guest_os: &|_, _| 50,
         removed: &|_| Some(TENTH - 1),
+        account_removed: &|_| None,
     };
     let mut rows = vec![UsageRow {
         usage_id: 3,
         ..row(1, 1, 24.0)
     }];
-    let usage = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap();
+    let usage = aggregate(
+        &mut rows,
+        &Rewinds::default(),
+        DAY,
+        &Zone::parse("GMT").unwrap(),
+        &vms,
+    )
+    .unwrap();
     assert_eq!(kinds(&usage), ["used_after_removal"]);
     assert_eq!(usage.records.len(), 2);
 }
@@ -224,8 +307,16 @@ fn a_value_that_is_no_amount_fails_the_day_by_name() {
     let vms = VmFacts {
         guest_os: &|_, _| 0,
         removed: &|_| None,
+        account_removed: &|_| None,
     };
     let mut rows = vec![row(17, 1, f64::NAN)];
-    let err = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap_err();
+    let err = aggregate(
+        &mut rows,
+        &Rewinds::default(),
+        DAY,
+        &Zone::parse("GMT").unwrap(),
+        &vms,
+    )
+    .unwrap_err();
     assert_eq!(err.to_string(), "cloud_usage row 17: raw_usage is NaN");
 }

@@ -1,4 +1,5 @@
-//! Windows that meet: the same one twice, one inside another, across each other, over midnight.
+//! Windows that meet, where nothing tells of runs but the rows: the same one twice, one inside another, across each
+//! other, over midnight.
 
 use super::*;
 
@@ -16,7 +17,7 @@ fn of_a_replayed_window_the_newest_row_counts() {
     assert_eq!(kinds(&usage), ["replayed_rows"]);
     assert_eq!(
         usage.findings[0].detail,
-        "1 row of usage type 2 not counted: same window as another row"
+        "1 row of usage type 2 not counted: a later run covered the time"
     );
 }
 
@@ -60,31 +61,28 @@ fn rows_that_may_repeat_are_collapsed_only_when_their_raw_values_are_equal() {
 }
 
 #[test]
-fn a_short_window_inside_another_is_dropped_and_one_on_its_own_is_not() {
-    // A late event ten minutes before midnight: an extra row for every resource. Volume 2 has only that.
+fn a_short_window_inside_another_takes_its_place_and_one_on_its_own_counts() {
+    // A late event half an hour before midnight: an extra row for every resource. Volume 2 has only that.
     let late = |id, usage_id| UsageRow {
         usage_id,
         size: Some(1),
-        start: DAY.end - 600,
-        ..row(id, 6, 600.0 / 3600.0)
+        start: DAY.end - 1800,
+        ..row(id, 6, 0.5)
     };
-    let usage = day_of(vec![
-        UsageRow {
-            usage_id: 1,
-            size: Some(1),
-            ..row(1, 6, 24.0)
-        },
-        late(2, 1),
-        late(3, 2),
-    ]);
-    assert_eq!(
-        figures(&usage),
-        [(7, "primary_byte_hours".into(), 0, 24.0 + 600.0 / 3600.0)]
-    );
+    let whole = UsageRow {
+        usage_id: 1,
+        size: Some(1),
+        ..row(1, 6, 24.0)
+    };
+    let usage = day_of(vec![whole.clone(), late(2, 1), late(3, 2)]);
+    assert_eq!(figures(&usage), [(7, "primary_byte_hours".into(), 0, 24.5)]);
     assert_eq!(
         usage.findings[0].detail,
-        "1 row of usage type 6 not counted: inside another row's window"
+        "1 row of usage type 6 counted up to the start of a later run"
     );
+    // Ids in the other order are nobody's run: the inner one repeats the outer one.
+    let usage = day_of(vec![late(1, 1), UsageRow { id: 2, ..whole }]);
+    assert_eq!(figures(&usage), [(7, "primary_byte_hours".into(), 0, 24.0)]);
 }
 
 #[test]
@@ -96,8 +94,11 @@ fn windows_across_each_other_are_counted_once() {
         ..row(id, 10, 24.0)
     };
     let usage = day_of(vec![row(1, 10, 20.0), shifted(2, -23), shifted(3, 1)]);
-    assert_eq!(figures(&usage), [(7, "security_group".into(), 0, 20.0)]);
-    assert_eq!((usage.source_rows, usage.replayed_rows), (3, 2));
+    assert_eq!(figures(&usage), [(7, "security_group".into(), 0, 24.0)]);
+    assert_eq!((usage.source_rows, usage.replayed_rows), (3, 1));
+    // The other way round the shifted ones are the earlier run's.
+    let usage = day_of(vec![row(3, 10, 20.0), shifted(1, -23), shifted(2, 1)]);
+    assert_eq!(figures(&usage)[0].3, 20.0);
     assert_eq!(
         usage.findings[0].detail,
         "2 rows of usage type 10 counted only beside other rows, whose windows overlap"
@@ -145,6 +146,7 @@ fn a_replay_over_the_change_to_summer_time_counts_once() {
     let vms = VmFacts {
         guest_os: &|_, _| 0,
         removed: &|_| None,
+        account_removed: &|_| None,
     };
     let hours_of = |day: &str| {
         let bounds = DayBounds {
@@ -154,23 +156,24 @@ fn a_replay_over_the_change_to_summer_time_counts_once() {
         // As the source gives them: the rows whose windows touch the day.
         let touches = |row: &&UsageRow| row.start < bounds.end && row.end > bounds.start;
         let mut touching: Vec<UsageRow> = rows.iter().filter(touches).cloned().collect();
-        aggregate(&mut touching, bounds, &stockholm, &vms).unwrap()
+        let rewinds = Rewinds::of(&Runs::default(), &mut touching);
+        aggregate(&mut touching, &rewinds, bounds, &stockholm, &vms).unwrap()
     };
     let days = ["2025-03-28", "2025-03-29", "2025-03-30"].map(hours_of);
     assert_eq!(
         days.each_ref().map(|day| day.records[0].quantity),
         [24.0, 24.0, 23.0]
     );
-    assert_eq!(days.each_ref().map(|day| day.replayed_rows), [2, 2, 0]);
+    assert_eq!(days.each_ref().map(|day| day.replayed_rows), [0, 1, 0]);
     assert_eq!(
-        days[1].findings[0].detail,
-        "2 rows of usage type 2 counted only beside other rows, whose windows overlap"
+        days[0].findings[0].detail,
+        "1 row of usage type 2 counted up to the start of a later run"
     );
 }
 
 #[test]
 fn windows_over_midnight_are_shared_and_reported() {
-    // 18:00 of the 9th to 06:00 of the 10th: half of 12 hours and half of 1,000 bytes.
+    // 18:00 of the 9th to 06:00 of the 10th: half of 12 hours; and 1,000 bytes, which were read at its end.
     let half = |id, usage_type, raw| UsageRow {
         start: TENTH - 21_600,
         end: TENTH + 21_600,
@@ -180,13 +183,13 @@ fn windows_over_midnight_are_shared_and_reported() {
     assert_eq!(
         figures(&usage),
         [
-            (7, "network_bytes_sent".into(), 0, 500.0),
+            (7, "network_bytes_sent".into(), 0, 1000.0),
             (7, "security_group".into(), 0, 6.0)
         ]
     );
     assert_eq!(
         usage.findings[0].detail,
-        "2 rows across midnight, shared by elapsed time"
+        "1 row across midnight, shared by elapsed time"
     );
 }
 

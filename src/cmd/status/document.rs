@@ -109,7 +109,7 @@ fn tone(state: DayState) -> Tone {
     }
 }
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     Column::shown("day", "day"),
     Column::shown("state", "state"),
     Column::shown("records", "records"),
@@ -123,6 +123,7 @@ const COLUMNS: [Column; 13] = [
     Column::shown("imported_at", "imported"),
     Column::shown("verified_at", "verified"),
     Column::hidden("sealed_at"),
+    Column::hidden("provisional"),
 ];
 
 fn row(facts: &DayFacts) -> Vec<Value> {
@@ -148,6 +149,7 @@ fn row(facts: &DayFacts) -> Vec<Value> {
         Value::text(facts.imported_at.as_deref()),
         Value::text(facts.verified_at.as_deref()),
         Value::text(facts.sealed_at.as_deref()),
+        Value::Truth(facts.provisional),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 
 pub const PARAMETERS: [&str; 4] = ["start", "end", "month", "format"];
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "day",
     "state",
     "starts_at",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 16] = [
     "imported_at",
     "verified_at",
     "sealed_at",
+    "provisional",
 ];
 
 pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
@@ -70,5 +71,6 @@ fn row(asking: &Asking, facts: &DayFacts) -> anyhow::Result<Vec<Value>> {
         Value::text(facts.imported_at.clone()),
         Value::text(facts.verified_at.clone()),
         Value::text(facts.sealed_at.clone()),
+        Value::Truth(facts.provisional),
     ])
 }

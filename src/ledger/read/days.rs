@@ -21,6 +21,8 @@ pub struct Unfinished {
 pub struct DayFacts {
     pub day: Day,
     pub state: DayState,
+    /// An event of the day, or of one before it, cannot be processed: what the day holds may change.
+    pub provisional: bool,
     pub records: u64,
     /// Those that have any.
     pub accounts: u64,
@@ -137,6 +139,7 @@ fn of_state(day: Day, state: DayState) -> DayFacts {
     DayFacts {
         day,
         state,
+        provisional: false,
         records: 0,
         accounts: 0,
         source_rows: 0,
@@ -185,7 +188,8 @@ fn unfinished(stored: &[(Day, bool)], range: DayRange) -> Unfinished {
 fn list_stored(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<Day, DayFacts>> {
     let mut statement = snapshot.tx.prepare_cached(
         "select day, state = 'open', source_rows, replayed_rows, imported_at, verified_at, sealed_at,
-                records, accounts
+                records, accounts,
+                sealed_at is null and coalesce(day >= (select provisional_from from ledgers), false)
          from stored_days
          where day between :first and :last",
     )?;
@@ -206,6 +210,7 @@ fn list_stored(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<BTreeMap<
         let facts = DayFacts {
             records: row.get(7)?,
             accounts: row.get(8)?,
+            provisional: row.get(9)?,
             source_rows: row.get(2)?,
             replayed_rows: row.get(3)?,
             imported_at: Some(row.get(4)?),

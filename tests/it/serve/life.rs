@@ -163,11 +163,11 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     for (version, message) in [
         (
             0,
-            "its schema 0 is older than this program's 5: run rbc-usage initdb",
+            "its schema 0 is older than this program's 6: run rbc-usage initdb",
         ),
         (
-            6,
-            "its schema 6 is newer than this program's 5: use a newer rbc-usage",
+            7,
+            "its schema 7 is newer than this program's 6: use a newer rbc-usage",
         ),
     ] {
         let sandbox = sandbox();

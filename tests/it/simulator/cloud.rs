@@ -32,8 +32,19 @@ pub struct Life {
     pub end: i64,
     /// When the usage server could first see the event that began it.
     pub reported: i64,
+    /// The same of the event that ended it.
+    pub end_reported: i64,
     /// The VM of an attached volume.
     pub attached_to: Option<u64>,
+}
+
+/// Events that the usage server cannot process, up to the one that fails: each run goes back to the oldest of them,
+/// until somebody repairs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stuck {
+    pub oldest: i64,
+    /// `i64::MAX`: nobody does.
+    pub repaired: i64,
 }
 
 /// A device or disk whose counters go up; one identity and one amount for each direction.
@@ -55,8 +66,7 @@ pub struct Cloud {
     pub lives: Vec<Life>,
     pub counters: Vec<Counter>,
     pub gauges: Vec<Gauge>,
-    /// Events that the usage server can never process: each run goes back to the oldest of them.
-    pub stuck_events: Vec<i64>,
+    pub stuck: Vec<Stuck>,
     /// VM ids with the guest OS of each.
     pub vms: Vec<(u64, u64)>,
     /// Ids of public addresses.
@@ -93,6 +103,7 @@ impl Cloud {
                 start,
                 end: i64::MAX,
                 reported,
+                end_reported: i64::MAX,
                 attached_to: is_disk.then_some(vm),
             });
         }
@@ -116,8 +127,37 @@ impl Cloud {
                 start,
                 end: i64::MAX,
                 reported,
+                end_reported: i64::MAX,
                 attached_to: None,
             });
         }
+    }
+
+    /// The usage server cannot process the event at `failing`, nor those between `oldest` and it, until `repaired`: what
+    /// began in them has no rows until then, and what ended goes on. Of what changes more than once around that time
+    /// rows cannot tell enough, and of VM snapshots a later run says nothing: these events are processed.
+    pub fn stick(&mut self, oldest: i64, failing: i64, repaired: i64) {
+        let around = oldest - DAY..=failing + DAY;
+        let changes = |identity: &Identity| {
+            let lives = self.lives.iter().filter(|life| life.identity == *identity);
+            let instants = lives.flat_map(|life| [life.start, life.end]);
+            instants.filter(|at| around.contains(at)).count()
+        };
+        let once: Vec<bool> = self
+            .lives
+            .iter()
+            .map(|life| {
+                changes(&life.identity) == 1 && !matches!(life.identity.usage_type, 25 | 27)
+            })
+            .collect();
+        for (life, once) in self.lives.iter_mut().zip(once) {
+            if once && (oldest..=failing).contains(&life.start) {
+                life.reported = repaired;
+            }
+            if once && (oldest..=failing).contains(&life.end) {
+                life.end_reported = repaired;
+            }
+        }
+        self.stuck.push(Stuck { oldest, repaired });
     }
 }

@@ -119,6 +119,7 @@ impl Maker {
             start: span.start,
             end: span.end,
             reported: span.start,
+            end_reported: span.end,
             attached_to: None,
         });
         self.cloud.lives.last_mut().expect("just pushed")
@@ -153,8 +154,11 @@ impl Maker {
             }
         }
         let network = self.dice.pick(NETWORK_OFFERINGS);
-        // A second card of the same offering shares the row of the first: 48 hours a day are right.
-        for _ in 0..self.dice.pick(1..=2) {
+        // A second card of the same offering shares the row of the first: 48 hours a day are right. Of a VM that is made or
+        // destroyed, rows do not tell how many there were, so it has one.
+        let always = whole.start < self.range.start && whole.end == i64::MAX;
+        let cards = self.dice.pick(1..=2);
+        for _ in 0..if always { cards } else { 1 } {
             let mut card = machine(13, network);
             card.usage_id = 1;
             self.live(card, whole);
@@ -197,7 +201,7 @@ impl Maker {
 
     /// VM snapshots of both kinds. Their rows carry their own times, and are placed by these. So they are
     /// taken at whole 5 minutes, clear of the minute before midnight, and end with the last millisecond of a
-    /// second, so that the cut to seconds in the stored dates does not blur how a row is split.
+    /// minute, so that the cut to seconds in the stored dates does not blur how a row is split.
     fn snapshots(&mut self, account_id: u64, vm: u64) {
         for usage_type in [25, 27] {
             let start = self.dice.instant(self.range, 5 * MINUTE);
@@ -214,7 +218,7 @@ impl Maker {
                 size: Some(self.dice.pick(1..=50) << 30),
                 ..Identity::default()
             };
-            let end = self.dice.instant(rest, 5 * MINUTE) + 150 * SECOND - 1;
+            let end = self.dice.instant(rest, 5 * MINUTE) + 3 * MINUTE - 1;
             self.live(identity, Window { start, end });
         }
     }

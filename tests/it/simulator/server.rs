@@ -77,13 +77,21 @@ impl<'a> Server<'a> {
 
     /// The oldest event that this run finds unprocessed, without limit into the past.
     fn oldest_unprocessed(&self, fresh: Window) -> i64 {
-        let late = self.cloud.lives.iter().filter_map(|life| {
-            (fresh.start..=fresh.end)
-                .contains(&life.reported)
-                .then_some(life.start)
-        });
-        let stuck = self.cloud.stuck_events.iter().copied();
-        late.chain(stuck.filter(|at| *at <= fresh.end))
+        let seen = |reported| (fresh.start..=fresh.end).contains(&reported);
+        let starts = self.cloud.lives.iter().filter(|life| seen(life.reported));
+        let ends = self
+            .cloud
+            .lives
+            .iter()
+            .filter(|life| seen(life.end_reported));
+        let late = starts
+            .map(|life| life.start)
+            .chain(ends.map(|life| life.end));
+        // The run that finds it repaired goes back to it as well.
+        let stuck = self.cloud.stuck.iter();
+        let stuck =
+            stuck.filter(|stuck| stuck.oldest <= fresh.end && fresh.start <= stuck.repaired);
+        late.chain(stuck.map(|stuck| stuck.oldest))
             .min()
             .unwrap_or(fresh.start)
     }
@@ -95,17 +103,37 @@ impl<'a> Server<'a> {
     }
 
     /// The rows of one window, written by the run that ends at `now`.
+    /// One account after the other, and of each what one parser writes after what another does.
     fn write(&mut self, window: Window, now: i64) {
+        let first = self.rows.len();
         self.write_hours(window, now);
         self.write_counters(window);
         for gauge in &self.cloud.gauges {
             self.rows.push(gauge_row(gauge, window, now));
         }
+        self.rows[first..].sort_by_key(|row| {
+            let parser = match row.identity.usage_type {
+                5 => 4,
+                22..=24 => 21,
+                8 | 9 | 26 => 7,
+                other => other,
+            };
+            (row.identity.account_id, parser)
+        });
     }
 
     fn write_hours(&mut self, window: Window, now: i64) {
         let mut merged: BTreeMap<Identity, i64> = BTreeMap::new();
         for life in &self.cloud.lives {
+            // Who does not know of the end takes it for one that goes on.
+            let known = match life.end_reported > now {
+                true => i64::MAX,
+                false => life.end,
+            };
+            let life = &Life {
+                end: known,
+                ..life.clone()
+            };
             let Some(lived) = life.within(window) else {
                 continue;
             };

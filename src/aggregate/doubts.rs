@@ -1,0 +1,304 @@
+//! What is doubtful about the rows of a day, noted while they go by. Nothing here changes a figure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::pieces::{Replay, resource_of};
+use super::runs::Rewind;
+use super::window::DayBounds;
+use super::{Record, VmFacts};
+use crate::finding::{Finding, FindingKind};
+use crate::metric::{Bound, Metric, hours_bound, resource_of_usage_type};
+use crate::row::{Identity, UsageRow};
+use crate::words::counted;
+use crate::zone::utc_text;
+
+/// How much longer than the day a resource may seem in use: CloudStack glues up to 60 seconds to a window, and
+/// computes hours in 32-bit floats.
+const HOURS_TOLERANCE: f64 = 0.02;
+
+/// Sizes from here on, 4 EiB, are no sizes.
+const TOO_LARGE: u64 = 1 << 62;
+
+/// Doubtful things noted while the rows go by.
+#[derive(Default)]
+pub struct Doubts {
+    findings: Vec<Finding>,
+    replayed: BTreeMap<(Option<u32>, Replay), u64>,
+    unknown_types: BTreeMap<(u64, Metric), u64>,
+    removed_accounts: BTreeMap<(u64, Option<u32>, Metric), u64>,
+    spanning_rows: u64,
+    /// The resource whose rows go by, as they come by resource.
+    in_use: Option<InUse>,
+}
+
+/// How long a resource was in use.
+struct InUse {
+    resource: (u64, Option<u32>, u32),
+    /// Set where one id stands for several resources.
+    identity: Option<Identity>,
+    /// What a finding calls it.
+    name: String,
+    hours: f64,
+    /// The first of the accounts that used it.
+    account_id: u64,
+}
+
+impl Doubts {
+    pub fn replayed(&mut self, row: &UsageRow, replay: Replay) {
+        *self.replayed.entry((row.usage_type, replay)).or_default() += 1;
+    }
+
+    /// A size that hours are multiplied by.
+    pub fn size(&mut self, row: &UsageRow, size: Option<u64>, metric: Metric) {
+        match size {
+            None => self.about_row(
+                FindingKind::SizeUnknown,
+                row,
+                metric,
+                "the size is NULL and counts as 0",
+            ),
+            Some(0) if row.raw_usage > 0.0 => {
+                self.about_row(FindingKind::SizeDoubtful, row, metric, "the size is 0");
+            }
+            Some(size) if size >= TOO_LARGE => {
+                let detail = format!("the size is {size} bytes");
+                self.about_row(FindingKind::SizeDoubtful, row, metric, &detail);
+            }
+            Some(_) => {}
+        }
+    }
+
+    pub fn not_hours(&mut self, row: &UsageRow) {
+        let detail = "usage_display is not in hours: raw_usage is kept as it is";
+        self.about_row(FindingKind::NotHours, row, Metric::UsageType(28), detail);
+    }
+
+    pub fn backwards(&mut self, row: &UsageRow) {
+        let metric = Metric::of_usage_type(row.usage_type).0;
+        let detail = "it ends before it starts, and amounts to nothing";
+        self.about_row(FindingKind::EndsBeforeStart, row, metric, detail);
+    }
+
+    /// Use of what `cloud` says had been removed when the window began.
+    pub fn used_after_removal(&mut self, row: &UsageRow, metric: Metric, facts: &VmFacts) {
+        let before = |removed: Option<i64>| removed.is_some_and(|removed| removed < row.start);
+        let vm = match row.usage_type {
+            Some(1 | 2) => row.usage_id,
+            _ => row.vm_id,
+        };
+        if vm != 0 && before((facts.removed)(vm)) {
+            let detail = match row.usage_type {
+                Some(1 | 2 | 28) => "the VM was removed before".to_owned(),
+                _ => format!("its VM, vm:{vm}, was removed before"),
+            };
+            self.about_row(FindingKind::UsedAfterRemoval, row, metric, &detail);
+        }
+        if before((facts.account_removed)(row.account_id)) {
+            let key = (row.account_id, row.usage_type, metric);
+            *self.removed_accounts.entry(key).or_default() += 1;
+        }
+    }
+
+    fn about_row(&mut self, kind: FindingKind, row: &UsageRow, metric: Metric, detail: &str) {
+        self.findings.push(Finding {
+            kind,
+            account_id: Some(row.account_id),
+            metric: Some(metric),
+            resource: Some(resource(row.usage_type, row.usage_id)),
+            detail: format!("row {}: {detail}", row.id),
+        });
+    }
+
+    /// A row was shared between days.
+    pub fn spans_midnight(&mut self) {
+        self.spanning_rows += 1;
+    }
+
+    /// `share` of a row's amount was used on the day. Rows come by resource and identity.
+    pub fn used(&mut self, row: &UsageRow, metric: Metric, share: f64, day: DayBounds) {
+        if let Metric::UsageType(_) | Metric::UntypedUsage = metric
+            && row.usage_type != Some(28)
+        {
+            let key = (row.account_id, metric);
+            *self.unknown_types.entry(key).or_default() += 1;
+        }
+        let bound = match row.raw_is_hours {
+            true => hours_bound(row.usage_type),
+            false => Bound::None,
+        };
+        if bound == Bound::None || (bound == Bound::Resource && row.usage_id == 0) {
+            return;
+        }
+        let of = resource_of(row);
+        let identity = (bound == Bound::Identity).then_some(row.identity);
+        let same = |used: &InUse| used.resource == of && used.identity == identity;
+        if !self.in_use.as_ref().is_some_and(same) {
+            self.resource_done(day);
+        }
+        let used = self.in_use.get_or_insert_with(|| InUse {
+            resource: of,
+            identity,
+            name: name_in_use(row),
+            hours: 0.0,
+            account_id: row.account_id,
+        });
+        used.hours += row.raw_usage * share;
+        used.account_id = used.account_id.min(row.account_id);
+    }
+
+    /// Closes the account of the resource whose rows have gone by.
+    fn resource_done(&mut self, day: DayBounds) {
+        let Some(used) = self.in_use.take() else {
+            return;
+        };
+        if used.hours > day.hours() + HOURS_TOLERANCE {
+            let usage_type = used.resource.1;
+            let merged = match usage_type {
+                Some(13) => "; right if the VM has as many NICs of this offering",
+                _ => "",
+            };
+            let detail = format!(
+                "{:.2} hours on a day of {}{merged}",
+                used.hours,
+                day.hours()
+            );
+            self.findings.push(Finding {
+                kind: FindingKind::HoursExceedDay,
+                account_id: Some(used.account_id),
+                metric: Some(Metric::of_usage_type(usage_type).0),
+                resource: Some(used.name),
+                detail,
+            });
+        }
+    }
+
+    pub fn into_findings(mut self, day: DayBounds) -> Vec<Finding> {
+        self.resource_done(day);
+        let mut findings = self.findings;
+        for ((usage_type, replay), rows) in self.replayed {
+            let metric = Metric::of_usage_type(usage_type).0;
+            let (rows, of_type) = (counted(rows, "row"), of_type(usage_type));
+            let detail = format!("{rows} of {of_type} {}", why(replay));
+            findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
+        }
+        if self.spanning_rows > 0 {
+            let rows = counted(self.spanning_rows, "row");
+            let detail = format!("{rows} across midnight, shared by elapsed time");
+            findings.push(of_the_day(FindingKind::SpansMidnight, None, detail));
+        }
+        for ((account_id, usage_type, metric), rows) in self.removed_accounts {
+            let (rows, of_type) = (counted(rows, "row"), of_type(usage_type));
+            let detail = format!("{rows} of {of_type} after the account was removed");
+            findings.push(Finding {
+                account_id: Some(account_id),
+                ..of_the_day(FindingKind::UsedAfterRemoval, Some(metric), detail)
+            });
+        }
+        for ((account_id, metric), rows) in self.unknown_types {
+            let detail = format!("{} kept as {}", counted(rows, "row"), metric.name());
+            findings.push(Finding {
+                account_id: Some(account_id),
+                ..of_the_day(FindingKind::UnknownUsageType, Some(metric), detail)
+            });
+        }
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| {
+                (
+                    f.kind,
+                    f.account_id,
+                    f.metric,
+                    f.resource.clone(),
+                    f.detail.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+        findings
+    }
+}
+
+fn why(replay: Replay) -> &'static str {
+    match replay {
+        Replay::Void => "not counted: a later run covered the time",
+        Replay::Until => "counted up to the start of a later run",
+        Replay::Counted => "counted only for what earlier rows had not counted",
+        Replay::SameWindow => "not counted: same window as another row",
+        Replay::Contained => "not counted: inside another row's window",
+        Replay::Overlapping => "counted only beside other rows, whose windows overlap",
+        Replay::OwnRow => "not counted: the volume has its own",
+    }
+}
+
+fn of_type(usage_type: Option<u32>) -> String {
+    usage_type.map_or("no usage type".to_owned(), |number| {
+        format!("usage type {number}")
+    })
+}
+
+fn of_the_day(kind: FindingKind, metric: Option<Metric>, detail: String) -> Finding {
+    Finding {
+        kind,
+        account_id: None,
+        metric,
+        resource: None,
+        detail,
+    }
+}
+
+/// A job of the usage server whose rows are not in the order of jobs.
+pub fn disordered(job: u64) -> Finding {
+    let detail = format!(
+        "the rows of usage_job {job} are not in the order of jobs, as after a purge or a restore by hand: whether they void \
+         others is not known"
+    );
+    of_the_day(FindingKind::RunsDisordered, None, detail)
+}
+
+/// What a run that wrote the day again has changed, in one line; none if nothing.
+pub fn rewritten(
+    run: &Rewind,
+    before: &[Record],
+    after: &[Record],
+) -> anyhow::Result<Option<Finding>> {
+    let mut changes: HashMap<Metric, f64> = HashMap::new();
+    let mut seen: HashMap<Metric, f64> = HashMap::new();
+    for (records, sign) in [(before, -1.0), (after, 1.0)] {
+        for record in records {
+            *changes.entry(record.metric).or_default() += sign * record.quantity;
+            *seen.entry(record.metric).or_default() += record.quantity;
+        }
+    }
+    let mut changes: Vec<(Metric, f64)> = changes
+        .into_iter()
+        .filter(|(metric, change)| change.abs() > 1e-6 * seen[metric])
+        .collect();
+    changes.sort_by_key(|(metric, _)| *metric);
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let changes: Vec<String> = changes
+        .iter()
+        .map(|(metric, change)| format!("{} {change:+.6} {}", metric.name(), metric.unit()))
+        .collect();
+    let detail = format!(
+        "{} wrote the time since {} again: {}",
+        run.name(),
+        utc_text(run.since)?,
+        changes.join(", ")
+    );
+    Ok(Some(of_the_day(FindingKind::Rewritten, None, detail)))
+}
+
+/// What a finding calls something in use: by its id, or by its VM where the id stands for several.
+fn name_in_use(row: &UsageRow) -> String {
+    match row.usage_type {
+        Some(13) => format!("vm:{}", row.vm_id),
+        Some(25 | 27) if row.usage_id == 0 => format!("vm:{}", row.vm_id),
+        usage_type => resource(usage_type, row.usage_id),
+    }
+}
+
+/// How a finding names a resource: `vm:12`.
+pub fn resource(usage_type: Option<u32>, usage_id: u64) -> String {
+    format!("{}:{usage_id}", resource_of_usage_type(usage_type))
+}

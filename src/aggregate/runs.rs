@@ -1,0 +1,314 @@
+//! Runs of the usage server that say again what earlier runs had said. One run is one job and one commit: it writes
+//! every window since its start with what it knows by then. Where an event was late or stuck (CloudStack 4.0 to 4.23),
+//! it starts in the past, and what had ended meanwhile has no row in it at all. So from such a run's first row on,
+//! whatever was written before of the time since its start is void: at each instant, the newest run that covered it is right.
+//!
+//! Where a run begins is known from `usage_job` as a rule. Where that cannot be read, it is told here from the rows.
+
+use std::collections::HashSet;
+
+use crate::row::{Identity, UsageRow};
+
+/// A run that started before an earlier one had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewind {
+    /// The lowest id of its rows.
+    pub first_id: u64,
+    /// The first second it covers, since 1970 UTC.
+    pub since: i64,
+    /// Where the time ends that earlier runs had covered.
+    pub covered_until: i64,
+    /// `usage_job.id`; `None`: told from the rows.
+    pub job: Option<u64>,
+    /// Whether earlier runs had started at the same instant. The first of them tells what was believed of the time since
+    /// then when the rows before it were written.
+    pub repeated: bool,
+}
+
+impl Rewind {
+    /// What messages call the run.
+    pub fn name(&self) -> String {
+        match self.job {
+            Some(job) => format!("usage_job {job}"),
+            None => "a later run".to_owned(),
+        }
+    }
+}
+
+/// A run whose first window is the very window that the run before it ended with: where its rows begin can only be
+/// told from the rows themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SameWindow {
+    /// The first row of that window.
+    pub from_id: u64,
+    /// The first row that is surely the later run's.
+    pub before_id: u64,
+    pub since: i64,
+    pub covered_until: i64,
+    pub job: u64,
+    pub repeated: bool,
+}
+
+/// What is known of the runs that wrote a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Whether `usage_job` tells of the day. If not, runs are told from the rows alone.
+    pub known: bool,
+    /// In the order of their ids; each starts later than the one before.
+    pub rewinds: Vec<Rewind>,
+    pub same_windows: Vec<SameWindow>,
+    /// Jobs whose rows have lower ids than an earlier job's, or do not begin where the job does, as after a purge or a
+    /// restore by hand: they void nothing.
+    pub disordered: Vec<u64>,
+}
+
+impl Runs {
+    /// Whether one of them wrote again what another one had written.
+    pub fn wrote_again(&self) -> bool {
+        !self.rewinds.is_empty() || !self.same_windows.is_empty()
+    }
+
+    /// Whether `Rewinds::of` has to see all rows of the day.
+    pub fn need_all_rows(&self) -> bool {
+        !self.known || !self.same_windows.is_empty()
+    }
+}
+
+/// The runs that wrote parts of a day again, in the order of their ids, each starting later than the one before.
+#[derive(Clone, Debug, Default)]
+pub struct Rewinds {
+    list: Vec<Rewind>,
+    /// See `Runs`.
+    pub disordered: Vec<u64>,
+}
+
+impl Rewinds {
+    /// Finds those that only the rows can tell. `rows` are all that touch the day.
+    pub fn of(runs: &Runs, rows: &mut [UsageRow]) -> Rewinds {
+        let mut rewinds = runs.rewinds.clone();
+        if runs.need_all_rows() {
+            rows.sort_unstable_by_key(|row| row.id);
+        }
+        if !runs.known {
+            rewinds = told_from(rows);
+        }
+        for same in &runs.same_windows {
+            let inside = |row: &&UsageRow| {
+                row.start == same.since
+                    && (same.from_id..same.before_id).contains(&row.id)
+                    && !has_dates_of_its_own(row)
+            };
+            let mut window = OneWindow::default();
+            let first = rows.iter().filter(inside).find(|row| window.returns(row));
+            if let Some(first) = first {
+                rewinds.push(Rewind {
+                    first_id: first.id,
+                    since: same.since,
+                    covered_until: same.covered_until,
+                    job: Some(same.job),
+                    repeated: same.repeated,
+                });
+            }
+        }
+        Rewinds {
+            disordered: runs.disordered.clone(),
+            ..Rewinds::new(rewinds)
+        }
+    }
+
+    /// Leaves out those that a later one makes needless, as it starts no later.
+    fn new(mut rewinds: Vec<Rewind>) -> Rewinds {
+        rewinds.sort_unstable_by_key(|rewind| rewind.first_id);
+        let mut kept: Vec<Rewind> = Vec::new();
+        for rewind in rewinds.into_iter().rev() {
+            match kept.last_mut() {
+                Some(later) if rewind.since == later.since => later.repeated = true,
+                Some(later) if rewind.since > later.since => {}
+                Some(_) | None => kept.push(rewind),
+            }
+        }
+        kept.reverse();
+        Rewinds {
+            list: kept,
+            disordered: Vec::new(),
+        }
+    }
+
+    /// The same without the newest of them.
+    pub fn without_newest(&self) -> Rewinds {
+        let mut earlier = self.clone();
+        earlier.list.pop();
+        earlier
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn newest(&self) -> Option<&Rewind> {
+        self.list.last()
+    }
+
+    /// How many of them a row with this id comes after.
+    pub fn before(&self, id: u64) -> usize {
+        self.list.partition_point(|rewind| rewind.first_id <= id)
+    }
+
+    /// The one that voids most of what a row with this id says: from its start on.
+    pub fn after(&self, id: u64) -> Option<&Rewind> {
+        self.list.get(self.before(id))
+    }
+
+    /// How many start before an instant: `before` of the rows that the newest of these wrote.
+    pub fn newest_of(&self, instant: i64) -> usize {
+        self.list.partition_point(|rewind| rewind.since < instant)
+    }
+
+    /// The newest that a row with this id belongs to or comes after.
+    pub fn of_row(&self, id: u64) -> Option<&Rewind> {
+        self.before(id)
+            .checked_sub(1)
+            .map(|place| &self.list[place])
+    }
+}
+
+/// VM snapshots have dates of their own inside the window, and say nothing of it.
+fn has_dates_of_its_own(row: &UsageRow) -> bool {
+    matches!(row.usage_type, Some(25 | 27))
+}
+
+/// The rows of one window as they go by in the order of ids. Within one window the usage server goes from account to
+/// account and, for each, from parser to parser, and returns to neither; and most parsers write an identity once.
+#[derive(Default)]
+struct OneWindow {
+    accounts: HashSet<u64>,
+    account: Option<u64>,
+    parsers: Vec<u32>,
+    identities: HashSet<Identity>,
+}
+
+impl OneWindow {
+    /// Whether the next row can only be another run's.
+    fn returns(&mut self, row: &UsageRow) -> bool {
+        if self.account != Some(row.account_id) {
+            self.account = Some(row.account_id);
+            self.parsers.clear();
+            if !self.accounts.insert(row.account_id) {
+                return true;
+            }
+        }
+        let parser = parser(row.usage_type);
+        if self.parsers.last() != Some(&parser) {
+            if self.parsers.contains(&parser) {
+                return true;
+            }
+            self.parsers.push(parser);
+        }
+        !may_repeat(row) && !self.identities.insert(row.identity)
+    }
+}
+
+/// A number for each parser of the usage server: the lowest usage type it writes. VMs that run are written before those
+/// that are allocated, so these two are told apart.
+fn parser(usage_type: Option<u32>) -> u32 {
+    match usage_type {
+        Some(5) => 4,
+        Some(22..=24) => 21,
+        Some(8 | 9 | 26) => 7,
+        Some(other) => other,
+        None => 0,
+    }
+}
+
+/// Whether a run may write several rows of one identity and window.
+pub fn may_repeat(row: &UsageRow) -> bool {
+    matches!(row.usage_type, Some(25 | 28 | 30 | 31))
+}
+
+/// Runs as far as the rows of a day tell them, in the order of ids: a window that lies before the end of the one before
+/// begins a run, and so does a return within one window. It counts only if it ends no earlier than all before it, and
+/// says again at least half of what had been said of its time: rows that somebody restored or merged must not void others.
+fn told_from(rows: &[UsageRow]) -> Vec<Rewind> {
+    let windows: Vec<&UsageRow> = rows
+        .iter()
+        .filter(|row| !has_dates_of_its_own(row))
+        .collect();
+    let mut begins: Vec<(usize, i64)> = Vec::new();
+    let mut window = OneWindow::default();
+    for (place, row) in windows.iter().enumerate() {
+        let before = place.checked_sub(1).map(|place| windows[place]);
+        let same = before.is_some_and(|before| (before.start, before.end) == (row.start, row.end));
+        if !same {
+            window = OneWindow::default();
+        }
+        let goes_back = before.is_some_and(|before| !same && row.start < before.end - 1);
+        if window.returns(row) || goes_back {
+            begins.push((place, row.start));
+            window = OneWindow::default();
+            window.returns(row);
+        }
+    }
+    let mut rewinds = Vec::new();
+    for (number, (place, since)) in begins.iter().enumerate() {
+        let end = begins.get(number + 1).map_or(windows.len(), |next| next.0);
+        let (earlier, run) = (&windows[..*place], &windows[*place..end]);
+        let covered_until = earlier.iter().map(|row| row.end).max();
+        let reached = run.iter().map(|row| row.end).max();
+        if reached >= covered_until && says_again(earlier, run, *since) {
+            rewinds.push(Rewind {
+                first_id: windows[*place].id,
+                since: *since,
+                covered_until: covered_until.unwrap_or(*since),
+                job: None,
+                repeated: false,
+            });
+        }
+    }
+    rewinds
+}
+
+/// Whether a run has at least half of the identities that the rows before it have since an instant.
+fn says_again(earlier: &[&UsageRow], run: &[&UsageRow], since: i64) -> bool {
+    let of = |rows: &[&UsageRow]| -> HashSet<Identity> {
+        let inside = rows.iter().filter(|row| row.end > since);
+        inside.map(|row| row.identity).collect()
+    };
+    let (said, again) = (of(earlier), of(run));
+    2 * said.intersection(&again).count() >= said.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewind(first_id: u64, since: i64) -> Rewind {
+        Rewind {
+            first_id,
+            since,
+            covered_until: 1000,
+            job: None,
+            repeated: false,
+        }
+    }
+
+    #[test]
+    fn a_row_is_void_from_the_earliest_start_of_the_runs_after_it() {
+        // The second run starts before the first, so that the first makes no difference any more.
+        let rewinds = Rewinds::new(vec![rewind(100, 50), rewind(200, 40), rewind(300, 70)]);
+        let since = |id| rewinds.after(id).map(|rewind| rewind.since);
+        assert_eq!(
+            [since(99), since(199), since(200), since(299), since(300)],
+            [Some(40), Some(40), Some(70), Some(70), None]
+        );
+        assert_eq!((rewinds.before(199), rewinds.before(200)), (0, 1));
+        assert_eq!(rewinds.of_row(300).map(|rewind| rewind.since), Some(70));
+        assert_eq!(rewinds.without_newest().newest(), Some(&rewind(200, 40)));
+        assert_eq!(
+            Rewinds::new(vec![rewind(1, 5), rewind(2, 5)]).list,
+            [Rewind {
+                repeated: true,
+                ..rewind(2, 5)
+            }]
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! Runs that wrote the day again, as `usage_job` tells of them.
+
+use super::*;
+use crate::aggregate::runs::Rewind;
+
+const HOUR: i64 = 3600;
+
+/// A run from row 100 on that covers the day since an hour of it; all of the day was covered before.
+fn run_since(hour: i64) -> Runs {
+    Runs {
+        known: true,
+        rewinds: vec![Rewind {
+            first_id: 100,
+            since: TENTH + hour * HOUR,
+            covered_until: DAY.end,
+            job: Some(5),
+            repeated: false,
+        }],
+        ..Runs::default()
+    }
+}
+
+/// A row of that run.
+fn again(id: u64, since: i64, row: UsageRow) -> UsageRow {
+    UsageRow {
+        id,
+        start: TENTH + since * HOUR,
+        ..row
+    }
+}
+
+fn day_with(runs: &Runs, rows: Vec<UsageRow>) -> DayUsage {
+    let facts = VmFacts {
+        guest_os: &|_, _| 50,
+        removed: &|_| None,
+        account_removed: &|_| None,
+    };
+    let zone = Zone::parse("GMT").unwrap();
+    let mut rows = identified(rows);
+    let rewinds = Rewinds::of(runs, &mut rows);
+    aggregate(&mut rows, &rewinds, DAY, &zone, &facts).unwrap()
+}
+
+fn quantities(usage: &DayUsage) -> Vec<f64> {
+    usage.records.iter().map(|record| record.quantity).collect()
+}
+
+#[test]
+fn what_the_later_run_says_nothing_of_was_used_before_its_start_only() {
+    let rule = |id, hours| UsageRow {
+        usage_id: 1,
+        ..row(id, 11, hours)
+    };
+    // All day by the first run; gone when the second one starts, at 6.
+    let usage = day_with(&run_since(6), vec![rule(1, 24.0)]);
+    assert_eq!(quantities(&usage), [6.0]);
+    assert_eq!(kinds(&usage), ["replayed_rows", "rewritten"]);
+    assert_eq!(
+        usage.findings[1].detail,
+        "usage_job 5 wrote the time since 2013-06-10T06:00:00Z again: load_balancer_policy -18.000000 hours"
+    );
+    // Of 4 hours by the first run and none by the second, all were before 6.
+    assert_eq!(
+        quantities(&day_with(&run_since(6), vec![rule(1, 4.0)])),
+        [4.0]
+    );
+    // All of it is the second run's: nothing is left, and the row is void.
+    let usage = day_with(&run_since(0), vec![rule(1, 24.0)]);
+    assert_eq!((quantities(&usage), usage.replayed_rows), (vec![], 1));
+}
+
+#[test]
+fn hours_before_a_later_run_are_those_that_it_does_not_say() {
+    let rule = |id, hours| UsageRow {
+        usage_id: 1,
+        ..row(id, 11, hours)
+    };
+    for (first, second, sum) in [
+        // Used all the time.
+        (24.0, 18.0, 24.0),
+        // Made at 20 o'clock.
+        (4.0, 4.0, 4.0),
+        // Stopped at 10, which only the second run knows: 6 before, and 4.
+        (24.0, 4.0, 10.0),
+        // Stopped right at 6: the second run has a millisecond of it.
+        (20.0, 2.7777778655035945e-7, 2.0),
+        // Made at 4 and stopped at 7, which only the second run knows: 2 before, and 1.
+        (20.0, 1.0, 3.0),
+        // Used from 1 to 3, and again from 10 on, which only the second run knows: 2 before, and 14.
+        (2.0, 14.0, 16.0),
+    ] {
+        let usage = day_with(
+            &run_since(6),
+            vec![rule(1, first), again(100, 6, rule(100, second))],
+        );
+        let found = quantities(&usage)[0];
+        assert!((found - sum).abs() < 1e-6, "{first} and {second}: {found}");
+    }
+}
+
+#[test]
+fn where_runs_have_started_at_one_instant_the_first_tells_what_was_believed() {
+    let rule = |id, hours| UsageRow {
+        usage_id: 1,
+        ..row(id, 11, hours)
+    };
+    let mut runs = run_since(6);
+    runs.rewinds[0].repeated = true;
+    // From 2 on, and again from 8 to 24, as the first replay (50) says; the repaired run knows of an end at 9.
+    let usage = day_with(
+        &runs,
+        vec![
+            rule(1, 20.0),
+            again(50, 6, rule(50, 16.0)),
+            again(60, 6, rule(60, 16.0)),
+            again(100, 6, rule(100, 1.0)),
+        ],
+    );
+    assert_eq!(quantities(&usage), [5.0]);
+    // No replay has it: all of it was before.
+    assert_eq!(quantities(&day_with(&runs, vec![rule(1, 5.0)])), [5.0]);
+}
+
+#[test]
+fn the_periods_of_a_state_are_taken_together() {
+    // A network was allocated for 10 and 4 hours, and in another state for 10; the second run starts half an hour later.
+    let network = |id, hours| UsageRow {
+        usage_id: 1,
+        ..row(id, 30, hours)
+    };
+    let usage = day_with(
+        &run_since(6),
+        vec![
+            network(1, 10.0),
+            network(2, 4.0),
+            again(100, 6, network(100, 4.0)),
+            again(101, 6, network(101, 4.0)),
+        ],
+    );
+    assert_eq!(quantities(&usage), [14.0]);
+    // Equal periods of one run are two.
+    let usage = day_with(&run_since(24), vec![network(1, 6.0), network(2, 6.0)]);
+    assert_eq!(quantities(&usage), [12.0]);
+}
+
+#[test]
+fn counters_are_never_void_and_count_once() {
+    let counter = |id, bytes| UsageRow {
+        usage_id: 1,
+        ..row(id, 4, bytes)
+    };
+    let usage = day_with(
+        &run_since(6),
+        vec![counter(1, 100.0), again(100, 6, counter(100, 100.0))],
+    );
+    assert_eq!(quantities(&usage), [100.0]);
+    assert_eq!(
+        quantities(&day_with(&run_since(6), vec![counter(1, 100.0)])),
+        [100.0]
+    );
+    // A window glued to the minute before holds what the day before had counted: 100 of 110.
+    let glued = UsageRow {
+        start: TENTH - 2,
+        ..counter(100, 110.0)
+    };
+    let before = UsageRow {
+        start: TENTH - 24 * HOUR,
+        end: TENTH,
+        ..counter(1, 100.0)
+    };
+    let usage = day_with(&run_since(0), vec![before, glued]);
+    assert_eq!(quantities(&usage), [10.0]);
+}
+
+#[test]
+fn buckets_are_as_the_first_run_saw_them() {
+    let bucket = |id, usage_id, bytes| UsageRow {
+        usage_id,
+        ..row(id, 29, bytes)
+    };
+    // Bucket 1 has grown since, 2 was removed and 3 made.
+    let usage = day_with(
+        &run_since(0),
+        vec![
+            bucket(1, 1, 100.0),
+            bucket(2, 2, 10.0),
+            bucket(100, 1, 500.0),
+            bucket(101, 3, 7.0),
+        ],
+    );
+    assert_eq!(quantities(&usage), [24.0 * 110.0]);
+}
+
+#[test]
+fn backups_have_the_hours_of_the_newest_run_and_the_size_of_the_first() {
+    let backup = |id, hours, size| UsageRow {
+        usage_id: 1,
+        offering_id: 8,
+        size: Some(size),
+        ..row(id, 28, hours)
+    };
+    let usage = day_with(
+        &run_since(0),
+        vec![backup(1, 24.0, 100), backup(100, 12.0, 500)],
+    );
+    assert_eq!(quantities(&usage), [1200.0]);
+    // Removed, as the later run knows.
+    assert_eq!(
+        quantities(&day_with(&run_since(0), vec![backup(1, 24.0, 100)])),
+        Vec::<f64>::new()
+    );
+}
+
+#[test]
+fn vm_snapshots_stay_up_to_where_a_later_run_writes_them() {
+    let snapshot = |id, usage_type, hours| UsageRow {
+        usage_id: 1,
+        size: Some(10),
+        ..row(id, usage_type, hours)
+    };
+    for usage_type in [25, 27] {
+        // A later run without it takes nothing away.
+        let usage = day_with(&run_since(6), vec![snapshot(1, usage_type, 24.0)]);
+        assert_eq!(quantities(&usage), [240.0]);
+        let usage = day_with(
+            &run_since(6),
+            vec![
+                snapshot(1, usage_type, 24.0),
+                again(100, 6, snapshot(100, usage_type, 18.0)),
+            ],
+        );
+        assert_eq!(quantities(&usage), [240.0]);
+    }
+}
+
+#[test]
+fn a_scaled_vm_keeps_the_hours_that_no_later_run_writes() {
+    let vm = |id, usage_type, offering_id, hours| UsageRow {
+        usage_id: 1,
+        offering_id,
+        ..row(id, usage_type, hours)
+    };
+    // Scaled from offering 3 to 4 at noon. The second run has running hours of both, and allocated ones of 4 alone.
+    let usage = day_with(
+        &run_since(0),
+        vec![
+            vm(1, 1, 3, 24.0),
+            vm(2, 2, 3, 24.0),
+            vm(100, 1, 3, 12.0),
+            vm(101, 1, 4, 12.0),
+            vm(102, 2, 4, 12.0),
+        ],
+    );
+    let allocated: Vec<(u64, f64)> = usage
+        .records
+        .iter()
+        .filter(|record| record.metric == Metric::VmAllocated)
+        .map(|record| (record.source_id, record.quantity))
+        .collect();
+    assert_eq!(allocated, [(3, 12.0), (4, 12.0)]);
+}
+
+#[test]
+fn rows_per_vm_are_left_out_only_beside_the_volumes_own() {
+    let volume = |id, usage_id, vm_id| UsageRow {
+        usage_id,
+        vm_id,
+        size: Some(1000),
+        ..row(id, 6, 24.0)
+    };
+    let usage = day_with(
+        &run_since(24),
+        vec![volume(1, 41, 11), volume(2, 42, 11), volume(3, 42, 0)],
+    );
+    assert_eq!(quantities(&usage), [48_000.0]);
+    assert_eq!(usage.per_vm_volume_rows, 1);
+}
+
+#[test]
+fn a_run_that_begins_with_the_window_before_it_is_told_by_its_return() {
+    let rule = |id, account_id, usage_id| UsageRow {
+        account_id,
+        usage_id,
+        ..row(id, 11, 24.0)
+    };
+    let runs = Runs {
+        known: true,
+        same_windows: vec![crate::aggregate::runs::SameWindow {
+            from_id: 1,
+            before_id: 100,
+            since: TENTH,
+            covered_until: DAY.end,
+            job: 5,
+            repeated: false,
+        }],
+        ..Runs::default()
+    };
+    // Accounts 1 and 2, then again: what account 1 had given up has no row.
+    let usage = day_with(
+        &runs,
+        vec![
+            rule(1, 1, 1),
+            rule(2, 1, 2),
+            rule(3, 2, 3),
+            rule(4, 1, 2),
+            rule(5, 2, 3),
+        ],
+    );
+    assert_eq!(
+        figures(&usage),
+        [
+            (1, "load_balancer_policy".into(), 0, 24.0),
+            (2, "load_balancer_policy".into(), 0, 24.0)
+        ]
+    );
+}
+
+#[test]
+fn rows_merged_by_hand_void_nothing() {
+    let rule = |id, usage_id| UsageRow {
+        usage_id,
+        ..row(id, 11, 24.0)
+    };
+    // Without `usage_job`: one row of three again is no run.
+    let unknown = Runs::default();
+    let usage = day_with(
+        &unknown,
+        vec![rule(1, 1), rule(2, 2), rule(3, 3), rule(9, 1)],
+    );
+    assert_eq!((quantities(&usage), usage.replayed_rows), (vec![72.0], 1));
+    let disordered = Runs {
+        known: true,
+        disordered: vec![8],
+        ..Runs::default()
+    };
+    let usage = day_with(&disordered, vec![rule(1, 1)]);
+    assert_eq!(
+        (quantities(&usage), kinds(&usage)),
+        (vec![24.0], vec!["runs_disordered"])
+    );
+}
