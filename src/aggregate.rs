@@ -5,6 +5,7 @@
 pub mod replay;
 pub mod step;
 pub mod window;
+pub mod zone_fit;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::metric::{Measure, Metric, hours_are_bounded_by_the_day, resource_of_usage_type};
 use crate::row::{BadRow, Digest, UsageRow};
 use crate::words::counted;
-use crate::zone::Zone;
+use crate::zones::Zones;
 use replay::{Replay, mark_replays, resource_of, shares_of_overlapping};
 use step::{Fate, Figures, Step};
 use window::{DayBounds, hours, part_of_day};
@@ -64,7 +65,7 @@ type Key = (u64, Metric, u64);
 pub fn aggregate(
     rows: &mut [UsageRow],
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
     vms: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
     aggregate_and_tell(rows, day, zone, vms, &mut |_| ())
@@ -74,7 +75,7 @@ pub fn aggregate(
 pub fn aggregate_and_tell(
     rows: &mut [UsageRow],
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
     vms: &VmFacts,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {

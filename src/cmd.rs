@@ -9,6 +9,7 @@ pub mod import;
 pub mod initdb;
 pub mod passwd;
 pub mod report;
+pub mod rezone;
 pub mod sample;
 pub mod seal;
 pub mod serve;
@@ -29,13 +30,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use crate::arguments::{PeriodArgs, id};
 use crate::config::Config;
 use crate::coverage::Coverage;
-use crate::day::Day;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, Ledger, initialise};
 use crate::output::Format;
 use crate::sealing::{Held, hold};
 use crate::source::{Options, Source};
-use crate::zone::utc_text;
+use crate::zone::{unix_of_utc_text, utc_text};
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -186,18 +186,6 @@ fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()>
     };
     writeln!(out, "ledger {} {done}", config.ledger.display())?;
     Ok(())
-}
-
-/// Seconds since 1970 UTC of a time that `utc_text` wrote.
-fn unix_of_utc_text(text: &str) -> anyhow::Result<i64> {
-    let wrong = || format!("{text:?} is not a time");
-    let number = |range: std::ops::Range<usize>| -> anyhow::Result<i64> {
-        let digits = text.get(range).with_context(wrong)?;
-        digits.parse().with_context(wrong)
-    };
-    let day: Day = text.get(..10).with_context(wrong)?.parse()?;
-    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
-    Ok(day.days_since_1970() * 86_400 + seconds)
 }
 
 /// Turns the command line of a link named after an old program into ours.

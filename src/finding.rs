@@ -35,6 +35,8 @@ pub enum FindingKind {
     NotHours,
     /// Windows that start on one local day and end on another were shared between them.
     SpansMidnight,
+    /// Most windows lie across midnight by the same offset: the zone is wrong, and the day was stored by force.
+    WrongZone,
     /// The source's first row begins within the day.
     SourceBegins,
     /// The source has no rows of a finished day, and some of the day before.
@@ -48,7 +50,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 14] = [
         FindingKind::SizeUnknown,
         FindingKind::ReplayedRows,
         FindingKind::HoursExceedDay,
@@ -57,6 +59,7 @@ impl FindingKind {
         FindingKind::Unresolved,
         FindingKind::NotHours,
         FindingKind::SpansMidnight,
+        FindingKind::WrongZone,
         FindingKind::SourceBegins,
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
@@ -98,6 +101,7 @@ impl FindingKind {
                 | FindingKind::UnknownUsageType
                 | FindingKind::Unresolved
                 | FindingKind::SpansMidnight
+                | FindingKind::WrongZone
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
                 | FindingKind::DiffersFromSource
@@ -118,6 +122,7 @@ impl FindingKind {
             FindingKind::Unresolved => "unresolved",
             FindingKind::NotHours => "not_hours",
             FindingKind::SpansMidnight => "spans_midnight",
+            FindingKind::WrongZone => "wrong_zone",
             FindingKind::SourceBegins => "source_begins",
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",

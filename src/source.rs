@@ -12,6 +12,7 @@ mod resources;
 mod sqlite;
 pub mod survey;
 mod usage;
+mod windows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::Window;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use fingerprint::{Fingerprint, first_id};
@@ -141,6 +143,12 @@ impl Source {
     /// The rows that end on a day, without reading them.
     pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
         Fingerprint::of(self.cloud_usage.as_mut(), day).context("read cloud_usage")
+    }
+
+    /// The windows that touch a day, each with how many rows have it.
+    pub fn windows(&mut self, day: DayBounds) -> anyhow::Result<Vec<Window>> {
+        let longest = self.usage.longest_window();
+        windows::list_windows(self.cloud_usage.as_mut(), day, longest).context("read cloud_usage")
     }
 
     /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
 use crate::import::purged;
 use crate::ledger::Ledger;
@@ -18,7 +19,7 @@ use crate::ledger::write::{DayState, Existing, NewDay};
 use crate::metric::Metric;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
-use crate::zone::Zone;
+use crate::zones::Zones;
 use comparison::Comparison;
 
 /// Figures that differ by no more than this part of the larger one are equal. The same rows give the same
@@ -26,7 +27,7 @@ use comparison::Comparison;
 pub const TOLERANCE: f64 = 1e-9;
 
 pub struct Request<'a> {
-    pub zone: &'a Zone,
+    pub zones: &'a Zones,
     /// See `TOLERANCE`.
     pub tolerance: f64,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -55,6 +56,8 @@ pub enum Kind {
     Differs,
     /// A row holds what no row can: nothing can be said of the day.
     BadRow,
+    /// The windows are those of another zone.
+    WrongZone,
 }
 
 /// One difference.
@@ -101,6 +104,7 @@ impl Kind {
             Kind::Edited => "edited",
             Kind::Differs => "differs",
             Kind::BadRow => "bad_row",
+            Kind::WrongZone => "wrong_zone",
         }
     }
 
@@ -119,7 +123,7 @@ pub fn verify(
     on_day: &mut dyn FnMut(DayVerdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
-    source.read_ahead(days, request.zone, "verify", &mut |day, read| {
+    source.read_ahead(days, request.zones, "verify", &mut |day, read| {
         let verified = match read {
             Ok(read) => verify_day(day, request, read, ledger, &mut told),
             Err(bad) => Err(bad.into()),
@@ -159,12 +163,12 @@ fn verify_day(
         lowest_id,
         ..
     } = read;
-    let bounds = DayBounds::of(day, request.zone);
+    let bounds = DayBounds::of(day, request.zones);
     ledger.learn(names);
     let existing = Existing::Report;
     let stored = ledger.find_day(day)?;
     let usage = ledger.with_vm_facts(day, stored, existing, |vms| {
-        aggregate(&mut rows, bounds, request.zone, vms)
+        aggregate(&mut rows, bounds, request.zones, vms)
     })?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
@@ -180,6 +184,9 @@ fn verify_day(
         }
         .differences(),
     };
+    let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
+    let misfit = misfit(&windows, day, request.zones);
+    differences.extend(misfit.map(|misfit| about_day(day, Kind::WrongZone, misfit.to_string())));
     differences.extend(names_that_differ(day, ledger, &figures, told));
     let equal = !differences
         .iter()

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::window::{DayBounds, Part, part_of_day};
 use crate::row::UsageRow;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// Why a row is not counted, or not wholly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,7 +113,7 @@ pub fn shares_of_overlapping(
     rows: &[UsageRow],
     verdicts: &[Option<Repeat>],
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
 ) -> anyhow::Result<HashMap<usize, Beside>> {
     let mut shares: HashMap<usize, Beside> = HashMap::new();
     let replay = |place: usize| verdicts[place].map(|repeat| repeat.replay);

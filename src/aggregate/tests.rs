@@ -6,6 +6,7 @@ mod replays;
 
 use super::*;
 use crate::row::IdentityHasher;
+use crate::zone::Zone;
 
 /// 2013-06-10 00:00:00 UTC.
 const TENTH: i64 = 1_370_822_400;
@@ -73,7 +74,7 @@ fn day_of(rows: Vec<UsageRow>) -> DayUsage {
     aggregate(
         &mut identified(rows),
         DAY,
-        &Zone::parse("GMT").unwrap(),
+        &Zones::from(Zone::parse("GMT").unwrap()),
         &vms,
     )
     .unwrap()

@@ -14,7 +14,9 @@ use anyhow::Context;
 use crate::arguments::{FormatArgs, PeriodArgs, begun, whole};
 use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange, in_ranges};
-use crate::import::{DayReport, Request, is_closed, plan, reread, run as import};
+use crate::import::{
+    Cut, DayReport, Misfits, Request, advise, is_closed, plan, reread, run as import,
+};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::runs::RunOutcome;
@@ -22,6 +24,7 @@ use crate::ledger::write::Existing;
 use crate::output;
 use crate::source::{Source, Watermark};
 use crate::zone::Zone;
+use crate::zones::Zones;
 use telling::{Total, tell};
 
 /// How many seconds the usage server's clock may be ahead before that is told.
@@ -88,6 +91,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         broken: None,
     };
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
+    let zones = ledger.zones().clone();
     let run = ledger.begin_run(&now)?;
     let mut total = Total::default();
     let request = Request {
@@ -96,18 +100,23 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             true => Existing::Overwrite,
             false => Existing::Keep,
         },
-        zone: &config.zone,
+        zones: &zones,
+        misfits: match args.force {
+            true => Misfits::Stored,
+            false => Misfits::Refused,
+        },
+        cut: Cut::AsBefore,
         now: &now,
         clock,
     };
-    let done = import_all(&config, request, &mut ledger, &mut total, lines);
+    let program = &|command: &str| args.config.program(command);
+    let done = import_all(&config, program, request, &mut ledger, &mut total, lines);
     let took = began.elapsed();
     let ended = super::utc_text(super::unix_now()?)?;
     let run_total = total.of_run(took);
     match done {
         Ok(watermark) => {
-            let needs_a_look =
-                total.needs_a_look | tell_gap(&ledger, &config.zone, watermark, clock)?;
+            let needs_a_look = total.needs_a_look | tell_gap(&ledger, watermark, clock)?;
             let (outcome, code) = match needs_a_look {
                 true => (RunOutcome::NeedsALook, ExitCode::from(1)),
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
@@ -133,6 +142,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 /// Imports all days there are to import. Answers how far the source has got.
 fn import_all(
     config: &Config,
+    program: &dyn Fn(&str) -> String,
     request: Request,
     ledger: &mut Ledger,
     total: &mut Total,
@@ -144,12 +154,14 @@ fn import_all(
     }
     let watermark = source.watermark()?;
     let days = plan(&request, watermark, &mut source, ledger)?;
-    total.needs_a_look |= warn_of_other_zone(&mut source, &config.zone, &days)?;
+    total.needs_a_look |= warn_of_other_zone(&mut source, request.zones, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;
     let bar = super::progress_bar(days.len());
     let mut reached = BTreeSet::new();
+    let mut misfit = None;
     import(&days, &request, &mut source, ledger, &mut |report| {
         total.add(&report);
+        misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
         reached.extend(report.reaches_back());
         bar.inc(1);
         bar.suspend(|| tell(&report, out))
@@ -160,11 +172,13 @@ fn import_all(
             Reread::Report => Existing::Report,
             Reread::Update => Existing::Overwrite,
         },
+        misfits: Misfits::Refused,
         ..request
     };
     let within = config.import.reread_days;
     let mut on_day = |report: DayReport| {
         total.add_reread(&report);
+        misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
         if report.tells_something() {
             tell(&report, out)?;
         }
@@ -179,6 +193,9 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
+    if let Some(day) = misfit {
+        advise_on_zone(config, day, ledger, &mut source, program)?;
+    }
     ledger
         .sum_months()
         .context("all days are imported, but not every month is added up")?;
@@ -186,14 +203,9 @@ fn import_all(
 }
 
 /// Names days that are missing between others, though the source has finished them. Answers whether there are any.
-fn tell_gap(
-    ledger: &Ledger,
-    zone: &Zone,
-    watermark: Option<Watermark>,
-    clock: i64,
-) -> anyhow::Result<bool> {
+fn tell_gap(ledger: &Ledger, watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bool> {
     let mut missing = ledger.list_missing_days()?;
-    missing.retain(|day| is_closed(*day, zone, watermark, clock));
+    missing.retain(|day| is_closed(*day, ledger.zones(), watermark, clock));
     if !missing.is_empty() {
         super::eprint_line(&format!(
             "missing between other days: {}: import with -s and -e",
@@ -277,9 +289,27 @@ fn wait_at_random(up_to_seconds: u64) {
     }
 }
 
-/// Days that are cut elsewhere than CloudStack's windows end are estimates. Zones of different names that
-/// agree on the days in question are as good as one.
-fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow::Result<bool> {
+/// Says what to do about days that were refused for their zone, the last of which is `day`.
+fn advise_on_zone(
+    config: &Config,
+    day: Day,
+    ledger: &Ledger,
+    source: &mut Source,
+    program: &dyn Fn(&str) -> String,
+) -> anyhow::Result<()> {
+    let first = ledger.list_days_from(None)?.first().copied();
+    let days = DayRange::new(first.unwrap_or(day).min(day), day)?;
+    if let Some(advice) = advise(days, ledger.zones(), source)? {
+        let (zone, cure) = (config.zone.name(), advice.cure(first.is_some(), program));
+        super::eprint_line(&format!(
+            "main.timezone = {zone} is not CloudStack's zone: {cure}"
+        ));
+    }
+    Ok(())
+}
+
+/// Zones of different names that agree on the days in question are as good as one.
+fn warn_of_other_zone(source: &mut Source, zones: &Zones, days: &[Day]) -> anyhow::Result<bool> {
     let Some(theirs) = source.aggregation_timezone()? else {
         return Ok(false);
     };
@@ -287,12 +317,11 @@ fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow:
     let other = Zone::parse(&theirs).or_else(|_| Zone::parse("GMT"))?;
     let differ = days
         .iter()
-        .any(|day| zone.midnight(*day) != other.midnight(*day));
+        .any(|day| zones.midnight(*day) != other.midnight(*day));
     if differ {
         super::eprint_line(&format!(
-            "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: its windows do not end at \
-             midnight and are shared between days",
-            zone.name()
+            "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: main.timezone has to be the same",
+            zones.name()
         ));
     }
     Ok(differ)

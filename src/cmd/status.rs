@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
+use crate::import::{Advice, advise};
 use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::findings::{FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
@@ -22,7 +21,6 @@ use crate::source::Progress;
 use crate::status::{
     DayWords, Problem, ProblemKind, day_problems, finished_day, import_problem, source_problems,
 };
-use crate::zone::Zone;
 use document::{check_document, status_document};
 
 /// Show which days are final, how far CloudStack has got, and the last import
@@ -50,7 +48,6 @@ pub struct Args {
 /// All that is known.
 struct Known {
     state: LedgerState,
-    zone: Zone,
     today: Day,
     /// `None`: nothing was asked for and the ledger is empty.
     range: Option<DayRange>,
@@ -60,6 +57,8 @@ struct Known {
     /// Why imports left days as they are.
     refusals: BTreeMap<Day, String>,
     source: anyhow::Result<Progress>,
+    /// The source's windows do not fit the ledger's zones. Looked for in a check only.
+    advice: Option<Advice>,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -79,9 +78,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
-    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
-    let today = zone.day_at(now)?;
-    let asked = args.period.days(now, &zone)?;
+    let zones = &state.zones;
+    let today = zones.day_at(now)?;
+    let asked = args.period.days(now, zones.newest())?;
     let range = match asked {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
@@ -90,16 +89,25 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         reader.read(|snapshot| Ok((list_days(snapshot, range)?, list_refusals(snapshot, range)?)))
     });
     let (days, refusals) = days.transpose()?.unwrap_or_default();
-    let source = super::open_source(config).and_then(|mut source| source.progress());
+    let mut advice = None;
+    let source = super::open_source(config).and_then(|mut source| {
+        let progress = source.progress()?;
+        if let Some(watermark) = progress.watermark.filter(|_| args.check) {
+            let newest = state.zones.day_at(watermark.finished_until - 1)?;
+            let first = state.days.map_or(newest, DayRange::first).min(newest);
+            advice = advise(DayRange::new(first, newest)?, &state.zones, &mut source)?;
+        }
+        Ok(progress)
+    });
     Ok(Known {
         state,
-        zone,
         today,
         range,
         future: asked.zip(range).and_then(left_out),
         days,
         refusals,
         source,
+        advice,
     })
 }
 
@@ -146,9 +154,9 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
     let mut finished = None;
     match &known.source {
         Ok(progress) => {
-            problems.extend(source_problems(progress, &known.zone, now)?);
+            problems.extend(source_problems(progress, &known.state.zones, now)?);
             if let Some(watermark) = progress.watermark {
-                finished = Some(finished_day(watermark.finished_until, &known.zone)?);
+                finished = Some(finished_day(watermark.finished_until, &known.state.zones)?);
             }
         }
         Err(err) => problems.push(Problem {
@@ -157,6 +165,16 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
             last_day: None,
             detail: format!("{err:#}"),
         }),
+    }
+    if let Some(advice) = &known.advice {
+        let program = |command: &str| args.config.program(command);
+        let cure = advice.cure(known.state.days.is_some(), &program);
+        problems.push(Problem {
+            kind: ProblemKind::WrongZone,
+            day: Some(advice.from),
+            last_day: None,
+            detail: format!("{}: {cure}", advice.misfit.offset_told()),
+        });
     }
     if let Some(run) = &known.state.last_import {
         let started = super::unix_of_utc_text(&run.started_at)?;

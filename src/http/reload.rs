@@ -1,8 +1,8 @@
 //! What SIGHUP does: the files are read again, and what can be taken over without a restart is. What is wrong with
 //! them changes nothing.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
 use super::gate::Tls;
@@ -32,7 +32,13 @@ impl Reload {
             None => {}
         }
         match (shared.reread)() {
-            Ok(Config { server, ledger, .. }) => {
+            Ok(Config {
+                server,
+                ledger,
+                zone,
+                ..
+            }) => {
+                said.extend(self.take_over_timezone(zone.name()));
                 let auth = shared.auth.as_ref();
                 said.extend(auth.map(|auth| users(auth, &server, &shared)));
                 said.extend(self.take_over(&server));
@@ -57,6 +63,16 @@ impl Reload {
             shared.log.note(&format!("SIGHUP: {said}"));
         }
         shared.warn_of_strangers();
+    }
+
+    fn take_over_timezone(&self, timezone: &str) -> Option<String> {
+        let known = self.shared.timezone.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if *known == timezone {
+            return None;
+        }
+        *known = timezone.to_owned();
+        Some(format!("main.timezone is {timezone} now"))
     }
 
     /// Takes over the keys that may change at any time.

@@ -18,7 +18,7 @@ use super::usage::{self, Ledgers};
 use crate::config::Config;
 use crate::day::Day;
 use crate::scope::Scope;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// Reads the configuration again.
 pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
@@ -30,8 +30,10 @@ pub fn scopes_of(reread: &Reread) -> anyhow::Result<BTreeMap<String, Scope>> {
 
 pub struct Shared {
     pub ledger: PathBuf,
-    pub zone: Zone,
-    /// May change, as the next one, when the configuration is read again.
+    /// The ledger's, when it was last looked at.
+    pub zones: Mutex<Zones>,
+    /// `main.timezone`; may change, as the next ones, when the configuration is read again.
+    pub timezone: Mutex<String>,
     pub max_days: AtomicI64,
     pub max_age_days: AtomicI64,
     /// None: everybody may ask.
@@ -162,7 +164,22 @@ impl Shared {
 
     pub fn today(&self) -> anyhow::Result<Day> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        self.zone.day_at(i64::try_from(now)?)
+        let zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.day_at(i64::try_from(now)?)
+    }
+
+    /// The ledger may have been moved to another zone since.
+    pub fn follow(&self, zones: &Zones) {
+        let mut known = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != *zones {
+            *known = zones.clone();
+        }
+    }
+
+    /// `main.timezone`, as the configuration was last read.
+    pub fn timezone(&self) -> String {
+        let timezone = self.timezone.lock().unwrap_or_else(PoisonError::into_inner);
+        timezone.clone()
     }
 
     /// Counts an answer and logs it. `user` is who has proved it.

@@ -26,7 +26,7 @@ pub fn reread(
     left.retain(|imported| !done.contains(&imported.day));
     let mut changed = Vec::new();
     for imported in &left {
-        let bounds = DayBounds::of(imported.day, request.zone);
+        let bounds = DayBounds::of(imported.day, request.zones);
         let now = source.fingerprint(bounds)?;
         // That the source of a day has vanished is told once.
         let known = now.rows == 0 && imported.refused;

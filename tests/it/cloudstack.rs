@@ -217,6 +217,16 @@ impl Cloud {
         }
     }
 
+    /// Lets the importer's user read the two settings that matter, by the view of `docs/configuration.md`, and no other.
+    pub fn show_settings(&self) {
+        self.main(
+            "create view rbc_usage_settings as select name, value, default_value from configuration \
+             where name in ('usage.aggregation.timezone', 'usage.stats.job.aggregation.range')",
+        );
+        let user = &self.user;
+        self.main(&format!("grant select on rbc_usage_settings to {user}@'%'"));
+    }
+
     /// Writes `cloudusage.cfg` for a billing zone; `more` is appended as it is.
     pub fn configure(&self, timezone: &str, more: &str) {
         let Cloud {

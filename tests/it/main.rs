@@ -33,3 +33,4 @@ mod v1;
 mod variants;
 mod verify;
 mod walkthrough;
+mod wrong_zone;

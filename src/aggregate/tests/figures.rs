@@ -214,7 +214,13 @@ fn use_after_removal_is_reported() {
         usage_id: 3,
         ..row(1, 1, 24.0)
     }];
-    let usage = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap();
+    let usage = aggregate(
+        &mut rows,
+        DAY,
+        &Zones::from(Zone::parse("GMT").unwrap()),
+        &vms,
+    )
+    .unwrap();
     assert_eq!(kinds(&usage), ["used_after_removal"]);
     assert_eq!(usage.records.len(), 2);
 }
@@ -226,6 +232,12 @@ fn a_value_that_is_no_amount_fails_the_day_by_name() {
         removed: &|_| None,
     };
     let mut rows = vec![row(17, 1, f64::NAN)];
-    let err = aggregate(&mut rows, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap_err();
+    let err = aggregate(
+        &mut rows,
+        DAY,
+        &Zones::from(Zone::parse("GMT").unwrap()),
+        &vms,
+    )
+    .unwrap_err();
     assert_eq!(err.to_string(), "cloud_usage row 17: raw_usage is NaN");
 }

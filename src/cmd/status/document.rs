@@ -77,7 +77,7 @@ fn title(known: &Known) -> String {
         "{} to {}, {}: {}",
         range.first(),
         range.last(),
-        known.state.timezone,
+        known.state.zones.name(),
         counts.join(", ")
     )
 }
@@ -159,7 +159,7 @@ fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let mut facts = vec![
         ("start", day(known.range.map(DayRange::first))),
         ("end", day(known.range.map(DayRange::last))),
-        ("timezone", Value::Text(state.timezone.clone())),
+        ("timezone", Value::Text(state.zones.name().to_owned())),
         ("complete", Value::Truth(complete && known.range.is_some())),
         ("first_day", day(state.days.map(DayRange::first))),
         ("newest_closed_day", day(state.newest_closed_day)),
@@ -211,7 +211,7 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ))
     };
     let finished = watermark.map(|watermark| watermark.finished_until);
-    let finished_day = finished.map(|instant| finished_day(instant, &known.zone));
+    let finished_day = finished.map(|instant| finished_day(instant, &known.state.zones));
     let oldest_event = match progress.map(|progress| progress.events) {
         Some(Events::Oldest(made)) => Some(made),
         Some(Events::Unreadable | Events::AllProcessed) | None => None,
@@ -254,7 +254,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
                 None => "source: CloudStack's usage server has finished nothing yet".to_owned(),
                 Some(watermark) => format!(
                     "source: finished {}{}",
-                    finished_day(watermark.finished_until, &known.zone)?,
+                    finished_day(watermark.finished_until, &known.state.zones)?,
                     match watermark.kind {
                         WatermarkKind::Job => "",
                         WatermarkKind::NewestRow =>
@@ -265,7 +265,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(
                     "source: the usage server is stuck and writes all days since {} again and again",
-                    known.zone.day_at(since)?
+                    known.state.zones.day_at(since)?
                 ));
             }
             match progress.events {

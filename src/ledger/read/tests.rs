@@ -187,7 +187,7 @@ fn corrections_are_filtered() {
 fn the_state_tells_what_the_ledger_covers() {
     let folder = tempfile::tempdir().unwrap();
     let state = reader(&folder).read(find_state).unwrap();
-    assert_eq!(state.timezone, "GMT");
+    assert_eq!(state.zones.name(), "GMT");
     assert_eq!(state.revision, 17);
     assert_eq!(state.days, Some(range("2013-06-01", "2013-06-06")));
     assert_eq!(state.newest_closed_day, Some("2013-06-05".parse().unwrap()));

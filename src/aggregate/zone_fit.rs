@@ -1,0 +1,565 @@
+//! Whether CloudStack's windows are those of the ledger's zone. It cuts a day's windows from midnight to midnight of
+//! its own zone, so where most rows at a midnight of ours lie across it by the same offset, ours is the wrong one.
+//!
+//! What this cannot see: an offset by a whole number of windows (hourly windows fit every zone that is off by whole
+//! hours), a range that does not divide the day, whose windows lie across midnight anyhow, and for 31 days before a clock
+//! change an offset that is the change itself: a backlog of CloudStack's over it is cut so.
+
+use std::cmp::Reverse;
+
+use super::window::{DayBounds, GLUED_SECONDS};
+use crate::day::Day;
+use crate::words::counted;
+use crate::zone::Zone;
+use crate::zones::Zones;
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// How long before a clock change a backlog may begin that is cut from its end backwards.
+const BACKLOG_DAYS: i64 = 31;
+
+/// Zones that are named, at most.
+const MOST_NAMES: usize = 5;
+
+/// Zones that CloudStack's operators use, the commonest of each offset first.
+const KNOWN: [&str; 42] = [
+    "GMT",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Stockholm",
+    "Europe/Amsterdam",
+    "Europe/Paris",
+    "Europe/Zurich",
+    "Europe/Helsinki",
+    "Europe/Bucharest",
+    "Europe/Kyiv",
+    "Europe/Moscow",
+    "Europe/Istanbul",
+    "Africa/Lagos",
+    "Africa/Johannesburg",
+    "Africa/Nairobi",
+    "Asia/Dubai",
+    "Asia/Tehran",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Dhaka",
+    "Asia/Bangkok",
+    "Asia/Ho_Chi_Minh",
+    "Asia/Jakarta",
+    "Asia/Singapore",
+    "Asia/Shanghai",
+    "Asia/Hong_Kong",
+    "Australia/Perth",
+    "Asia/Tokyo",
+    "Asia/Seoul",
+    "Australia/Sydney",
+    "Australia/Adelaide",
+    "Pacific/Auckland",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "America/Argentina/Buenos_Aires",
+    "America/Santiago",
+    "America/Bogota",
+    "Atlantic/Azores",
+];
+
+/// Rows that have the same window, `[start, end)` in seconds since 1970 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub start: i64,
+    pub end: i64,
+    pub rows: u64,
+}
+
+/// That a day's windows are those of another zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Misfit {
+    /// The zone they do not fit.
+    zone: String,
+    /// Seconds from its midnight to the nearest instant at which windows begin.
+    pub offset: i64,
+    /// Rows that lie so, of all that begin, end or lie across there.
+    rows: (u64, u64),
+    /// Names of zones whose midnight is where windows begin; one at least, the likeliest first.
+    pub zones: Vec<String>,
+    /// When such a window ends, and how long it is, in seconds.
+    end: i64,
+    length: i64,
+}
+
+/// What the rows at one midnight say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Said {
+    Nothing,
+    Fits,
+    Off(Off),
+}
+
+/// Most windows lie across it by the same offset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Off {
+    offset: i64,
+    length: i64,
+    /// Of the last such window.
+    end: i64,
+    /// That lie so, of all that begin, end or lie across there.
+    rows: (u64, u64),
+}
+
+/// Looks at those windows that touch a day, in any order.
+pub fn misfit(windows: &[Window], day: Day, zones: &Zones) -> Option<Misfit> {
+    let bounds = DayBounds::of(day, zones);
+    let zone = zones.of(day);
+    let touches = |window: &&Window| window.start < bounds.end && window.end > bounds.start;
+    let windows: Vec<Window> = windows.iter().filter(touches).copied().collect();
+    // A bound that was moved to where an earlier day ends is no midnight.
+    let is_midnight = |instant: i64, day: Day| zones.of(day).midnight(day) == instant;
+    let midnights = [(bounds.start, day), (bounds.end, day.next())];
+    let said = midnights
+        .iter()
+        .filter(|(instant, day)| is_midnight(*instant, *day))
+        .map(|(instant, _)| said_at(&windows, *instant))
+        .filter(|said| *said != Said::Nothing);
+    let mut found: Option<Off> = None;
+    for said in said {
+        match (said, found) {
+            (Said::Off(off), None) => found = Some(off),
+            (Said::Off(off), Some(other)) if off.offset == other.offset => {
+                found = Some(Off {
+                    rows: (off.rows.0 + other.rows.0, off.rows.1 + other.rows.1),
+                    ..off
+                });
+            }
+            _ => return None,
+        }
+    }
+    let Off {
+        offset,
+        length,
+        end,
+        rows,
+    } = found?;
+    if is_of_a_backlog(offset, length, day, zone) {
+        return None;
+    }
+    Some(Misfit {
+        zone: zone.name().to_owned(),
+        offset,
+        rows,
+        zones: fitting(end, length),
+        end,
+        length,
+    })
+}
+
+/// The windows of rows, start and end, that lie at a day's midnights, counted.
+pub fn windows_of(rows: impl Iterator<Item = (i64, i64)>, day: DayBounds) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    let mut last = 0;
+    for (start, end) in rows {
+        let at = |instant: i64| start <= instant + GLUED_SECONDS && end >= instant - GLUED_SECONDS;
+        if !(at(day.start) || at(day.end)) {
+            continue;
+        }
+        let same = |window: &Window| (window.start, window.end) == (start, end);
+        if !windows.get(last).is_some_and(same) {
+            last = windows.iter().position(same).unwrap_or_else(|| {
+                let rows = 0;
+                windows.push(Window { start, end, rows });
+                windows.len() - 1
+            });
+        }
+        windows[last].rows += 1;
+    }
+    windows
+}
+
+/// Counts the rows that begin, end or lie across an instant.
+fn said_at(windows: &[Window], instant: i64) -> Said {
+    let near = |other: i64| (other - instant).abs() <= GLUED_SECONDS;
+    let mut all = 0;
+    // Offset, length, end of the last such window, rows.
+    let mut off: Vec<(i64, i64, i64, u64)> = Vec::new();
+    for window in windows {
+        let fits = near(window.start) || near(window.end);
+        let across = window.start < instant && window.end > instant;
+        if !(fits || across) {
+            continue;
+        }
+        all += window.rows;
+        let Some(length) = length_within_a_day(window).filter(|_| !fits) else {
+            continue;
+        };
+        let offset = offset_from(instant, window.end, length);
+        match off.iter_mut().find(|known| known.0 == offset) {
+            Some(known) => {
+                known.2 = known.2.max(window.end);
+                known.3 += window.rows;
+            }
+            None => off.push((offset, length, window.end, window.rows)),
+        }
+    }
+    let most = off
+        .into_iter()
+        .min_by_key(|known| (Reverse(known.3), known.0));
+    match most {
+        _ if all == 0 => Said::Nothing,
+        Some((offset, length, end, rows)) if offset != 0 && rows * 2 > all => Said::Off(Off {
+            offset,
+            length,
+            end,
+            rows: (rows, all),
+        }),
+        Some(_) | None => Said::Fits,
+    }
+}
+
+/// The aggregation range that a window is of, if it divides the day: a window may be up to a minute longer.
+fn length_within_a_day(window: &Window) -> Option<i64> {
+    let seconds = window.end - window.start;
+    (seconds - GLUED_SECONDS - 1..=seconds)
+        .rev()
+        .find(|length| *length >= 60 && length % 60 == 0 && DAY_SECONDS % length == 0)
+}
+
+/// From an instant to the nearest end of such windows, in seconds, to the minute.
+fn offset_from(instant: i64, end: i64, length: i64) -> i64 {
+    let minutes = (end - instant + 30).div_euclid(60) * 60;
+    let after = minutes.rem_euclid(length);
+    if after > length / 2 {
+        after - length
+    } else {
+        after
+    }
+}
+
+/// Days before a clock change that are written together with those after it are cut from the end backwards, so that
+/// their windows are off by the change.
+fn is_of_a_backlog(offset: i64, length: i64, day: Day, zone: &Zone) -> bool {
+    let start = zone.midnight(day);
+    let mut later = day;
+    (1..=BACKLOG_DAYS).any(|days| {
+        later = later.next();
+        let change = zone.midnight(later) - start - days * DAY_SECONDS;
+        change != 0 && offset_from(0, change, length) == offset
+    })
+}
+
+/// Zones in which windows of this length may end at an instant.
+fn fitting(end: i64, length: i64) -> Vec<String> {
+    let known = KNOWN.iter().filter_map(|name| Zone::parse(name).ok());
+    let mut names: Vec<String> = known
+        .filter(|zone| fits(zone, end, length))
+        .map(|zone| zone.name().to_owned())
+        .take(MOST_NAMES)
+        .collect();
+    if names.is_empty() {
+        let minutes = offset_from(end, 0, DAY_SECONDS) / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let minutes = minutes.abs();
+        names.push(format!("GMT{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+    }
+    names
+}
+
+fn fits(zone: &Zone, end: i64, length: i64) -> bool {
+    let day = zone.day_at(end).ok();
+    day.is_some_and(|day| offset_from(zone.midnight(day), end, length) == 0)
+}
+
+impl Misfit {
+    /// Puts CloudStack's own zone first, if its setting can be read and is one of those that fit.
+    pub fn preferring(mut self, theirs: Option<&str>) -> Misfit {
+        let theirs = theirs.and_then(|name| Zone::parse(name).ok());
+        if let Some(theirs) = theirs.filter(|zone| fits(zone, self.end, self.length)) {
+            self.zones.retain(|zone| zone != theirs.name());
+            self.zones.insert(0, theirs.name().to_owned());
+            self.zones.truncate(MOST_NAMES);
+        }
+        self
+    }
+
+    /// The zone to write, if nothing tells another.
+    pub fn likeliest(&self) -> &str {
+        &self.zones[0]
+    }
+
+    /// What is wrong.
+    pub fn offset_told(&self) -> String {
+        let (off, all) = self.rows;
+        format!(
+            "CloudStack's windows begin {} midnight of {} ({off} of {}), as in {}",
+            self.offset_in_words(),
+            self.zone,
+            counted(all, "row"),
+            self.zones.join(", ")
+        )
+    }
+
+    /// `2 hours before`, `5:30 hours after`
+    fn offset_in_words(&self) -> String {
+        let minutes = self.offset.abs() / 60;
+        let length = match (minutes / 60, minutes % 60) {
+            (0, minutes) => format!("{minutes} minutes"),
+            (1, 0) => "1 hour".to_owned(),
+            (hours, 0) => format!("{hours} hours"),
+            (hours, minutes) => format!("{hours}:{minutes:02} hours"),
+        };
+        let direction = if self.offset < 0 { "before" } else { "after" };
+        format!("{length} {direction}")
+    }
+}
+
+/// What is wrong, and what to write.
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}; write its usage.aggregation.timezone, such as main.timezone = {}",
+            self.offset_told(),
+            self.likeliest()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn zones(name: &str) -> Zones {
+        Zones::from(Zone::parse(name).unwrap())
+    }
+
+    /// `YYYY-MM-DD HH:MM` to the same, both GMT.
+    fn window(text: &str, rows: u64) -> Window {
+        let instant = |text: &str| {
+            let (date, time) = text.split_once(' ').unwrap();
+            let (hours, minutes) = time.split_once(':').unwrap();
+            let number = |text: &str| text.parse::<i64>().unwrap();
+            day(date).days_since_1970() * DAY_SECONDS + number(hours) * 3600 + number(minutes) * 60
+        };
+        let (start, end) = text.split_once(" to ").unwrap();
+        Window {
+            start: instant(start),
+            end: instant(end),
+            rows,
+        }
+    }
+
+    /// Windows one after another, all of one length.
+    fn run_of(from: &str, minutes: i64, count: i64) -> Vec<Window> {
+        let first = window(&format!("{from} to {from}"), 1).start;
+        let at = |number: i64| first + number * minutes * 60;
+        (0..count)
+            .map(|number| Window {
+                start: at(number),
+                end: at(number + 1),
+                rows: 3,
+            })
+            .collect()
+    }
+
+    fn offset(windows: &[Window], date: &str, name: &str) -> Option<i64> {
+        misfit(windows, day(date), &zones(name)).map(|misfit| misfit.offset / 60)
+    }
+
+    #[test]
+    fn daily_windows_of_another_zone_are_told_with_their_offset_and_zones() {
+        let stockholm = run_of("2026-06-01 22:00", 1440, 10);
+        let told = misfit(&stockholm, day("2026-06-05"), &zones("GMT")).unwrap();
+        assert_eq!(
+            told.to_string(),
+            "CloudStack's windows begin 2 hours before midnight of GMT (6 of 6 rows), as in Europe/Berlin, \
+             Europe/Stockholm, Europe/Amsterdam, Europe/Paris, Europe/Zurich; write its usage.aggregation.timezone, \
+             such as main.timezone = Europe/Berlin"
+        );
+        let named = told.clone().preferring(Some("Europe/Stockholm"));
+        assert_eq!(named.likeliest(), "Europe/Stockholm");
+        let unusual = told.clone().preferring(Some("Europe/Oslo"));
+        assert_eq!(unusual.likeliest(), "Europe/Oslo");
+        let none = told.preferring(Some("America/New_York"));
+        assert_eq!(none.likeliest(), "Europe/Berlin");
+        for (name, expected) in [
+            ("Europe/Berlin", None),
+            ("Europe/London", Some(-60)),
+            ("Asia/Kolkata", Some(210)),
+            ("America/New_York", Some(-360)),
+        ] {
+            assert_eq!(offset(&stockholm, "2026-06-05", name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_day_of_the_windows_say_the_same() {
+        let stockholm = run_of("2026-06-01 22:00", 1440, 10);
+        for date in ["2026-06-01", "2026-06-11"] {
+            assert_eq!(offset(&stockholm, date, "GMT"), Some(-120), "{date}");
+        }
+        // Nothing touches these.
+        assert_eq!(offset(&stockholm, "2026-05-31", "GMT"), None);
+        assert_eq!(offset(&[], "2026-06-05", "GMT"), None);
+    }
+
+    #[test]
+    fn a_zone_that_no_name_is_known_of_is_named_by_its_offset() {
+        let odd = run_of("2026-06-01 10:15", 1440, 4);
+        let told = misfit(&odd, day("2026-06-03"), &zones("GMT")).unwrap();
+        assert_eq!((told.offset, told.likeliest()), (615 * 60, "GMT-10:15"));
+        assert!(Zone::parse(told.likeliest()).is_ok());
+    }
+
+    #[test]
+    fn shorter_windows_prove_what_is_no_multiple_of_them() {
+        // Twelve hours and eight, cut from midnight of Stockholm.
+        for minutes in [720, 480, 360] {
+            let windows = run_of("2026-06-01 22:00", minutes, 12);
+            assert_eq!(
+                offset(&windows, "2026-06-03", "GMT"),
+                Some(-120),
+                "{minutes}"
+            );
+        }
+        // Hourly windows fit whatever is off by whole hours, and not a half.
+        let hourly = run_of("2026-06-01 22:00", 60, 100);
+        assert_eq!(offset(&hourly, "2026-06-03", "GMT"), None);
+        assert_eq!(offset(&hourly, "2026-06-03", "Asia/Kolkata"), Some(30));
+        assert_eq!(offset(&hourly, "2026-06-03", "Asia/Kathmandu"), Some(-15));
+    }
+
+    #[test]
+    fn a_range_that_does_not_divide_the_day_says_nothing() {
+        for minutes in [600, 1000, 2880, 1430] {
+            let windows = run_of("2026-06-01 00:00", minutes, 20);
+            for date in ["2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04"] {
+                assert_eq!(offset(&windows, date, "GMT"), None, "{minutes} {date}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_glued_to_a_window_or_shares_a_second_fits() {
+        let mut glued = run_of("2026-06-01 00:00", 1440, 4);
+        for window in &mut glued {
+            window.start -= 60;
+        }
+        let mut touching = run_of("2026-06-01 00:00", 5, 2000);
+        for window in &mut touching {
+            window.end += 1;
+        }
+        let mut off = run_of("2026-06-01 22:00", 1440, 4);
+        off[1].start -= 60;
+        off[2].end += 1;
+        for date in ["2026-06-01", "2026-06-02", "2026-06-03"] {
+            assert_eq!(offset(&glued, date, "GMT"), None);
+            assert_eq!(offset(&touching, date, "GMT"), None);
+        }
+        assert_eq!(offset(&off, "2026-06-03", "GMT"), Some(-120));
+    }
+
+    #[test]
+    fn a_few_rows_among_many_are_no_proof() {
+        let mut windows = run_of("2026-06-01 00:00", 1440, 4);
+        windows.push(window("2026-06-01 22:00 to 2026-06-02 22:00", 3));
+        windows.push(window("2026-06-02 22:00 to 2026-06-03 22:00", 3));
+        // Half of them are not most.
+        assert_eq!(offset(&windows, "2026-06-02", "GMT"), None);
+        windows[4].rows = 4;
+        windows[5].rows = 4;
+        assert_eq!(offset(&windows, "2026-06-02", "GMT"), Some(-120));
+    }
+
+    #[test]
+    fn the_day_on_which_cloudstack_was_set_to_another_zone_fits() {
+        let windows = [
+            window("2026-06-10 00:00 to 2026-06-11 00:00", 1),
+            window("2026-06-11 00:00 to 2026-06-11 22:00", 1),
+            window("2026-06-11 22:00 to 2026-06-12 22:00", 1),
+            window("2026-06-12 22:00 to 2026-06-13 22:00", 1),
+        ];
+        assert_eq!(offset(&windows[1..3], "2026-06-11", "GMT"), None);
+        assert_eq!(offset(&windows[2..], "2026-06-12", "GMT"), Some(-120));
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let since = day("2026-06-12");
+        let begins = berlin.midnight(since);
+        let moved = zones("GMT").with(crate::zones::Change {
+            since,
+            zone: berlin.clone(),
+            begins,
+        });
+        let moved = moved.unwrap();
+        assert_eq!(misfit(&windows[1..3], day("2026-06-11"), &moved), None);
+        assert_eq!(misfit(&windows[2..], day("2026-06-12"), &moved), None);
+        // Where the day before stays as it was, the first day begins at no midnight.
+        let kept = zones("GMT").with(crate::zones::Change {
+            since,
+            zone: berlin,
+            begins: begins + 7200,
+        });
+        assert_eq!(misfit(&windows[2..3], since, &kept.unwrap()), None);
+    }
+
+    #[test]
+    fn a_backlog_over_a_clock_change_fits() {
+        // Stockholm's clock goes back on 2026-10-25: pieces of 24 hours, cut from the end of the 28th, begin an hour late
+        // on all days before.
+        let autumn = run_of("2026-10-10 23:00", 1440, 18);
+        for date in [
+            "2026-10-11",
+            "2026-10-12",
+            "2026-10-24",
+            "2026-10-25",
+            "2026-10-26",
+        ] {
+            assert_eq!(offset(&autumn, date, "Europe/Stockholm"), None, "{date}");
+        }
+        let spring = run_of("2026-03-10 22:00", 1440, 22);
+        for date in ["2026-03-12", "2026-03-28", "2026-03-29", "2026-03-30"] {
+            assert_eq!(offset(&spring, date, "Europe/Stockholm"), None, "{date}");
+        }
+        // The other way round it is none, nor two months before.
+        assert_eq!(
+            offset(
+                &run_of("2026-10-10 21:00", 1440, 9),
+                "2026-10-15",
+                "Europe/Stockholm"
+            ),
+            Some(-60)
+        );
+        assert_eq!(
+            offset(
+                &run_of("2026-08-10 23:00", 1440, 9),
+                "2026-08-15",
+                "Europe/Stockholm"
+            ),
+            Some(60)
+        );
+    }
+
+    #[test]
+    fn rows_are_counted_by_their_windows_at_the_midnights() {
+        let rows = [
+            (-100, 500),
+            (500, 86_000),
+            (-100, 500),
+            (86_000, 90_000),
+            (-100, 500),
+        ];
+        let bounds = DayBounds {
+            start: 0,
+            end: DAY_SECONDS,
+        };
+        let found: Vec<(i64, u64)> = windows_of(rows.into_iter(), bounds)
+            .iter()
+            .map(|window| (window.start, window.rows))
+            .collect();
+        assert_eq!(found, [(-100, 3), (86_000, 1)]);
+    }
+}
