@@ -210,11 +210,13 @@ fn check_ledger(config: &Config) -> Vec<Line> {
     let (what, path) = ("ledger", config.ledger.as_path());
     let mut lines = Vec::new();
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    match Reader::open(path).and_then(|mut reader| reader.zones()) {
+    match Reader::open(path).and_then(|mut reader| reader.state()) {
         Err(err) => lines.push(error(what, format!("{err:#}"))),
-        Ok(zones) => {
-            if zones.name() != config.zone.name() {
-                let said = disagreement(zones.name(), config.zone.name());
+        Ok(state) => {
+            let (theirs, ours) = (state.zones.name(), config.zone.name());
+            // A ledger without days takes the zone that is written.
+            if theirs != ours && state.days.is_some() {
+                let said = disagreement(theirs, ours);
                 lines.push(error(what, said));
             }
             lines.push(match ledger::backup::check(path) {

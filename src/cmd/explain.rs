@@ -88,7 +88,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         );
     }
     let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
-    let mut document = document(account, range, config.zone.name(), figures)?;
+    let mut document = document(account, range, zones.of(range.last()).name(), figures)?;
     document.facts.extend(coverage.facts());
     document.notes.extend(coverage.absences());
     output::write(&document, args.format.style(), out)?;

@@ -273,12 +273,17 @@ fn hours(subject: &Subject) -> f64 {
     seconds as f64 / 3600.0
 }
 
+/// The zone of the last day.
+fn timezone(subject: &Subject) -> &str {
+    subject.zones.of(subject.range.last()).name()
+}
+
 fn title(subject: &Subject) -> String {
     format!(
         "{} to {}, {}, {} hours",
         subject.range.first(),
         subject.range.last(),
-        subject.zones.name(),
+        timezone(subject),
         hours(subject)
     )
 }
@@ -287,7 +292,7 @@ fn facts(args: &Args, subject: &Subject, due: usize) -> Vec<(&'static str, Value
     let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
-        ("timezone", Value::Text(subject.zones.name().to_owned())),
+        ("timezone", Value::Text(timezone(subject).to_owned())),
         ("hours", Value::Quantity(hours(subject), output::Unit::None)),
         ("complete", Value::Truth(subject.coverage.is_final())),
     ];

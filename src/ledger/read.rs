@@ -85,7 +85,7 @@ pub struct Page {
 /// What one account used in a range of days.
 #[derive(Debug, PartialEq)]
 pub struct AccountUsage {
-    /// The zone of the ledger's newest days.
+    /// The zone of the range's last day.
     pub timezone: String,
     /// Sorted by metric, then resource.
     pub totals: Vec<Total>,
@@ -182,7 +182,7 @@ impl Reader {
                 missing_days,
             } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
-                timezone: find_zones(tx)?.name().to_owned(),
+                timezone: find_zones(tx)?.of(range.last()).name().to_owned(),
                 totals: list_totals(tx, account.id, range)?,
                 open_days,
                 missing_days,

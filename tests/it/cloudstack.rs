@@ -217,6 +217,14 @@ impl Cloud {
         }
     }
 
+    /// Sets CloudStack's `usage.aggregation.timezone`.
+    pub fn set_timezone(&self, zone: &str) {
+        self.main("delete from configuration where name = 'usage.aggregation.timezone'");
+        self.main(&format!(
+            "insert into configuration (name, value) values ('usage.aggregation.timezone', '{zone}')"
+        ));
+    }
+
     /// Lets the importer's user read the two settings that matter, by the view of `docs/configuration.md`, and no other.
     pub fn show_settings(&self) {
         self.main(

@@ -204,7 +204,7 @@ fn hourly_windows_prove_nothing_of_whole_hours_and_check_says_look() {
         &run,
     );
     // The view shows this and no secret.
-    cloud.main("insert into configuration (name, value) values ('usage.aggregation.timezone', 'Europe/Stockholm')");
+    cloud.set_timezone("Europe/Stockholm");
     cloud.show_settings();
     let run = cloud.run(&["check"]).exits(1);
     holds(
@@ -212,7 +212,7 @@ fn hourly_windows_prove_nothing_of_whole_hours_and_check_says_look() {
         "main.timezone is GMT, CloudStack's usage.aggregation.timezone is \"Europe/Stockholm\"",
         &run,
     );
-    cloud.main("update configuration set value = 'UTC'");
+    cloud.set_timezone("UTC");
     let run = cloud.run(&["check"]).exits(0);
     holds(&run.stdout, "GMT, as CloudStack's \"UTC\"", &run);
     let run = cloud.run(&["import", "-s", "2026-06-02"]).exits(0);
@@ -223,7 +223,7 @@ fn hourly_windows_prove_nothing_of_whole_hours_and_check_says_look() {
 fn cloudstacks_own_zone_is_named_first_where_it_can_be_read() {
     let cloud = furnished(Cloud::in_mariadb(NEWEST));
     stockholms_windows(&cloud);
-    cloud.main("insert into configuration (name, value) values ('usage.aggregation.timezone', 'Europe/Oslo')");
+    cloud.set_timezone("Europe/Oslo");
     cloud.show_settings();
     cloud.run(&["import"]).exits(1).complains(
         "rbc-usage: main.timezone is GMT, CloudStack's usage.aggregation.timezone is \"Europe/Oslo\": main.timezone has \

@@ -247,6 +247,10 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
         let days: Vec<Day> = future.days().collect();
         notes.push(format!("not begun: {}", in_ranges(&days)));
     }
+    for change in known.state.zones.changes() {
+        let (since, zone) = (change.since, change.zone.name());
+        notes.push(format!("from {since} on days are those of {zone}"));
+    }
     match &known.source {
         Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
         Ok(progress) => {

@@ -31,6 +31,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
     let as_of = find_as_of(asking.snapshot, range)?;
     let zones = &asking.state.zones;
     let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
+    let timezone = zones.of(range.last()).name();
     let (starts_at, ends_at) = instants(zones, range)?;
     let hours = hours(zones, range)?;
     let mut headers = vec![
@@ -40,7 +41,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
             "Rbc-Missing-Days",
             unfinished.missing_days.len().to_string(),
         ),
-        ("Rbc-Timezone", zones.name().to_owned()),
+        ("Rbc-Timezone", timezone.to_owned()),
         ("Rbc-Period", format!("{starts_at}/{ends_at}")),
         ("Rbc-Hours", hours.to_string()),
     ];
@@ -51,7 +52,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
         ("starts_at", Value::Text(starts_at)),
         ("ends_at", Value::Text(ends_at)),
         ("hours", Value::Quantity(hours, Unit::Hours)),
-        ("timezone", Value::Text(zones.name().to_owned())),
+        ("timezone", Value::Text(timezone.to_owned())),
         ("complete", Value::Truth(complete)),
         ("open_days", dates(&unfinished.open_days)),
         ("missing_days", dates(&unfinished.missing_days)),
