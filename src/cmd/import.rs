@@ -36,7 +36,7 @@ const CLOCKS_DIFFER: i64 = 300;
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
 /// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the source or is missing
-/// between others, or a zone or clock is wrong; 2 an error.
+/// between others, or a zone or clock is wrong; 2 an error. Days cut in another zone than the ledger's are refused.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                                   catch up, as cron does each day\n  \
@@ -51,7 +51,8 @@ pub struct Args {
     period: PeriodArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Overwrite what closed days hold; the old values are kept as corrections
+    /// Overwrite what closed days hold; the old values are kept as corrections. Days whose windows are those of another
+    /// zone are stored as well, with a finding
     #[arg(short, long)]
     force: bool,
     /// Do everything, tell the same, and change nothing

@@ -27,6 +27,8 @@ use crate::words::counted;
 /// found equal are marked as verified; nothing else is changed. Without days, all closed days are compared that were
 /// not found equal since they were written.
 ///
+/// A day whose windows are those of another zone is not equal, whatever its figures.
+///
 /// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
 /// were only written twice are told, and differ from nothing.
 #[derive(clap::Args)]
