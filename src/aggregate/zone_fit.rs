@@ -1,11 +1,11 @@
-//! Whether CloudStack's windows are those of the ledger's zone. It cuts a day's windows from midnight to midnight of
-//! its own zone, so where most rows at a midnight of ours lie across it by the same offset, ours is the wrong one.
+//! Whether CloudStack's windows are those of the ledger's zone. It cuts daily windows from midnight to midnight of its own
+//! zone and hourly ones from hour to hour, so where most rows at a midnight of ours lie across it by the same offset,
+//! ours is the wrong one.
 //!
-//! What this cannot see: an offset by a whole number of windows (hourly windows fit every zone that is off by whole
-//! hours), a range that does not divide the day, whose windows lie across midnight anyhow, and for 31 days before a clock
-//! change an offset that is the change itself: a backlog of CloudStack's over it is cut so.
-
-use std::cmp::Reverse;
+//! What this cannot see: an offset by whole hours where windows are hourly; windows of any other length, which end
+//! whenever CloudStack's job runs and lie across midnight anyhow; a day next to a clock change of CloudStack's zone, whose
+//! midnights differ; and for 31 days before a clock change of ours an offset that is the change itself: a backlog of
+//! CloudStack's over it is cut so.
 
 use super::window::{DayBounds, GLUED_SECONDS};
 use crate::day::Day;
@@ -14,6 +14,9 @@ use crate::zone::Zone;
 use crate::zones::Zones;
 
 const DAY_SECONDS: i64 = 86_400;
+
+/// The aggregation ranges whose windows end at a midnight or a full hour, in seconds.
+const ALIGNED: [i64; 2] = [DAY_SECONDS, 3600];
 
 /// How long before a clock change a backlog may begin that is cut from its end backwards.
 const BACKLOG_DAYS: i64 = 31;
@@ -181,49 +184,49 @@ pub fn windows_of(rows: impl Iterator<Item = (i64, i64)>, day: DayBounds) -> Vec
 /// Counts the rows that begin, end or lie across an instant.
 fn said_at(windows: &[Window], instant: i64) -> Said {
     let near = |other: i64| (other - instant).abs() <= GLUED_SECONDS;
-    let mut all = 0;
-    // Offset, length, end of the last such window, rows.
-    let mut off: Vec<(i64, i64, i64, u64)> = Vec::new();
-    for window in windows {
-        let fits = near(window.start) || near(window.end);
-        let across = window.start < instant && window.end > instant;
-        if !(fits || across) {
-            continue;
-        }
-        all += window.rows;
-        let Some(length) = length_within_a_day(window).filter(|_| !fits) else {
-            continue;
-        };
-        let offset = offset_from(instant, window.end, length);
-        match off.iter_mut().find(|known| known.0 == offset) {
-            Some(known) => {
-                known.2 = known.2.max(window.end);
-                known.3 += window.rows;
-            }
-            None => off.push((offset, length, window.end, window.rows)),
-        }
-    }
-    let most = off
-        .into_iter()
-        .min_by_key(|known| (Reverse(known.3), known.0));
+    let fits = |window: &&Window| near(window.start) || near(window.end);
+    let across = |window: &&Window| window.start < instant && window.end > instant;
+    let count = |of: &dyn Fn(&&Window) -> bool| windows.iter().filter(of).map(|one| one.rows).sum();
+    let all: u64 = count(&|window| fits(window) || across(window));
+    // The first pieces of a run that goes back to an event are shorter, and end with the windows around them.
+    let off_by = |offset: i64, length: i64| {
+        count(&|window| {
+            let is_piece = window.end - window.start <= length + GLUED_SECONDS + 1;
+            !fits(window)
+                && across(window)
+                && is_piece
+                && offset_from(instant, window.end, length) == offset
+        })
+    };
+    let aligned = windows
+        .iter()
+        .filter(|window| !fits(window) && across(window));
+    let most = aligned
+        .filter_map(|window| {
+            let length = aligned_length(window)?;
+            let offset = offset_from(instant, window.end, length);
+            let rows: u64 = off_by(offset, length);
+            Some(Off {
+                offset,
+                length,
+                end: window.end,
+                rows: (rows, all),
+            })
+        })
+        .max_by_key(|off| (off.rows.0, off.end, off.length));
     match most {
         _ if all == 0 => Said::Nothing,
-        Some((offset, length, end, rows)) if offset != 0 && rows * 2 > all => Said::Off(Off {
-            offset,
-            length,
-            end,
-            rows: (rows, all),
-        }),
+        Some(off) if off.offset != 0 && off.rows.0 * 2 > all => Said::Off(off),
         Some(_) | None => Said::Fits,
     }
 }
 
-/// The aggregation range that a window is of, if it divides the day: a window may be up to a minute longer.
-fn length_within_a_day(window: &Window) -> Option<i64> {
-    let seconds = window.end - window.start;
-    (seconds - GLUED_SECONDS - 1..=seconds)
-        .rev()
-        .find(|length| *length >= 60 && length % 60 == 0 && DAY_SECONDS % length == 0)
+/// The aligned range that a window is of; it may be longer by what is glued to it and a shared second.
+fn aligned_length(window: &Window) -> Option<i64> {
+    let longer_than = |length: i64| window.end - window.start - length;
+    ALIGNED
+        .into_iter()
+        .find(|length| (0..=GLUED_SECONDS + 1).contains(&longer_than(*length)))
 }
 
 /// From an instant to the nearest end of such windows, in seconds, to the minute.
@@ -417,17 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_windows_prove_what_is_no_multiple_of_them() {
-        // Twelve hours and eight, cut from midnight of Stockholm.
-        for minutes in [720, 480, 360] {
-            let windows = run_of("2026-06-01 22:00", minutes, 12);
-            assert_eq!(
-                offset(&windows, "2026-06-03", "GMT"),
-                Some(-120),
-                "{minutes}"
-            );
-        }
-        // Hourly windows fit whatever is off by whole hours, and not a half.
+    fn hourly_windows_prove_what_is_no_whole_hour() {
         let hourly = run_of("2026-06-01 22:00", 60, 100);
         assert_eq!(offset(&hourly, "2026-06-03", "GMT"), None);
         assert_eq!(offset(&hourly, "2026-06-03", "Asia/Kolkata"), Some(30));
@@ -435,9 +428,9 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_does_not_divide_the_day_says_nothing() {
-        for minutes in [600, 1000, 2880, 1430] {
-            let windows = run_of("2026-06-01 00:00", minutes, 20);
+    fn windows_that_end_when_the_job_runs_say_nothing() {
+        for minutes in [720, 600, 480, 1000, 2880, 1430, 90] {
+            let windows = run_of("2026-06-01 00:15", minutes, 60);
             for date in ["2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04"] {
                 assert_eq!(offset(&windows, date, "GMT"), None, "{minutes} {date}");
             }
@@ -462,6 +455,23 @@ mod tests {
             assert_eq!(offset(&touching, date, "GMT"), None);
         }
         assert_eq!(offset(&off, "2026-06-03", "GMT"), Some(-120));
+    }
+
+    /// As a usage server writes it whose event was stuck since half past midnight of the 9th.
+    #[test]
+    fn a_piece_that_ends_with_the_windows_around_it_says_the_same() {
+        let windows = [
+            window("2026-06-08 00:00 to 2026-06-09 00:00", 7),
+            window("2026-06-09 00:00 to 2026-06-10 00:00", 9),
+            window("2026-06-09 00:30 to 2026-06-10 00:00", 30),
+            window("2026-06-10 00:00 to 2026-06-11 00:00", 27),
+        ];
+        for date in ["2026-06-09", "2026-06-10"] {
+            assert_eq!(offset(&windows, date, "Asia/Tokyo"), Some(540), "{date}");
+            assert_eq!(offset(&windows, date, "GMT"), None, "{date}");
+        }
+        // Alone it may be of any range.
+        assert_eq!(offset(&windows[2..3], "2026-06-09", "Asia/Tokyo"), None);
     }
 
     #[test]

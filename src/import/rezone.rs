@@ -2,7 +2,7 @@
 //! caller's, so that the ledger is wholly of the old zones or wholly of the new. What the source no longer has stays as
 //! it was, and the first day after it begins where it ends: no hour is counted twice or lost.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use super::purge::purged;
 use super::{Cut, DayReport, Misfits, Outcome, Request, is_closed, run};
@@ -125,7 +125,7 @@ fn last_gone(
 ) -> anyhow::Result<Option<Day>> {
     let mut last = None;
     source.read_ahead(days, zones, "rezone", &mut |day, read| {
-        let read = read.with_context(|| format!("{day}"))?;
+        let read = read.map_err(|bad| anyhow!("{day} cannot be read: {bad}: repair it first"))?;
         if is_gone(day, read, zones, ledger).with_context(|| format!("{day}"))? {
             last = Some(day);
         }
