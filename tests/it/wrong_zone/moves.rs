@@ -4,7 +4,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{HOURS, holds, in_files, run_vm, set_to_another_zone, stockholms_windows};
-use crate::cloudstack::{Cloud, UsageRow};
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::simulator::oracle::{Usage, differences, expected};
+use crate::simulator::server::Server as UsageServer;
+use crate::simulator::windows::Window;
+use crate::simulator::zones::{GMT, KOLKATA, LocalDay, NEW_YORK, STOCKHOLM, Zone, plus, stored};
+use crate::simulator::{DAY, cloud as random, store};
 
 const CORRECTIONS: &str = "select day, old_quantity, new_quantity, kind from corrections
                            where metric = 'vm_running' order by day, id";
@@ -335,4 +340,84 @@ fn a_move_that_is_killed_changes_nothing() {
         }
     }
     assert!(killed > 0);
+}
+
+/// A zone in which a random cloud is imported, CloudStack's own, and the first day of the cloud's in that.
+type Mistake = (&'static Zone, &'static Zone, &'static str);
+
+const MISTAKES: [Mistake; 5] = [
+    (&GMT, &STOCKHOLM, "2025-10-22"),
+    (&STOCKHOLM, &NEW_YORK, "2025-03-06"),
+    (&NEW_YORK, &KOLKATA, "2025-06-10"),
+    (&KOLKATA, &GMT, "2025-03-28"),
+    (&KOLKATA, &STOCKHOLM, "2025-03-27"),
+];
+
+/// Six days of a random cloud, all of them in the ledger, in the wrong zone.
+fn mistaken(seed: u64, (wrong, right, first): Mistake) -> (Cloud, Vec<LocalDay>, Usage) {
+    let days = right.days(first, 6);
+    let whole = Window {
+        start: days[0].begins,
+        end: days[5].ends - 1,
+    };
+    let lives = random::Cloud::random(seed, whole);
+    let mut server = UsageServer::new(&lives, DAY, whole.start, false);
+    days.iter().for_each(|day| server.run(day.ends - 1));
+    let cloud = Cloud::in_sqlite(NEWEST);
+    store::write(&cloud, &lives, &server);
+    cloud.configure(wrong.name, "");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&[
+        "import",
+        "-s",
+        &plus(first, -1),
+        "-e",
+        &plus(first, 6),
+        "-f",
+    ]);
+    let right = expected(&lives, &server.runs, &days);
+    (cloud, days, right)
+}
+
+/// The ledger is what the lives say by arithmetic over the days of CloudStack's zone, clock changes among them.
+#[test]
+fn a_moved_ledger_is_as_if_it_had_been_right_from_the_beginning() {
+    for (seed, mistake) in (0..).zip(MISTAKES) {
+        let (cloud, days, lived) = mistaken(seed, mistake);
+        let (wrong, right, first) = (mistake.0.name, mistake.1.name, mistake.2);
+        let run = cloud
+            .run(&["rezone", right, "--from", &plus(first, -1)])
+            .exits(0);
+        let differ = differences(&lived, &store::ledger(&cloud));
+        assert!(
+            differ.is_empty(),
+            "{wrong} to {right}: {} figures differ\n{}\n{run}",
+            differ.len(),
+            differ[..differ.len().min(20)].join("\n"),
+        );
+        cloud.configure(right, "");
+        let period = format!("{first}..{}", days[5].day);
+        cloud.run(&["verify", &period]).exits(0);
+    }
+}
+
+/// Days that were purged keep what they have, and those that are read again have all the rest.
+#[test]
+fn a_move_after_a_purge_bills_every_hour_once() {
+    const TOTALS: &str = "select metric, printf('%.10g', sum(quantity)) from daily_usage
+                          group by metric order by metric";
+    for (seed, mistake) in (0..).zip(MISTAKES) {
+        let (cloud, days, _) = mistaken(seed, mistake);
+        let totals = cloud.ledger(TOTALS);
+        let purged_up_to = stored(days[1].ends);
+        cloud.usage(&format!(
+            "delete from cloud_usage where end_date < '{purged_up_to}'"
+        ));
+        let (wrong, right, first) = (mistake.0.name, mistake.1.name, mistake.2);
+        let run = cloud
+            .run(&["rezone", right, "--from", &plus(first, -1)])
+            .exits(1);
+        holds(&run.stdout, "cannot be read again", &run);
+        assert_eq!(cloud.ledger(TOTALS), totals, "{wrong} to {right}\n{run}");
+    }
 }
