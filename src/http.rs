@@ -44,6 +44,7 @@ use log::Log;
 use memory::Memory;
 use metrics::Metrics;
 use reload::Reload;
+pub use shared::written_timezone;
 use shared::{Reread, Shared, anybody, scopes_of};
 use usage::Ledgers;
 use worker::{Checked, Desk, MOST_WAITING};
@@ -99,8 +100,8 @@ pub struct Ground<'a> {
     pub ledger: &'a Path,
     /// The ledger's.
     pub zones: Zones,
-    /// `main.timezone`.
-    pub timezone: String,
+    /// `main.timezone`, if it is written.
+    pub timezone: Option<String>,
     pub reread: Reread,
 }
 

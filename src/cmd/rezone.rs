@@ -70,7 +70,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ledger.sum_months()?;
     }
     let fine = moved.kept.is_empty() && !reports.iter().any(needs_a_look);
-    let document = document(&args, config.zone.name(), &moved, &reports)?;
+    let written = config.zone_is_written.then(|| config.zone.name());
+    let document = document(&args, written, &moved, &reports)?;
     write(&document, args.format.style(), out)?;
     Ok(super::exit_code(fine))
 }
@@ -81,7 +82,7 @@ fn needs_a_look(report: &DayReport) -> bool {
 
 fn document(
     args: &Args,
-    configured: &str,
+    written: Option<&str>,
     moved: &Moved,
     reports: &[DayReport],
 ) -> anyhow::Result<Document> {
@@ -116,7 +117,7 @@ fn document(
             "{days}: CloudStack's windows do not fit {zone} there"
         ));
     }
-    if configured != zones.name() {
+    if written.is_some_and(|written| written != zones.name()) {
         notes.push(format!("now write main.timezone = {}", zones.name()));
     }
     if args.dry_run {

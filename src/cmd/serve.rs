@@ -33,15 +33,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
+    let config = args.config.load_as_written()?;
     let zones = Reader::open(&config.ledger)?.zones()?;
     let config = with_flags(&args, config);
     let server = &config.server;
-    let reread = move || Ok(with_flags(&args, args.config.load()?));
+    let reread = move || Ok(with_flags(&args, args.config.load_as_written()?));
     let ground = http::Ground {
         ledger: &config.ledger,
         zones,
-        timezone: config.zone.name().to_owned(),
+        timezone: http::written_timezone(&config),
         reread: Box::new(reread),
     };
     http::serve(server.bind, server, ground, out)?;

@@ -37,7 +37,7 @@ const REST: Duration = Duration::from_millis(100);
 /// 503; the reason holds no path.
 pub fn readiness(
     state: anyhow::Result<LedgerState>,
-    timezone: &str,
+    timezone: Option<&str>,
     today: Day,
     max_age_days: i64,
 ) -> Reply {
@@ -48,8 +48,11 @@ pub fn readiness(
             Some(why) => format!("the ledger cannot be read: {why}"),
             None => "the ledger cannot be read".to_owned(),
         }),
-        Ok(_) if zone.is_some_and(|zone| zone != timezone) => {
-            zone.map(|zone| format!("the ledger: {}; then reload", disagreement(zone, timezone)))
+        Ok(_) if timezone.is_some() && zone != timezone => {
+            let both = zone.zip(timezone);
+            both.map(|(zone, timezone)| {
+                format!("the ledger: {}; then reload", disagreement(zone, timezone))
+            })
         }
         Ok(None) => Some("the ledger has no closed day".to_owned()),
         Ok(Some(day)) => {
@@ -222,7 +225,7 @@ mod tests {
             newest_closed_day: newest.map(day),
             last_import: None,
         };
-        readiness(Ok(state), "GMT", day(today), 3)
+        readiness(Ok(state), Some("GMT"), day(today), 3)
     }
 
     #[test]
@@ -243,7 +246,7 @@ mod tests {
         assert_eq!(ready(None, "2013-06-05"), reply::error(503, none));
         let lost = reply::error(503, "the ledger cannot be read");
         let failed = Err(anyhow::anyhow!("disk I/O error"));
-        assert_eq!(readiness(failed, "GMT", day("2013-06-05"), 3), lost);
+        assert_eq!(readiness(failed, None, day("2013-06-05"), 3), lost);
     }
 
     #[test]

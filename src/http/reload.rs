@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
 use super::gate::Tls;
-use super::shared::{Shared, scopes_of};
+use super::shared::{Shared, scopes_of, written_timezone};
 use crate::config::{Config, Limits, Server};
 
 pub struct Reload {
@@ -32,13 +32,9 @@ impl Reload {
             None => {}
         }
         match (shared.reread)() {
-            Ok(Config {
-                server,
-                ledger,
-                zone,
-                ..
-            }) => {
-                said.extend(self.take_over_timezone(zone.name()));
+            Ok(config) => {
+                said.extend(self.take_over_timezone(written_timezone(&config)));
+                let Config { server, ledger, .. } = config;
                 let auth = shared.auth.as_ref();
                 said.extend(auth.map(|auth| users(auth, &server, &shared)));
                 said.extend(self.take_over(&server));
@@ -65,14 +61,17 @@ impl Reload {
         shared.warn_of_strangers();
     }
 
-    fn take_over_timezone(&self, timezone: &str) -> Option<String> {
+    fn take_over_timezone(&self, timezone: Option<String>) -> Option<String> {
         let known = self.shared.timezone.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         if *known == timezone {
             return None;
         }
-        *known = timezone.to_owned();
-        Some(format!("main.timezone is {timezone} now"))
+        *known = timezone;
+        Some(match known.as_deref() {
+            Some(timezone) => format!("main.timezone is {timezone} now"),
+            None => "main.timezone is not written any more".to_owned(),
+        })
     }
 
     /// Takes over the keys that may change at any time.

@@ -23,6 +23,13 @@ use crate::zones::Zones;
 /// Reads the configuration again.
 pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
+/// `main.timezone`, if it is written.
+pub fn written_timezone(config: &Config) -> Option<String> {
+    config
+        .zone_is_written
+        .then(|| config.zone.name().to_owned())
+}
+
 /// What the configuration limits users to by now.
 pub fn scopes_of(reread: &Reread) -> anyhow::Result<BTreeMap<String, Scope>> {
     Ok(reread()?.server.scopes)
@@ -32,8 +39,8 @@ pub struct Shared {
     pub ledger: PathBuf,
     /// The ledger's, when it was last looked at.
     pub zones: Mutex<Zones>,
-    /// `main.timezone`; may change, as the next ones, when the configuration is read again.
-    pub timezone: Mutex<String>,
+    /// `main.timezone`, if it is written; may change, as the next ones, when the configuration is read again.
+    pub timezone: Mutex<Option<String>>,
     pub max_days: AtomicI64,
     pub max_age_days: AtomicI64,
     /// None: everybody may ask.
@@ -176,8 +183,8 @@ impl Shared {
         }
     }
 
-    /// `main.timezone`, as the configuration was last read.
-    pub fn timezone(&self) -> String {
+    /// `main.timezone`, if it was written when the configuration was last read.
+    pub fn timezone(&self) -> Option<String> {
         let timezone = self.timezone.lock().unwrap_or_else(PoisonError::into_inner);
         timezone.clone()
     }

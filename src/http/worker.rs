@@ -169,7 +169,12 @@ impl Desk {
                 }
                 let max_age_days = shared.max_age_days.load(Ordering::Relaxed);
                 let timezone = shared.timezone();
-                Ok(health::readiness(read, &timezone, today, max_age_days))
+                Ok(health::readiness(
+                    read,
+                    timezone.as_deref(),
+                    today,
+                    max_age_days,
+                ))
             }
             // Somebody who is limited to some accounts has no business with the sum of all.
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {

@@ -222,6 +222,35 @@ fn hourly_windows_prove_nothing_of_whole_hours_and_check_says_look() {
     run.complains("");
 }
 
+/// Neither the configuration nor anybody else has to name the zone.
+#[test]
+fn a_zone_that_is_not_written_is_cloudstacks_and_then_the_ledgers() {
+    let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.configure("", "");
+    let cloud = furnished(cloud);
+    assert_eq!(cloud.ledger("select timezone from ledgers"), ["GMT"]);
+    stockholms_windows(&cloud);
+    // Held against the data, written or not.
+    let run = cloud.run(&["import"]).exits(1);
+    holds(&run.stdout, &refused("2026-06-02"), &run);
+    cloud.set_timezone("Europe/Stockholm");
+    cloud.show_settings();
+    cloud.run(&["import"]).exits(0).complains("");
+    assert_eq!(
+        cloud.ledger("select distinct timezone from days"),
+        ["Europe/Stockholm"]
+    );
+    // The ledger does not follow a setting; it has days.
+    cloud.set_timezone("Asia/Tokyo");
+    let run = cloud.run(&["check"]).exits(1);
+    let differ = "main.timezone is Europe/Stockholm, CloudStack's usage.aggregation.timezone is \"Asia/Tokyo\"";
+    holds(&run.stdout, differ, &run);
+    cloud
+        .run(&["rezone", "Europe/Berlin", "--from", "2026-06-05"])
+        .exits(0);
+    cloud.run(&["verify"]).exits(0);
+}
+
 #[test]
 fn cloudstacks_own_zone_is_named_first_where_it_can_be_read() {
     let cloud = furnished(Cloud::in_mariadb(NEWEST));
