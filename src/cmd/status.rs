@@ -57,8 +57,8 @@ struct Known {
     /// Why imports left days as they are.
     refusals: BTreeMap<Day, String>,
     source: anyhow::Result<Progress>,
-    /// The source's windows do not fit the ledger's zones. Looked for in a check only.
-    advice: Option<Advice>,
+    /// The source's windows do not fit the ledger's zones.
+    advice: Option<(Advice, String)>,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -92,10 +92,16 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let mut advice = None;
     let source = super::open_source(config).and_then(|mut source| {
         let progress = source.progress()?;
-        if let Some(watermark) = progress.watermark.filter(|_| args.check) {
+        if let Some(watermark) = progress.watermark {
             let newest = state.zones.day_at(watermark.finished_until - 1)?;
             let first = state.days.map_or(newest, DayRange::first).min(newest);
-            advice = advise(DayRange::new(first, newest)?, &state.zones, &mut source)?;
+            let found = advise(DayRange::new(first, newest)?, &state.zones, &mut source)?;
+            let program = |command: &str| args.config.program(command);
+            advice = found.map(|advice| {
+                let cure = advice.cure(state.days.is_some(), &program);
+                let told = format!("{}: {cure}", advice.misfit.offset_told());
+                (advice, told)
+            });
         }
         Ok(progress)
     });
@@ -166,16 +172,12 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
             detail: format!("{err:#}"),
         }),
     }
-    if let Some(advice) = &known.advice {
-        let program = |command: &str| args.config.program(command);
-        let cure = advice.cure(known.state.days.is_some(), &program);
-        problems.push(Problem {
-            kind: ProblemKind::WrongZone,
-            day: Some(advice.from),
-            last_day: None,
-            detail: format!("{}: {cure}", advice.misfit.offset_told()),
-        });
-    }
+    problems.extend(known.advice.as_ref().map(|(advice, told)| Problem {
+        kind: ProblemKind::WrongZone,
+        day: Some(advice.from),
+        last_day: None,
+        detail: told.clone(),
+    }));
     if let Some(run) = &known.state.last_import {
         let started = super::unix_of_utc_text(&run.started_at)?;
         problems.extend(import_problem(run, started, now));

@@ -152,6 +152,12 @@ fn days_that_were_stored_in_the_wrong_zone_are_neither_verified_nor_sealed() {
         "write main.timezone = Europe/Berlin, then rbc-usage rezone Europe/Berlin --from 2026-06-01",
         &run,
     );
+    let run = cloud.run(&["status"]).exits(0);
+    holds(
+        &run.stdout,
+        "wrong zone since 2026-06-01: CloudStack's",
+        &run,
+    );
     // Every later day is refused, with the way out.
     run_vm(&cloud, &[("11 22:00 to 12 22:00", 24.0)]);
     cloud.finished_until("2026-06-12 21:59:59");

@@ -237,6 +237,15 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
             time(progress.and_then(|progress| progress.stuck_since))?,
         ),
         ("source_oldest_unprocessed_event", time(oldest_event)?),
+        (
+            "wrong_zone_since",
+            Value::text(
+                known
+                    .advice
+                    .as_ref()
+                    .map(|(advice, _)| advice.from.to_string()),
+            ),
+        ),
     ])
 }
 
@@ -250,6 +259,9 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
     for change in known.state.zones.changes() {
         let (since, zone) = (change.since, change.zone.name());
         notes.push(format!("from {since} on days are those of {zone}"));
+    }
+    if let Some((advice, told)) = &known.advice {
+        notes.push(format!("wrong zone since {}: {told}", advice.from));
     }
     match &known.source {
         Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
