@@ -7,13 +7,14 @@ pub mod pieces;
 pub mod runs;
 pub mod step;
 pub mod window;
+pub mod zone_fit;
 
 use std::collections::BTreeMap;
 
 use crate::finding::Finding;
 use crate::metric::{Measure, Metric};
 use crate::row::{BadRow, Digest, UsageRow};
-use crate::zone::Zone;
+use crate::zones::Zones;
 use doubts::Doubts;
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
 use runs::Rewinds;
@@ -67,7 +68,7 @@ pub fn aggregate(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
     facts: &VmFacts,
 ) -> anyhow::Result<DayUsage> {
     aggregate_and_tell(rows, rewinds, day, zone, facts, &mut |_| ())
@@ -78,7 +79,7 @@ pub fn aggregate_and_tell(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
     facts: &VmFacts,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {
@@ -101,7 +102,7 @@ fn add_up_day(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
     facts: &VmFacts,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {

@@ -9,6 +9,7 @@ pub mod import;
 pub mod initdb;
 pub mod passwd;
 pub mod report;
+pub mod rezone;
 pub mod sample;
 pub mod seal;
 pub mod serve;
@@ -29,14 +30,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::arguments::{PeriodArgs, id};
 use crate::config::Config;
 use crate::coverage::Coverage;
-use crate::day::Day;
 use crate::ledger::backup::Step;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::read::Reader;
 use crate::ledger::{Initialised, Ledger, initialise};
 use crate::output::Format;
 use crate::sealing::{Held, hold};
 use crate::source::{Options, Source};
-use crate::zone::utc_text;
+use crate::zone::{Zone, unix_of_utc_text, utc_text};
 
 /// Where the configuration is, the same for every command that needs it.
 #[derive(clap::Args)]
@@ -49,8 +50,19 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     /// Reads the configuration and the environment that overrides it.
-    pub fn load(&self) -> anyhow::Result<Config> {
+    pub fn load_as_written(&self) -> anyhow::Result<Config> {
         Config::load(self.config.as_deref(), std::env::vars_os())
+    }
+
+    /// The same, and finds out the zone where none is written.
+    pub fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.load_as_written()?;
+        if !config.zone_is_written
+            && let Some(zone) = unwritten_zone(&config)
+        {
+            config.zone = zone;
+        }
+        Ok(config)
     }
 
     /// The program as commands that lead on name it: with a command of its own and the same configuration.
@@ -115,6 +127,18 @@ fn unix_now() -> anyhow::Result<i64> {
     Ok(i64::try_from(
         SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     )?)
+}
+
+/// The ledger's newest zone if it has days, else CloudStack's, if its setting can be read: the data is held against it, and a
+/// source that cannot be reached is told by whoever needs it.
+fn unwritten_zone(config: &Config) -> Option<Zone> {
+    let state = Reader::open(&config.ledger).and_then(|mut ledger| ledger.state());
+    if let Some(state) = state.ok().filter(|state| state.days.is_some()) {
+        return Some(state.zones.newest().clone());
+    }
+    let theirs = open_source(config).and_then(|mut source| source.aggregation_timezone());
+    // Java, and so CloudStack, takes a name it does not know for GMT.
+    Zone::parse(&theirs.ok()??).ok()
 }
 
 fn open_source(config: &Config) -> anyhow::Result<Source> {
@@ -218,18 +242,6 @@ fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()>
     };
     writeln!(out, "ledger {} {done}", config.ledger.display())?;
     Ok(())
-}
-
-/// Seconds since 1970 UTC of a time that `utc_text` wrote.
-fn unix_of_utc_text(text: &str) -> anyhow::Result<i64> {
-    let wrong = || format!("{text:?} is not a time");
-    let number = |range: std::ops::Range<usize>| -> anyhow::Result<i64> {
-        let digits = text.get(range).with_context(wrong)?;
-        digits.parse().with_context(wrong)
-    };
-    let day: Day = text.get(..10).with_context(wrong)?.parse()?;
-    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
-    Ok(day.days_since_1970() * 86_400 + seconds)
 }
 
 /// Turns the command line of a link named after an old program into ours.

@@ -36,7 +36,9 @@ pub struct Config {
     pub cloud: SourceUri,
     /// The ledger's file, absolute or relative to the working directory.
     pub ledger: PathBuf,
+    /// GMT where `main.timezone` is not written, until whoever knows better puts another in its place.
     pub zone: Zone,
+    pub zone_is_written: bool,
     pub import: Import,
     pub server: Server,
 }
@@ -74,7 +76,7 @@ const KEYS: [(&str, Option<&str>); 9] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
-    ("main.timezone", Some("GMT")),
+    ("main.timezone", Some("")),
     ("import.connect_timeout", Some("10")),
     ("import.read_timeout", Some("300")),
     ("import.lock_timeout", Some("60")),
@@ -158,7 +160,7 @@ impl Values<'_> {
         let cloud_usage = self.read("main.cloud_usage_uri", source);
         let cloud = self.read("main.cloud_uri", source);
         let ledger = self.read("main.rbc_usage_uri", |text| uri::parse_ledger(text, folder));
-        let zone = self.read("main.timezone", Zone::parse);
+        let zone = self.read("main.timezone", parse_zone);
         let connect_timeout = self.read("import.connect_timeout", |text| seconds(text, 1, 300));
         let read_timeout = self.read("import.read_timeout", |text| seconds(text, 1, 86_400));
         let lock_timeout = self.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
@@ -178,7 +180,11 @@ impl Values<'_> {
             cloud_usage: cloud_usage?,
             cloud: cloud?,
             ledger: ledger?,
-            zone: zone?,
+            zone_is_written: zone.as_ref()?.is_some(),
+            zone: match zone? {
+                Some(zone) => zone,
+                None => Zone::parse("GMT").ok()?,
+            },
             import: Import {
                 connect_timeout: connect_timeout?,
                 read_timeout: read_timeout?,
@@ -251,6 +257,14 @@ impl Values<'_> {
     }
 }
 
+/// `None`: it is not written.
+fn parse_zone(text: &str) -> anyhow::Result<Option<Zone>> {
+    match text {
+        "" => Ok(None),
+        name => Zone::parse(name).map(Some),
+    }
+}
+
 fn parse_reread_days(text: &str) -> anyhow::Result<RereadDays> {
     if text == "auto" {
         return Ok(RereadDays::Auto);
@@ -305,7 +319,7 @@ mod tests {
         assert_eq!(config.cloud.to_string(), "cloud@db:3306/cloud");
         assert_eq!(config.ledger, Path::new("/etc/usage.db"));
         assert_eq!(config.secret_file.as_deref(), Some(Path::new("/etc/x.cfg")));
-        assert_eq!(config.zone.name(), "GMT");
+        assert_eq!((config.zone.name(), config.zone_is_written), ("GMT", false));
         let import = Import {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(300),
@@ -349,7 +363,10 @@ mod tests {
         .unwrap();
         assert_eq!(replaced.cloud_usage.to_string(), "/etc/cloud_usage.db");
         assert_eq!(replaced.cloud.to_string(), "u@h:3306/cloud");
-        assert_eq!(replaced.zone.name(), "Europe/Stockholm");
+        assert_eq!(
+            (replaced.zone.name(), replaced.zone_is_written),
+            ("Europe/Stockholm", true)
+        );
         assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
         assert_eq!(replaced.import.reread_days, RereadDays::Newest(0));
         assert_eq!(replaced.import.reread, Reread::Update);

@@ -17,7 +17,7 @@ use crate::metric::{Metric, resource_of_usage_type};
 use crate::row::UsageRow;
 use crate::source::{Descriptions, Source, SourceDay};
 use crate::verify::Name;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// Which figures. All conditions hold together.
 pub struct Question<'a> {
@@ -25,7 +25,7 @@ pub struct Question<'a> {
     pub metric: Option<Metric>,
     /// Uuid or name of what a metric is kept per.
     pub resource: Option<&'a str>,
-    pub zone: &'a Zone,
+    pub zones: &'a Zones,
     /// Sums that differ from the ledger by no more than this part are equal.
     pub tolerance: f64,
 }
@@ -91,7 +91,7 @@ pub fn explain(
     source.narrow_to(question.account_id);
     for day in days {
         let named = || format!("explain {day}");
-        let bounds = DayBounds::of(*day, question.zone);
+        let bounds = DayBounds::of(*day, question.zones);
         let read = source.read_day(bounds).with_context(named)?;
         let descriptions = source.describe(&read.rows).with_context(named)?;
         let figures =
@@ -127,7 +127,7 @@ fn explain_day(
         ..
     } = read;
     ledger.learn(names);
-    let bounds = DayBounds::of(day, question.zone);
+    let bounds = DayBounds::of(day, question.zones);
     let stored = ledger.find_day(day)?;
     // The rows are those of one account, the fingerprint is of all.
     let gone = stored
@@ -141,7 +141,7 @@ fn explain_day(
         }
     };
     let usage = ledger.with_vm_facts(day, stored, Existing::Report, |vms| {
-        aggregate_and_tell(&mut rows, &rewinds, bounds, question.zone, vms, &mut note)
+        aggregate_and_tell(&mut rows, &rewinds, bounds, question.zones, vms, &mut note)
     })?;
     for record in usage.records {
         let figure = figures.entry((record.metric, record.source_id));

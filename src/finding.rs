@@ -44,6 +44,8 @@ pub enum FindingKind {
     NotHours,
     /// Windows that start on one local day and end on another were shared between them.
     SpansMidnight,
+    /// Most windows lie across midnight by the same offset: the zone is wrong, and the day was stored by force.
+    WrongZone,
     /// The source's first row begins within the day.
     SourceBegins,
     /// The source has no rows of a finished day, and some of the day before.
@@ -59,7 +61,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 18] = [
+    pub const ALL: [FindingKind; 19] = [
         FindingKind::SizeUnknown,
         FindingKind::SizeDoubtful,
         FindingKind::EndsBeforeStart,
@@ -72,6 +74,7 @@ impl FindingKind {
         FindingKind::Unresolved,
         FindingKind::NotHours,
         FindingKind::SpansMidnight,
+        FindingKind::WrongZone,
         FindingKind::SourceBegins,
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
@@ -127,6 +130,7 @@ impl FindingKind {
                 | FindingKind::UnknownUsageType
                 | FindingKind::Unresolved
                 | FindingKind::SpansMidnight
+                | FindingKind::WrongZone
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
                 | FindingKind::DiffersFromSource
@@ -152,6 +156,7 @@ impl FindingKind {
             FindingKind::Unresolved => "unresolved",
             FindingKind::NotHours => "not_hours",
             FindingKind::SpansMidnight => "spans_midnight",
+            FindingKind::WrongZone => "wrong_zone",
             FindingKind::SourceBegins => "source_begins",
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",

@@ -35,7 +35,7 @@ use tiny_http::Server;
 
 use crate::config;
 use crate::words::counted;
-use crate::zone::Zone;
+use crate::zones::Zones;
 use auth::Auth;
 pub use gate::look_at_tls;
 use gate::{Gate, Tls};
@@ -44,6 +44,7 @@ use log::Log;
 use memory::Memory;
 use metrics::Metrics;
 use reload::Reload;
+pub use shared::written_timezone;
 use shared::{Reread, Shared, anybody, scopes_of};
 use usage::Ledgers;
 use worker::{Checked, Desk, MOST_WAITING};
@@ -97,7 +98,10 @@ pub fn may_limit(settings: &config::Server) -> anyhow::Result<()> {
 /// Where answers come from, and how to read the configuration again.
 pub struct Ground<'a> {
     pub ledger: &'a Path,
-    pub zone: Zone,
+    /// The ledger's.
+    pub zones: Zones,
+    /// `main.timezone`, if it is written.
+    pub timezone: Option<String>,
     pub reread: Reread,
 }
 
@@ -126,7 +130,8 @@ pub fn serve(
     let log = Arc::new(Log::start(settings.log_format)?);
     let shared = Arc::new(Shared {
         ledger: ground.ledger.to_owned(),
-        zone: ground.zone,
+        zones: Mutex::new(ground.zones),
+        timezone: Mutex::new(ground.timezone),
         max_days: AtomicI64::new(limits.max_days),
         max_age_days: AtomicI64::new(settings.max_age_days),
         auth: auth.transpose()?,

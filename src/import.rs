@@ -1,7 +1,9 @@
 //! The import: which days to read, and for each of them read, aggregate, write.
 
+mod advice;
 mod purge;
 mod reread;
+mod rezone;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +11,7 @@ use anyhow::Context;
 
 use crate::aggregate::aggregate;
 use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
+use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
@@ -16,17 +19,21 @@ use crate::ledger::refusals::Cause;
 use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
-use crate::zone::Zone;
+use crate::zones::Zones;
+pub use advice::{Advice, advise};
 use purge::{before_the_source, begins_within, without_rows};
 pub use purge::{purged, rows_gone};
 pub use reread::{LookedAt, reread};
+pub use rezone::{Move, Moved, rezone};
 
 /// What is asked of an import.
 pub struct Request<'a> {
     /// `None`: every day after the newest closed one that the source has finished.
     pub range: Option<DayRange>,
     pub existing: Existing,
-    pub zone: &'a Zone,
+    pub zones: &'a Zones,
+    pub misfits: Misfits,
+    pub cut: Cut,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
@@ -44,6 +51,22 @@ impl Request<'_> {
     }
 }
 
+/// What becomes of days whose windows are those of another zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfits {
+    Refused,
+    /// Stored all the same, with a finding.
+    Stored,
+}
+
+/// Whether a day that the ledger has begins and ends where it did when it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    AsBefore,
+    /// Its zone is another one: that fewer rows touch it is no purge.
+    Anew,
+}
+
 /// What became of one day.
 #[derive(Debug, PartialEq)]
 pub struct DayReport {
@@ -56,6 +79,8 @@ pub struct DayReport {
     pub reaches_back_to: Option<Day>,
     /// Somebody has acknowledged every difference, or the refusal.
     pub acknowledged: bool,
+    /// That its windows are those of another zone.
+    pub wrong_zone: Option<String>,
     pub outcome: Outcome,
 }
 
@@ -73,9 +98,10 @@ pub fn plan(
     request: &Request,
     watermark: Option<Watermark>,
     source: &mut Source,
-    ledger: &Ledger,
+    ledger: &mut Ledger,
 ) -> anyhow::Result<Vec<Day>> {
-    let closed = |day: Day| is_closed(day, request.zone, watermark, request.clock);
+    settle_days_of_no_rows(request.zones, source, ledger)?;
+    let closed = |day: Day| is_closed(day, request.zones, watermark, request.clock);
     let mut days: BTreeSet<Day> = ledger
         .list_open_days()?
         .into_iter()
@@ -83,7 +109,7 @@ pub fn plan(
         .collect();
     let refused = ledger.list_refusals()?.into_iter();
     let again = refused.filter(|refusal| {
-        let may_be_repaired = refusal.cause == Cause::BadRow && !refusal.acknowledged;
+        let may_be_repaired = refusal.cause != Cause::SourceGone && !refusal.acknowledged;
         may_be_repaired && !refusal.in_ledger && closed(refusal.day)
     });
     days.extend(again.map(|refusal| refusal.day));
@@ -92,7 +118,7 @@ pub fn plan(
         None => {
             let first = match (ledger.newest_closed_day()?, source.first_instant()?) {
                 (Some(newest), _) => Some(newest.next()),
-                (None, Some(instant)) => Some(request.zone.day_at(instant)?),
+                (None, Some(instant)) => Some(request.zones.day_at(instant)?),
                 (None, None) => None,
             };
             days.extend(
@@ -103,6 +129,29 @@ pub fn plan(
     Ok(days.into_iter().collect())
 }
 
+/// The source's first hours were on the day before in a wrong zone: nothing is to be known of that day in the right one.
+fn settle_days_of_no_rows(
+    zones: &Zones,
+    source: &mut Source,
+    ledger: &mut Ledger,
+) -> anyhow::Result<()> {
+    let refusals = ledger.list_refusals()?.into_iter();
+    let refused: Vec<Day> = refusals
+        .filter(|refusal| refusal.cause == Cause::WrongZone && !refusal.in_ledger)
+        .map(|refusal| refusal.day)
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    if let Some(instant) = source.first_instant()? {
+        let before = zones.day_at(instant)?.previous();
+        if refused.contains(&before) {
+            ledger.settle_refusal(before)?;
+        }
+    }
+    Ok(())
+}
+
 /// Imports days in order; `on_day` is told of each once it is safely in the ledger.
 pub fn run(
     days: &[Day],
@@ -111,7 +160,7 @@ pub fn run(
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    source.read_ahead(days, request.zone, "import", &mut |day, read| {
+    source.read_ahead(days, request.zones, "import", &mut |day, read| {
         let imported = match read {
             Ok(read) => import_day(day, request, read, ledger),
             Err(bad) => Err(bad.into()),
@@ -146,6 +195,7 @@ fn leave(day: Day, outcome: Outcome, ledger: &Ledger) -> anyhow::Result<DayRepor
         per_vm_volume_rows: 0,
         reaches_back_to: None,
         acknowledged: ledger.is_acknowledged(day)?,
+        wrong_zone: None,
         outcome,
     })
 }
@@ -166,8 +216,8 @@ fn import_day(
         stuck_since,
         rewinds,
     } = read;
-    let bounds = DayBounds::of(day, request.zone);
-    let reaches_back_to = reaches_back_to(&rows, bounds, request.zone)?;
+    let bounds = DayBounds::of(day, request.zones);
+    let reaches_back_to = reaches_back_to(&rows, bounds, request.zones)?;
     let stored = ledger.find_day(day)?;
     ledger.learn(names);
     let existing = match stored {
@@ -175,13 +225,27 @@ fn import_day(
         None => request.existing,
     };
     let mut usage = ledger.with_vm_facts(day, stored, existing, |vms| {
-        aggregate(&mut rows, &rewinds, bounds, request.zone, vms)
+        aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
     })?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
-        usage.findings.push(stuck(request.zone.day_at(since)?));
+        usage.findings.push(stuck(request.zones.day_at(since)?));
     }
     usage.findings.extend(begins_within(&rows, oldest, bounds));
+    let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
+    let misfit = misfit(&windows, day, request.zones).map(|misfit| misfit.to_string());
+    let wrong_zone = misfit;
+    if let (Misfits::Stored, Some(misfit)) = (request.misfits, &wrong_zone) {
+        usage.findings.push(of_another_zone(misfit.clone()));
+    }
+    if let (Misfits::Refused, Some(misfit)) = (request.misfits, &wrong_zone) {
+        let refused = refuse(day, misfit.clone(), Cause::WrongZone, request, ledger)?;
+        return Ok(DayReport {
+            wrong_zone,
+            ..refused
+        });
+    }
     let refusal = match stored {
+        Some(_) if request.cut == Cut::Anew => None,
         Some(stored) => purged(stored, &usage, oldest, lowest_id, bounds),
         None if existing == Existing::Overwrite => None,
         None => before_the_source(&usage, oldest, bounds),
@@ -198,7 +262,7 @@ fn import_day(
         (Some(reason), None) => return leave(day, Outcome::Refused(reason), ledger),
         (None, _) => {}
     }
-    let state = match is_closed(day, request.zone, watermark, request.clock) {
+    let state = match is_closed(day, request.zones, watermark, request.clock) {
         true => DayState::Closed,
         false => DayState::Open,
     };
@@ -226,6 +290,7 @@ fn import_day(
         per_vm_volume_rows: usage.per_vm_volume_rows,
         reaches_back_to,
         acknowledged: ledger.is_acknowledged(day)?,
+        wrong_zone,
         outcome: Outcome::Written(written),
     })
 }
@@ -242,20 +307,34 @@ fn counted_vms(rows: &[UsageRow], day: DayBounds) -> Vec<(u64, u64)> {
 
 /// The day of the earliest start among the rows that end on this day, if that is before it by more than
 /// belongs to this day.
-fn reaches_back_to(rows: &[UsageRow], day: DayBounds, zone: &Zone) -> anyhow::Result<Option<Day>> {
+fn reaches_back_to(
+    rows: &[UsageRow],
+    day: DayBounds,
+    zones: &Zones,
+) -> anyhow::Result<Option<Day>> {
     let ends_here = |row: &&UsageRow| row.end > day.start && row.end <= day.end;
     let earliest = rows.iter().filter(ends_here).map(|row| row.start).min();
     match earliest {
-        Some(start) if start < day.start - GLUED_SECONDS => Ok(Some(zone.day_at(start)?)),
+        Some(start) if start < day.start - GLUED_SECONDS => Ok(Some(zones.day_at(start)?)),
         Some(_) | None => Ok(None),
     }
 }
 
 /// A day is closed once the source has finished its last second, and that second has passed: a usage server
 /// whose clock was ahead once has not finished the future. `clock` is now, in seconds since 1970 UTC.
-pub fn is_closed(day: Day, zone: &Zone, watermark: Option<Watermark>, clock: i64) -> bool {
-    let end = zone.midnight(day.next());
+pub fn is_closed(day: Day, zones: &Zones, watermark: Option<Watermark>, clock: i64) -> bool {
+    let end = zones.midnight(day.next());
     end <= clock && watermark.is_some_and(|watermark| watermark.finished_until >= end)
+}
+
+fn of_another_zone(detail: String) -> Finding {
+    Finding {
+        kind: FindingKind::WrongZone,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail,
+    }
 }
 
 fn stuck(since: Day) -> Finding {

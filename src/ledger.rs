@@ -17,6 +17,7 @@ mod registry;
 pub mod runs;
 mod statements;
 mod sum;
+pub mod timezones;
 pub mod write;
 mod writer;
 
@@ -29,6 +30,8 @@ use access::{Access, insist_on_access};
 use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::zones::Zones;
+
 /// Marks a SQLite file as a ledger: "RBCU".
 pub const APPLICATION_ID: i32 = 0x5242_4355;
 
@@ -36,13 +39,14 @@ pub const APPLICATION_ID: i32 = 0x5242_4355;
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_proof.sql"),
     include_str!("../migrations/0003_months.sql"),
     include_str!("../migrations/0004_age.sql"),
     include_str!("../migrations/0005_refusals.sql"),
     include_str!("../migrations/0006_runs.sql"),
+    include_str!("../migrations/0007_timezones.sql"),
 ];
 
 /// How long a statement waits for somebody else's write, such as a shell's.
@@ -61,6 +65,8 @@ pub struct Ledger {
     /// Device and inode of the file when it was opened.
     file: (u64, u64),
     registry: registry::Registry,
+    zones: Zones,
+    /// All that is done is one transaction.
     rehearsal: bool,
 }
 
@@ -89,7 +95,7 @@ pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Init
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let found = version(&connection, path)?;
     if found == Some(SCHEMA_VERSION) {
-        check_timezone(&connection, timezone).with_context(named)?;
+        timezones::agreed_zones(&connection, timezone).with_context(named)?;
         return Ok(Initialised::Current);
     }
     migrate(&mut connection, found.unwrap_or(0), timezone, now).with_context(named)?;
@@ -182,20 +188,35 @@ fn insist_on_current(connection: &Connection, path: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The days of a ledger are those of one zone for ever.
-fn check_timezone(connection: &Connection, timezone: &str) -> anyhow::Result<()> {
-    let stored: String =
-        connection.query_row("select timezone from ledgers", [], |row| row.get(0))?;
-    ensure!(
-        stored == timezone,
-        "its days are those of {stored}, main.timezone says {timezone}"
-    );
-    Ok(())
-}
-
 impl Ledger {
     /// Opens an initialised ledger for an import. A rehearsal does everything and keeps nothing.
     pub fn open(path: &Path, timezone: &str, rehearsal: bool) -> anyhow::Result<Ledger> {
+        Ledger::open_of(path, rehearsal, |connection| {
+            timezones::agreed_zones(connection, timezone)
+        })
+    }
+
+    /// Opens one whatever its zone is, for changes that take effect all at once, by `keep`, or not at all.
+    pub fn open_as_a_whole(path: &Path) -> anyhow::Result<Ledger> {
+        Ledger::open_of(path, true, timezones::find_zones)
+    }
+
+    /// Keeps what was done since it was opened as a whole.
+    pub fn keep(&mut self) -> anyhow::Result<()> {
+        let named = format!("ledger {}", self.path.display());
+        self.insist_on_file().with_context(|| named.clone())?;
+        self.connection
+            .execute_batch("commit")
+            .with_context(|| named.clone())?;
+        self.rehearsal = false;
+        self.settle().context(named)
+    }
+
+    fn open_of(
+        path: &Path,
+        rehearsal: bool,
+        zones: impl FnOnce(&Connection) -> anyhow::Result<Zones>,
+    ) -> anyhow::Result<Ledger> {
         ensure!(
             path.exists(),
             "there is no ledger {}: run rbc-usage initdb",
@@ -204,7 +225,6 @@ impl Ledger {
         let named = || format!("ledger {}", path.display());
         let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         insist_on_current(&connection, path)?;
-        check_timezone(&connection, timezone).with_context(named)?;
         connection.set_prepared_statement_cache_capacity(64);
         // A day touches a page of every account. With SQLite's 2 MB they would be read anew each day, and with
         // its log of 4 MB each would be copied into the file each day.
@@ -215,12 +235,14 @@ impl Ledger {
                 .execute_batch("begin immediate")
                 .with_context(named)?;
         }
+        let zones = zones(&connection).with_context(named)?;
         let registry = registry::Registry::load(&connection).with_context(named)?;
         Ok(Ledger {
             connection,
             path: path.to_owned(),
             file: read::identity(&std::fs::metadata(path).with_context(named)?),
             registry,
+            zones,
             rehearsal,
         })
     }
@@ -263,7 +285,8 @@ mod tests {
                 "0003_months.sql",
                 "0004_age.sql",
                 "0005_refusals.sql",
-                "0006_runs.sql"
+                "0006_runs.sql",
+                "0007_timezones.sql"
             ]
         );
         assert_eq!(MIGRATIONS.len(), names.len());
@@ -284,11 +307,30 @@ mod tests {
             .query_row("select created_at from ledgers", [], |row| row.get(0))
             .unwrap();
         assert_eq!(created, now);
-        let other = initialise(&path, "Europe/Stockholm", now).unwrap_err();
-        assert!(
-            format!("{other:#}")
-                .ends_with("its days are those of GMT, main.timezone says Europe/Stockholm")
+    }
+
+    #[test]
+    fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let now = "2013-06-02T00:20:00Z";
+        initialise(&path, "GMT", now).unwrap();
+        assert_eq!(
+            initialise(&path, "Europe/Stockholm", now).unwrap(),
+            Initialised::Current
         );
+        let ledger = Ledger::open(&path, "Asia/Tokyo", false).unwrap();
+        assert_eq!(ledger.zones().name(), "Asia/Tokyo");
+        let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
+                   values ('2013-06-01', 'closed', 0, 0, '2013-06-02T00:20:00Z')";
+        ledger.connection.execute(sql, []).unwrap();
+        drop(ledger);
+        let message = "its days are those of Asia/Tokyo, main.timezone says GMT: write main.timezone = Asia/Tokyo, or \
+                       move the ledger by rbc-usage rezone GMT --from DAY";
+        let other = initialise(&path, "GMT", now).unwrap_err();
+        assert!(format!("{other:#}").ends_with(message), "{other:#}");
+        let other = Ledger::open(&path, "GMT", false).err().unwrap();
+        assert!(format!("{other:#}").ends_with(message), "{other:#}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod status;
 mod verify;
 mod words;
 mod zone;
+mod zones;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -47,6 +48,7 @@ enum Cli {
     Explain(cmd::explain::Args),
     Seal(cmd::seal::Args),
     Unseal(cmd::unseal::Args),
+    Rezone(cmd::rezone::Args),
     Corrections(cmd::corrections::Args),
     Sample(cmd::sample::Args),
     Passwd(cmd::passwd::Args),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Cli::Explain(args) => cmd::explain::run(args, &mut out),
         Cli::Seal(args) => cmd::seal::run(args, &mut out),
         Cli::Unseal(args) => cmd::unseal::run(args, &mut out),
+        Cli::Rezone(args) => cmd::rezone::run(args, &mut out),
         Cli::Corrections(args) => cmd::corrections::run(args, &mut out),
         Cli::Sample(args) => cmd::sample::run(args, &mut out),
         Cli::Passwd(args) => cmd::passwd::run(args, &mut out),

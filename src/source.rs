@@ -14,6 +14,7 @@ mod runs;
 mod sqlite;
 pub mod survey;
 mod usage;
+mod windows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use anyhow::Context;
 
 use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::Window;
 use crate::config::SourceUri;
 use crate::row::UsageRow;
 pub use fingerprint::{Fingerprint, first_id, runs_told};
@@ -153,6 +155,12 @@ impl Source {
                 .context("read cloud_usage"),
             false => Ok(Runs::default()),
         }
+    }
+
+    /// The windows that touch a day, each with how many rows have it.
+    pub fn windows(&mut self, day: DayBounds) -> anyhow::Result<Vec<Window>> {
+        let longest = self.usage.longest_window();
+        windows::list_windows(self.cloud_usage.as_mut(), day, longest).context("read cloud_usage")
     }
 
     /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.

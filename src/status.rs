@@ -8,7 +8,8 @@ use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
 use crate::source::{Events, Progress};
 use crate::words::counted;
-use crate::zone::{Zone, utc_text};
+use crate::zone::utc_text;
+use crate::zones::Zones;
 
 /// One thing that somebody should see to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum ProblemKind {
     SourceAhead,
     /// It writes old days again and again.
     SourceStuck,
+    /// Its windows are those of another zone than the ledger's days.
+    WrongZone,
     /// It has not made use of an event from before where it says it is.
     EventUnprocessed,
     /// Finished by the usage server and not in the ledger.
@@ -60,6 +63,7 @@ impl ProblemKind {
             ProblemKind::SourceBehind => "source_behind",
             ProblemKind::SourceAhead => "source_ahead",
             ProblemKind::SourceStuck => "source_stuck",
+            ProblemKind::WrongZone => "wrong_zone",
             ProblemKind::EventUnprocessed => "event_unprocessed",
             ProblemKind::DayMissing => "day_missing",
             ProblemKind::DayOpen => "day_open",
@@ -73,7 +77,11 @@ impl ProblemKind {
 }
 
 /// What the usage server says of itself. `now` is in seconds since 1970 UTC.
-pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Result<Vec<Problem>> {
+pub fn source_problems(
+    progress: &Progress,
+    zones: &Zones,
+    now: i64,
+) -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut add = |kind, day, detail| {
         problems.push(Problem {
@@ -102,7 +110,7 @@ pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Re
             add(ProblemKind::SourceAhead, None, detail);
         }
         Some(instant) if now - instant > 2 * progress.range_seconds => {
-            let day = finished_day(instant, zone)?;
+            let day = finished_day(instant, zones)?;
             let detail = format!(
                 "CloudStack's usage server has finished nothing after {day}: is it running?"
             );
@@ -111,7 +119,7 @@ pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Re
         Some(_) => {}
     }
     if let Some(since) = progress.stuck_since {
-        let day = zone.day_at(since)?;
+        let day = zones.day_at(since)?;
         let detail = format!(
             "the newest usage jobs all start on {day}: every run writes the days since then again"
         );
@@ -120,7 +128,7 @@ pub fn source_problems(progress: &Progress, zone: &Zone, now: i64) -> anyhow::Re
     if let (Events::Oldest(made), Some(finished)) = (progress.events, finished)
         && made < finished
     {
-        let day = zone.day_at(made)?;
+        let day = zones.day_at(made)?;
         let detail = format!(
             "a usage event of {day} is unprocessed, older than what the usage server says it has finished"
         );
@@ -139,8 +147,8 @@ pub fn without_jobs(newest_row: i64) -> anyhow::Result<String> {
 }
 
 /// The last local day that was over at an instant.
-pub fn finished_day(instant: i64, zone: &Zone) -> anyhow::Result<Day> {
-    Ok(zone.day_at(instant)?.previous())
+pub fn finished_day(instant: i64, zones: &Zones) -> anyhow::Result<Day> {
+    Ok(zones.day_at(instant)?.previous())
 }
 
 /// Why an import left a day as it is.
@@ -289,18 +297,19 @@ mod tests {
     use super::*;
     use crate::source::Watermark;
     use crate::source::WatermarkKind;
+    use crate::zone::Zone;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
     }
 
-    fn zone() -> Zone {
-        Zone::parse("Europe/Stockholm").unwrap()
+    fn zones() -> Zones {
+        Zones::from(Zone::parse("Europe/Stockholm").unwrap())
     }
 
     /// Of Stockholm's midnight that ends a day.
     fn end_of(text: &str) -> i64 {
-        zone().midnight(day(text).next())
+        zones().midnight(day(text).next())
     }
 
     fn progress(finished: &str) -> Progress {
@@ -315,7 +324,7 @@ mod tests {
     }
 
     fn told(progress: &Progress, now: i64) -> Vec<String> {
-        let problems = source_problems(progress, &zone(), now).unwrap();
+        let problems = source_problems(progress, &zones(), now).unwrap();
         let line = |problem: &Problem| {
             let day = problem.day.map_or("-".to_owned(), |day| day.to_string());
             format!("{} {day} {}", problem.kind.name(), problem.detail)

@@ -10,6 +10,7 @@ use anyhow::Context;
 
 use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::import::purged;
@@ -21,7 +22,7 @@ use crate::ledger::write::{DayState, Existing, NewDay, in_words as figures_in_wo
 use crate::metric::Metric;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
-use crate::zone::Zone;
+use crate::zones::Zones;
 use comparison::Comparison;
 
 /// Figures that differ by no more than this part of the larger one are equal. The same rows give the same
@@ -29,7 +30,7 @@ use comparison::Comparison;
 pub const TOLERANCE: f64 = 1e-9;
 
 pub struct Request<'a> {
-    pub zone: &'a Zone,
+    pub zones: &'a Zones,
     /// See `TOLERANCE`.
     pub tolerance: f64,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -62,6 +63,8 @@ pub enum Kind {
     Differs,
     /// A row holds what no row can: nothing can be said of the day.
     BadRow,
+    /// The windows are those of another zone.
+    WrongZone,
 }
 
 /// One difference.
@@ -115,6 +118,7 @@ impl Difference {
         let is_figure = self.stored.is_some() || self.source.is_some();
         let (kind, detail) = match self.kind {
             Kind::Remapped => (FindingKind::Remapped, self.detail.clone()),
+            Kind::WrongZone => (FindingKind::WrongZone, self.detail.clone()),
             Kind::Purged | Kind::BadRow => (FindingKind::Refused, self.detail.clone()),
             Kind::RowAdded
             | Kind::RowRemoved
@@ -164,6 +168,7 @@ impl Kind {
             Kind::Edited => "edited",
             Kind::Differs => "differs",
             Kind::BadRow => "bad_row",
+            Kind::WrongZone => "wrong_zone",
         }
     }
 
@@ -182,7 +187,7 @@ pub fn verify(
     on_day: &mut dyn FnMut(DayVerdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
-    source.read_ahead(days, request.zone, "verify", &mut |day, read| {
+    source.read_ahead(days, request.zones, "verify", &mut |day, read| {
         let verified = match read {
             Ok(read) => verify_day(day, request, read, ledger, &mut told),
             Err(bad) => Err(bad.into()),
@@ -207,6 +212,7 @@ fn without_rows(
     let kind = match cause {
         Cause::SourceGone => Kind::Purged,
         Cause::BadRow => Kind::BadRow,
+        Cause::WrongZone => Kind::WrongZone,
     };
     ledger.refuse_day(day, &reason, cause, request.now)?;
     let mut differences = vec![about_day(day, kind, reason)];
@@ -257,12 +263,12 @@ fn verify_day(
         rewinds,
         ..
     } = read;
-    let bounds = DayBounds::of(day, request.zone);
+    let bounds = DayBounds::of(day, request.zones);
     ledger.learn(names);
     let existing = Existing::Report;
     let stored = ledger.find_day(day)?;
     let usage = ledger.with_vm_facts(day, stored, existing, |vms| {
-        aggregate(&mut rows, &rewinds, bounds, request.zone, vms)
+        aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
     })?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
@@ -293,6 +299,9 @@ fn verify_day(
         stored: &figures,
     }
     .differences();
+    let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
+    let misfit = misfit(&windows, day, request.zones);
+    differences.extend(misfit.map(|misfit| about_day(day, Kind::WrongZone, misfit.to_string())));
     let (names, remapped) = names_that_differ(day, ledger, &figures, told);
     differences.extend(names);
     ledger.keep_findings(day, FindingKind::Remapped, &remapped)?;

@@ -27,6 +27,13 @@ enum Rules {
     Table(TimeZoneRef<'static>),
 }
 
+/// A name has one set of rules.
+impl PartialEq for Zone {
+    fn eq(&self, other: &Zone) -> bool {
+        self.name == other.name
+    }
+}
+
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Zone({})", self.name)
@@ -117,6 +124,18 @@ pub fn utc_text(unix: i64) -> anyhow::Result<String> {
         second / 60 % 60,
         second % 60
     ))
+}
+
+/// Seconds since 1970 UTC of a time that `utc_text` wrote.
+pub fn unix_of_utc_text(text: &str) -> anyhow::Result<i64> {
+    let wrong = || format!("{text:?} is not a time");
+    let number = |range: std::ops::Range<usize>| -> anyhow::Result<i64> {
+        let digits = text.get(range).with_context(wrong)?;
+        digits.parse().with_context(wrong)
+    };
+    let day: Day = text.get(..10).with_context(wrong)?.parse()?;
+    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    Ok(day.days_since_1970() * 86_400 + seconds)
 }
 
 #[cfg(test)]

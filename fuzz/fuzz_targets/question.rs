@@ -21,6 +21,7 @@ mod program {
     pub mod source;
     pub mod words;
     pub mod zone;
+    pub mod zones;
 }
 #[path = "../../src/http"]
 #[allow(dead_code, unused_imports)]
@@ -43,7 +44,6 @@ use http::v1::{self, Request, Terms};
 use ledger::read::Reader;
 use libfuzzer_sys::fuzz_target;
 use scope::Scope;
-use zone::Zone;
 
 const MOST: i64 = 366;
 
@@ -88,13 +88,11 @@ const ROWS: &str = "
 static LEDGER: LazyLock<Mutex<Reader>> = LazyLock::new(|| {
     let name = format!("/dev/shm/rbc-usage-fuzz-ledger-{}", std::process::id());
     let path = std::path::Path::new(&name);
-    ledger::initialise(path, ZONE.name(), "2013-06-09T00:20:00Z").unwrap();
+    ledger::initialise(path, "Europe/Stockholm", "2013-06-09T00:20:00Z").unwrap();
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(ROWS).unwrap();
     Mutex::new(Reader::open(path).unwrap())
 });
-
-static ZONE: LazyLock<Zone> = LazyLock::new(|| Zone::parse("Europe/Stockholm").unwrap());
 
 static SCOPES: LazyLock<[Scope; 2]> = LazyLock::new(|| {
     let limits = scope::Limits {
@@ -122,7 +120,6 @@ fuzz_target!(|text: &str| {
             };
             let terms = Terms {
                 scope,
-                zone: &ZONE,
                 max_days: MOST,
             };
             let reply = v1::answer(&request, &terms, &mut reader).expect("a ledger can be read");

@@ -8,6 +8,7 @@ mod runs;
 use super::*;
 use crate::aggregate::runs::Runs;
 use crate::row::IdentityHasher;
+use crate::zone::Zone;
 
 /// 2013-06-10 00:00:00 UTC.
 const TENTH: i64 = 1_370_822_400;
@@ -76,7 +77,14 @@ fn day_of(rows: Vec<UsageRow>) -> DayUsage {
     };
     let mut rows = identified(rows);
     let rewinds = Rewinds::of(&Runs::default(), &mut rows);
-    aggregate(&mut rows, &rewinds, DAY, &Zone::parse("GMT").unwrap(), &vms).unwrap()
+    aggregate(
+        &mut rows,
+        &rewinds,
+        DAY,
+        &Zones::from(Zone::parse("GMT").unwrap()),
+        &vms,
+    )
+    .unwrap()
 }
 
 fn figures(usage: &DayUsage) -> Vec<(u64, String, u64, f64)> {

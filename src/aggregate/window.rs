@@ -3,7 +3,7 @@
 //! a DST change in a backlog or when the aggregation range does not divide the day.
 
 use crate::day::Day;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// CloudStack (4.0 to 4.22.1) glues a remainder of up to this many seconds to the piece that follows it.
 pub const GLUED_SECONDS: i64 = 60;
@@ -17,10 +17,10 @@ pub struct DayBounds {
 
 impl DayBounds {
     /// Of a local day.
-    pub fn of(day: Day, zone: &Zone) -> DayBounds {
+    pub fn of(day: Day, zones: &Zones) -> DayBounds {
         DayBounds {
-            start: zone.midnight(day),
-            end: zone.midnight(day.next()),
+            start: zones.midnight(day),
+            end: zones.midnight(day.next()),
         }
     }
 
@@ -59,7 +59,7 @@ pub fn part_of_day(
     start: i64,
     end: i64,
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
 ) -> anyhow::Result<Option<Part>> {
     let start = if start >= day.start && end <= day.end {
         start
@@ -83,16 +83,16 @@ pub fn part_of_day(
 mod tests {
     use super::*;
 
-    fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zone) -> anyhow::Result<f64> {
+    fn share_of_day(start: i64, end: i64, day: DayBounds, zone: &Zones) -> anyhow::Result<f64> {
         let part = part_of_day(start, end, day, zone)?;
         Ok(part.map_or(0.0, |part| part.share(part.to - part.from)))
     }
 
-    fn zone(name: &str) -> Zone {
-        Zone::parse(name).unwrap()
+    fn zone(name: &str) -> Zones {
+        Zones::from(crate::zone::Zone::parse(name).unwrap())
     }
 
-    fn bounds(zone: &Zone, day: &str) -> DayBounds {
+    fn bounds(zone: &Zones, day: &str) -> DayBounds {
         let day: Day = day.parse().unwrap();
         DayBounds {
             start: zone.midnight(day),

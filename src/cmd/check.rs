@@ -11,15 +11,19 @@ use std::process::ExitCode;
 
 use crate::arguments::FormatArgs;
 use crate::config::Config;
+use crate::day::DayRange;
+use crate::import::advise;
 use crate::ledger;
 use crate::ledger::backup::Step;
 use crate::ledger::read::Reader;
+use crate::ledger::timezones::disagreement;
 use crate::output::unit::readable;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
 use crate::source::survey::{Survey, survey_cloud, survey_cloud_usage};
 use crate::source::{Options, Source};
 use crate::words::counted;
 use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// A clock that is off by more than this puts days into the wrong state, and breaks certificates.
 const CLOCK_SECONDS: i64 = 10;
@@ -126,7 +130,7 @@ fn check_sources(config: &Config) -> anyhow::Result<Vec<Line>> {
             Ok(mut source) => {
                 let missing = source.limitations().into_iter();
                 lines.extend(missing.map(|sentence| look("rights", sentence)));
-                lines.push(judge_zone(&mut source, &config.zone)?);
+                lines.extend(judge_zone(&mut source, &config.zone)?);
             }
             Err(err) => lines.push(error("sources", format!("{err:#}"))),
         }
@@ -159,24 +163,35 @@ fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<Line>
     Ok(lines)
 }
 
-fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Line> {
+/// By CloudStack's setting, and by its windows.
+fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Vec<Line>> {
     let what = "timezone";
-    let theirs = match source.aggregation_timezone() {
-        Ok(Some(theirs)) => theirs,
+    let set = match source.aggregation_timezone() {
+        Ok(Some(theirs)) => judge_setting(&theirs, zone)?,
         Ok(None) => {
             let ours = zone.name();
-            return Ok(ok(
-                what,
-                format!(
-                    "{ours}; CloudStack's usage.aggregation.timezone cannot be read, and must be the same"
-                ),
-            ));
+            let unread = format!(
+                "{ours}; CloudStack's usage.aggregation.timezone cannot be read, and must be the same: grant the view of \
+                 docs/configuration.md"
+            );
+            look(what, unread)
         }
-        Err(err) => return Ok(error(what, format!("{err:#}"))),
+        Err(err) => error(what, format!("{err:#}")),
     };
+    let mut lines = vec![set];
+    match newest_misfit(source, zone) {
+        Ok(Some(misfit)) => lines.push(look(what, misfit)),
+        Ok(None) => {}
+        Err(err) => lines.push(error(what, format!("{err:#}"))),
+    }
+    Ok(lines)
+}
+
+fn judge_setting(theirs: &str, zone: &Zone) -> anyhow::Result<Line> {
+    let what = "timezone";
     let (ours, quoted) = (zone.name(), format!("{theirs:?}"));
     // Java, and so CloudStack, takes a name it does not know for GMT.
-    let other = Zone::parse(&theirs).or_else(|_| Zone::parse("GMT"))?;
+    let other = Zone::parse(theirs).or_else(|_| Zone::parse("GMT"))?;
     let today = zone.day_at(super::unix_now()?)?.days_since_1970();
     let mut days = (today - ZONE_YEARS * 366..today + 366)
         .map_while(|day| crate::day::Day::from_days_since_1970(day).ok());
@@ -192,19 +207,29 @@ fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Line> {
     })
 }
 
+/// What is wrong with the newest day that the usage server has finished.
+fn newest_misfit(source: &mut Source, zone: &Zone) -> anyhow::Result<Option<String>> {
+    let Some(watermark) = source.progress()?.watermark else {
+        return Ok(None);
+    };
+    let zones = Zones::from(zone.clone());
+    let day = zones.day_at(watermark.finished_until - 1)?;
+    let advice = advise(DayRange::new(day, day)?, &zones, source)?;
+    Ok(advice.map(|advice| format!("{day}: {}", advice.misfit)))
+}
+
 fn check_ledger(config: &Config, quick: bool) -> Vec<Line> {
     let (what, path) = ("ledger", config.ledger.as_path());
     let mut lines = Vec::new();
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    match Reader::open(path).and_then(|mut reader| reader.timezone()) {
+    match Reader::open(path).and_then(|mut reader| reader.state()) {
         Err(err) => lines.push(error(what, format!("{err:#}"))),
-        Ok(zone) => {
-            if zone != config.zone.name() {
-                let ours = config.zone.name();
-                lines.push(error(
-                    what,
-                    format!("its days are those of {zone}, main.timezone says {ours}"),
-                ));
+        Ok(state) => {
+            let (theirs, ours) = (state.zones.name(), config.zone.name());
+            // A ledger without days takes the zone that is written.
+            if theirs != ours && state.days.is_some() {
+                let said = disagreement(theirs, ours);
+                lines.push(error(what, said));
             }
             if quick {
                 let bytes = readable(bytes as f64, Unit::Bytes);

@@ -13,7 +13,6 @@ use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
 use crate::output::{self, Document, Value};
 use crate::words::counted;
-use crate::zone::Zone;
 
 /// List what has changed of days that were final
 ///
@@ -113,16 +112,16 @@ fn acknowledge(
 fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
-    let zone = Zone::parse(&reader.timezone()?)?;
+    let zones = reader.zones()?;
     let now = super::unix_now()?;
-    let range = args.period.days(now, &zone)?;
+    let range = args.period.days(now, zones.newest())?;
     let filter = CorrectionFilter {
         range,
         kind: args.pending.then_some("pending"),
         since: args.since.as_deref(),
         ..CorrectionFilter::default()
     };
-    let today = zone.day_at(now)?;
+    let today = zones.day_at(now)?;
     let (corrections, coverage) = reader.read(|snapshot| {
         let corrections = list_corrections(snapshot, filter, Page::default())?;
         Ok((corrections, find_coverage(snapshot, range, today)?))
@@ -137,7 +136,7 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ),
         ("start", bound(range.map(|range| range.first()))),
         ("end", bound(range.map(|range| range.last()))),
-        ("timezone", Value::Text(zone.name().to_owned())),
+        ("timezone", Value::Text(zones.name().to_owned())),
     ];
     facts.extend(coverage.facts());
     let document = Document {

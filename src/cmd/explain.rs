@@ -71,12 +71,13 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     let account = find_account(&mut reader, &args.account)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    let zones = ledger.zones().clone();
     let mut source = super::open_source(&config)?;
     let question = Question {
         account_id: account.id.unsigned_abs(),
         metric,
         resource,
-        zone: &config.zone,
+        zones: &zones,
         tolerance: TOLERANCE,
     };
     let days: Vec<_> = range.days().filter(|day| *day <= today).collect();
@@ -105,7 +106,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         );
     }
     let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
-    let mut document = document(account, range, config.zone.name(), figures)?;
+    let mut document = document(account, range, zones.of(range.last()).name(), figures)?;
     document.facts.extend(coverage.facts());
     document.notes.extend(coverage.absences());
     output::write(&document, args.format.style(), out)?;

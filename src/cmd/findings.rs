@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::arguments::{DayArgs, FormatArgs, PeriodArgs, id};
 use crate::coverage::find_coverage;
@@ -13,7 +13,6 @@ use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
 use crate::output::{Column, Document, Value, write};
 use crate::words::counted;
-use crate::zone::Zone;
 
 /// List what is doubtful in the source, or acknowledge it
 ///
@@ -91,9 +90,9 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
-    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
+    let zones = state.zones;
     let now = super::unix_now()?;
-    let range = args.period.days(now, &zone)?;
+    let range = args.period.days(now, zones.newest())?;
     let filter = FindingFilter {
         range,
         kind: args.kind.map(FindingKind::name),
@@ -104,7 +103,7 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         },
         ..FindingFilter::default()
     };
-    let today = zone.day_at(now)?;
+    let today = zones.day_at(now)?;
     let (findings, coverage) = reader.read(|snapshot| {
         let findings = list_findings(snapshot, filter, Page::default())?;
         Ok((findings, find_coverage(snapshot, range, today)?))

@@ -14,7 +14,9 @@ use anyhow::Context;
 use crate::arguments::{FormatArgs, PeriodArgs, begun, whole};
 use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange, in_ranges};
-use crate::import::{DayReport, Request, is_closed, plan, reread, run as import};
+use crate::import::{
+    Cut, DayReport, Misfits, Request, advise, is_closed, plan, reread, run as import,
+};
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::refusals::{Cause, Refusal};
@@ -25,6 +27,7 @@ use crate::source::{Source, Watermark};
 use crate::status::{CLOCKS_DIFFER, without_jobs};
 use crate::words::counted;
 use crate::zone::Zone;
+use crate::zones::Zones;
 use telling::{Total, tell};
 
 /// Refused days that are told in full; the ledger's findings hold all of them.
@@ -35,7 +38,8 @@ const REFUSALS_TOLD: usize = 10;
 /// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
 /// server has finished. Days that were imported before they were finished are finished by any import.
 ///
-/// A day that is refused is named by every import until it is imported or acknowledged (`rbc-usage findings ack`).
+/// Days cut in another zone than the ledger's are refused. A day that is refused is named by every import until it is
+/// imported or acknowledged (`rbc-usage findings ack`).
 ///
 /// Exit code: 0 done; 1 done, but something needs a look: a day is refused, differs from the source or is missing
 /// between others, no job of CloudStack's lets a day be closed, or a zone or clock is wrong; 2 an error.
@@ -53,7 +57,8 @@ pub struct Args {
     period: PeriodArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Overwrite what closed days hold; the old values are kept as corrections
+    /// Overwrite what closed days hold; the old values are kept as corrections. Days whose windows are those of another
+    /// zone are stored as well, with a finding
     #[arg(short, long)]
     force: bool,
     /// Do everything, tell the same, and change nothing
@@ -93,6 +98,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         broken: None,
     };
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
+    let zones = ledger.zones().clone();
     let run = ledger.begin_run(&now)?;
     let mut total = Total::default();
     let request = Request {
@@ -101,12 +107,18 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             true => Existing::Overwrite,
             false => Existing::Keep,
         },
-        zone: &config.zone,
+        zones: &zones,
+        misfits: match args.force {
+            true => Misfits::Stored,
+            false => Misfits::Refused,
+        },
+        cut: Cut::AsBefore,
         now: &now,
         clock,
         provisional_from: None,
     };
-    let done = import_all(&config, request, &mut ledger, &mut total, lines);
+    let program = &|command: &str| args.config.program(command);
+    let done = import_all(&config, program, request, &mut ledger, &mut total, lines);
     let took = began.elapsed();
     let ended = super::utc_text(super::unix_now()?)?;
     let run_total = total.of_run(took);
@@ -115,7 +127,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             let refusals = ledger.list_refusals()?;
             let needs_a_look = total.needs_a_look
                 | tell_refusals(&refusals, &args)
-                | tell_gap(&ledger, &refusals, &config.zone, watermark, clock)?;
+                | tell_gap(&ledger, &refusals, watermark, clock)?;
             let (outcome, code) = match needs_a_look {
                 true => (RunOutcome::NeedsALook, ExitCode::from(1)),
                 false => (RunOutcome::Done, ExitCode::SUCCESS),
@@ -141,6 +153,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 /// Imports all days there are to import. Answers how far the source has got.
 fn import_all(
     config: &Config,
+    program: &dyn Fn(&str) -> String,
     mut request: Request,
     ledger: &mut Ledger,
     total: &mut Total,
@@ -153,19 +166,21 @@ fn import_all(
     let progress = source.progress()?;
     let watermark = progress.watermark;
     let stuck = progress.stuck_since;
-    let provisional_from = stuck.map(|since| config.zone.day_at(since)).transpose()?;
+    let provisional_from = stuck.map(|since| request.zones.day_at(since)).transpose()?;
     request.provisional_from = [ledger.provisional_from()?, provisional_from]
         .into_iter()
         .flatten()
         .min();
     let days = plan(&request, watermark, &mut source, ledger)?;
-    total.needs_a_look |= warn_of_other_zone(&mut source, &config.zone, &days)?;
+    total.needs_a_look |= warn_of_other_zone(&mut source, request.zones, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;
     total.needs_a_look |= warn_of_no_jobs(&mut source, watermark)?;
     let bar = super::progress_bar(days.len());
     let mut reached = BTreeSet::new();
+    let mut misfit = None;
     import(&days, &request, &mut source, ledger, &mut |report| {
         total.add(&report);
+        misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
         reached.extend(report.reaches_back());
         bar.inc(1);
         bar.suspend(|| tell(&report, out))
@@ -176,11 +191,13 @@ fn import_all(
             Reread::Report => Existing::Report,
             Reread::Update => Existing::Overwrite,
         },
+        misfits: Misfits::Refused,
         ..request
     };
     let within = config.import.reread_days;
     let mut on_day = |report: DayReport| {
         total.add_reread(&report);
+        misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
         if report.tells_something() {
             tell(&report, out)?;
         }
@@ -195,6 +212,9 @@ fn import_all(
         ledger,
         &mut on_day,
     )?;
+    if let Some(day) = misfit {
+        advise_on_zone(config, day, ledger, &mut source, program)?;
+    }
     total.looked_at = looked_at;
     ledger.set_provisional_from(provisional_from)?;
     ledger
@@ -206,7 +226,9 @@ fn import_all(
 /// Names the days that an import has refused, this one or another, and that nobody has settled. Answers whether there
 /// are any.
 fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
-    let open: Vec<&Refusal> = refusals.iter().filter(|one| !one.acknowledged).collect();
+    let open = refusals.iter().filter(|one| !one.acknowledged);
+    let (misfits, open): (Vec<&Refusal>, Vec<&Refusal>) =
+        open.partition(|one| one.cause == Cause::WrongZone);
     let findings = args.config.program("findings");
     for refusal in open.iter().take(REFUSALS_TOLD) {
         let Refusal { day, reason, .. } = refusal;
@@ -215,7 +237,7 @@ fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
                 "repair the row and run {} -s {day}, or ",
                 args.config.program("import")
             ),
-            Cause::SourceGone => String::new(),
+            Cause::SourceGone | Cause::WrongZone => String::new(),
         };
         let id = refusal.id;
         super::eprint_line(&format!(
@@ -226,20 +248,27 @@ fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
         let more = counted(open.len() - REFUSALS_TOLD, "refused day");
         super::eprint_line(&format!("{more} more: {findings} --kind refused"));
     }
-    !open.is_empty()
+    // One zone cures them all.
+    if !misfits.is_empty() {
+        let days: Vec<Day> = misfits.iter().map(|refusal| refusal.day).collect();
+        super::eprint_line(&format!(
+            "refused for the zone: {}: {findings} --kind refused",
+            in_ranges(&days)
+        ));
+    }
+    !open.is_empty() || !misfits.is_empty()
 }
 
 /// Names days that are missing between others, though the source has finished them. Answers whether there are any.
 fn tell_gap(
     ledger: &Ledger,
     refusals: &[Refusal],
-    zone: &Zone,
     watermark: Option<Watermark>,
     clock: i64,
 ) -> anyhow::Result<bool> {
     let mut missing = ledger.list_missing_days()?;
     let refused = |day: Day| refusals.iter().any(|refusal| refusal.day == day);
-    missing.retain(|day| is_closed(*day, zone, watermark, clock) && !refused(*day));
+    missing.retain(|day| is_closed(*day, ledger.zones(), watermark, clock) && !refused(*day));
     if !missing.is_empty() {
         super::eprint_line(&format!(
             "missing between other days: {}: import with -s and -e",
@@ -338,9 +367,27 @@ fn wait_at_random(up_to_seconds: u64) {
     }
 }
 
-/// Days that are cut elsewhere than CloudStack's windows end are estimates. Zones of different names that
-/// agree on the days in question are as good as one.
-fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow::Result<bool> {
+/// Says what to do about days that were refused for their zone, the last of which is `day`.
+fn advise_on_zone(
+    config: &Config,
+    day: Day,
+    ledger: &Ledger,
+    source: &mut Source,
+    program: &dyn Fn(&str) -> String,
+) -> anyhow::Result<()> {
+    let first = ledger.list_days_from(None)?.first().copied();
+    let days = DayRange::new(first.unwrap_or(day).min(day), day)?;
+    if let Some(advice) = advise(days, ledger.zones(), source)? {
+        let (zone, cure) = (config.zone.name(), advice.cure(first.is_some(), program));
+        super::eprint_line(&format!(
+            "main.timezone = {zone} is not CloudStack's zone: {cure}"
+        ));
+    }
+    Ok(())
+}
+
+/// Zones of different names that agree on the days in question are as good as one.
+fn warn_of_other_zone(source: &mut Source, zones: &Zones, days: &[Day]) -> anyhow::Result<bool> {
     let Some(theirs) = source.aggregation_timezone()? else {
         return Ok(false);
     };
@@ -348,12 +395,11 @@ fn warn_of_other_zone(source: &mut Source, zone: &Zone, days: &[Day]) -> anyhow:
     let other = Zone::parse(&theirs).or_else(|_| Zone::parse("GMT"))?;
     let differ = days
         .iter()
-        .any(|day| zone.midnight(*day) != other.midnight(*day));
+        .any(|day| zones.midnight(*day) != other.midnight(*day));
     if differ {
         super::eprint_line(&format!(
-            "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: its windows do not end at \
-             midnight and are shared between days",
-            zone.name()
+            "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: main.timezone has to be the same",
+            zones.name()
         ));
     }
     Ok(differ)

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::arguments::{PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
@@ -17,7 +17,8 @@ use crate::output::{self, Column, Document, Value, write};
 use crate::period::Month;
 use crate::report::{self, By, focus};
 use crate::words::counted;
-use crate::zone::{Zone, utc_text};
+use crate::zone::utc_text;
+use crate::zones::Zones;
 
 /// Print totals per account, domain, project, offering, metric, day or month
 ///
@@ -79,7 +80,7 @@ enum Format {
 
 /// What a report is of.
 struct Subject {
-    zone: Zone,
+    zones: Zones,
     range: DayRange,
     accounts: Vec<Account>,
     coverage: Coverage,
@@ -140,17 +141,17 @@ fn check(args: &Args) -> anyhow::Result<()> {
 
 fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
     let state = reader.read(find_state)?;
-    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
+    let zones = state.zones;
     let now = super::unix_now()?;
-    let today = zone.day_at(now)?;
-    let range = args.period.days(now, &zone)?;
+    let today = zones.day_at(now)?;
+    let range = args.period.days(now, zones.newest())?;
     let range = range.unwrap_or_else(|| Month::of(today).previous().days());
     let accounts = reader
         .read(|snapshot| report::select_accounts(snapshot, &args.account, args.domain.as_deref()))?
         .map_err(anyhow::Error::msg)?;
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     Ok(Subject {
-        zone,
+        zones,
         range,
         accounts,
         coverage,
@@ -207,7 +208,7 @@ fn question<'a>(args: &'a Args, subject: &'a Subject, by: Dimensions) -> Questio
         range: subject.range,
         metrics: &args.metric,
         by,
-        zone: &subject.zone,
+        zones: &subject.zones,
         most_sums: usize::MAX,
     }
 }
@@ -217,8 +218,8 @@ fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Resul
     reader.read(|snapshot| {
         let figures = list_totals(snapshot, &question(args, subject, by))?;
         let corrections = pending_corrections(args, snapshot, subject)?;
-        let (accounts, zone) = (&subject.accounts, &subject.zone);
-        focus::document(&figures, &corrections, accounts, zone, &utc_text)
+        let (accounts, zones) = (&subject.accounts, &subject.zones);
+        focus::document(&figures, &corrections, accounts, zones, &utc_text)
     })
 }
 
@@ -229,7 +230,7 @@ fn pending_corrections(
     snapshot: &Snapshot,
     subject: &Subject,
 ) -> anyhow::Result<Vec<Found>> {
-    let since = utc_text(subject.zone.midnight(subject.range.first()))?;
+    let since = utc_text(subject.zones.midnight(subject.range.first()))?;
     let filter = CorrectionFilter {
         since: Some(&since),
         ..CorrectionFilter::default()
@@ -237,7 +238,7 @@ fn pending_corrections(
     focus::found_within(
         list_pending(args, snapshot, subject, filter)?,
         subject.range,
-        &subject.zone,
+        &subject.zones,
         &super::unix_of_utc_text,
     )
 }
@@ -276,9 +277,14 @@ fn notes(args: &Args, subject: &Subject, due: usize) -> Vec<String> {
 
 fn hours(subject: &Subject) -> f64 {
     let (first, last) = (subject.range.first(), subject.range.last());
-    let seconds = subject.zone.midnight(last.next()) - subject.zone.midnight(first);
+    let seconds = subject.zones.midnight(last.next()) - subject.zones.midnight(first);
     // Ten thousand years of seconds are far below 2^53.
     seconds as f64 / 3600.0
+}
+
+/// The zone of the last day.
+fn timezone(subject: &Subject) -> &str {
+    subject.zones.of(subject.range.last()).name()
 }
 
 fn title(subject: &Subject) -> String {
@@ -286,7 +292,7 @@ fn title(subject: &Subject) -> String {
         "{} to {}, {}, {} hours",
         subject.range.first(),
         subject.range.last(),
-        subject.zone.name(),
+        timezone(subject),
         hours(subject)
     )
 }
@@ -295,7 +301,7 @@ fn facts(args: &Args, subject: &Subject, due: usize) -> Vec<(&'static str, Value
     let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
-        ("timezone", Value::Text(subject.zone.name().to_owned())),
+        ("timezone", Value::Text(timezone(subject).to_owned())),
         ("hours", Value::Quantity(hours(subject), output::Unit::None)),
         ("complete", Value::Truth(subject.coverage.is_final())),
     ];

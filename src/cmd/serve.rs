@@ -4,12 +4,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use crate::config;
 use crate::http;
 use crate::ledger::read::Reader;
-use crate::zone::Zone;
 
 /// Answer usage questions over HTTP
 ///
@@ -36,16 +33,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
-    let timezone = Reader::open(&config.ledger)?.timezone()?;
-    let zone = Zone::parse(&timezone)
-        .with_context(|| format!("ledger {}: timezone", config.ledger.display()))?;
+    let config = args.config.load_as_written()?;
+    let zones = Reader::open(&config.ledger)?.zones()?;
     let config = with_flags(&args, config);
     let server = &config.server;
-    let reread = move || Ok(with_flags(&args, args.config.load()?));
+    let reread = move || Ok(with_flags(&args, args.config.load_as_written()?));
     let ground = http::Ground {
         ledger: &config.ledger,
-        zone,
+        zones,
+        timezone: http::written_timezone(&config),
         reread: Box::new(reread),
     };
     http::serve(server.bind, server, ground, out)?;

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
+use crate::import::{Advice, advise};
 use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
@@ -23,7 +22,6 @@ use crate::status::{
     DayWords, Problem, ProblemKind, Refusal, day_problems, finished_day, import_problem,
     source_problems,
 };
-use crate::zone::Zone;
 use document::{check_document, status_document};
 
 /// Show which days are final, how far CloudStack has got, and the last import
@@ -54,7 +52,6 @@ const NOTHING_TO_IMPORT: &str = "the ledger is empty, and CloudStack has finishe
 /// All that is known.
 struct Known {
     state: LedgerState,
-    zone: Zone,
     today: Day,
     /// `None`: nothing was asked for and the ledger is empty.
     range: Option<DayRange>,
@@ -64,6 +61,8 @@ struct Known {
     /// Of the days asked for, or all of them.
     refusals: BTreeMap<Day, Refusal>,
     source: anyhow::Result<Progress>,
+    /// The source's windows do not fit the ledger's zones.
+    advice: Option<(Advice, String)>,
 }
 
 impl Known {
@@ -91,9 +90,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
-    let zone = Zone::parse(&state.timezone).context("the ledger's timezone")?;
-    let today = zone.day_at(now)?;
-    let asked = args.period.days(now, &zone)?;
+    let zones = &state.zones;
+    let today = zones.day_at(now)?;
+    let asked = args.period.days(now, zones.newest())?;
     let range = match asked {
         Some(range) => Some(begun(range, state.days, today)?),
         None => usual_range(state.days, today, args.check),
@@ -101,16 +100,31 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range)));
     let days = days.transpose()?.unwrap_or_default();
     let refusals = reader.read(|snapshot| list_refusals(snapshot, asked))?;
-    let source = super::open_source(config).and_then(|mut source| source.progress());
+    let mut advice = None;
+    let source = super::open_source(config).and_then(|mut source| {
+        let progress = source.progress()?;
+        if let Some(watermark) = progress.watermark {
+            let newest = state.zones.day_at(watermark.finished_until - 1)?;
+            let first = state.days.map_or(newest, DayRange::first).min(newest);
+            let found = advise(DayRange::new(first, newest)?, &state.zones, &mut source)?;
+            let program = |command: &str| args.config.program(command);
+            advice = found.map(|advice| {
+                let cure = advice.cure(state.days.is_some(), &program);
+                let told = format!("{}: {cure}", advice.misfit.offset_told());
+                (advice, told)
+            });
+        }
+        Ok(progress)
+    });
     Ok(Known {
         state,
-        zone,
         today,
         range,
         future: asked.zip(range).and_then(left_out),
         days,
         refusals,
         source,
+        advice,
     })
 }
 
@@ -167,9 +181,9 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
     let mut finished = None;
     match &known.source {
         Ok(progress) => {
-            problems.extend(source_problems(progress, &known.zone, now)?);
+            problems.extend(source_problems(progress, &known.state.zones, now)?);
             if let Some(watermark) = progress.watermark {
-                finished = Some(finished_day(watermark.finished_until, &known.zone)?);
+                finished = Some(finished_day(watermark.finished_until, &known.state.zones)?);
             }
         }
         Err(err) => problems.push(Problem {
@@ -179,6 +193,12 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
             detail: format!("{err:#}"),
         }),
     }
+    problems.extend(known.advice.as_ref().map(|(advice, told)| Problem {
+        kind: ProblemKind::WrongZone,
+        day: Some(advice.from),
+        last_day: None,
+        detail: told.clone(),
+    }));
     if let Some(run) = &known.state.last_import {
         let started = super::unix_of_utc_text(&run.started_at)?;
         problems.extend(import_problem(run, started, now));

@@ -29,6 +29,8 @@ use crate::words::counted;
 /// equal, and can be sealed. Without days, all closed days are compared that were
 /// not found equal since they were written.
 ///
+/// A day whose windows are those of another zone is not equal, whatever its figures.
+///
 /// A day that is sealed or was found equal before stays so when CloudStack purges its records.
 ///
 /// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
@@ -64,6 +66,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // An import in between would compare a day with what it is not any more.
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    let zones = ledger.zones().clone();
     let mut source = super::open_source(&config)?;
     for limitation in source.limitations() {
         super::eprint_line(&limitation);
@@ -73,7 +76,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let coverage =
         Reader::open(&config.ledger)?.read(|snapshot| find_coverage(snapshot, range, today))?;
     let request = Request {
-        zone: &config.zone,
+        zones: &zones,
         tolerance: args.tolerance,
         now: &now,
     };
@@ -167,7 +170,7 @@ fn document(
     notes.extend(coverage.sentences());
     let wrong_months = wrong.iter().map(|wrong| wrong.month.to_string());
     let mut facts = vec![
-        ("timezone", Value::Text(request.zone.name().to_owned())),
+        ("timezone", Value::Text(request.zones.name().to_owned())),
         ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),

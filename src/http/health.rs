@@ -18,6 +18,7 @@ use super::usage::Ledger;
 use crate::day::Day;
 use crate::ledger::read::state::{ImportRun, LedgerState};
 use crate::ledger::read::{OtherSchema, Reader};
+use crate::ledger::timezones::disagreement;
 use crate::words::counted;
 
 /// What a client of the listener has for its request, and again for taking the answer.
@@ -32,14 +33,27 @@ const LONGEST_HEAD: usize = 8192;
 /// How long accepting rests after an error.
 const REST: Duration = Duration::from_millis(100);
 
-/// 200 if the ledger can be read and its newest closed day is not too old, else 503; the reason holds no path.
-pub fn readiness(state: anyhow::Result<LedgerState>, today: Day, max_age_days: i64) -> Reply {
+/// 200 if the ledger can be read, its days are of the configured zone, and its newest closed day is not too old, else
+/// 503; the reason holds no path.
+pub fn readiness(
+    state: anyhow::Result<LedgerState>,
+    timezone: Option<&str>,
+    today: Day,
+    max_age_days: i64,
+) -> Reply {
     let newest = state.as_ref().map(|state| state.newest_closed_day);
+    let zone = state.as_ref().ok().map(|state| state.zones.name());
     let why = match newest {
         Err(err) => Some(match err.downcast_ref::<OtherSchema>() {
             Some(why) => format!("the ledger cannot be read: {why}"),
             None => "the ledger cannot be read".to_owned(),
         }),
+        Ok(_) if timezone.is_some() && zone != timezone => {
+            let both = zone.zip(timezone);
+            both.map(|(zone, timezone)| {
+                format!("the ledger: {}; then reload", disagreement(zone, timezone))
+            })
+        }
         Ok(None) => Some("the ledger has no closed day".to_owned()),
         Ok(Some(day)) => {
             let age = today.days_since_1970() - day.days_since_1970();
@@ -82,7 +96,7 @@ fn gauges(shared: &Shared, reader: &mut Reader) -> anyhow::Result<LedgerGauges> 
     let (state, counts) = (reader.state()?, reader.counts()?);
     Ok(LedgerGauges {
         bytes: Some(std::fs::metadata(&shared.ledger)?.len()),
-        newest_closed_day: state.newest_closed_day.map(|day| shared.zone.midnight(day)),
+        newest_closed_day: state.newest_closed_day.map(|day| state.zones.midnight(day)),
         open_days: Some(counts.open_days),
         missing_days: Some(counts.missing_days),
         findings: Some(counts.findings),
@@ -196,6 +210,8 @@ fn read_head(stream: &mut TcpStream) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Zone;
+    use crate::zones::Zones;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
@@ -203,13 +219,13 @@ mod tests {
 
     fn ready(newest: Option<&str>, today: &str) -> Reply {
         let state = LedgerState {
-            timezone: "GMT".to_owned(),
+            zones: Zones::from(Zone::parse("GMT").unwrap()),
             revision: 1,
             days: None,
             newest_closed_day: newest.map(day),
             last_import: None,
         };
-        readiness(Ok(state), day(today), 3)
+        readiness(Ok(state), Some("GMT"), day(today), 3)
     }
 
     #[test]
@@ -230,7 +246,7 @@ mod tests {
         assert_eq!(ready(None, "2013-06-05"), reply::error(503, none));
         let lost = reply::error(503, "the ledger cannot be read");
         let failed = Err(anyhow::anyhow!("disk I/O error"));
-        assert_eq!(readiness(failed, day("2013-06-05"), 3), lost);
+        assert_eq!(readiness(failed, None, day("2013-06-05"), 3), lost);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What SIGHUP does: the files are read again, and what can be taken over without a restart is. What is wrong with
 //! them changes nothing.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
 use super::gate::Tls;
-use super::shared::{Shared, scopes_of};
+use super::shared::{Shared, scopes_of, written_timezone};
 use crate::config::{Config, Limits, Server};
 
 pub struct Reload {
@@ -32,7 +32,9 @@ impl Reload {
             None => {}
         }
         match (shared.reread)() {
-            Ok(Config { server, ledger, .. }) => {
+            Ok(config) => {
+                said.extend(self.take_over_timezone(written_timezone(&config)));
+                let Config { server, ledger, .. } = config;
                 let auth = shared.auth.as_ref();
                 said.extend(auth.map(|auth| users(auth, &server, &shared)));
                 said.extend(self.take_over(&server));
@@ -57,6 +59,19 @@ impl Reload {
             shared.log.note(&format!("SIGHUP: {said}"));
         }
         shared.warn_of_strangers();
+    }
+
+    fn take_over_timezone(&self, timezone: Option<String>) -> Option<String> {
+        let known = self.shared.timezone.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if *known == timezone {
+            return None;
+        }
+        *known = timezone;
+        Some(match known.as_deref() {
+            Some(timezone) => format!("main.timezone is {timezone} now"),
+            None => "main.timezone is not written any more".to_owned(),
+        })
     }
 
     /// Takes over the keys that may change at any time.

@@ -18,10 +18,17 @@ use super::usage::{self, Ledgers};
 use crate::config::Config;
 use crate::day::Day;
 use crate::scope::Scope;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// Reads the configuration again.
 pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
+
+/// `main.timezone`, if it is written.
+pub fn written_timezone(config: &Config) -> Option<String> {
+    config
+        .zone_is_written
+        .then(|| config.zone.name().to_owned())
+}
 
 /// What the configuration limits users to by now.
 pub fn scopes_of(reread: &Reread) -> anyhow::Result<BTreeMap<String, Scope>> {
@@ -30,8 +37,10 @@ pub fn scopes_of(reread: &Reread) -> anyhow::Result<BTreeMap<String, Scope>> {
 
 pub struct Shared {
     pub ledger: PathBuf,
-    pub zone: Zone,
-    /// May change, as the next one, when the configuration is read again.
+    /// The ledger's, when it was last looked at.
+    pub zones: Mutex<Zones>,
+    /// `main.timezone`, if it is written; may change, as the next ones, when the configuration is read again.
+    pub timezone: Mutex<Option<String>>,
     pub max_days: AtomicI64,
     pub max_age_days: AtomicI64,
     /// None: everybody may ask.
@@ -162,7 +171,22 @@ impl Shared {
 
     pub fn today(&self) -> anyhow::Result<Day> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        self.zone.day_at(i64::try_from(now)?)
+        let zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.day_at(i64::try_from(now)?)
+    }
+
+    /// The ledger may have been moved to another zone since.
+    pub fn follow(&self, zones: &Zones) {
+        let mut known = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != *zones {
+            *known = zones.clone();
+        }
+    }
+
+    /// `main.timezone`, if it was written when the configuration was last read.
+    pub fn timezone(&self) -> Option<String> {
+        let timezone = self.timezone.lock().unwrap_or_else(PoisonError::into_inner);
+        timezone.clone()
     }
 
     /// Counts an answer and logs it. `user` is who has proved it.

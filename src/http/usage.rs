@@ -5,8 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::ensure;
-
 use super::auth::User;
 use super::memory::Terms;
 use super::reply::{self, Reply};
@@ -16,32 +14,33 @@ use crate::ledger::read::Reader;
 
 /// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
 #[derive(Default)]
-pub struct Ledger(Option<Reader>);
+pub struct Ledger {
+    reader: Option<Reader>,
+    /// What the ledger counted when its zones were last looked at.
+    changes: Option<i64>,
+}
 
 impl Ledger {
     /// A deleted file can still be read by who has it open, so it is looked for each time.
     pub fn reader(&mut self, shared: &Shared) -> anyhow::Result<&mut Reader> {
-        let reader = match self.0.take().and_then(Reader::if_current) {
+        let mut reader = match self.reader.take().and_then(Reader::if_current) {
             Some(reader) => reader,
-            None => open(shared)?,
+            None => {
+                self.changes = None;
+                Reader::open(&shared.ledger)?
+            }
         };
-        Ok(self.0.insert(reader))
+        let changes = Some(reader.changes()?);
+        if self.changes != changes {
+            shared.follow(&reader.zones()?);
+            self.changes = changes;
+        }
+        Ok(self.reader.insert(reader))
     }
 
     pub fn close(&mut self) {
-        self.0 = None;
+        self.reader = None;
     }
-}
-
-fn open(shared: &Shared) -> anyhow::Result<Reader> {
-    let mut reader = Reader::open(&shared.ledger)?;
-    let (timezone, zone) = (reader.timezone()?, shared.zone.name());
-    ensure!(
-        timezone == zone,
-        "ledger {}: its days are those of {timezone}, and the server was started with one of {zone}: start it again",
-        shared.ledger.display()
-    );
-    Ok(reader)
 }
 
 /// How long a request waits for a connection before it is left to a worker.

@@ -30,7 +30,6 @@ use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Reader, Snapshot};
 use crate::output::Format;
 use crate::scope::Scope;
-use crate::zone::Zone;
 pub use problem::Problem;
 use problem::Refusal;
 use query::Query;
@@ -57,8 +56,6 @@ pub struct Request<'a> {
 /// What holds for every request of one user.
 pub struct Terms<'a> {
     pub scope: &'a Scope,
-    /// The ledger's.
-    pub zone: &'a Zone,
     /// Days that one question may span.
     pub max_days: i64,
 }

@@ -161,14 +161,20 @@ impl Desk {
         match task.place {
             Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
-                let today = shared.today()?;
                 let read = self.ledger.reader(&shared).and_then(Reader::state);
+                let today = shared.today()?;
                 if let Err(err) = &read {
                     self.ledger.close();
                     shared.log.note(&format!("not ready: {err:#}"));
                 }
                 let max_age_days = shared.max_age_days.load(Ordering::Relaxed);
-                Ok(health::readiness(read, today, max_age_days))
+                let timezone = shared.timezone();
+                Ok(health::readiness(
+                    read,
+                    timezone.as_deref(),
+                    today,
+                    max_age_days,
+                ))
             }
             // Somebody who is limited to some accounts has no business with the sum of all.
             Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
@@ -193,7 +199,6 @@ impl Desk {
         };
         let terms = v1::Terms {
             scope: &user.scope,
-            zone: &shared.zone,
             max_days: shared.max_days.load(Ordering::Relaxed),
         };
         v1::answer(&request, &terms, self.ledger.reader(&shared)?)

@@ -39,7 +39,7 @@ pub fn reread(
     left.retain(|imported| !done.contains(&imported.day));
     let mut changed = Vec::new();
     for imported in &left {
-        let bounds = DayBounds::of(imported.day, request.zone);
+        let bounds = DayBounds::of(imported.day, request.zones);
         let now = source.fingerprint(bounds)?;
         // Nothing is to be learned from a source that is gone: a settled day needs it no more, and of another it is
         // known already. Whatever else a settled day was refused for is gone with it.

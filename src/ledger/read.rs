@@ -20,16 +20,18 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, named_params};
 
 use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
 use super::access::{Access, explained, explained_by_place, insist_on_access};
 use super::months::list_parts;
 use super::sum::Sum;
+use super::timezones::find_zones;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::scope::Scope;
+use crate::zones::Zones;
 
 /// In WAL mode only the recovery after a crash makes a reader wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,7 +85,7 @@ pub struct Page {
 /// What one account used in a range of days.
 #[derive(Debug, PartialEq)]
 pub struct AccountUsage {
-    /// The zone whose local days the ledger holds.
+    /// The zone of the range's last day.
     pub timezone: String,
     /// Sorted by metric, then resource.
     pub totals: Vec<Total>,
@@ -157,9 +159,9 @@ impl Reader {
         self.file
     }
 
-    /// The zone whose local days the ledger holds, by the name it was made with.
-    pub fn timezone(&mut self) -> anyhow::Result<String> {
-        self.read(|snapshot| find_timezone(&snapshot.tx))
+    /// The zones that its days are of.
+    pub fn zones(&mut self) -> anyhow::Result<Zones> {
+        self.read(|snapshot| find_zones(&snapshot.tx))
     }
 
     /// Usage of the account that has this uuid or whose project has it; none if there is no such account in the
@@ -180,7 +182,7 @@ impl Reader {
                 missing_days,
             } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
-                timezone: find_timezone(tx)?,
+                timezone: find_zones(tx)?.of(range.last()).name().to_owned(),
                 totals: list_totals(tx, account.id, range)?,
                 open_days,
                 missing_days,
@@ -250,13 +252,6 @@ fn check_schema_version(connection: &Connection) -> anyhow::Result<()> {
         .query_one([], |row| row.get(0))?;
     ensure!(version == SCHEMA_VERSION, OtherSchema { version });
     Ok(())
-}
-
-fn find_timezone(tx: &Transaction) -> anyhow::Result<String> {
-    tx.prepare_cached("select timezone from ledgers")?
-        .query_one([], |row| row.get(0))
-        .optional()?
-        .context("it has no timezone: run rbc-usage initdb")
 }
 
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {

@@ -15,6 +15,8 @@ pub enum Cause {
     SourceGone,
     /// A row holds what no row can.
     BadRow,
+    /// Its windows are those of another zone.
+    WrongZone,
 }
 
 /// A day that was refused and not imported since.
@@ -55,7 +57,7 @@ impl Ledger {
 
     /// Every refusal that is not settled, acknowledged ones included, in order.
     pub fn list_refusals(&self) -> anyhow::Result<Vec<Refusal>> {
-        let sql = "select r.day, r.id, r.reason, r.source_gone, r.since, r.acknowledged_at is not null, \
+        let sql = "select r.day, r.id, r.reason, r.source_gone, r.wrong_zone, r.since, r.acknowledged_at is not null, \
                      exists (select 1 from stored_days d where d.day = r.day) \
                    from stored_refusals r order by r.day";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -66,13 +68,14 @@ impl Ledger {
                 day: row.get_ref(0)?.as_str()?.parse()?,
                 id: row.get(1)?,
                 reason: row.get(2)?,
-                cause: match row.get(3)? {
-                    true => Cause::SourceGone,
-                    false => Cause::BadRow,
+                cause: match (row.get(3)?, row.get(4)?) {
+                    (true, _) => Cause::SourceGone,
+                    (false, true) => Cause::WrongZone,
+                    (false, false) => Cause::BadRow,
                 },
-                since: row.get(4)?,
-                acknowledged: row.get(5)?,
-                in_ledger: row.get(6)?,
+                since: row.get(5)?,
+                acknowledged: row.get(6)?,
+                in_ledger: row.get(7)?,
             });
         }
         Ok(refusals)
@@ -108,12 +111,18 @@ fn insert(
     let sql =
         "update sqlite_sequence set seq = seq + 1 where name = 'stored_findings' returning seq";
     let id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let sql = "insert into stored_refusals (day, id, reason, source_gone, since, last_seen) \
-               values (?1, ?2, ?3, ?4, ?5, ?5)";
+    let sql = "insert into stored_refusals (day, id, reason, source_gone, wrong_zone, since, last_seen) \
+               values (?1, ?2, ?3, ?4, ?5, ?6, ?6)";
     let gone = cause == Cause::SourceGone;
-    connection
-        .prepare_cached(sql)?
-        .execute((day.to_string(), id, reason, gone, now))?;
+    let wrong_zone = cause == Cause::WrongZone;
+    connection.prepare_cached(sql)?.execute((
+        day.to_string(),
+        id,
+        reason,
+        gone,
+        wrong_zone,
+        now,
+    ))?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::ledger::read::totals::Figure;
 use crate::metric::Metric;
 use crate::output::{Column, Document, Unit, Value};
 use crate::period::Month;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 const GIB: f64 = 1_073_741_824.0;
 
@@ -54,7 +54,7 @@ pub fn document(
     figures: &[Figure],
     corrections: &[(StoredCorrection, Day)],
     accounts: &[Account],
-    zone: &Zone,
+    zones: &Zones,
     time: &dyn Fn(i64) -> anyhow::Result<String>,
 ) -> anyhow::Result<Document> {
     let mut rows = Vec::with_capacity(figures.len() + corrections.len());
@@ -73,7 +73,7 @@ pub fn document(
             resource: resource.map(|one| (one.uuid.as_str(), one.name.as_str())),
             quantity: figure.quantity,
         };
-        rows.push(row(&charge, zone, time)?);
+        rows.push(row(&charge, zones, time)?);
     }
     for (correction, found) in corrections {
         let same = |account: &&Account| account.uuid == correction.account_uuid;
@@ -91,7 +91,7 @@ pub fn document(
             resource: uuid.as_deref().zip(name.as_deref()),
             quantity: correction.delta,
         };
-        rows.push(row(&charge, zone, time)?);
+        rows.push(row(&charge, zones, time)?);
     }
     Ok(Document {
         rows_name: "charges",
@@ -103,11 +103,11 @@ pub fn document(
 
 fn row(
     charge: &Charge,
-    zone: &Zone,
+    zones: &Zones,
     time: &dyn Fn(i64) -> anyhow::Result<String>,
 ) -> anyhow::Result<Vec<Value>> {
     let midnight =
-        |day: Day| -> anyhow::Result<Value> { Ok(Value::Text(time(zone.midnight(day))?)) };
+        |day: Day| -> anyhow::Result<Value> { Ok(Value::Text(time(zones.midnight(day))?)) };
     let text = |text: &str| Value::Text(text.to_owned());
     let (quantity, unit) = consumed(charge.quantity, charge.unit);
     let what = charge
@@ -208,12 +208,12 @@ fn service_category(metric: &str) -> &'static str {
 pub fn found_within(
     corrections: Vec<StoredCorrection>,
     range: DayRange,
-    zone: &Zone,
+    zones: &Zones,
     instant: &dyn Fn(&str) -> anyhow::Result<i64>,
 ) -> anyhow::Result<Vec<(StoredCorrection, Day)>> {
     let mut found = Vec::new();
     for correction in corrections {
-        let day = zone.day_at(instant(&correction.corrected_at)?)?;
+        let day = zones.day_at(instant(&correction.corrected_at)?)?;
         if range.first() <= day && day <= range.last() {
             found.push((correction, day));
         }

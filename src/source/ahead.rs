@@ -9,7 +9,7 @@ use super::{Source, SourceDay};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::row::BadRow;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 impl Source {
     /// Hands over days in order until `on_day` fails. A bad row spoils its day and no other. `purpose` is what an
@@ -17,7 +17,7 @@ impl Source {
     pub fn read_ahead(
         &mut self,
         days: &[Day],
-        zone: &Zone,
+        zones: &Zones,
         purpose: &str,
         on_day: &mut dyn FnMut(Day, Result<SourceDay, BadRow>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
@@ -26,7 +26,7 @@ impl Source {
             let (sender, receiver) = sync_channel(0);
             scope.spawn(move || {
                 for day in days {
-                    let read = match self.read_day(DayBounds::of(*day, zone)) {
+                    let read = match self.read_day(DayBounds::of(*day, zones)) {
                         Ok(read) => Ok(Ok(read)),
                         Err(err) => err
                             .downcast::<BadRow>()

@@ -135,6 +135,11 @@ impl UsageReader {
         self.range_seconds
     }
 
+    /// No window is longer than this, in seconds.
+    pub fn longest_window(&self) -> i64 {
+        self.longest_window
+    }
+
     /// Leaves out the rows of all other accounts.
     pub fn narrow_to(&mut self, account_id: u64) {
         self.account_id = Some(account_id);

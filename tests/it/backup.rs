@@ -9,6 +9,7 @@ use crate::server::Server;
 #[test]
 fn a_backup_is_a_whole_ledger_of_mode_0600() {
     let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.set_timezone("GMT");
     cloud.run(&["initdb"]).exits(0);
     let sandbox = &cloud.sandbox;
     let run = sandbox.run(&["backup", "copy.db"]).exits(0).complains("");
@@ -129,6 +130,7 @@ fn a_backup_is_whole_while_importing_and_serving() {
 #[test]
 fn a_backup_is_restored_as_the_documentation_says() {
     let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.set_timezone("GMT");
     let sandbox = &cloud.sandbox;
     cloud.account(2, "alice-uuid", "alice");
     cloud.service_offering(5, "small-uuid", "small");

@@ -33,6 +33,7 @@ mod program {
     pub mod source;
     pub mod words;
     pub mod zone;
+    pub mod zones;
 }
 use program::*;
 
@@ -232,7 +233,7 @@ fn report_a_year() {
     let mut reader = ledger::read::Reader::open(&path).expect("open the ledger");
     let [first, last] = ["2013-01-01", "2013-12-31"].map(|day| day.parse().expect("a day"));
     let range = day::DayRange::new(first, last).expect("a range");
-    let zone = zone::Zone::parse("GMT").expect("a zone");
+    let zones = zones::Zones::from(zone::Zone::parse("GMT").expect("a zone"));
     let grouped = |ledger: &rusqlite::Connection| {
         let mut statement = ledger.prepare(YEAR_BY_ACCOUNT).expect("a query");
         let rows = statement.query_map([], |row| row.get::<_, f64>(2));
@@ -254,7 +255,7 @@ fn report_a_year() {
                     account: true,
                     ..Default::default()
                 },
-                zone: &zone,
+                zones: &zones,
                 most_sums: usize::MAX,
             };
             Ok(ledger::read::totals::list_totals(snapshot, &question)?.len())

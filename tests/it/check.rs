@@ -39,6 +39,8 @@ fn says(run: &Run, state: &str, what: &str, detail: &str) {
 #[test]
 fn a_configuration_with_a_password_is_nobodys_business() {
     let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.set_timezone("GMT");
+    cloud.show_settings();
     cloud.run(&["initdb"]).exits(0);
     chmod(&cloud.sandbox.path("cloudusage.cfg"), 0o644);
     says(
@@ -65,6 +67,7 @@ fn a_configuration_with_a_password_is_nobodys_business() {
 #[test]
 fn a_quick_check_leaves_out_what_reads_a_whole_ledger() {
     let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.set_timezone("GMT");
     cloud.run(&["initdb"]).exits(0);
     let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     ledger
@@ -94,18 +97,15 @@ fn chmod(path: &Path, mode: u32) {
 #[test]
 fn a_healthy_installation_is_ok_line_by_line() {
     let cloud = Cloud::in_mariadb(NEWEST);
+    cloud.set_timezone("GMT");
+    cloud.show_settings();
     cloud.run(&["initdb"]).exits(0);
     let run = cloud.run(&["check"]).exits(0).complains("");
     says(&run, "ok", "configuration", "every key is known and right");
     says(&run, "ok", "cloud_usage", "MariaDB ");
     says(&run, "ok", "cloud_usage", "has every column of use");
     says(&run, "ok", "cloud", "its version cannot be read");
-    says(
-        &run,
-        "ok",
-        "timezone",
-        "GMT; CloudStack's usage.aggregation.timezone cannot be read",
-    );
+    says(&run, "ok", "timezone", "GMT, as CloudStack's \"GMT\"");
     says(&run, "ok", "ledger", "sound, of this version");
     says(&run, "ok", "disk", "are free");
     says(
@@ -127,6 +127,7 @@ fn a_healthy_installation_is_ok_line_by_line() {
 #[test]
 fn snapshots_in_files_are_checked_as_well() {
     let cloud = Cloud::in_sqlite(Version::V4_0);
+    cloud.set_timezone("GMT");
     cloud.run(&["initdb"]).exits(0);
     let run = cloud.run(&["check"]).exits(0);
     says(
@@ -281,23 +282,25 @@ fn a_ledger_that_is_missing_foreign_damaged_or_of_another_zone_is_an_error() {
         "no such file: run rbc-usage initdb",
     );
     cloud.run(&["initdb"]).exits(0);
+    let path = cloud.sandbox.path("usage.db");
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    let day = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
+               values ('2013-06-01', 'closed', 1, 0, '2013-06-02T00:20:00Z')";
+    ledger.execute(day, []).unwrap();
     cloud.configure("Europe/Stockholm", "");
     let run = cloud.run(&["check"]).exits(2);
     says(
         &run,
         "error",
         "ledger",
-        "its days are those of GMT, main.timezone says Europe/Stockholm",
+        "its days are those of GMT, main.timezone says Europe/Stockholm: write main.timezone = GMT, or move the ledger by \
+         rbc-usage rezone Europe/Stockholm --from DAY",
     );
     cloud.configure("GMT", "");
 
-    let path = cloud.sandbox.path("usage.db");
-    let ledger = rusqlite::Connection::open(&path).unwrap();
     ledger
         .execute_batch(
             "pragma foreign_keys = off; insert into metrics values (1, 'vm_running', 'hours', null);
-             insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
-               values ('2013-06-01', 'closed', 1, 0, '2013-06-02T00:20:00Z');
              insert into stored_records values (7, '2013-06-01', 1, 0, 1.0), (8, '2013-06-01', 1, 0, 1.0);",
         )
         .unwrap();

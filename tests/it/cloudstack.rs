@@ -221,6 +221,24 @@ impl Cloud {
         }
     }
 
+    /// Sets CloudStack's `usage.aggregation.timezone`.
+    pub fn set_timezone(&self, zone: &str) {
+        self.main("delete from configuration where name = 'usage.aggregation.timezone'");
+        self.main(&format!(
+            "insert into configuration (name, value) values ('usage.aggregation.timezone', '{zone}')"
+        ));
+    }
+
+    /// Lets the importer's user read the two settings that matter, by the view of `docs/configuration.md`, and no other.
+    pub fn show_settings(&self) {
+        self.main(
+            "create view rbc_usage_settings as select name, value, default_value from configuration \
+             where name in ('usage.aggregation.timezone', 'usage.stats.job.aggregation.range')",
+        );
+        let user = &self.user;
+        self.main(&format!("grant select on rbc_usage_settings to {user}@'%'"));
+    }
+
     /// Writes `cloudusage.cfg` for a billing zone; `more` is appended as it is.
     pub fn configure(&self, timezone: &str, more: &str) {
         let Cloud {

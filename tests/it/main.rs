@@ -36,3 +36,4 @@ mod v1;
 mod variants;
 mod verify;
 mod walkthrough;
+mod wrong_zone;

@@ -29,8 +29,9 @@ const GROWING: &[(&str, &[&str])] = &[
 
 /// Tables whose size is that of the cloud, not of its history: an import holds them in memory anyway.
 /// Refusals are few: those of days that wait for somebody.
-const SETTLED: [&str; 5] = [
+const SETTLED: [&str; 6] = [
     "ledgers",
+    "timezones",
     "metrics",
     "stored_accounts",
     "stored_refusals",

@@ -28,7 +28,7 @@ fn cloud() -> Cloud {
              insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
                ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
                ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3');
-             insert into stored_refusals values
+             insert into stored_refusals (day, id, reason, source_gone, since, last_seen, acknowledged_at, acknowledged_because) values
                ('2013-06-03', 9, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
              insert into acknowledgements values
                ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');

@@ -11,6 +11,7 @@ const ORDER: &[&str] = &[
     "day",
     "period",
     "zone",
+    "zones",
     "metric",
     "finding",
     "row",

@@ -8,7 +8,7 @@ use super::{Group, Piece, Pieces, Replay, preference};
 use crate::aggregate::runs::may_repeat;
 use crate::aggregate::window::{DayBounds, Part, hours, part_of_day};
 use crate::row::UsageRow;
-use crate::zone::Zone;
+use crate::zones::Zones;
 
 /// How much longer than its window a resource's periods may seem, in hours: the usage server reckons in 32-bit floats.
 const FLOAT_NOISE: f64 = 1e-4;
@@ -117,7 +117,7 @@ pub fn shares_of_overlapping(
     rows: &[UsageRow],
     pieces: &Pieces,
     day: DayBounds,
-    zone: &Zone,
+    zone: &Zones,
 ) -> anyhow::Result<HashMap<usize, Beside>> {
     let mut shares: HashMap<usize, Beside> = HashMap::new();
     for group in &pieces.across {

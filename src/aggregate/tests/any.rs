@@ -61,7 +61,7 @@ proptest! {
     /// Over all days, what a window was worth is what its days get.
     #[test]
     fn nothing_is_lost_or_gained_at_midnight(from in -100_000i64..100_000, seconds in 1i64..300_000) {
-        let gmt = Zone::parse("GMT").unwrap();
+        let gmt = Zones::from(Zone::parse("GMT").unwrap());
         let share = |day: i64| {
             let bounds = DayBounds { start: TENTH + day * 86_400, end: TENTH + (day + 1) * 86_400 };
             let part = part_of_day(TENTH + from, TENTH + from + seconds, bounds, &gmt).unwrap();

@@ -235,7 +235,7 @@ fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
         ..row(id, 6, 24.0)
     };
     let mut rows = identified(vec![volume(1, 1), volume(2, 2), row(3, 14, 24.0)]);
-    let zone = Zone::parse("GMT").unwrap();
+    let zone = Zones::from(Zone::parse("GMT").unwrap());
     let usage = aggregate(&mut rows, &Rewinds::default(), DAY, &zone, &facts).unwrap();
     assert_eq!(kinds(&usage), ["used_after_removal", "used_after_removal"]);
     assert_eq!(
@@ -294,7 +294,7 @@ fn use_after_removal_is_reported() {
         &mut rows,
         &Rewinds::default(),
         DAY,
-        &Zone::parse("GMT").unwrap(),
+        &Zones::from(Zone::parse("GMT").unwrap()),
         &vms,
     )
     .unwrap();
@@ -314,7 +314,7 @@ fn a_value_that_is_no_amount_fails_the_day_by_name() {
         &mut rows,
         &Rewinds::default(),
         DAY,
-        &Zone::parse("GMT").unwrap(),
+        &Zones::from(Zone::parse("GMT").unwrap()),
         &vms,
     )
     .unwrap_err();

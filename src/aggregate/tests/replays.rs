@@ -125,7 +125,7 @@ fn windows_across_each_other_are_counted_once() {
 fn a_replay_over_the_change_to_summer_time_counts_once() {
     // Stockholm, 2025. An event of the 28th at 12:00 could not be processed, so the run of the 30th cut its
     // pieces of 24 hours from there on, shifted by one hour against the rows of the 28th and 29th.
-    let stockholm = Zone::parse("Europe/Stockholm").unwrap();
+    let stockholm = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
     let midnight = |day: &str| stockholm.midnight(day.parse().unwrap());
     let hour = 3600;
     let end = midnight("2025-03-31");

@@ -35,7 +35,7 @@ fn day_with(runs: &Runs, rows: Vec<UsageRow>) -> DayUsage {
         removed: &|_| None,
         account_removed: &|_| None,
     };
-    let zone = Zone::parse("GMT").unwrap();
+    let zone = Zones::from(Zone::parse("GMT").unwrap());
     let mut rows = identified(rows);
     let rewinds = Rewinds::of(runs, &mut rows);
     aggregate(&mut rows, &rewinds, DAY, &zone, &facts).unwrap()

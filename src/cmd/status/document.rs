@@ -80,7 +80,7 @@ fn title(known: &Known) -> String {
         "{} to {}, {}: {}",
         range.first(),
         range.last(),
-        known.state.timezone,
+        known.state.zones.name(),
         counts.join(", ")
     )
 }
@@ -164,7 +164,7 @@ fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let mut facts = vec![
         ("start", day(known.range.map(DayRange::first))),
         ("end", day(known.range.map(DayRange::last))),
-        ("timezone", Value::Text(state.timezone.clone())),
+        ("timezone", Value::Text(state.zones.name().to_owned())),
         ("complete", Value::Truth(complete && known.range.is_some())),
         ("first_day", day(state.days.map(DayRange::first))),
         ("newest_closed_day", day(state.newest_closed_day)),
@@ -224,7 +224,7 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ))
     };
     let finished = watermark.map(|watermark| watermark.finished_until);
-    let finished_day = finished.map(|instant| finished_day(instant, &known.zone));
+    let finished_day = finished.map(|instant| finished_day(instant, &known.state.zones));
     let oldest_event = match progress.map(|progress| progress.events) {
         Some(Events::Oldest(made)) => Some(made),
         Some(Events::Unreadable | Events::AllProcessed) | None => None,
@@ -250,6 +250,15 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
             time(progress.and_then(|progress| progress.stuck_since))?,
         ),
         ("source_oldest_unprocessed_event", time(oldest_event)?),
+        (
+            "wrong_zone_since",
+            Value::text(
+                known
+                    .advice
+                    .as_ref()
+                    .map(|(advice, _)| advice.from.to_string()),
+            ),
+        ),
     ])
 }
 
@@ -259,6 +268,13 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
     if let Some(future) = known.future {
         let days: Vec<Day> = future.days().collect();
         notes.push(format!("not begun: {}", in_ranges(&days)));
+    }
+    for change in known.state.zones.changes() {
+        let (since, zone) = (change.since, change.zone.name());
+        notes.push(format!("from {since} on days are those of {zone}"));
+    }
+    if let Some((advice, told)) = &known.advice {
+        notes.push(format!("wrong zone since {}: {told}", advice.from));
     }
     for (day, refusal) in &known.refusals {
         if !refusal.acknowledged {
@@ -274,7 +290,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
                     Some(newest) => format!("source: {}", without_jobs(newest)?),
                 },
                 Some(watermark) => {
-                    let day = finished_day(watermark.finished_until, &known.zone)?;
+                    let day = finished_day(watermark.finished_until, &known.state.zones)?;
                     format!(
                         "source: finished {day}{}{}",
                         match watermark.kind {
@@ -292,7 +308,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(
                     "source: the usage server is stuck and writes all days since {} again and again",
-                    known.zone.day_at(since)?
+                    known.state.zones.day_at(since)?
                 ));
             }
             match progress.events {

@@ -48,7 +48,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
 
 fn row(asking: &Asking, facts: &DayFacts) -> anyhow::Result<Vec<Value>> {
     let day = DayRange::new(facts.day, facts.day)?;
-    let (starts_at, ends_at) = instants(asking.terms.zone, day)?;
+    let (starts_at, ends_at) = instants(&asking.state.zones, day)?;
     // These count what all accounts have, which is not for a user who may see some of them.
     let count = |number: u64| match asking.terms.scope {
         Scope::All => Value::Count(number),
@@ -59,7 +59,7 @@ fn row(asking: &Asking, facts: &DayFacts) -> anyhow::Result<Vec<Value>> {
         Value::Text(facts.state.name().to_owned()),
         Value::Text(starts_at),
         Value::Text(ends_at),
-        Value::Quantity(hours(asking.terms.zone, day)?, Unit::Hours),
+        Value::Quantity(hours(&asking.state.zones, day)?, Unit::Hours),
         count(facts.records),
         count(facts.accounts),
         count(facts.source_rows),

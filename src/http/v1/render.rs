@@ -8,7 +8,8 @@ use crate::ledger::read::accounts::Account;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
 use crate::output::{self, Column, Document, Style, Unit, Value};
 use crate::words::counted;
-use crate::zone::{Zone, utc_text};
+use crate::zone::utc_text;
+use crate::zones::Zones;
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
 const MOST_ACCOUNT_DAYS: i64 = 400_000;
@@ -28,10 +29,11 @@ pub struct PeriodFacts {
 pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFacts> {
     let unfinished = list_unfinished(asking.snapshot, range)?;
     let as_of = find_as_of(asking.snapshot, range)?;
-    let zone = asking.terms.zone;
+    let zones = &asking.state.zones;
     let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
-    let (starts_at, ends_at) = instants(zone, range)?;
-    let hours = hours(zone, range)?;
+    let timezone = zones.of(range.last()).name();
+    let (starts_at, ends_at) = instants(zones, range)?;
+    let hours = hours(zones, range)?;
     let mut headers = vec![
         ("Rbc-Complete", complete.to_string()),
         ("Rbc-Open-Days", unfinished.open_days.len().to_string()),
@@ -39,7 +41,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
             "Rbc-Missing-Days",
             unfinished.missing_days.len().to_string(),
         ),
-        ("Rbc-Timezone", zone.name().to_owned()),
+        ("Rbc-Timezone", timezone.to_owned()),
         ("Rbc-Period", format!("{starts_at}/{ends_at}")),
         ("Rbc-Hours", hours.to_string()),
     ];
@@ -50,7 +52,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
         ("starts_at", Value::Text(starts_at)),
         ("ends_at", Value::Text(ends_at)),
         ("hours", Value::Quantity(hours, Unit::Hours)),
-        ("timezone", Value::Text(zone.name().to_owned())),
+        ("timezone", Value::Text(timezone.to_owned())),
         ("complete", Value::Truth(complete)),
         ("open_days", dates(&unfinished.open_days)),
         ("missing_days", dates(&unfinished.missing_days)),
@@ -162,13 +164,13 @@ pub fn cut<T>(
 }
 
 /// The first instant of a range and the first one after it.
-pub fn instants(zone: &Zone, range: DayRange) -> anyhow::Result<(String, String)> {
-    let end = zone.midnight(range.last().next());
-    Ok((utc_text(zone.midnight(range.first()))?, utc_text(end)?))
+pub fn instants(zones: &Zones, range: DayRange) -> anyhow::Result<(String, String)> {
+    let end = zones.midnight(range.last().next());
+    Ok((utc_text(zones.midnight(range.first()))?, utc_text(end)?))
 }
 
-pub fn hours(zone: &Zone, range: DayRange) -> anyhow::Result<f64> {
-    let seconds = zone.midnight(range.last().next()) - zone.midnight(range.first());
+pub fn hours(zones: &Zones, range: DayRange) -> anyhow::Result<f64> {
+    let seconds = zones.midnight(range.last().next()) - zones.midnight(range.first());
     // A hundred years of seconds are exact in a float.
     Ok(seconds as f64 / 3600.0)
 }

@@ -151,7 +151,7 @@ impl Asked {
                 time: self.granularity,
                 ..Dimensions::default()
             },
-            zone: asking.terms.zone,
+            zones: &asking.state.zones,
             most_sums: MOST_SUMS,
         };
         list_totals(asking.snapshot, &question).map_err(|err| match err.downcast_ref() {

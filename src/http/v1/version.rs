@@ -13,7 +13,7 @@ pub fn answer(asking: &Asking) -> Answer {
         "version": env!("CARGO_PKG_VERSION"),
         "api": "v1",
         "schema": SCHEMA_VERSION,
-        "timezone": state.timezone,
+        "timezone": state.zones.name(),
         "revision": state.revision,
         "first_day": date(state.days.map(|days| days.first())),
         "last_day": date(state.days.map(|days| days.last())),

@@ -11,6 +11,7 @@ use crate::ledger::read::totals::{Dimensions, Figure, Granularity, Question, lis
 use crate::ledger::read::{Page, Reader, Total};
 use crate::scope::Scope;
 use crate::zone::Zone;
+use crate::zones::Zones;
 
 const NOW: &str = "2013-09-01T00:20:00Z";
 
@@ -73,7 +74,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
         time,
         ..Dimensions::default()
     };
-    let zone = Zone::parse("GMT").unwrap();
+    let zones = Zones::from(Zone::parse("GMT").unwrap());
     let lines = reader.read(|snapshot| {
         let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
         let question = Question {
@@ -81,7 +82,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
             range,
             metrics: &[],
             by,
-            zone: &zone,
+            zones: &zones,
             most_sums: usize::MAX,
         };
         let figures = list_totals(snapshot, &question)?;

@@ -2,13 +2,15 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Snapshot, find_timezone};
+use super::super::timezones::find_zones;
+use super::Snapshot;
 use crate::day::{Day, DayRange};
+use crate::zones::Zones;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerState {
-    /// The zone whose local days these are.
-    pub timezone: String,
+    /// The zones that its days are of.
+    pub zones: Zones,
     /// Counts the writes: an answer of the same revision is the same answer.
     pub revision: u64,
     /// From the first day it holds to the last; `None`: it is empty.
@@ -91,7 +93,7 @@ pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {
         _ => None,
     };
     Ok(LedgerState {
-        timezone: find_timezone(&snapshot.tx)?,
+        zones: find_zones(&snapshot.tx)?,
         revision,
         days,
         newest_closed_day: newest_closed.map(|day| day.parse()).transpose()?,

@@ -33,7 +33,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
                (1, '2013-06-03', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
                (3, '2013-06-05', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3'),
                (4, '2013-06-05', 'replayed_rows', null, null, null, '2 rows');
-             insert into stored_refusals values
+             insert into stored_refusals (day, id, reason, source_gone, since, last_seen, acknowledged_at, acknowledged_because) values
                ('2013-06-04', 2, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
              insert into acknowledgements values
                ('2013-06-05', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
@@ -188,7 +188,7 @@ fn corrections_are_filtered() {
 fn the_state_tells_what_the_ledger_covers() {
     let folder = tempfile::tempdir().unwrap();
     let state = reader(&folder).read(find_state).unwrap();
-    assert_eq!(state.timezone, "GMT");
+    assert_eq!(state.zones.name(), "GMT");
     assert_eq!(state.revision, 17);
     assert_eq!(state.days, Some(range("2013-06-01", "2013-06-06")));
     assert_eq!(state.newest_closed_day, Some("2013-06-05".parse().unwrap()));

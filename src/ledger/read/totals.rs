@@ -19,7 +19,7 @@ use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthPart, list_parts};
 use crate::ledger::sum::Sum;
 use crate::period::Month;
-use crate::zone::Zone;
+use crate::zones::Zones;
 use names::Names;
 
 const GIB: f64 = 1_073_741_824.0;
@@ -33,7 +33,7 @@ pub struct Question<'a> {
     pub metrics: &'a [String],
     pub by: Dimensions,
     /// The ledger's, for the hours of its months.
-    pub zone: &'a Zone,
+    pub zones: &'a Zones,
     /// Sums that may be held at once: one of each month, or day where days are told apart, for everything that figures
     /// are told apart by. Beyond it the error is `TooManySums`.
     pub most_sums: usize,
@@ -160,7 +160,7 @@ pub fn list_totals<'a>(
         let place = (who, time, metric_id, resource);
         let (total, gib_months) = totals.entry(place).or_default();
         total.add(sum.value());
-        gib_months.add(sum.value() / GIB / hours_of(calendar.slots[slot].month, question.zone)?);
+        gib_months.add(sum.value() / GIB / hours_of(calendar.slots[slot].month, question.zones)?);
     }
     let mut figures = Vec::with_capacity(totals.len());
     for ((who, slot, metric_id, resource), (total, gib_months)) in totals {
@@ -188,9 +188,9 @@ pub fn list_totals<'a>(
     Ok(figures)
 }
 
-/// Hours of a month in a zone: 743 or 745 where the clocks change.
-pub fn hours_of(month: Month, zone: &Zone) -> anyhow::Result<f64> {
-    let seconds = zone.midnight(month.next().first_day()) - zone.midnight(month.first_day());
+/// Hours of a month in its zones: 743 or 745 where the clocks change.
+pub fn hours_of(month: Month, zones: &Zones) -> anyhow::Result<f64> {
+    let seconds = zones.midnight(month.next().first_day()) - zones.midnight(month.first_day());
     Ok(f64::from(i32::try_from(seconds)?) / 3600.0)
 }
 

@@ -158,6 +158,7 @@ fn an_address_of_another_machine_is_an_error() {
 #[test]
 fn a_scope_that_lists_what_is_not_there_needs_a_look() {
     let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.set_timezone("GMT");
     cloud.run(&["initdb"]).exits(0);
     let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     ledger

@@ -100,9 +100,9 @@ fn a_ledger_that_is_gone_is_503_until_it_is_back() {
     server.end().exits(0).complains(&log);
 }
 
-/// Its days begin at other instants than those which the server tells.
+/// The server answers by the ledger's zones, and is not ready until the configuration names the newest of them.
 #[test]
-fn a_ledger_of_another_zone_is_503_until_the_server_starts_again() {
+fn a_ledger_of_another_zone_is_answered_by_its_own_and_not_ready() {
     let sandbox = super::sandbox();
     let server = Server::start(&sandbox);
     assert_eq!(server.get(&target()).status, 200);
@@ -110,13 +110,20 @@ fn a_ledger_of_another_zone_is_503_until_the_server_starts_again() {
     sandbox.write("cloudusage.cfg", &config.replace("usage.db", "other.db"));
     sandbox.run(&["initdb"]).exits(0);
     std::fs::rename(sandbox.path("other.db"), sandbox.path("usage.db")).unwrap();
-    for target in [target(), "/v1/version".to_owned(), "/readyz".to_owned()] {
-        assert_eq!(server.get(&target).status, 503, "{target}");
-    }
-    server.says(
-        "ledger ./usage.db: its days are those of Europe/Stockholm, and the server was started with one of GMT: \
-         start it again\n",
+    let version = server.get("/v1/version");
+    assert_eq!(version.status, 200);
+    assert!(version.body.contains("\"timezone\":\"Europe/Stockholm\""));
+    refuses(
+        &server.get("/readyz"),
+        503,
+        "the ledger: its days are those of Europe/Stockholm, main.timezone says GMT: write main.timezone = \
+         Europe/Stockholm, or move the ledger by rbc-usage rezone GMT --from DAY; then reload",
     );
+    sandbox.write("cloudusage.cfg", &config);
+    server.signal("HUP");
+    server.says("rbc-usage: SIGHUP: main.timezone is Europe/Stockholm now\n");
+    let none = "the ledger has no closed day";
+    refuses(&server.get("/readyz"), 503, none);
 }
 
 #[test]
@@ -163,11 +170,11 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     for (version, message) in [
         (
             0,
-            "its schema 0 is older than this program's 6: run rbc-usage initdb",
+            "its schema 0 is older than this program's 7: run rbc-usage initdb",
         ),
         (
-            7,
-            "its schema 7 is newer than this program's 6: use a newer rbc-usage",
+            8,
+            "its schema 8 is newer than this program's 7: use a newer rbc-usage",
         ),
     ] {
         let sandbox = sandbox();

@@ -1,5 +1,6 @@
 //! Totals over a ledger filled by plain SQL, worked out by hand.
 
+use crate::zone::Zone;
 use rusqlite::Connection;
 
 use super::*;
@@ -40,7 +41,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
 /// Every figure as a line.
 fn totals(metrics: &[&str], by: Dimensions) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let zone = Zone::parse("Europe/Stockholm").unwrap();
+    let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
     let metrics: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
     let range =
         DayRange::new("2026-10-01".parse().unwrap(), "2026-11-01".parse().unwrap()).unwrap();
@@ -52,7 +53,7 @@ fn totals(metrics: &[&str], by: Dimensions) -> Vec<String> {
                 range,
                 metrics: &metrics,
                 by,
-                zone: &zone,
+                zones: &zones,
                 most_sums: usize::MAX,
             };
             Ok(list_totals(snapshot, &question)?.iter().map(line).collect())
@@ -148,7 +149,7 @@ fn by_project() {
 #[test]
 fn more_sums_than_may_be_held_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let zone = Zone::parse("Europe/Stockholm").unwrap();
+    let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
     let range =
         DayRange::new("2026-10-01".parse().unwrap(), "2026-11-01".parse().unwrap()).unwrap();
     // One account's three days make two months of two metrics, of which one was used in one month only.
@@ -170,7 +171,7 @@ fn more_sums_than_may_be_held_are_an_error() {
                         time,
                         ..Dimensions::default()
                     },
-                    zone: &zone,
+                    zones: &zones,
                     most_sums,
                 };
                 Ok(list_totals(snapshot, &question)?.len())
@@ -278,7 +279,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
         }
     }
     ledger.execute_batch("commit").unwrap();
-    let zone = Zone::parse("Europe/Stockholm").unwrap();
+    let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
     let sums = |snapshot: &Snapshot, by: Dimensions| -> anyhow::Result<Vec<(String, f64)>> {
         let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
         let question = Question {
@@ -286,7 +287,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             range,
             metrics: &[],
             by,
-            zone: &zone,
+            zones: &zones,
             most_sums: usize::MAX,
         };
         let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
