@@ -278,7 +278,12 @@ pub fn rewritten(
     }
     let changes: Vec<String> = changes
         .iter()
-        .map(|(metric, change)| format!("{} {change:+.6} {}", metric.name(), metric.unit()))
+        .map(|(metric, change)| {
+            // Hours have as many digits as CloudStack's own display, what is larger none behind the point.
+            let digits = if metric.unit() == "hours" { 1e6 } else { 1.0 };
+            let change = (change * digits).round() / digits;
+            format!("{} {change:+} {}", metric.name(), metric.unit())
+        })
         .collect();
     let detail = format!(
         "{} wrote the time since {} again: {}",

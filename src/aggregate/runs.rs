@@ -5,7 +5,7 @@
 //!
 //! Where a run begins is known from `usage_job` as a rule. Where that cannot be read, it is told here from the rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::row::{Identity, UsageRow};
 
@@ -80,6 +80,8 @@ pub struct Rewinds {
     list: Vec<Rewind>,
     /// See `Runs`.
     pub disordered: Vec<u64>,
+    /// Where the last row ends that the newest run has of a VM snapshot on primary storage.
+    pub last_ends: HashMap<Identity, i64>,
 }
 
 impl Rewinds {
@@ -130,15 +132,18 @@ impl Rewinds {
         kept.reverse();
         Rewinds {
             list: kept,
-            disordered: Vec::new(),
+            ..Rewinds::default()
         }
     }
 
     /// The same without the newest of them.
     pub fn without_newest(&self) -> Rewinds {
-        let mut earlier = self.clone();
-        earlier.list.pop();
-        earlier
+        let mut list = self.list.clone();
+        list.pop();
+        Rewinds {
+            list,
+            ..Rewinds::default()
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -147,6 +152,16 @@ impl Rewinds {
 
     pub fn newest(&self) -> Option<&Rewind> {
         self.list.last()
+    }
+
+    /// Of VM snapshots on primary storage a later run has no row after the one it ends in, be it days ago. The run to ask
+    /// for its rows of them, if that may make a difference to any of these.
+    pub fn to_ask_for_snapshots(&self, rows: &[UsageRow]) -> Option<&Rewind> {
+        let newest = self.newest()?;
+        let stays = |row: &UsageRow| {
+            row.usage_type == Some(27) && row.id < newest.first_id && row.start > newest.since
+        };
+        rows.iter().any(stays).then_some(newest)
     }
 
     /// How many of them a row with this id comes after.

@@ -8,9 +8,9 @@ use super::fingerprint::Fingerprint;
 use super::identity::identity;
 use super::probe::Columns;
 use super::{Connection, Field, Row};
-use crate::aggregate::runs::{Rewinds, Runs};
+use crate::aggregate::runs::{Rewind, Rewinds, Runs};
 use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
-use crate::row::{BadRow, IdentityHasher, UsageRow};
+use crate::row::{BadRow, Identity, IdentityHasher, UsageRow};
 use crate::words::counted;
 
 /// CloudStack's daily aggregation range, in minutes.
@@ -18,6 +18,9 @@ const DAILY_RANGE: i64 = 1440;
 
 /// How much longer than the aggregation range a window may be: a DST change, and the minute that is glued on.
 const RANGE_SLACK_MINUTES: i64 = 61;
+
+/// 9999-12-31 00:00:00 UTC: no `end_date` is later.
+const LAST_MOMENT: i64 = 253_402_214_400;
 
 /// The columns of a usage row, in the order `UsageRow` is read from. Those that differ between schemas are
 /// replaced by null where they are missing; `usage_display` is only asked for where it decides something.
@@ -87,6 +90,8 @@ pub struct UsageReader {
     longest_window: i64,
     /// The only account whose rows are asked for.
     account_id: Option<u64>,
+    /// What `last_ends` has answered, with the first row of the run.
+    snapshot_ends: Option<(u64, HashMap<Identity, i64>)>,
 }
 
 /// What was read of a day.
@@ -127,6 +132,7 @@ impl UsageReader {
             range_seconds,
             longest_window,
             account_id: None,
+            snapshot_ends: None,
         })
     }
 
@@ -173,7 +179,7 @@ impl UsageReader {
     /// look-ups first tell whether there can be any. Windows longer than today's settings make them, as
     /// former settings did, are found where no other starts before they end.
     pub fn read_rows(
-        &self,
+        &mut self,
         usage: &mut dyn Connection,
         day: DayBounds,
         runs: &Runs,
@@ -250,7 +256,10 @@ impl UsageReader {
                 usage.query(&spill_sql, &[end, to, to], &mut keep)?;
             }
         }
-        let rewinds = Rewinds::of(runs, &mut rows);
+        let mut rewinds = Rewinds::of(runs, &mut rows);
+        if let Some(run) = rewinds.to_ask_for_snapshots(&rows) {
+            rewinds.last_ends = self.last_ends(usage, run)?;
+        }
         if let Some(account_id) = self.account_id {
             rows.retain(|row| row.account_id == account_id);
         }
@@ -259,6 +268,36 @@ impl UsageReader {
             rewinds,
             addresses,
         })
+    }
+}
+
+impl UsageReader {
+    /// Where a run's last row ends of each VM snapshot on primary storage. Reads along all that it and later ones have written,
+    /// once.
+    fn last_ends(
+        &mut self,
+        usage: &mut dyn Connection,
+        run: &Rewind,
+    ) -> anyhow::Result<HashMap<Identity, i64>> {
+        if let Some((first_id, ends)) = &self.snapshot_ends
+            && *first_id == run.first_id
+        {
+            return Ok(ends.clone());
+        }
+        let mut ends: HashMap<Identity, i64> = HashMap::new();
+        let (mut addresses, mut hasher) = (Addresses::new(), IdentityHasher::default());
+        let sql = format!(
+            "{} and usage_type = 27 and id >= {}",
+            self.rows_sql, run.first_id
+        );
+        usage.query(&sql, &[run.since, LAST_MOMENT], &mut |row| {
+            let row = usage_row(row, &mut addresses, &mut hasher)?;
+            let end = ends.entry(row.identity).or_insert(row.end);
+            *end = row.end.max(*end);
+            Ok(())
+        })?;
+        self.snapshot_ends = Some((run.first_id, ends.clone()));
+        Ok(ends)
     }
 }
 

@@ -263,6 +263,15 @@ impl Story {
     /// Once after each run of the usage server, as cron does.
     fn day_by_day(&self, jobs: Jobs) -> Vec<String> {
         let cloud = self.cloud(Cloud::in_sqlite, jobs);
+        self.follow(&cloud, jobs, &mut |_| ());
+        // The last days may not be finished.
+        let (first, last) = self.period();
+        cloud.run(&["import", "-s", &first, "-e", &last]).exits(0);
+        self.wrong(&cloud)
+    }
+
+    /// Imports after each run of the usage server; `after` gets the number of the run.
+    fn follow(&self, cloud: &Cloud, jobs: Jobs, after: &mut dyn FnMut(usize)) {
         let mut written = 0;
         for (number, rows) in self.rows_by_job().into_iter().enumerate() {
             for (_, statement) in &self.rows[written..rows] {
@@ -273,12 +282,9 @@ impl Story {
                 cloud.usage(&self.jobs[number].1);
             }
             cloud.run(&["import"]).exits(0);
+            after(number + 1);
         }
         assert_eq!(written, self.rows.len(), "{}", self.name);
-        // The last days may not be finished.
-        let (first, last) = self.period();
-        cloud.run(&["import", "-s", &first, "-e", &last]).exits(0);
-        self.wrong(&cloud)
     }
 }
 
@@ -387,4 +393,51 @@ fn without_usage_job_every_story_is_the_truth_as_well() {
         (story.name, wrong)
     });
     all_right("without usage_job", wrong.collect());
+}
+
+/// An event of 9 June cannot be processed from the third run on; the fifth finds it repaired, and the sixth goes beyond it.
+/// Without any setting, the days since then are taken over, and none of them can be sealed meanwhile.
+#[test]
+fn days_since_a_stuck_event_are_provisional_until_a_run_has_gone_beyond_it() {
+    let story = Story::read("08-stuck-repaired");
+    let cloud = story.cloud(Cloud::in_sqlite, Jobs::Readable);
+    cloud.configure("GMT", "");
+    let provisional = "select group_concat(day) from days where provisional";
+    story.follow(&cloud, Jobs::Readable, &mut |run| {
+        let days = match run {
+            1..=3 => "null",
+            4 => "2026-06-09,2026-06-10,2026-06-11",
+            5 => "2026-06-09,2026-06-10,2026-06-11,2026-06-12",
+            _ => "null",
+        };
+        assert_eq!(cloud.ledger(provisional), [days], "run {run}");
+        if run == 4 {
+            cloud.run(&["verify", "2026-06-08..2026-06-11"]).exits(0);
+            let status = cloud.run(&["status", "--month", "2026-06"]);
+            let said = "source: the usage server is stuck and writes all days since 2026-06-09 again and again: they are provisional";
+            assert!(status.stdout.contains(said), "{status}");
+            let refused = cloud.run(&["seal", "2026-06-08..2026-06-09"]).exits(1);
+            assert_eq!(
+                refused.stderr,
+                "rbc-usage: provisional, as the usage server cannot process an event of them or before, and writes them again: \
+                 2026-06-09\nrbc-usage: nothing is sealed; --anyway seals the days that are closed\n"
+            );
+        }
+    });
+    assert_eq!(story.wrong(&cloud), Vec::<String>::new());
+    let rewritten = cloud.ledger("select day, detail from findings where kind = 'rewritten'");
+    assert_eq!(rewritten.len(), 3, "{rewritten:?}");
+    assert_eq!(
+        rewritten[1],
+        "2026-06-10 | usage_job 5 wrote the time since 2026-06-09T06:00:00Z again: vm_running -24 hours, os_usage -24 \
+         hours, ip_address_allocated -24 hours, primary_byte_hours -515396075520 byte-hours, secondary_byte_hours \
+         -206158430208 byte-hours, security_group -24 hours, load_balancer_policy -24 hours, network_offering -24 hours"
+    );
+    let old = cloud.ledger(
+        "select day, metric, old_quantity, new_quantity from corrections \
+         where day = '2026-06-10' and account_name = 'bob' and metric = 'primary_byte_hours'",
+    );
+    assert_eq!(old.len(), 1, "{old:?}");
+    cloud.run(&["verify", "2026-06-08..2026-06-13"]).exits(0);
+    cloud.run(&["seal", "2026-06-08..2026-06-13"]).exits(0);
 }

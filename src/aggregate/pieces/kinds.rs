@@ -46,11 +46,17 @@ impl Pieces {
     }
 
     /// The usage server writes a VM snapshot (25, 27) for as long as it knows of it, and what it has written once it need
-    /// not write again (4.11 to 4.23). So rows stay, up to where a later run writes the same.
+    /// not write again (4.11 to 4.23). So rows stay, up to where a later run writes the same, or has it end.
     pub(super) fn cut_snapshots(&mut self, group: &Group) {
         let rows = group.rows;
         for place in group.places.clone() {
             let row = &rows[place];
+            let ended = group.rewinds.last_ends.get(&row.identity);
+            if group.rewinds.after(row.id).is_some() && ended.is_some_and(|end| *end <= row.start) {
+                self.other
+                    .insert(place, Piece::nothing(row, Replay::Void, None));
+                continue;
+            }
             let later = group.places.clone().filter(|other| {
                 group.epoch(*other) > group.epoch(place)
                     && rows[*other].start < row.end

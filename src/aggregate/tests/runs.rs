@@ -57,7 +57,7 @@ fn what_the_later_run_says_nothing_of_was_used_before_its_start_only() {
     assert_eq!(kinds(&usage), ["replayed_rows", "rewritten"]);
     assert_eq!(
         usage.findings[1].detail,
-        "usage_job 5 wrote the time since 2013-06-10T06:00:00Z again: load_balancer_policy -18.000000 hours"
+        "usage_job 5 wrote the time since 2013-06-10T06:00:00Z again: load_balancer_policy -18 hours"
     );
     // Of 4 hours by the first run and none by the second, all were before 6.
     assert_eq!(

@@ -307,7 +307,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             });
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(
-                    "source: the usage server is stuck and writes all days since {} again and again",
+                    "source: the usage server is stuck and writes all days since {} again and again: they are provisional",
                     known.state.zones.day_at(since)?
                 ));
             }

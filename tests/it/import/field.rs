@@ -109,6 +109,62 @@ fn vm_snapshots_on_primary_are_told_apart_by_their_names() {
     assert_eq!(findings(&cloud), Vec::<String>::new());
 }
 
+/// A VM snapshot was deleted on the 1st at noon, in an event that was stuck until the 4th: the run after that writes it up
+/// to noon, and nothing of the days since.
+#[test]
+fn a_vm_snapshot_on_primary_ends_where_a_later_run_says() {
+    let snapshot = |day: &str, end: &str, hours| UsageRow {
+        usage_id: None,
+        vm_instance_id: Some(11),
+        vm_name: Some("snap1".to_owned()),
+        size: Some(1000),
+        end: format!("{day} {end}"),
+        raw_usage: hours,
+        ..UsageRow::of_day(day, 27, 2, 0)
+    };
+    let days = ["2013-06-01", "2013-06-02", "2013-06-03"];
+    let vm = |day| UsageRow::of_vm(day, 2, 2, 11, 5);
+    let cloud = cloud();
+    for day in days {
+        cloud.add_usage(&[vm(day), snapshot(day, "23:59:59", 24.0)]);
+        cloud.finished_until(&format!("{day} 23:59:59"));
+    }
+    cloud.run(&["import"]).exits(0);
+    cloud.add_usage(&[vm(days[0]), snapshot(days[0], "12:00:00", 12.0)]);
+    cloud.add_usage(&[vm(days[1]), vm(days[2]), vm("2013-06-04")]);
+    cloud.usage(
+        "insert into usage_job (id, job_type, start_millis, end_millis, success, heartbeat) \
+         values (9, 0, 1370044800000, 1370390399999, 1, '2013-06-05')",
+    );
+    cloud.configure("GMT", "[import]\nreread = update\n");
+    cloud.run(&["import"]).exits(0);
+    let of_snapshots = "select day, metric, quantity from daily_usage \
+                        where metric = 'vm_snapshot_on_primary_byte_hours' or day = '2013-06-03' order by 1, 2";
+    let right = [
+        "2013-06-01 | vm_snapshot_on_primary_byte_hours | 12000",
+        "2013-06-03 | vm_allocated | 24",
+    ];
+    assert_eq!(cloud.ledger(of_snapshots), right);
+    cloud.run(&["verify", "2013-06"]).exits(1);
+    assert_eq!(
+        cloud.ledger("select day, verified_at is null from days"),
+        [
+            "2013-06-01 | 0",
+            "2013-06-02 | 0",
+            "2013-06-03 | 0",
+            "2013-06-04 | 0"
+        ]
+    );
+    assert_eq!(
+        cloud.ledger("select day, detail from findings where kind = 'rewritten' order by day"),
+        [
+            "2013-06-01 | usage_job 9 wrote the time since 2013-06-01T00:00:00Z again: vm_snapshot_on_primary_byte_hours -12000 byte-hours",
+            "2013-06-02 | usage_job 9 wrote the time since 2013-06-01T00:00:00Z again: vm_snapshot_on_primary_byte_hours -24000 byte-hours",
+            "2013-06-03 | usage_job 9 wrote the time since 2013-06-01T00:00:00Z again: vm_snapshot_on_primary_byte_hours -24000 byte-hours",
+        ]
+    );
+}
+
 /// With an aggregation range of five minutes windows end when the job runs: twelve of them are an hour.
 #[test]
 fn windows_that_share_a_second_are_neighbours() {
