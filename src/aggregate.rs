@@ -171,6 +171,7 @@ fn add_up_day(
                     doubts.spans_midnight();
                 }
                 doubts.used(row, metric, share, day);
+                doubts.traffic(row, metric);
                 doubts.used_after_removal(row, metric, facts);
             }
         }

@@ -34,6 +34,8 @@ pub enum FindingKind {
     RunsDisordered,
     /// A resource was in use for longer than the day lasts.
     HoursExceedDay,
+    /// A device has the same traffic on several networks in one window.
+    SameTraffic,
     /// Something of a VM or an account was used after `cloud` says that it was removed.
     UsedAfterRemoval,
     /// A usage type without a metric; the raw values are summed under `usage_type_<n>`.
@@ -61,7 +63,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 19] = [
+    pub const ALL: [FindingKind; 20] = [
         FindingKind::SizeUnknown,
         FindingKind::SizeDoubtful,
         FindingKind::EndsBeforeStart,
@@ -69,6 +71,7 @@ impl FindingKind {
         FindingKind::Rewritten,
         FindingKind::RunsDisordered,
         FindingKind::HoursExceedDay,
+        FindingKind::SameTraffic,
         FindingKind::UsedAfterRemoval,
         FindingKind::UnknownUsageType,
         FindingKind::Unresolved,
@@ -109,6 +112,7 @@ impl FindingKind {
                 Some("apache/cloudstack #11442")
             }
             (FindingKind::SizeDoubtful, _) => None,
+            (FindingKind::SameTraffic, _) => Some("apache/cloudstack #3944"),
             (FindingKind::EndsBeforeStart, _) => Some("apache/cloudstack #13019"),
             (
                 FindingKind::ReplayedRows | FindingKind::Rewritten | FindingKind::UsageJobStuck,
@@ -151,6 +155,7 @@ impl FindingKind {
             FindingKind::Rewritten => "rewritten",
             FindingKind::RunsDisordered => "runs_disordered",
             FindingKind::HoursExceedDay => "hours_exceed_day",
+            FindingKind::SameTraffic => "same_traffic",
             FindingKind::UsedAfterRemoval => "used_after_removal",
             FindingKind::UnknownUsageType => "unknown_usage_type",
             FindingKind::Unresolved => "unresolved",

@@ -195,10 +195,13 @@ impl Source {
             .usage
             .read_rows(usage, day, &runs, &fingerprint)
             .context("read cloud_usage")?;
-        let names = self
+        let mut names = self
             .names
             .read_names(self.cloud.as_mut(), &rows, addresses)
             .context("read cloud")?;
+        self.names
+            .read_lost_accounts(self.cloud_usage.as_mut(), &rows, &mut names)
+            .context("read cloud_usage")?;
         Ok(SourceDay {
             rows,
             rewinds,

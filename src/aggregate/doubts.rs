@@ -29,6 +29,17 @@ pub struct Doubts {
     spanning_rows: u64,
     /// The resource whose rows go by, as they come by resource.
     in_use: Option<InUse>,
+    /// The device whose traffic goes by.
+    device: Option<Device>,
+}
+
+/// The traffic of one device in one direction.
+struct Device {
+    resource: (u64, Option<u32>, u32),
+    /// End of the window, amount and network of each row.
+    rows: Vec<(i64, f64, Identity)>,
+    /// Whether it has been told.
+    told: bool,
 }
 
 /// How long a resource was in use.
@@ -144,6 +155,38 @@ impl Doubts {
         });
         used.hours += row.raw_usage * share;
         used.account_id = used.account_id.min(row.account_id);
+    }
+
+    /// Traffic of a device (4, 5). A router of a VPC may have it once for each tier (CloudStack 4.11 to 4.13, PR 3944).
+    pub fn traffic(&mut self, row: &UsageRow, metric: Metric) {
+        if !matches!(row.usage_type, Some(4 | 5)) || row.raw_usage == 0.0 {
+            return;
+        }
+        let resource = resource_of(row);
+        if self
+            .device
+            .as_ref()
+            .is_none_or(|device| device.resource != resource)
+        {
+            self.device = Some(Device {
+                resource,
+                rows: Vec::new(),
+                told: false,
+            });
+        }
+        let Some(device) = &mut self.device else {
+            return;
+        };
+        let same = |(end, amount, network): &(i64, f64, Identity)| {
+            (*end, *amount) == (row.end, row.raw_usage) && *network != row.identity
+        };
+        let again = device.rows.iter().any(same) && !device.told;
+        device.told |= again;
+        device.rows.push((row.end, row.raw_usage, row.identity));
+        if again {
+            let detail = "the same amount as on another network of the device in this window";
+            self.about_row(FindingKind::SameTraffic, row, metric, detail);
+        }
     }
 
     /// Closes the account of the resource whose rows have gone by.

@@ -60,11 +60,13 @@ pub struct NameReader {
     templates_sql: Option<String>,
     resources_sql: Vec<(Per, Option<String>)>,
     asked: HashSet<(Asked, u64)>,
+    found_accounts: HashSet<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Asked {
     Account,
+    LostAccount,
     Vm,
     Template,
     Resource(Per),
@@ -129,6 +131,7 @@ impl NameReader {
                 .then(|| "select id, guest_os_id from vm_template where id".to_owned()),
             resources_sql,
             asked: HashSet::new(),
+            found_accounts: HashSet::new(),
         })
     }
 
@@ -221,6 +224,37 @@ impl NameReader {
         self.read_resources(cloud, rows, &mut names)?;
         names.addresses = addresses;
         Ok(names)
+    }
+
+    /// The accounts of these rows that `cloud` does not know, of which the usage database may still know the name.
+    pub fn read_lost_accounts(
+        &mut self,
+        usage: &mut dyn Connection,
+        rows: &[UsageRow],
+        names: &mut Names,
+    ) -> anyhow::Result<()> {
+        let known = &names.accounts;
+        let lost = rows.iter().map(|row| row.account_id);
+        let lost = lost.filter(|id| !known.contains_key(id) && !self.found_accounts.contains(id));
+        let lost: BTreeSet<u64> = lost.collect();
+        self.found_accounts.extend(known.keys());
+        let lost = self.new_ids(Asked::LostAccount, lost.into_iter());
+        if lost.is_empty() || !Columns::of(usage, "account")?.have(&["id", "account_name"]) {
+            return Ok(());
+        }
+        let sql = "select id, account_name from account where id";
+        select(usage, Some(sql), &lost, &mut |id, row| {
+            let account = Account {
+                uuid: None,
+                name: row.field(1)?.text()?.unwrap_or_default(),
+                domain_uuid: None,
+                domain_path: None,
+                project_uuid: None,
+                project_name: None,
+            };
+            names.accounts.insert(id, account);
+            Ok(())
+        })
     }
 
     /// Once a run, all accounts there are: one that has used nothing yet is an account all the same.

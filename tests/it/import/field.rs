@@ -343,3 +343,56 @@ fn use_after_the_removal_of_an_account_or_a_vm_is_a_finding() {
         ]
     );
 }
+
+/// CloudStack counted a router's traffic once for each tier of its VPC. Nothing is taken off; who bills can see it.
+#[test]
+fn the_same_traffic_on_several_networks_is_a_finding() {
+    let traffic = |usage_type, network, bytes| UsageRow {
+        raw_usage: bytes,
+        network_id: Some(network),
+        kind: Some("DomainRouter".to_owned()),
+        ..of_alice(usage_type, 900)
+    };
+    let cloud = imported(&[
+        traffic(4, 201, 5000.0),
+        traffic(4, 202, 5000.0),
+        traffic(4, 203, 5000.0),
+        traffic(5, 201, 0.0),
+        traffic(5, 202, 0.0),
+        traffic(5, 203, 7.0),
+    ]);
+    assert_eq!(
+        quantities(&cloud),
+        ["network_bytes_received | 7", "network_bytes_sent | 15000"]
+    );
+    let told = findings(&cloud);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("same_traffic: usage_id:900: row "),
+        "{told:?}"
+    );
+}
+
+/// What is left of an account that was deleted from `cloud` by hand.
+#[test]
+fn an_account_that_only_the_usage_database_knows_has_its_name() {
+    let cloud = cloud();
+    cloud.usage("insert into account (id, account_name, type, domain_id) values (77, 'carol', 0, 1), (2, 'not alice', 0, 1)");
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[
+            UsageRow::of_vm(day, 2, 77, 11, 5),
+            UsageRow::of_vm(day, 2, 2, 12, 5),
+        ]);
+        cloud.finished_until(&format!("{day} 23:59:59"));
+    }
+    cloud.run(&["import"]).exits(0);
+    assert_eq!(
+        cloud.ledger("select day, account_uuid, account_name from daily_usage order by 1, 2"),
+        [
+            "2013-06-01 | account:77 | carol",
+            "2013-06-01 | alice-uuid | alice",
+            "2013-06-02 | account:77 | carol",
+            "2013-06-02 | alice-uuid | alice",
+        ]
+    );
+}
