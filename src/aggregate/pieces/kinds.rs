@@ -175,7 +175,7 @@ impl Pieces {
 fn until(row: &crate::row::UsageRow, to: i64, of: Option<usize>) -> Piece {
     Piece {
         to,
-        factor: (hours(to - row.start) / row.raw_usage.max(hours(to - row.start))).min(1.0),
+        factor: hours(to - row.start) / row.raw_usage.max(hours(to - row.start)),
         replay: Some(Replay::Until),
         of,
         ..Piece::whole(row)
