@@ -171,6 +171,32 @@ fn days_that_were_stored_in_the_wrong_zone_are_neither_verified_nor_sealed() {
     );
 }
 
+/// Somebody knows better than the windows.
+#[test]
+fn a_day_that_was_stored_by_force_is_sealed_once_its_zone_is_acknowledged() {
+    let cloud = in_files();
+    stockholms_windows(&cloud);
+    cloud.run(&["import", "-s", "2026-06-02"]).exits(1);
+    let refused = "select day || ' ' || wrong_zone from stored_refusals where day = '2026-06-02'";
+    assert_eq!(cloud.ledger(refused), ["2026-06-02 1"]);
+    cloud.run(&["import", "-s", "2026-06-02", "-f"]);
+    assert_eq!(cloud.ledger(refused), [""; 0]);
+    cloud.run(&["verify", "2026-06-02"]).exits(1);
+    let acknowledge = [
+        "findings",
+        "ack",
+        "--kind",
+        "wrong_zone",
+        "-s",
+        "2026-06-02",
+        "--reason",
+        "known",
+    ];
+    cloud.run(&acknowledge).exits(0);
+    cloud.run(&["verify", "2026-06-02"]).exits(0);
+    cloud.run(&["seal", "2026-06-02"]).exits(0);
+}
+
 /// The migration forgets what 1.0.0 took for equal, where rows lie across midnight.
 #[test]
 fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
