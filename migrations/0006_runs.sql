@@ -1,7 +1,8 @@
 -- Runs of the usage server that write days again.
 
--- From this day on, days that are not sealed are provisional: an event cannot be processed, so that what ended since goes on
--- being counted and what began is missing, until a run has gone beyond it. Null: none is, as the last import saw it.
+-- From this day on, days that are not sealed are provisional: the newest run went back to it for an event that it may not have
+-- been able to process, so that what ended since goes on being counted and what began is missing. Null: none is, as the last
+-- import saw it.
 alter table ledgers add column provisional_from text;
 
 -- Digests are over what makes rows the same fact, which is no longer what it was. The next import or `verify` keeps new ones.

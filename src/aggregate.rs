@@ -83,17 +83,25 @@ pub fn aggregate_and_tell(
     facts: &VmFacts,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {
+    // What the newest run has changed is the difference to what had been written before it.
+    let before = match rewinds.newest_of_all(day) {
+        Some(newest) => {
+            rows.sort_unstable_by_key(|row| row.id);
+            let earlier = rows.partition_point(|row| row.id < newest.first_id);
+            let (earlier, rewinds) = (&mut rows[..earlier], rewinds.before_run(newest));
+            let usage = add_up_day(earlier, &rewinds, day, zone, facts, &mut |_| ())?;
+            Some((newest, usage.records))
+        }
+        None => None,
+    };
     let mut usage = add_up_day(rows, rewinds, day, zone, facts, on_row)?;
     for job in &rewinds.disordered {
         usage.findings.push(doubts::disordered(*job));
     }
-    if let Some(newest) = rewinds.newest() {
-        // What the newest run has changed is what makes the difference without it.
-        let before = rewinds.without_newest();
-        let before = add_up_day(rows, &before, day, zone, facts, &mut |_| ())?;
+    if let Some((newest, before)) = before {
         usage
             .findings
-            .extend(doubts::rewritten(newest, &before.records, &usage.records)?);
+            .extend(doubts::rewritten(newest, &before, &usage.records)?);
     }
     Ok(usage)
 }

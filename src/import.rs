@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use crate::aggregate::aggregate;
-use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
+use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
@@ -38,7 +38,7 @@ pub struct Request<'a> {
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
     pub clock: i64,
-    /// From this day on closed days were, or are, provisional: what the source says of them now is taken over.
+    /// From this day on closed days were provisional: what the source says of them now is taken over.
     pub provisional_from: Option<Day>,
 }
 
@@ -305,8 +305,7 @@ fn counted_vms(rows: &[UsageRow], day: DayBounds) -> Vec<(u64, u64)> {
     running.map(|row| (row.usage_id, row.template_id)).collect()
 }
 
-/// The day of the earliest start among the rows that end on this day, if that is before it by more than
-/// belongs to this day.
+/// The day of the earliest start among the rows that end on this day, if that is before it.
 fn reaches_back_to(
     rows: &[UsageRow],
     day: DayBounds,
@@ -315,7 +314,7 @@ fn reaches_back_to(
     let ends_here = |row: &&UsageRow| row.end > day.start && row.end <= day.end;
     let earliest = rows.iter().filter(ends_here).map(|row| row.start).min();
     match earliest {
-        Some(start) if start < day.start - GLUED_SECONDS => Ok(Some(zones.day_at(start)?)),
+        Some(start) if start < day.start => Ok(Some(zones.day_at(start)?)),
         Some(_) | None => Ok(None),
     }
 }

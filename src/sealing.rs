@@ -49,7 +49,7 @@ pub enum Doubt {
     /// Missing, as it has not begun.
     Future,
     Open,
-    /// The usage server is stuck at an event of the day or before.
+    /// The newest run of the usage server went back to the day or before.
     Provisional,
     Refused,
     Differing,
@@ -87,7 +87,7 @@ impl Doubt {
             Doubt::Future => "not begun",
             Doubt::Open => "not finished",
             Doubt::Provisional => {
-                "provisional, as the usage server cannot process an event of them or before, and writes them again"
+                "provisional, as the newest run of the usage server went back to them or before"
             }
             Doubt::Refused => "refused by an import",
             Doubt::Differing => "different from the source",

@@ -151,7 +151,7 @@ impl Source {
         match self.usage.jobs {
             true => self
                 .runs
-                .read(self.cloud_usage.as_mut(), day)
+                .read(self.cloud_usage.as_mut(), day, self.usage.longest_window())
                 .context("read cloud_usage"),
             false => Ok(Runs::default()),
         }

@@ -1,6 +1,6 @@
 //! What is doubtful about the rows of a day, noted while they go by. Nothing here changes a figure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::pieces::{Replay, resource_of};
 use super::runs::Rewind;
@@ -303,29 +303,33 @@ pub fn rewritten(
     before: &[Record],
     after: &[Record],
 ) -> anyhow::Result<Option<Finding>> {
-    let mut changes: HashMap<Metric, f64> = HashMap::new();
-    let mut seen: HashMap<Metric, f64> = HashMap::new();
-    for (records, sign) in [(before, -1.0), (after, 1.0)] {
+    let mut figures: BTreeMap<(Metric, u64, u64), [f64; 2]> = BTreeMap::new();
+    for (records, which) in [(before, 0), (after, 1)] {
         for record in records {
-            *changes.entry(record.metric).or_default() += sign * record.quantity;
-            *seen.entry(record.metric).or_default() += record.quantity;
+            let key = (record.metric, record.account_id, record.source_id);
+            figures.entry(key).or_default()[which] = record.quantity;
         }
     }
-    let mut changes: Vec<(Metric, f64)> = changes
-        .into_iter()
-        .filter(|(metric, change)| change.abs() > 1e-6 * seen[metric])
-        .collect();
-    changes.sort_by_key(|(metric, _)| *metric);
+    // What came and what went of each metric, as one may hide the other.
+    let mut changes: BTreeMap<Metric, [f64; 2]> = BTreeMap::new();
+    for ((metric, _, _), [before, after]) in figures {
+        let change = after - before;
+        if change.abs() > 1e-6 * after.max(before) {
+            changes.entry(metric).or_default()[usize::from(change < 0.0)] += change;
+        }
+    }
     if changes.is_empty() {
         return Ok(None);
     }
     let changes: Vec<String> = changes
-        .iter()
-        .map(|(metric, change)| {
+        .into_iter()
+        .map(|(metric, parts)| {
             // Hours have as many digits as CloudStack's own display, what is larger none behind the point.
             let digits = if metric.unit() == "hours" { 1e6 } else { 1.0 };
-            let change = (change * digits).round() / digits;
-            format!("{} {change:+} {}", metric.name(), metric.unit())
+            let parts = parts.map(|part| (part * digits).round() / digits);
+            let parts = parts.iter().filter(|part| **part != 0.0);
+            let parts: Vec<String> = parts.map(|part| format!("{part:+}")).collect();
+            format!("{} {} {}", metric.name(), parts.join(" "), metric.unit())
         })
         .collect();
     let detail = format!(

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::window::DayBounds;
 use crate::row::{Identity, UsageRow};
 
 /// A run that started before an earlier one had ended.
@@ -20,9 +21,6 @@ pub struct Rewind {
     pub covered_until: i64,
     /// `usage_job.id`; `None`: told from the rows.
     pub job: Option<u64>,
-    /// Whether earlier runs had started at the same instant. The first of them tells what was believed of the time since
-    /// then when the rows before it were written.
-    pub repeated: bool,
 }
 
 impl Rewind {
@@ -46,7 +44,6 @@ pub struct SameWindow {
     pub since: i64,
     pub covered_until: i64,
     pub job: u64,
-    pub repeated: bool,
 }
 
 /// What is known of the runs that wrote a day.
@@ -54,7 +51,7 @@ pub struct SameWindow {
 pub struct Runs {
     /// Whether `usage_job` tells of the day. If not, runs are told from the rows alone.
     pub known: bool,
-    /// In the order of their ids; each starts later than the one before.
+    /// In the order of their ids.
     pub rewinds: Vec<Rewind>,
     pub same_windows: Vec<SameWindow>,
     /// Jobs whose rows have lower ids than an earlier job's, or do not begin where the job does, as after a purge or a
@@ -74,10 +71,12 @@ impl Runs {
     }
 }
 
-/// The runs that wrote parts of a day again, in the order of their ids, each starting later than the one before.
+/// The runs that wrote parts of a day again, in the order of their ids.
 #[derive(Clone, Debug, Default)]
 pub struct Rewinds {
     list: Vec<Rewind>,
+    /// Of each, the place of the one that starts first from it on: of those that start at one instant the newest.
+    first_from: Vec<usize>,
     /// See `Runs`.
     pub disordered: Vec<u64>,
     /// Where the last row ends that the newest run has of a VM snapshot on primary storage.
@@ -108,7 +107,6 @@ impl Rewinds {
                     since: same.since,
                     covered_until: same.covered_until,
                     job: Some(same.job),
-                    repeated: same.repeated,
                 });
             }
         }
@@ -118,32 +116,35 @@ impl Rewinds {
         }
     }
 
-    /// Leaves out those that a later one makes needless, as it starts no later.
-    fn new(mut rewinds: Vec<Rewind>) -> Rewinds {
-        rewinds.sort_unstable_by_key(|rewind| rewind.first_id);
-        let mut kept: Vec<Rewind> = Vec::new();
-        for rewind in rewinds.into_iter().rev() {
-            match kept.last_mut() {
-                Some(later) if rewind.since == later.since => later.repeated = true,
-                Some(later) if rewind.since > later.since => {}
-                Some(_) | None => kept.push(rewind),
+    fn new(mut list: Vec<Rewind>) -> Rewinds {
+        list.sort_unstable_by_key(|rewind| rewind.first_id);
+        let mut first_from: Vec<usize> = (0..list.len()).collect();
+        for place in (1..list.len()).rev() {
+            let later = first_from[place];
+            if list[later].since <= list[place - 1].since {
+                first_from[place - 1] = later;
             }
         }
-        kept.reverse();
         Rewinds {
-            list: kept,
+            list,
+            first_from,
             ..Rewinds::default()
         }
     }
 
-    /// The same without the newest of them.
-    pub fn without_newest(&self) -> Rewinds {
-        let mut list = self.list.clone();
-        list.pop();
-        Rewinds {
-            list,
-            ..Rewinds::default()
-        }
+    /// Those before one of them.
+    pub fn before_run(&self, run: &Rewind) -> Rewinds {
+        let earlier = self
+            .list
+            .iter()
+            .filter(|rewind| rewind.first_id < run.first_id);
+        Rewinds::new(earlier.copied().collect())
+    }
+
+    /// The newest that starts before the end of a day of which earlier ones had written all.
+    pub fn newest_of_all(&self, day: DayBounds) -> Option<&Rewind> {
+        let newest = self.list.iter().rev().find(|rewind| rewind.since < day.end);
+        newest.filter(|newest| newest.covered_until >= day.end)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -171,12 +172,20 @@ impl Rewinds {
 
     /// The one that voids most of what a row with this id says: from its start on.
     pub fn after(&self, id: u64) -> Option<&Rewind> {
-        self.list.get(self.before(id))
+        let first = self.first_from.get(self.before(id))?;
+        Some(&self.list[*first])
     }
 
-    /// How many start before an instant: `before` of the rows that the newest of these wrote.
+    /// All that a row with this id comes before, each with `before` of the rows that it wrote.
+    pub fn all_after(&self, id: u64) -> impl Iterator<Item = (usize, &Rewind)> {
+        let before = self.before(id);
+        (before + 1..).zip(&self.list[before..])
+    }
+
+    /// `before` of the rows that the newest wrote of those that start before an instant; 0: none does.
     pub fn newest_of(&self, instant: i64) -> usize {
-        self.list.partition_point(|rewind| rewind.since < instant)
+        let newest = self.list.iter().rposition(|rewind| rewind.since < instant);
+        newest.map_or(0, |place| place + 1)
     }
 
     /// The newest that a row with this id belongs to or comes after.
@@ -264,32 +273,37 @@ fn told_from(rows: &[UsageRow]) -> Vec<Rewind> {
         }
     }
     let mut rewinds = Vec::new();
+    // Of each identity, where its rows end that were written before.
+    let mut said: HashMap<Identity, i64> = HashMap::new();
+    let mut covered_until = i64::MIN;
+    let mut next = 0;
     for (number, (place, since)) in begins.iter().enumerate() {
+        for row in &windows[next..*place] {
+            let end = said.entry(row.identity).or_insert(row.end);
+            *end = row.end.max(*end);
+            covered_until = row.end.max(covered_until);
+        }
+        next = *place;
         let end = begins.get(number + 1).map_or(windows.len(), |next| next.0);
-        let (earlier, run) = (&windows[..*place], &windows[*place..end]);
-        let covered_until = earlier.iter().map(|row| row.end).max();
+        let run = &windows[*place..end];
         let reached = run.iter().map(|row| row.end).max();
-        if reached >= covered_until && says_again(earlier, run, *since) {
+        let identities: HashSet<Identity> = run.iter().map(|row| row.identity).collect();
+        let inside = said.iter().filter(|(_, end)| **end > *since);
+        let (mut had, mut again) = (0, 0);
+        for (identity, _) in inside {
+            had += 1;
+            again += u64::from(identities.contains(identity));
+        }
+        if reached >= Some(covered_until) && 2 * again >= had {
             rewinds.push(Rewind {
                 first_id: windows[*place].id,
                 since: *since,
-                covered_until: covered_until.unwrap_or(*since),
+                covered_until,
                 job: None,
-                repeated: false,
             });
         }
     }
     rewinds
-}
-
-/// Whether a run has at least half of the identities that the rows before it have since an instant.
-fn says_again(earlier: &[&UsageRow], run: &[&UsageRow], since: i64) -> bool {
-    let of = |rows: &[&UsageRow]| -> HashSet<Identity> {
-        let inside = rows.iter().filter(|row| row.end > since);
-        inside.map(|row| row.identity).collect()
-    };
-    let (said, again) = (of(earlier), of(run));
-    2 * said.intersection(&again).count() >= said.len()
 }
 
 #[cfg(test)]
@@ -302,28 +316,25 @@ mod tests {
             since,
             covered_until: 1000,
             job: None,
-            repeated: false,
         }
     }
 
     #[test]
     fn a_row_is_void_from_the_earliest_start_of_the_runs_after_it() {
-        // The second run starts before the first, so that the first makes no difference any more.
         let rewinds = Rewinds::new(vec![rewind(100, 50), rewind(200, 40), rewind(300, 70)]);
         let since = |id| rewinds.after(id).map(|rewind| rewind.since);
         assert_eq!(
             [since(99), since(199), since(200), since(299), since(300)],
             [Some(40), Some(40), Some(70), Some(70), None]
         );
-        assert_eq!((rewinds.before(199), rewinds.before(200)), (0, 1));
+        assert_eq!((rewinds.before(199), rewinds.before(200)), (1, 2));
         assert_eq!(rewinds.of_row(300).map(|rewind| rewind.since), Some(70));
-        assert_eq!(rewinds.without_newest().newest(), Some(&rewind(200, 40)));
-        assert_eq!(
-            Rewinds::new(vec![rewind(1, 5), rewind(2, 5)]).list,
-            [Rewind {
-                repeated: true,
-                ..rewind(2, 5)
-            }]
-        );
+        let earlier = rewinds.before_run(&rewind(300, 70));
+        assert_eq!(earlier.newest(), Some(&rewind(200, 40)));
+        let all: Vec<usize> = rewinds.all_after(150).map(|(epoch, _)| epoch).collect();
+        assert_eq!(all, [2, 3]);
+        assert_eq!((rewinds.newest_of(60), rewinds.newest_of(40)), (2, 0));
+        let same = Rewinds::new(vec![rewind(1, 5), rewind(2, 5)]);
+        assert_eq!(same.after(0), Some(&rewind(2, 5)));
     }
 }

@@ -264,7 +264,7 @@ fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
                     format!("{rows}: void, {run} covered the time since {since} and wrote it again")
                 }
                 (false, false) => format!(
-                    "{rows}: void, {run} covered the time since {since} and has no row of it"
+                    "{rows}: void, {run} covered the time since {since} and has no row of this window"
                 ),
             })
         })

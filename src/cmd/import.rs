@@ -165,12 +165,11 @@ fn import_all(
     }
     let progress = source.progress()?;
     let watermark = progress.watermark;
-    let stuck = progress.stuck_since;
-    let provisional_from = stuck.map(|since| request.zones.day_at(since)).transpose()?;
-    request.provisional_from = [ledger.provisional_from()?, provisional_from]
-        .into_iter()
-        .flatten()
-        .min();
+    let provisional = progress.provisional_since;
+    let provisional = provisional.map(|since| request.zones.day_at(since));
+    let provisional_from = provisional.transpose()?;
+    // Those that were told to be provisional before this import: of others nobody has been warned.
+    request.provisional_from = ledger.provisional_from()?;
     let days = plan(&request, watermark, &mut source, ledger)?;
     total.needs_a_look |= warn_of_other_zone(&mut source, request.zones, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;

@@ -22,10 +22,6 @@ pub enum WatermarkKind {
     NewestRow,
 }
 
-/// The newest successful jobs that are looked at to see whether the usage server is stuck: a second one that starts at
-/// the instant of the first has not gone beyond its event.
-const JOBS_TO_COMPARE: usize = 2;
-
 /// Asked for at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
@@ -35,6 +31,9 @@ pub struct Progress {
     pub newest_row: Option<i64>,
     /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
     pub stuck_since: Option<i64>,
+    /// Set when the newest successful job starts before an earlier one had ended: this instant, since 1970 UTC. Whether the
+    /// event it went back to is processed now is not known before another job goes on where it ended.
+    pub provisional_since: Option<i64>,
     pub events: Events,
     /// The length of its windows in seconds, a day where it cannot be read.
     pub range_seconds: i64,
@@ -79,8 +78,31 @@ impl UsageReader {
     /// The start that the newest successful jobs share while their ends advance: an event since then cannot
     /// be processed, and every run writes all days since then again (CloudStack 4.x to 4.22.1).
     pub fn stuck_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+        let jobs = self.newest_jobs(usage)?;
+        match jobs[..] {
+            [(start, end), (start_before, end_before)]
+                if start == start_before && end > end_before =>
+            {
+                Ok(Some(i64::try_from(start)? / 1000))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// See `Progress`.
+    fn provisional_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+        match self.newest_jobs(usage)?[..] {
+            [(start, _), (_, end_before)] if start <= end_before => {
+                Ok(Some(i64::try_from(start)? / 1000))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// First and last millisecond of the two newest successful jobs.
+    fn newest_jobs(&self, usage: &mut dyn Connection) -> anyhow::Result<Vec<(u64, u64)>> {
         if !self.jobs {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let sql = "select start_millis, end_millis from usage_job where success = 1 and end_millis > 0 \
                    order by end_millis desc limit 2";
@@ -89,15 +111,7 @@ impl UsageReader {
             jobs.push((row.field(0)?.id()?, row.field(1)?.id()?));
             Ok(())
         })?;
-        let stuck = jobs.len() == JOBS_TO_COMPARE
-            && jobs
-                .windows(2)
-                .all(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
-        if stuck {
-            Ok(Some(i64::try_from(jobs[0].0)? / 1000))
-        } else {
-            Ok(None)
-        }
+        Ok(jobs)
     }
 }
 
@@ -114,6 +128,7 @@ impl Source {
                     None => newest_end(usage)?,
                 },
                 stuck_since: self.usage.stuck_since(usage)?,
+                provisional_since: self.usage.provisional_since(usage)?,
                 events: oldest_event(usage)?,
                 range_seconds: self.usage.range_seconds(),
             })

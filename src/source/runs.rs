@@ -1,18 +1,22 @@
-//! Which runs of the usage server wrote a day again, from `usage_job`. A job's row tells the range it covered, not
-//! its rows; but no run ends where an earlier one did, so the first row that ends with a job's range is the job's, and
-//! a later job's rows begin with the first one behind it of another window. Four look-ups by index and a walk along the
-//! rows of one window, for each job that went back and only then.
+//! Which runs of the usage server wrote a day again, from `usage_job`. A job's row tells the range it covered, not its
+//! rows. But no run ends where an earlier one did, so the first row that ends with a job's range is the job's; and the
+//! rows of a job that goes back begin with the first behind those of the run before it that starts with its range. A few
+//! look-ups by index, for each job that went back and only then.
 
 use std::collections::HashMap;
 
 use anyhow::Context;
 
 use super::Connection;
+use super::usage::first_start;
 use crate::aggregate::runs::{Rewind, Runs, SameWindow};
 use crate::aggregate::window::DayBounds;
 
-/// How many jobs without rows are passed over in search of the run before.
-const JOBS_PASSED_OVER: usize = 20;
+/// How many jobs without rows are passed over in search of the run before: a year of idle hours.
+const JOBS_PASSED_OVER: usize = 9_000;
+
+/// VM snapshots have dates of their own, and tell nothing of windows.
+const OF_A_WINDOW: &str = "coalesce(usage_type, 0) not in (25, 27)";
 
 /// A successful job.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +44,14 @@ impl Job {
 enum Effect {
     /// It has no rows.
     None,
-    Rewind(Rewind),
-    SameWindow(SameWindow),
+    /// The lowest id of its rows.
+    Rewind(u64),
+    /// Its first window is the last one of the run before, whose first row is `from_id`; the first row that is surely its
+    /// own is `before_id`.
+    SameWindow {
+        from_id: u64,
+        before_id: u64,
+    },
     Disordered,
 }
 
@@ -52,35 +62,60 @@ pub struct RunReader {
 }
 
 impl RunReader {
-    /// The runs that wrote parts of a day again.
-    pub fn read(&mut self, usage: &mut dyn Connection, day: DayBounds) -> anyhow::Result<Runs> {
-        let jobs = list_jobs(usage, day)?;
+    /// The runs that wrote parts of a day again. Runs that start up to `longest_window` seconds after it can cut a row
+    /// that spans its end.
+    pub fn read(
+        &mut self,
+        usage: &mut dyn Connection,
+        day: DayBounds,
+        longest_window: i64,
+    ) -> anyhow::Result<Runs> {
+        let jobs = list_jobs(usage, day.start, day.end + longest_window)?;
         let mut runs = Runs {
-            known: !jobs.is_empty(),
+            known: follow_on(usage, &jobs)?,
             ..Runs::default()
         };
-        // From the newest on: one that starts no earlier than a later one makes no difference.
-        let mut since = u64::MAX;
+        if !runs.known {
+            return Ok(runs);
+        }
+        let mut later: Vec<i64> = Vec::new();
+        // From the newest on: of those that start at one instant the first makes a difference, the second as it ends the
+        // rows of the first, and the last; of those that start no later than the day the last alone.
         for (place, job) in jobs.iter().enumerate().rev() {
             let covered = jobs[..place].iter().map(|earlier| earlier.end_millis).max();
-            let goes_back = covered.is_some_and(|covered| job.start_millis <= covered);
-            if !goes_back || job.start_millis >= since {
+            let Some(covered) = covered.filter(|covered| job.start_millis <= *covered) else {
+                continue;
+            };
+            let since = job.start()?;
+            let earlier = jobs[1..place].iter();
+            let earlier = earlier.filter(|earlier| earlier.start_millis == job.start_millis);
+            let whole_day_again = later.iter().any(|later| *later <= day.start.min(since));
+            let between = later.contains(&since) && earlier.count() > 1;
+            if whole_day_again || between {
                 continue;
             }
-            let earlier = &jobs[1.min(place)..place];
-            let repeated = earlier
-                .iter()
-                .any(|earlier| earlier.start_millis == job.start_millis);
+            let covered_until = i64::try_from(covered / 1000)? + 1;
             match self.effect(usage, *job)? {
                 Effect::None => continue,
-                Effect::Rewind(rewind) => runs.rewinds.push(Rewind { repeated, ..rewind }),
-                Effect::SameWindow(same) => runs.same_windows.push(SameWindow { repeated, ..same }),
+                Effect::Rewind(first_id) => runs.rewinds.push(Rewind {
+                    first_id,
+                    since,
+                    covered_until,
+                    job: Some(job.id),
+                }),
+                Effect::SameWindow { from_id, before_id } => runs.same_windows.push(SameWindow {
+                    from_id,
+                    before_id,
+                    since,
+                    covered_until,
+                    job: job.id,
+                }),
                 Effect::Disordered => {
                     runs.disordered.push(job.id);
                     continue;
                 }
             }
-            since = job.start_millis;
+            later.push(since);
         }
         runs.rewinds.reverse();
         runs.same_windows.reverse();
@@ -97,65 +132,83 @@ impl RunReader {
     }
 }
 
+/// Whether the first of the jobs goes on where another one ended, or before, or is the first there was. If not, jobs are
+/// missing, and so may be those that wrote the day first.
+fn follow_on(usage: &mut dyn Connection, jobs: &[Job]) -> anyhow::Result<bool> {
+    let Some(first) = jobs.first() else {
+        return Ok(false);
+    };
+    match jobs_before(usage, *first, 1)?.first() {
+        Some(before) => Ok(first.start_millis <= before.end_millis + 1),
+        None => {
+            let begins = first_start(usage)?;
+            let start = first.start()?;
+            Ok(begins.is_none_or(|begins| begins >= start))
+        }
+    }
+}
+
 fn find_effect(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
     let last = first_row_that_ends(usage, job.last_second()?)?;
     let Some((before, before_first)) = run_before(usage, job)? else {
         return Ok(Effect::None);
     };
-    let since = job.start()?;
-    // Where the end of what earlier runs had covered is the end of a second.
-    let covered_until = before.last_second()? + 1;
     if last.is_some_and(|last| last < before_first) {
         return Ok(Effect::Disordered);
     }
     let Some((window_start, window_end)) = window_of(usage, before_first)? else {
         return Ok(Effect::None);
     };
-    // A job whose last windows have no rows is found by its first one.
-    let reaches = match last {
-        Some(last) if last > before_first => Some(last),
-        Some(_) => None,
-        None => first_row_that_starts(usage, since, before_first)?,
-    };
-    let first = match reaches {
-        Some(reaches) => {
-            let window = [window_start, window_end];
-            first_row_of_another_window(usage, before_first, reaches, window)?
-        }
-        None => None,
-    };
-    Ok(match (first, since == window_start) {
-        (before_id, true) => Effect::SameWindow(SameWindow {
+    let since = job.start()?;
+    // A job that ends where another one did has no row of its own that tells its end.
+    let up_to = last
+        .filter(|last| *last > before_first)
+        .unwrap_or(i64::MAX.unsigned_abs());
+    let behind = format!("id > {before_first} and id <= {up_to} and {OF_A_WINDOW}");
+    let sql = format!(
+        "select id from cloud_usage where start_date = ? and not (start_date = ? and end_date = ?) and {behind} \
+         order by id limit 1"
+    );
+    let first = one_id(usage, &sql, &[since, window_start, window_end])?;
+    if let Some(first_id) = first {
+        return Ok(Effect::Rewind(first_id));
+    }
+    if since == window_start {
+        let sql = format!(
+            "select id from cloud_usage where {behind} and (start_date <> ? or end_date <> ?) order by id limit 1"
+        );
+        let before_id = one_id(usage, &sql, &[window_start, window_end])?;
+        return Ok(Effect::SameWindow {
             from_id: before_first,
             before_id: before_id.unwrap_or(u64::MAX),
-            since,
-            covered_until,
-            job: job.id,
-            repeated: false,
-        }),
-        // Rows of the previous job are purged or moved: which of the others are this one's is not known.
-        (Some(first_id), false)
-            if window_of(usage, first_id)?.is_none_or(|window| window.0 != since) =>
-        {
-            Effect::Disordered
-        }
-        (Some(first_id), false) => Effect::Rewind(Rewind {
-            first_id,
-            since,
-            covered_until,
-            job: Some(job.id),
-            repeated: false,
-        }),
-        (None, false) => Effect::None,
-    })
+        });
+    }
+    // Its first windows have no rows, or these are purged: then it begins with the first that goes back.
+    let sql = format!(
+        "select id from cloud_usage where {behind} and start_date > ? and start_date < ? \
+         and (start_date <> ? or end_date <> ?) order by id limit 1"
+    );
+    let moments = [since, before.last_second()?, window_start, window_end];
+    let first = one_id(usage, &sql, &moments)?;
+    Ok(first.map_or(Effect::None, Effect::Rewind))
 }
 
-/// Successful jobs whose ranges have a part in the day, in the order they ran.
-fn list_jobs(usage: &mut dyn Connection, day: DayBounds) -> anyhow::Result<Vec<Job>> {
-    let (start, end) = (day.start.saturating_mul(1000), day.end.saturating_mul(1000));
+/// Successful jobs whose ranges have a part between two instants, in the order they ran.
+fn list_jobs(usage: &mut dyn Connection, start: i64, end: i64) -> anyhow::Result<Vec<Job>> {
+    let (start, end) = (start.saturating_mul(1000), end.saturating_mul(1000));
     let sql = format!(
         "select id, start_millis, end_millis from usage_job \
          where success = 1 and end_millis >= {start} and start_millis < {end} order by id"
+    );
+    jobs(usage, &sql)
+}
+
+/// So many of the newest successful jobs before one, the newest first.
+fn jobs_before(usage: &mut dyn Connection, job: Job, most: usize) -> anyhow::Result<Vec<Job>> {
+    let sql = format!(
+        "select id, start_millis, end_millis from usage_job \
+         where success = 1 and end_millis > 0 and id < {} order by id desc limit {most}",
+        job.id
     );
     jobs(usage, &sql)
 }
@@ -175,12 +228,7 @@ fn jobs(usage: &mut dyn Connection, sql: &str) -> anyhow::Result<Vec<Job>> {
 
 /// The newest job before one that has rows which end with its range, and the first of these.
 fn run_before(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Option<(Job, u64)>> {
-    let sql = format!(
-        "select id, start_millis, end_millis from usage_job \
-         where success = 1 and end_millis > 0 and id < {} order by id desc limit {JOBS_PASSED_OVER}",
-        job.id
-    );
-    for before in jobs(usage, &sql)? {
+    for before in jobs_before(usage, job, JOBS_PASSED_OVER)? {
         if let Some(first) = first_row_that_ends(usage, before.last_second()?)? {
             return Ok(Some((before, first)));
         }
@@ -189,16 +237,9 @@ fn run_before(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Option<(Jo
 }
 
 fn first_row_that_ends(usage: &mut dyn Connection, second: i64) -> anyhow::Result<Option<u64>> {
-    let sql = "select min(id) from cloud_usage where end_date = ?";
-    one_id(usage, sql, &[second])
-}
-
-fn first_row_that_starts(
-    usage: &mut dyn Connection,
-    second: i64,
-    after: u64,
-) -> anyhow::Result<Option<u64>> {
-    let sql = format!("select min(id) from cloud_usage where start_date = ? and id > {after}");
+    let sql = format!(
+        "select id from cloud_usage where end_date = ? and {OF_A_WINDOW} order by id limit 1"
+    );
     one_id(usage, &sql, &[second])
 }
 
@@ -211,21 +252,6 @@ fn window_of(usage: &mut dyn Connection, id: u64) -> anyhow::Result<Option<(i64,
         Ok(())
     })?;
     Ok(window)
-}
-
-/// VM snapshots (25, 27) have dates of their own and tell nothing of windows.
-fn first_row_of_another_window(
-    usage: &mut dyn Connection,
-    after: u64,
-    up_to: u64,
-    window: [i64; 2],
-) -> anyhow::Result<Option<u64>> {
-    let sql = format!(
-        "select id from cloud_usage where id > {after} and id <= {up_to} \
-         and (start_date <> ? or end_date <> ?) and coalesce(usage_type, 0) not in (25, 27) \
-         order by id limit 1"
-    );
-    one_id(usage, &sql, &window)
 }
 
 fn one_id(usage: &mut dyn Connection, sql: &str, moments: &[i64]) -> anyhow::Result<Option<u64>> {

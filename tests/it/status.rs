@@ -192,7 +192,8 @@ fn a_stuck_usage_server_is_recognised_in_mariadb() {
     assert!(
         run.stdout.ends_with(
             "\nsource: finished 2013-06-10\n\
-             source: the usage server is stuck and writes all days since 2013-06-03 again and again: they are provisional\n\
+             source: the usage server is stuck and writes all days since 2013-06-03 again and again\n\
+             source: the newest run went back to 2013-06-03: days since then are provisional until another goes on from it\n\
              source: the oldest unprocessed usage event is of 2013-06-03T10:00:00Z\n"
         ),
         "{run}"

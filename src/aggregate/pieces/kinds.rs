@@ -14,7 +14,13 @@ impl Pieces {
         let mut counted: Vec<(usize, f64)> = Vec::new();
         for place in order {
             let row = &rows[place];
-            let inside = |other: usize| rows[other].end > row.start && rows[other].end <= row.end;
+            // Windows that share a second are neighbours, unless a run starts in the last second of an earlier one.
+            let starts_run = group
+                .rewinds
+                .of_row(row.id)
+                .is_some_and(|rewind| rewind.since == row.start);
+            let first = row.start + i64::from(!starts_run);
+            let inside = |other: usize| rows[other].end > first && rows[other].end <= row.end;
             let before: f64 = counted
                 .iter()
                 .filter(|(other, _)| inside(*other))

@@ -14,7 +14,7 @@ fn of_a_replayed_window_the_newest_row_counts() {
     let usage = day_of(vec![vm(5, 20.0), vm(1, 24.0)]);
     assert_eq!(figures(&usage), [(7, "vm_allocated".into(), 3, 20.0)]);
     assert_eq!(usage.replayed_rows, 1);
-    assert_eq!(kinds(&usage), ["replayed_rows"]);
+    assert_eq!(kinds(&usage), ["replayed_rows", "rewritten"]);
     assert_eq!(
         usage.findings[0].detail,
         "1 row of usage type 2 not counted: a later run covered the time"

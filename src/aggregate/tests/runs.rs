@@ -14,7 +14,6 @@ fn run_since(hour: i64) -> Runs {
             since: TENTH + hour * HOUR,
             covered_until: DAY.end,
             job: Some(5),
-            repeated: false,
         }],
         ..Runs::default()
     }
@@ -99,16 +98,23 @@ fn hours_before_a_later_run_are_those_that_it_does_not_say() {
 }
 
 #[test]
-fn where_runs_have_started_at_one_instant_the_first_tells_what_was_believed() {
+fn each_later_run_cuts_what_the_ones_before_it_have_left() {
     let rule = |id, hours| UsageRow {
         usage_id: 1,
         ..row(id, 11, hours)
     };
-    let mut runs = run_since(6);
-    runs.rewinds[0].repeated = true;
-    // From 2 on, and again from 8 to 24, as the first replay (50) says; the repaired run knows of an end at 9.
+    let run = |first_id, hour| Rewind {
+        first_id,
+        ..run_since(hour).rewinds[0]
+    };
+    let runs = |rewinds: Vec<Rewind>| Runs {
+        known: true,
+        rewinds,
+        ..Runs::default()
+    };
+    // From 2 on, and again from 8 to 24, as the first run says that starts at 6; the repaired one knows of an end at 9.
     let usage = day_with(
-        &runs,
+        &runs(vec![run(50, 6), run(100, 6)]),
         vec![
             rule(1, 20.0),
             again(50, 6, rule(50, 16.0)),
@@ -117,8 +123,74 @@ fn where_runs_have_started_at_one_instant_the_first_tells_what_was_believed() {
         ],
     );
     assert_eq!(quantities(&usage), [5.0]);
-    // No replay has it: all of it was before.
-    assert_eq!(quantities(&day_with(&runs, vec![rule(1, 5.0)])), [5.0]);
+    // From 0 to 3 and from 9 on; the end at 20 came late, and then a run since 10 that says the same.
+    let usage = day_with(
+        &runs(vec![run(50, 20), run(100, 10)]),
+        vec![
+            rule(1, 18.0),
+            again(50, 20, rule(50, 2.7777778655035945e-7)),
+            again(100, 10, rule(100, 10.0)),
+        ],
+    );
+    let found = quantities(&usage)[0];
+    assert!((found - 14.0).abs() < 1e-6, "{found}");
+}
+
+#[test]
+fn counters_of_windows_that_share_a_second_are_each_counted() {
+    let counter = |id, from: i64, to: i64| UsageRow {
+        usage_id: 1,
+        // Ends with second 59, and the next starts with it.
+        start: TENTH + from * HOUR - i64::from(from > 0),
+        end: TENTH + to * HOUR,
+        ..row(id, 4, 100.0)
+    };
+    let usage = day_with(
+        &run_since(15),
+        vec![
+            counter(1, 0, 6),
+            counter(2, 6, 12),
+            counter(3, 12, 18),
+            again(100, 15, counter(100, 12, 18)),
+            counter(101, 18, 24),
+        ],
+    );
+    assert_eq!(quantities(&usage), [400.0]);
+}
+
+#[test]
+fn a_late_start_is_told_as_well() {
+    let rule = |id, hours| UsageRow {
+        usage_id: id,
+        ..row(id, 11, hours)
+    };
+    let new = again(101, 10, rule(101, 14.0));
+    let usage = day_with(
+        &run_since(10),
+        vec![
+            rule(1, 24.0),
+            again(
+                100,
+                10,
+                UsageRow {
+                    id: 100,
+                    ..rule(1, 14.0)
+                },
+            ),
+            new,
+        ],
+    );
+    assert_eq!(quantities(&usage), [38.0]);
+    let rewritten = usage
+        .findings
+        .iter()
+        .find(|finding| finding.kind.name() == "rewritten");
+    assert_eq!(
+        rewritten.map(|finding| finding.detail.as_str()),
+        Some(
+            "usage_job 5 wrote the time since 2013-06-10T10:00:00Z again: load_balancer_policy +14 hours"
+        )
+    );
 }
 
 #[test]
@@ -291,7 +363,6 @@ fn a_run_that_begins_with_the_window_before_it_is_told_by_its_return() {
             since: TENTH,
             covered_until: DAY.end,
             job: 5,
-            repeated: false,
         }],
         ..Runs::default()
     };

@@ -307,7 +307,13 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             });
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(
-                    "source: the usage server is stuck and writes all days since {} again and again: they are provisional",
+                    "source: the usage server is stuck and writes all days since {} again and again",
+                    known.state.zones.day_at(since)?
+                ));
+            }
+            if let Some(since) = progress.provisional_since {
+                notes.push(format!(
+                    "source: the newest run went back to {}: days since then are provisional until another goes on from it",
                     known.state.zones.day_at(since)?
                 ));
             }

@@ -21,7 +21,7 @@ pub struct Unfinished {
 pub struct DayFacts {
     pub day: Day,
     pub state: DayState,
-    /// An event of the day, or of one before it, cannot be processed: what the day holds may change.
+    /// The newest run of the usage server went back to it, or to a day before: what the day holds may change.
     pub provisional: bool,
     pub records: u64,
     /// Those that have any.
