@@ -253,7 +253,7 @@ impl UsageReader {
                 usage.query(&rows_sql, &[from, start], &mut keep)?;
             }
             if to > end {
-                usage.query(&spill_sql, &[end, to, to], &mut keep)?;
+                usage.query(&spill_sql, &[end, to + 1, to], &mut keep)?;
             }
         }
         let mut rewinds = Rewinds::of(runs, &mut rows);

@@ -22,6 +22,7 @@ mod plans;
 mod real;
 mod report;
 mod reread;
+mod runs;
 mod sample;
 mod sandbox;
 mod seal;
