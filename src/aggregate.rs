@@ -116,24 +116,15 @@ fn add_up_day(
 ) -> anyhow::Result<DayUsage> {
     let pieces = Pieces::of(rows, rewinds);
     let overlapping = shares_of_overlapping(rows, &pieces, day, zone)?;
-    let mut usage = DayUsage::default();
-    let mut parts: Vec<(Key, f64)> = Vec::with_capacity(rows.len() + rows.len() / 8);
-    let mut doubts = Doubts::default();
+    let mut sums = Sums::of(rows.len());
     for (place, row) in rows.iter().enumerate() {
-        if !(row.raw_usage.is_finite() && row.raw_usage >= 0.0) {
-            return Err(bad_row(row, &format!("raw_usage is {}", row.raw_usage)));
-        }
         let part_of = |from, to| {
             part_of_day(from, to, day, zone).map_err(|err| bad_row(row, &format!("{err:#}")))
         };
         let Some(touches) = part_of(row.start, row.end)? else {
             continue;
         };
-        usage.source_rows += 1;
-        usage.digests.entry(row.usage_type).or_default().add(row);
-        if row.backwards {
-            doubts.backwards(row);
-        }
+        sums.note(row)?;
         let piece = pieces.at(rows, place);
         let part = match piece.counts() {
             // What counts of it may be another day's.
@@ -152,35 +143,26 @@ fn add_up_day(
         let fate = Fate::of(row, &piece, part, share);
         let share = share * piece.factor;
         if let Some(replay) = replay_of(fate, &piece) {
-            doubts.replayed(row, replay);
+            sums.doubts.replayed(row, replay);
         }
         let mut figures = Figures::of(row, facts);
         match fate {
-            Fate::Repeats(Replay::OwnRow) => usage.per_vm_volume_rows += 1,
-            Fate::Repeats(_) => usage.replayed_rows += 1,
-            Fate::Hidden => usage.hidden_rows += 1,
+            Fate::Repeats(Replay::OwnRow) => sums.usage.per_vm_volume_rows += 1,
+            Fate::Repeats(_) => sums.usage.replayed_rows += 1,
+            Fate::Hidden => sums.usage.hidden_rows += 1,
             Fate::Within
             | Fate::Glued
             | Fate::Shared
             | Fate::Until
             | Fate::Excess
             | Fate::Beside => {
-                let metric = figures.metric;
                 let size = piece.size_of.map_or(row.size, |place| rows[place].size);
-                figures.quantity = measure(row, size, metric, &mut doubts) * share;
-                if !figures.quantity.is_finite() {
-                    let wrong = format!("{} is too large to be a number", metric.name());
-                    return Err(bad_row(row, &wrong));
-                }
-                for (metric, source_id) in figures.keys() {
-                    parts.push(((row.account_id, metric, source_id), figures.quantity));
-                }
+                sums.count(row, size, share, &mut figures)?;
                 if part.to - part.from < part.of_seconds {
-                    doubts.spans_midnight();
+                    sums.doubts.spans_midnight();
                 }
-                doubts.used(row, metric, share, day);
-                doubts.traffic(row, metric);
-                doubts.used_after_removal(row, metric, facts);
+                sums.doubts.used(row, figures.metric, share, day);
+                sums.doubts.used_after_removal(row, figures.metric, facts);
             }
         }
         let of = beside.map_or(piece.of, |beside| beside.of.or(piece.of));
@@ -200,9 +182,71 @@ fn add_up_day(
         });
     }
     drop((pieces, overlapping));
+    let Sums {
+        mut usage,
+        parts,
+        doubts,
+    } = sums;
     usage.records = add_up(parts)?;
     usage.findings = doubts.into_findings(day);
     Ok(usage)
+}
+
+/// What a day comes to while its rows go by.
+struct Sums {
+    usage: DayUsage,
+    parts: Vec<(Key, f64)>,
+    doubts: Doubts,
+}
+
+impl Sums {
+    /// For so many rows.
+    fn of(rows: usize) -> Sums {
+        Sums {
+            usage: DayUsage::default(),
+            // A running VM counts for its guest OS as well.
+            parts: Vec::with_capacity(rows + rows / 8),
+            doubts: Doubts::default(),
+        }
+    }
+
+    /// A row that touches the day, whether it counts or not.
+    fn note(&mut self, row: &UsageRow) -> anyhow::Result<()> {
+        if !(row.raw_usage.is_finite() && row.raw_usage >= 0.0) {
+            return Err(bad_row(row, &format!("raw_usage is {}", row.raw_usage)));
+        }
+        self.usage.source_rows += 1;
+        self.usage
+            .digests
+            .entry(row.usage_type)
+            .or_default()
+            .add(row);
+        if row.backwards {
+            self.doubts.backwards(row);
+        }
+        Ok(())
+    }
+
+    /// Adds a share of a row to its figures.
+    fn count(
+        &mut self,
+        row: &UsageRow,
+        size: Option<u64>,
+        share: f64,
+        figures: &mut Figures,
+    ) -> anyhow::Result<()> {
+        let metric = figures.metric;
+        figures.quantity = measure(row, size, metric, &mut self.doubts) * share;
+        if !figures.quantity.is_finite() {
+            let wrong = format!("{} is too large to be a number", metric.name());
+            return Err(bad_row(row, &wrong));
+        }
+        for (metric, source_id) in figures.keys() {
+            let key = (row.account_id, metric, source_id);
+            self.parts.push((key, figures.quantity));
+        }
+        Ok(())
+    }
 }
 
 /// What is to be said of a row that is not counted, or not wholly.

@@ -14,6 +14,7 @@ mod runs;
 mod sqlite;
 pub mod survey;
 mod usage;
+mod usage_row;
 mod windows;
 
 use std::path::Path;

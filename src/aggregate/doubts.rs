@@ -133,6 +133,7 @@ impl Doubts {
             let key = (row.account_id, metric);
             *self.unknown_types.entry(key).or_default() += 1;
         }
+        self.traffic(row, metric);
         let bound = match row.raw_is_hours {
             true => hours_bound(row.usage_type),
             false => Bound::None,
@@ -158,7 +159,7 @@ impl Doubts {
     }
 
     /// Traffic of a device (4, 5). A router of a VPC may have it once for each tier (CloudStack 4.11 to 4.13, PR 3944).
-    pub fn traffic(&mut self, row: &UsageRow, metric: Metric) {
+    fn traffic(&mut self, row: &UsageRow, metric: Metric) {
         if !matches!(row.usage_type, Some(4 | 5)) || row.raw_usage == 0.0 {
             return;
         }

@@ -25,7 +25,7 @@
 use super::{Field, Row};
 use crate::row::{Identity, IdentityHasher};
 
-/// Places in the select list of usage rows, which `usage::SELECTED` fixes.
+/// Places in the select list of usage rows, which `usage_row::SELECTED` fixes.
 const ZONE: usize = 1;
 const ACCOUNT: usize = 2;
 const USAGE_TYPE: usize = 3;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::ensure;
 
 use super::probe::Columns;
-use super::usage::Addresses;
+use super::usage_row::Addresses;
 use super::{Connection, Row};
 use crate::metric::{Metric, Per};
 use crate::row::UsageRow;

@@ -4,7 +4,7 @@
 use anyhow::Context;
 
 use super::probe::Columns;
-use super::{Connection, Options, connect, usage};
+use super::{Connection, Options, connect, usage_row};
 use crate::config::SourceUri;
 
 /// What an account may have that only reads.
@@ -35,7 +35,7 @@ pub struct Survey {
 /// Looks at `cloud_usage`.
 pub fn survey_cloud_usage(options: &Options) -> anyhow::Result<Survey> {
     let mut usage = connect(options.cloud_usage, options)?;
-    let columns = usage::columns(usage.as_mut())?;
+    let columns = usage_row::columns(usage.as_mut())?;
     let (has, lacks): (Vec<_>, Vec<_>) = LATER_COLUMNS
         .into_iter()
         .partition(|column| columns.has(column));
