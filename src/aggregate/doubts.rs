@@ -47,8 +47,8 @@ struct InUse {
     resource: (u64, Option<u32>, u32),
     /// Set where one id stands for several resources.
     identity: Option<Identity>,
-    /// What a finding calls it.
-    name: String,
+    /// Of the first of its rows.
+    vm_id: u64,
     hours: f64,
     /// The first of the accounts that used it.
     account_id: u64,
@@ -147,10 +147,10 @@ impl Doubts {
         if !self.in_use.as_ref().is_some_and(same) {
             self.resource_done(day);
         }
-        let used = self.in_use.get_or_insert_with(|| InUse {
+        let used = self.in_use.get_or_insert(InUse {
             resource: of,
             identity,
-            name: name_in_use(row),
+            vm_id: row.vm_id,
             hours: 0.0,
             account_id: row.account_id,
         });
@@ -210,7 +210,7 @@ impl Doubts {
                 kind: FindingKind::HoursExceedDay,
                 account_id: Some(used.account_id),
                 metric: Some(Metric::of_usage_type(usage_type).0),
-                resource: Some(used.name),
+                resource: Some(name_in_use(&used)),
                 detail,
             });
         }
@@ -343,11 +343,12 @@ pub fn rewritten(
 }
 
 /// What a finding calls something in use: by its id, or by its VM where the id stands for several.
-fn name_in_use(row: &UsageRow) -> String {
-    match row.usage_type {
-        Some(13) => format!("vm:{}", row.vm_id),
-        Some(25 | 27) if row.usage_id == 0 => format!("vm:{}", row.vm_id),
-        usage_type => resource(usage_type, row.usage_id),
+fn name_in_use(used: &InUse) -> String {
+    let (usage_id, usage_type, _) = used.resource;
+    match usage_type {
+        Some(13) => format!("vm:{}", used.vm_id),
+        Some(25 | 27) if usage_id == 0 => format!("vm:{}", used.vm_id),
+        _ => resource(usage_type, usage_id),
     }
 }
 
