@@ -3,7 +3,7 @@
 //! reports alone, `BENCH=server` the server, `BENCH=history` what a ledger of ten years costs.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
-//! client fetching the very rows and columns the importer asks for and throwing them away.
+//! client fetching the very rows that the importer reads and throwing them away.
 
 mod bench_cloud;
 mod bench_history;
