@@ -48,7 +48,7 @@ pub fn usage(range: DayRange, usage: &AccountUsage) -> Reply {
         ("end", json!(range.last().to_string())),
         ("responeType", json!("usageResponse")),
         ("responseType", json!("usageResponse")),
-        ("timezone", json!(usage.timezone)),
+        ("timezone", json!(usage.zones.of(range.last()).name())),
         ("complete", json!(complete)),
         ("open_days", json!(dates(&usage.open_days))),
         ("missing_days", json!(dates(&usage.missing_days))),
@@ -107,6 +107,7 @@ fn dates(days: &[Day]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::ledger::read::Total;
+    use crate::zone::Zone;
 
     fn total(metric: &str, resource_uuid: Option<&str>, quantity: f64) -> Total {
         Total {
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn an_account_with_no_usage_has_empty_lists() {
         let none = AccountUsage {
-            timezone: "GMT".to_owned(),
+            zones: Zone::parse("GMT").unwrap().into(),
             totals: vec![],
             open_days: vec!["2013-04-02".parse().unwrap()],
             missing_days: vec!["2013-04-03".parse().unwrap()],
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn a_metric_nobody_foresaw_is_answered_too() {
         let some = AccountUsage {
-            timezone: "Europe/Stockholm".to_owned(),
+            zones: Zone::parse("Europe/Stockholm").unwrap().into(),
             totals: vec![
                 total("gpu_hours", Some("a"), 1.5),
                 total("gpu_hours", Some("b"), 24.0),

@@ -14,32 +14,20 @@ use crate::ledger::read::Reader;
 
 /// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
 #[derive(Default)]
-pub struct Ledger {
-    reader: Option<Reader>,
-    /// What the ledger counted when its zones were last looked at.
-    changes: Option<i64>,
-}
+pub struct Ledger(Option<Reader>);
 
 impl Ledger {
     /// A deleted file can still be read by who has it open, so it is looked for each time.
     pub fn reader(&mut self, shared: &Shared) -> anyhow::Result<&mut Reader> {
-        let mut reader = match self.reader.take().and_then(Reader::if_current) {
+        let reader = match self.0.take().and_then(Reader::if_current) {
             Some(reader) => reader,
-            None => {
-                self.changes = None;
-                Reader::open(&shared.ledger)?
-            }
+            None => Reader::open(&shared.ledger)?,
         };
-        let changes = Some(reader.changes()?);
-        if self.changes != changes {
-            shared.follow(&reader.zones()?);
-            self.changes = changes;
-        }
-        Ok(self.reader.insert(reader))
+        Ok(self.0.insert(reader))
     }
 
     pub fn close(&mut self) {
-        self.reader = None;
+        self.0 = None;
     }
 }
 
@@ -94,7 +82,10 @@ pub fn answer(
     let reader = ledger.reader(shared)?;
     let usage = reader.account_usage(&question.uuid, question.range, &user.scope)?;
     Ok(match usage {
-        Some(usage) => reply::usage(question.range, &usage),
+        Some(usage) => {
+            shared.follow(&usage.zones);
+            reply::usage(question.range, &usage)
+        }
         None => {
             let uuid = question.uuid;
             reply::error(404, &format!("no account or project has the uuid {uuid}"))

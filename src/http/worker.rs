@@ -162,11 +162,14 @@ impl Desk {
             Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
                 let read = self.ledger.reader(&shared).and_then(Reader::state);
-                let today = shared.today()?;
-                if let Err(err) = &read {
-                    self.ledger.close();
-                    shared.log.note(&format!("not ready: {err:#}"));
+                match &read {
+                    Ok(state) => shared.follow(&state.zones),
+                    Err(err) => {
+                        self.ledger.close();
+                        shared.log.note(&format!("not ready: {err:#}"));
+                    }
                 }
+                let today = shared.today()?;
                 let max_age_days = shared.max_age_days.load(Ordering::Relaxed);
                 let timezone = shared.timezone();
                 Ok(health::readiness(

@@ -85,8 +85,8 @@ pub struct Page {
 /// What one account used in a range of days.
 #[derive(Debug, PartialEq)]
 pub struct AccountUsage {
-    /// The zone of the range's last day.
-    pub timezone: String,
+    /// The zones that the ledger's days are of.
+    pub zones: Zones,
     /// Sorted by metric, then resource.
     pub totals: Vec<Total>,
     /// Days of the range whose usage is not final yet, in order.
@@ -182,7 +182,7 @@ impl Reader {
                 missing_days,
             } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
-                timezone: find_zones(tx)?.of(range.last()).name().to_owned(),
+                zones: find_zones(tx)?,
                 totals: list_totals(tx, account.id, range)?,
                 open_days,
                 missing_days,
