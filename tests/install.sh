@@ -1,24 +1,29 @@
 #!/bin/sh
-# install.sh tests|bench|systemd: makes sure that the programs these need are there: a MariaDB server, its client and
-# curl; for the bench also nginx, which figures are compared with, and wrk, which asks both; for a systemd in a container
-# what makes and boots one. The tests and the bench start servers of their own: no service is started here.
+# install.sh tests|bench|alerts|systemd: makes sure that the programs these need are installed: for the tests a MariaDB
+# server, its client, curl and sqlite3; for the bench also nginx, which figures are compared with, and wrk, which asks
+# both; for the alert rules promtool; for systemd in a container what makes and boots one. The tests and the bench start
+# their own servers: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
-programs="mariadbd mariadb-install-db mariadb curl"
-packages="mariadb-server mariadb-client curl"
+programs="mariadbd mariadb-install-db mariadb curl sqlite3"
+packages="mariadb-server mariadb-client curl sqlite3"
 case ${1:-} in
 tests) ;;
 bench)
     programs="$programs nginx wrk"
     packages="$packages nginx-light wrk"
     ;;
+alerts)
+    programs="promtool"
+    packages="prometheus"
+    ;;
 systemd)
     programs="debootstrap systemd-nspawn"
     packages="debootstrap systemd-container"
     ;;
 *)
-    echo "usage: sh tests/install.sh tests|bench|systemd" >&2
+    echo "usage: sh tests/install.sh tests|bench|alerts|systemd" >&2
     exit 1
     ;;
 esac
