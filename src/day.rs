@@ -97,6 +97,11 @@ impl Day {
         i64::from(self.0.to_julian_day()) - 2_440_588
     }
 
+    /// For whoever adds a time of day.
+    pub fn date(self) -> Date {
+        self.0
+    }
+
     /// 1 to 31.
     pub fn day_of_month(self) -> u8 {
         self.0.day()

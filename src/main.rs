@@ -12,6 +12,7 @@ mod finding;
 mod htpasswd;
 mod http;
 mod import;
+mod instant;
 mod ledger;
 mod metric;
 mod output;

@@ -26,6 +26,7 @@ use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
 use crate::config::SourceUri;
+use crate::instant::Utc;
 use crate::row::UsageRow;
 pub use fingerprint::{Fingerprint, first_id, runs_told};
 pub use names::{Account, Names};
@@ -288,7 +289,7 @@ impl Field<'_> {
         match self {
             Field::Null => Ok(None),
             Field::Moment(seconds) => Ok(Some(seconds)),
-            Field::Text(text) => Ok(Some(parse_moment(text)?)),
+            Field::Text(text) => Ok(Some(Utc::from_sql(text)?.unix())),
             Field::Integer(_) | Field::Unsigned(_) | Field::Real(_) => {
                 anyhow::bail!("{self:?} instead of a date")
             }
@@ -296,74 +297,9 @@ impl Field<'_> {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, as MySQL prints a DATETIME; a fraction after it is taken as well. A `T` between
-/// is not: snapshots are searched by text, and it would sort behind every time of its day.
-fn parse_moment(text: &[u8]) -> anyhow::Result<i64> {
-    let wrong = || format!("{:?} is not a date and time", String::from_utf8_lossy(text));
-    let text_of = |range: std::ops::Range<usize>| {
-        text.get(range)
-            .and_then(|part| std::str::from_utf8(part).ok())
-    };
-    let shaped = text.len() >= 19
-        && text[10] == b' '
-        && text[13] == b':'
-        && text[16] == b':'
-        && (text.len() == 19 || text[19] == b'.');
-    anyhow::ensure!(shaped, wrong());
-    let day: crate::day::Day = text_of(0..10)
-        .with_context(wrong)?
-        .parse()
-        .with_context(wrong)?;
-    let number = |range| -> anyhow::Result<i64> {
-        text_of(range)
-            .with_context(wrong)?
-            .parse()
-            .with_context(wrong)
-    };
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    anyhow::ensure!(
-        (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second),
-        wrong()
-    );
-    Ok(day.days_since_1970() * 86_400 + hour * 3600 + minute * 60 + second)
-}
-
-/// A DATETIME as MySQL prints it.
-fn moment_text(seconds: i64) -> anyhow::Result<String> {
-    let day = crate::day::Day::from_days_since_1970(seconds.div_euclid(86_400))?;
-    let second = seconds.rem_euclid(86_400);
-    Ok(format!(
-        "{day} {:02}:{:02}:{:02}",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_dates_as_mysql_prints_them() {
-        assert_eq!(parse_moment(b"2013-06-01 00:00:00").unwrap(), 1_370_044_800);
-        assert_eq!(moment_text(1_370_131_199).unwrap(), "2013-06-01 23:59:59");
-        assert_eq!(
-            parse_moment(b"2013-06-01 23:59:59.250").unwrap(),
-            1_370_131_199
-        );
-        for wrong in [
-            "2013-06-01",
-            "0000-00-00 00:00:00",
-            "2013-06-01 24:00:00",
-            "2013-06-01 00:00:00Z",
-            "2013-06-01T00:00:00",
-            "",
-        ] {
-            let message = parse_moment(wrong.as_bytes()).unwrap_err().to_string();
-            assert_eq!(message, format!("{wrong:?} is not a date and time"));
-        }
-    }
 
     #[test]
     fn numbers_are_read_as_they_are_stored() {

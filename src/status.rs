@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::day::Day;
+use crate::instant::Utc;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
 use crate::source::{Events, Progress};
 use crate::words::counted;
-use crate::zone::utc_text;
 use crate::zones::Zones;
 
 /// One thing that somebody should see to.
@@ -105,7 +105,7 @@ pub fn source_problems(
             let detail = format!(
                 "the usage server says that usage is finished until {}, which has not passed: one of the clocks is \
                  wrong; days that have not ended are not closed",
-                utc_text(instant)?
+                Utc::at(instant)?.to_string()
             );
             add(ProblemKind::SourceAhead, None, detail);
         }
@@ -142,7 +142,7 @@ pub fn without_jobs(newest_row: i64) -> anyhow::Result<String> {
     Ok(format!(
         "cloud_usage.usage_job holds no successful job, although usage rows exist up to {}: no day can be closed until \
          CloudStack's usage server has finished a run; see that it runs",
-        utc_text(newest_row - 1)?
+        Utc::at(newest_row - 1)?.to_string()
     ))
 }
 

@@ -114,30 +114,6 @@ impl Zone {
     }
 }
 
-/// The time as the ledger writes it: UTC, `YYYY-MM-DDTHH:MM:SSZ`.
-pub fn utc_text(unix: i64) -> anyhow::Result<String> {
-    let day = Day::from_days_since_1970(unix.div_euclid(86_400))?;
-    let second = unix.rem_euclid(86_400);
-    Ok(format!(
-        "{day}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    ))
-}
-
-/// Seconds since 1970 UTC of a time that `utc_text` wrote.
-pub fn unix_of_utc_text(text: &str) -> anyhow::Result<i64> {
-    let wrong = || format!("{text:?} is not a time");
-    let number = |range: std::ops::Range<usize>| -> anyhow::Result<i64> {
-        let digits = text.get(range).with_context(wrong)?;
-        digits.parse().with_context(wrong)
-    };
-    let day: Day = text.get(..10).with_context(wrong)?.parse()?;
-    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
-    Ok(day.days_since_1970() * 86_400 + seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,11 +141,6 @@ mod tests {
         let (zone, day) = (zone(name), day(text));
         let seconds = zone.midnight(day.next()) - zone.midnight(day);
         i32::try_from(seconds).map(f64::from).unwrap() / 3600.0
-    }
-
-    #[test]
-    fn times_are_written_in_utc() {
-        assert_eq!(utc_text(1_370_131_199).unwrap(), "2013-06-01T23:59:59Z");
     }
 
     #[test]

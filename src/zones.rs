@@ -5,7 +5,8 @@
 use anyhow::ensure;
 
 use crate::day::Day;
-use crate::zone::{Zone, utc_text};
+use crate::instant::Utc;
+use crate::zone::Zone;
 
 /// Which zone each day is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,9 +55,9 @@ impl Zones {
             before < begins && begins < next,
             "{since} cannot be the first day of {}: it would begin at {}, and the days around it at {} and {}",
             zones.name(),
-            utc_text(begins)?,
-            utc_text(before)?,
-            utc_text(next)?
+            Utc::at(begins)?.to_string(),
+            Utc::at(before)?.to_string(),
+            Utc::at(next)?.to_string()
         );
         Ok(zones)
     }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn begins(zones: &Zones, text: &str) -> String {
-        utc_text(zones.midnight(day(text))).unwrap()
+        Utc::at(zones.midnight(day(text))).unwrap().to_string()
     }
 
     fn hours(zones: &Zones, text: &str) -> i64 {

@@ -7,10 +7,10 @@ use super::runs::Rewind;
 use super::window::DayBounds;
 use super::{Record, VmFacts};
 use crate::finding::{Finding, FindingKind};
+use crate::instant::Utc;
 use crate::metric::{Bound, Metric, hours_bound, resource_of_usage_type};
 use crate::row::{Identity, UsageRow};
 use crate::words::counted;
-use crate::zone::utc_text;
 
 /// How much longer than the day a resource may seem in use: CloudStack glues up to 60 seconds to a window, and
 /// computes hours in 32-bit floats.
@@ -336,7 +336,7 @@ pub fn rewritten(
     let detail = format!(
         "{} wrote the time since {} again: {}",
         run.name(),
-        utc_text(run.since)?,
+        Utc::at(run.since)?.to_string(),
         changes.join(", ")
     );
     Ok(Some(of_the_day(FindingKind::Rewritten, None, detail)))

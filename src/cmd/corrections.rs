@@ -9,6 +9,7 @@ use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::corrections::{COLUMNS, row};
 use crate::coverage::find_coverage;
 use crate::day::Day;
+use crate::instant::{Utc, is_day_or_instant};
 use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
 use crate::output::{self, Document, Value};
@@ -61,19 +62,8 @@ struct List {
 
 /// Both forms sort as time does, so they are compared as texts.
 fn time(text: &str) -> anyhow::Result<String> {
-    let (day, clock) = text.split_at_checked(10).unwrap_or((text, ""));
-    day.parse::<Day>()?;
-    let digits = |part: &str, below: u8| part.parse::<u8>().is_ok_and(|number| number < below);
-    let shaped = clock.len() == 10 && clock.starts_with('T') && clock.ends_with('Z');
-    let is_time = shaped
-        && clock.is_ascii()
-        && digits(&clock[1..3], 24)
-        && digits(&clock[4..6], 60)
-        && digits(&clock[7..9], 60)
-        && clock[3..4] == *":"
-        && clock[6..7] == *":";
     ensure!(
-        clock.is_empty() || is_time,
+        is_day_or_instant(text),
         "write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ"
     );
     Ok(text.to_owned())
@@ -101,7 +91,7 @@ fn acknowledge(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let config = config.load()?;
-    let now = super::utc_text(super::unix_now()?)?;
+    let now = Utc::at(super::unix_now()?)?.to_string();
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
     let ids = super::once(ids);
     ledger.acknowledge_corrections(&ids, reason.map(|reason| (reason, now.as_str())))?;

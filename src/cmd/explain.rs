@@ -11,6 +11,7 @@ use crate::arguments::{DayArgs, FormatArgs, begun};
 use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
+use crate::instant::Utc;
 use crate::ledger::Ledger;
 use crate::ledger::read::Reader;
 use crate::ledger::read::accounts::{Account, find_one};
@@ -253,7 +254,7 @@ fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
     }
     told.into_iter()
         .map(|((_, counts, again), (run, ids))| {
-            let since = super::utc_text(run.since)?;
+            let since = Utc::at(run.since)?.to_string();
             let noun = if ids.len() == 1 { "row" } else { "rows" };
             let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
             let rows = format!("{noun} {}", ids.join(", "));
@@ -295,13 +296,13 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::text(explained.uuid.as_deref()),
         Value::text(explained.name.as_deref()),
         Value::text(explained.description.as_deref()),
-        Value::Text(super::utc_text(row.start)?),
-        Value::Text(super::utc_text(row.end - 1)?),
+        Value::Text(Utc::at(row.start)?.to_string()),
+        Value::Text(Utc::at(row.end - 1)?.to_string()),
         Value::Quantity(row.raw_usage, Unit::Exact),
         optional(row.size),
         Value::Truth(row.hidden),
-        Value::Text(super::utc_text(explained.part.from)?),
-        Value::Text(super::utc_text(explained.part.to - 1)?),
+        Value::Text(Utc::at(explained.part.from)?.to_string()),
+        Value::Text(Utc::at(explained.part.to - 1)?.to_string()),
         Value::Quantity(explained.share, Unit::None),
         Value::Text(explained.fate.name().to_owned()),
         explained.repeats.map_or(Value::Nothing, Value::Id),

@@ -8,6 +8,7 @@ use anyhow::ensure;
 use crate::arguments::{DayArgs, FormatArgs, PeriodArgs, id};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
+use crate::instant::Utc;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
@@ -160,7 +161,7 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
     let reason = super::told_reason(&args.reason)?;
     let config = args.config.load()?;
     let clock = super::unix_now()?;
-    let now = super::utc_text(clock)?;
+    let now = Utc::at(clock)?.to_string();
     let range = args.days.days(config.zone.day_at(clock)?)?;
     ensure!(
         range.is_none() || args.kind.is_some(),
@@ -187,7 +188,7 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
 
 fn unacknowledge(args: &super::Unack, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let now = super::utc_text(super::unix_now()?)?;
+    let now = Utc::at(super::unix_now()?)?.to_string();
     let (_lock, mut ledger) = super::open_alone(&config, &now)?;
     let ids = super::once(&args.ids);
     ledger.unacknowledge(&ids)?;

@@ -17,6 +17,7 @@ use crate::day::{Day, DayRange, in_ranges};
 use crate::import::{
     Cut, DayReport, Misfits, Request, advise, is_closed, plan, reread, run as import,
 };
+use crate::instant::Utc;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::refusals::{Cause, Refusal};
@@ -83,11 +84,11 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
     let range = days_asked_for(&args, super::unix_now()?, &config.zone)?;
     wait_at_random(args.splay);
-    let waiting_since = super::utc_text(super::unix_now()?)?;
+    let waiting_since = Utc::at(super::unix_now()?)?.to_string();
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
     let began = Instant::now();
     let clock = super::unix_now()?;
-    let now = super::utc_text(clock)?;
+    let now = Utc::at(clock)?.to_string();
     let mut nowhere = io::sink();
     let lines: &mut dyn Write = match args.format.format {
         output::Format::Table => &mut *out,
@@ -120,7 +121,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let program = &|command: &str| args.config.program(command);
     let done = import_all(&config, program, request, &mut ledger, &mut total, lines);
     let took = began.elapsed();
-    let ended = super::utc_text(super::unix_now()?)?;
+    let ended = Utc::at(super::unix_now()?)?.to_string();
     let run_total = total.of_run(took);
     match done {
         Ok(watermark) => {
@@ -322,8 +323,8 @@ fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bo
         super::eprint_line(&format!(
             "the usage server says that usage is finished until {}, and it is {}: one of the clocks is wrong; days that \
              have not ended are not closed",
-            super::utc_text(watermark.finished_until)?,
-            super::utc_text(clock)?
+            Utc::at(watermark.finished_until)?.to_string(),
+            Utc::at(clock)?.to_string()
         ));
     }
     Ok(ahead.is_some())

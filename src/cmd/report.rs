@@ -8,6 +8,7 @@ use anyhow::ensure;
 use crate::arguments::{PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
+use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::ledger::read::state::find_state;
@@ -17,7 +18,6 @@ use crate::output::{self, Column, Document, Value, write};
 use crate::period::Month;
 use crate::report::{self, By, focus};
 use crate::words::counted;
-use crate::zone::utc_text;
 use crate::zones::Zones;
 
 /// Print totals per account, domain, project, offering, metric, day or month
@@ -219,7 +219,7 @@ fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Resul
         let figures = list_totals(snapshot, &question(args, subject, by))?;
         let corrections = pending_corrections(args, snapshot, subject)?;
         let (accounts, zones) = (&subject.accounts, &subject.zones);
-        focus::document(&figures, &corrections, accounts, zones, &utc_text)
+        focus::document(&figures, &corrections, accounts, zones)
     })
 }
 
@@ -230,7 +230,7 @@ fn pending_corrections(
     snapshot: &Snapshot,
     subject: &Subject,
 ) -> anyhow::Result<Vec<Found>> {
-    let since = utc_text(subject.zones.midnight(subject.range.first()))?;
+    let since = Utc::at(subject.zones.midnight(subject.range.first()))?.to_string();
     let filter = CorrectionFilter {
         since: Some(&since),
         ..CorrectionFilter::default()
@@ -239,7 +239,6 @@ fn pending_corrections(
         list_pending(args, snapshot, subject, filter)?,
         subject.range,
         &subject.zones,
-        &super::unix_of_utc_text,
     )
 }
 

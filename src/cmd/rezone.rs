@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use crate::arguments::FormatArgs;
 use crate::day::{Day, in_ranges};
 use crate::import::{DayReport, Move, Moved, Outcome, rezone};
+use crate::instant::Utc;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::write::DayState;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
 use crate::words::counted;
-use crate::zone::{Zone, utc_text};
+use crate::zone::Zone;
 use crate::zones::Zones;
 
 /// Move the ledger to another time zone from a day on
@@ -45,10 +46,10 @@ pub struct Args {
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let waiting_since = utc_text(super::unix_now()?)?;
+    let waiting_since = Utc::at(super::unix_now()?)?.to_string();
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
     let clock = super::unix_now()?;
-    let now = utc_text(clock)?;
+    let now = Utc::at(clock)?.to_string();
     let mut ledger = Ledger::open_as_a_whole(&config.ledger)?;
     let mut source = super::open_source(&config)?;
     for limitation in source.limitations() {
@@ -88,7 +89,7 @@ fn document(
 ) -> anyhow::Result<Document> {
     let (since, zones) = (moved.since, &moved.zones);
     let zone = args.zone.name();
-    let begins = utc_text(zones.midnight(since))?;
+    let begins = Utc::at(zones.midnight(since))?.to_string();
     let mut notes = vec![format!(
         "from {since} on days are those of {zone}: {since} begins at {begins}; {} read again",
         counted(reports.len(), "day")

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::day::{Day, in_ranges};
+use crate::instant::Utc;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
 use crate::sealing::{DOUBTS, Doubt, doubt};
@@ -60,7 +61,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let forbidden = |facts: &&DayFacts| doubt(facts, today).is_some_and(Doubt::forbids);
         let days = held.days.iter().filter(|facts| !forbidden(facts));
         let days: Vec<Day> = days.map(|facts| facts.day).collect();
-        held.ledger.seal_days(&days, &super::utc_text(now)?)?;
+        held.ledger.seal_days(&days, &Utc::at(now)?.to_string())?;
         notes.push(format!(
             "{} to {}: {} of {} sealed",
             held.range.first(),

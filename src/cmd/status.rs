@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
 use crate::import::{Advice, advise};
+use crate::instant::Utc;
 use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
@@ -200,7 +201,7 @@ fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>
         detail: told.clone(),
     }));
     if let Some(run) = &known.state.last_import {
-        let started = super::unix_of_utc_text(&run.started_at)?;
+        let started = run.started_at.parse::<Utc>()?.unix();
         problems.extend(import_problem(run, started, now));
     }
     if known.range.is_none() {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::arguments::{FormatArgs, PeriodArgs};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, in_ranges};
+use crate::instant::Utc;
 use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::months::WrongMonth;
@@ -62,7 +63,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let clock = super::unix_now()?;
     let range = args.period.days(clock, &config.zone)?;
-    let now = super::utc_text(clock)?;
+    let now = Utc::at(clock)?.to_string();
     // An import in between would compare a day with what it is not any more.
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;

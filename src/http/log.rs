@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use crate::config::LogFormat;
-use crate::day::Day;
+use crate::instant::Utc;
 use crate::words::counted;
 
 /// Lines that wait to be written.
@@ -29,10 +29,6 @@ const GATHER: Duration = Duration::from_millis(2);
 
 /// How long the end waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 pub struct Log {
     /// May change when the configuration is read again.
@@ -198,14 +194,9 @@ fn combined(entry: &Entry, now: Duration) -> String {
         }
     });
     let target = escaped(entry.target);
-    let (day, [hour, minute, second]) = clock(now);
-    let date = day.map_or("-".to_owned(), |day| {
-        let text = day.to_string();
-        let month = MONTHS[usize::from(text[5..7].parse::<u8>().map_or(0, |m| m - 1))];
-        format!("{}/{month}/{}", &text[8..], &text[..4])
-    });
+    let date = Utc::since_1970(now).map_or("-".to_owned(), Utc::common_log);
     format!(
-        "{peer} - {user} [{date}:{hour:02}:{minute:02}:{second:02} +0000] \"{method} {target} HTTP/1.1\" {status} \
+        "{peer} - {user} [{date}] \"{method} {target} HTTP/1.1\" {status} \
          {bytes} \"-\" \"-\" {id} {seconds:.6}"
     )
 }
@@ -227,18 +218,7 @@ fn as_json(entry: &Entry, now: Duration) -> String {
 
 /// As JSON wants it, to the millisecond.
 fn utc(now: Duration) -> String {
-    let (day, [hour, minute, second]) = clock(now);
-    let day = day.map_or("-".to_owned(), |day| day.to_string());
-    let millis = now.subsec_millis();
-    format!("{day}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The day and the time of day, UTC.
-fn clock(since_1970: Duration) -> (Option<Day>, [u64; 3]) {
-    let seconds = since_1970.as_secs();
-    let days = i64::try_from(seconds / 86_400).ok();
-    let day = days.and_then(|days| Day::from_days_since_1970(days).ok());
-    (day, [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60])
+    Utc::since_1970(now).map_or("-".to_owned(), Utc::json_log)
 }
 
 /// Nothing a client sends can end the line or the quotes.

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::Ledger;
 use super::statements::count_revision;
 use crate::day::Day;
-use crate::zone::{Zone, unix_of_utc_text, utc_text};
+use crate::instant::Utc;
+use crate::zone::Zone;
 use crate::zones::{Change, Zones};
 
 /// Which zone each day is of.
@@ -28,7 +29,7 @@ pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
         zones = zones.with(Change {
             since: since.parse()?,
             zone: parse(&timezone)?,
-            begins: unix_of_utc_text(&begins)?,
+            begins: begins.parse::<Utc>()?.unix(),
         })?;
     }
     Ok(zones)
@@ -71,7 +72,7 @@ impl Ledger {
             connection.execute("delete from timezones", [])?;
             let sql = "insert into timezones (since_day, timezone, begins_at) values (?1, ?2, ?3)";
             for change in zones.changes() {
-                let begins = utc_text(change.begins)?;
+                let begins = Utc::at(change.begins)?.to_string();
                 let values = (change.since.to_string(), change.zone.name(), begins);
                 connection.execute(sql, values)?;
             }

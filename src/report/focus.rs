@@ -3,6 +3,7 @@
 //! joins them by `SkuId` and `SkuMeter`.
 
 use crate::day::{Day, DayRange};
+use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::ledger::read::totals::Figure;
@@ -55,7 +56,6 @@ pub fn document(
     corrections: &[(StoredCorrection, Day)],
     accounts: &[Account],
     zones: &Zones,
-    time: &dyn Fn(i64) -> anyhow::Result<String>,
 ) -> anyhow::Result<Document> {
     let mut rows = Vec::with_capacity(figures.len() + corrections.len());
     for figure in figures {
@@ -73,7 +73,7 @@ pub fn document(
             resource: resource.map(|one| (one.uuid.as_str(), one.name.as_str())),
             quantity: figure.quantity,
         };
-        rows.push(row(&charge, zones, time)?);
+        rows.push(row(&charge, zones)?);
     }
     for (correction, found) in corrections {
         let same = |account: &&Account| account.uuid == correction.account_uuid;
@@ -91,7 +91,7 @@ pub fn document(
             resource: uuid.as_deref().zip(name.as_deref()),
             quantity: correction.delta,
         };
-        rows.push(row(&charge, zones, time)?);
+        rows.push(row(&charge, zones)?);
     }
     Ok(Document {
         rows_name: "charges",
@@ -101,13 +101,10 @@ pub fn document(
     })
 }
 
-fn row(
-    charge: &Charge,
-    zones: &Zones,
-    time: &dyn Fn(i64) -> anyhow::Result<String>,
-) -> anyhow::Result<Vec<Value>> {
-    let midnight =
-        |day: Day| -> anyhow::Result<Value> { Ok(Value::Text(time(zones.midnight(day))?)) };
+fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
+    let midnight = |day: Day| -> anyhow::Result<Value> {
+        Ok(Value::Text(Utc::at(zones.midnight(day))?.to_string()))
+    };
     let text = |text: &str| Value::Text(text.to_owned());
     let (quantity, unit) = consumed(charge.quantity, charge.unit);
     let what = charge
@@ -203,17 +200,15 @@ fn service_category(metric: &str) -> &'static str {
     }
 }
 
-/// The corrections whose finding falls into a range of days, each with the day it was found on. `instant` reads a
-/// time as the ledger writes it.
+/// The corrections whose finding falls into a range of days, each with the day it was found on.
 pub fn found_within(
     corrections: Vec<StoredCorrection>,
     range: DayRange,
     zones: &Zones,
-    instant: &dyn Fn(&str) -> anyhow::Result<i64>,
 ) -> anyhow::Result<Vec<(StoredCorrection, Day)>> {
     let mut found = Vec::new();
     for correction in corrections {
-        let day = zones.day_at(instant(&correction.corrected_at)?)?;
+        let day = zones.day_at(correction.corrected_at.parse::<Utc>()?.unix())?;
         if range.first() <= day && day <= range.last() {
             found.push((correction, day));
         }

@@ -4,6 +4,7 @@
 //! the sample is an independent check on them: summer time ends on 2026-10-25, which has 25 hours.
 
 use crate::day::{Day, DayRange};
+use crate::instant::Utc;
 
 const HOUR: i64 = 3600;
 
@@ -72,10 +73,7 @@ pub fn windows(local: Day) -> Vec<Span> {
 
 /// An instant as CloudStack stores it: GMT, `YYYY-MM-DD HH:MM:SS`.
 pub fn gmt(unix: i64) -> anyhow::Result<String> {
-    let date = Day::from_days_since_1970(unix.div_euclid(24 * HOUR))?;
-    let second = unix.rem_euclid(24 * HOUR);
-    let (hour, minute) = (second / HOUR, second / 60 % 60);
-    Ok(format!("{date} {hour:02}:{minute:02}:{:02}", second % 60))
+    Ok(Utc::at(unix)?.sql())
 }
 
 fn day(text: &str) -> Day {

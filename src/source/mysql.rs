@@ -6,14 +6,15 @@ use std::net::ToSocketAddrs;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
 use rustls::CertificateError;
 
-use super::{Connection, Field, Row, moment_text};
+use super::{Connection, Field, Row};
 use crate::config::{MysqlUri, Tls};
 use crate::day::Day;
+use crate::instant::Utc;
 use crate::words::counted;
 
 /// The server's error for a statement it cannot parse.
@@ -227,7 +228,7 @@ impl Connection for Mysql {
             [] => Params::Empty,
             some => Params::Positional(
                 some.iter()
-                    .map(|moment| Ok(Value::from(moment_text(*moment)?)))
+                    .map(|moment| Ok(Value::from(Utc::at(*moment)?.sql())))
                     .collect::<anyhow::Result<_>>()?,
             ),
         };
@@ -261,8 +262,8 @@ impl Row for MysqlRow {
             Value::Double(number) => Field::Real(*number),
             Value::Date(year, month, day, hour, minute, second, _) => {
                 let day = Day::from_calendar(*year, *month, *day)?;
-                let second = i64::from(*hour) * 3600 + i64::from(*minute) * 60 + i64::from(*second);
-                Field::Moment(day.days_since_1970() * 86_400 + second)
+                let moment = Utc::of_parts(day, *hour, *minute, *second);
+                Field::Moment(moment.context("no such time of day")?.unix())
             }
             Value::Time(..) => anyhow::bail!("a time of day instead of a value"),
         })

@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use rusqlite::types::ValueRef;
 use rusqlite::{OpenFlags, params_from_iter};
 
-use super::{Connection, Field, Row, moment_text};
+use super::{Connection, Field, Row};
+use crate::instant::Utc;
 
 pub struct Snapshot {
     connection: rusqlite::Connection,
@@ -63,7 +64,7 @@ impl Connection for Snapshot {
         // Dates are texts in a snapshot, in the form MySQL prints, which sorts as time does.
         let bound: Vec<_> = moments
             .iter()
-            .map(|moment| moment_text(*moment))
+            .map(|moment| Utc::at(*moment).map(Utc::sql))
             .collect::<anyhow::Result<_>>()?;
         let mut rows = statement.query(params_from_iter(bound))?;
         while let Some(row) = rows.next()? {

@@ -25,6 +25,7 @@ mod program {
     pub mod config;
     pub mod day;
     pub mod finding;
+    pub mod instant;
     pub mod ledger;
     pub mod metric;
     pub mod period;

@@ -2,6 +2,7 @@
 
 use super::{Known, NOTHING_TO_IMPORT};
 use crate::day::{Day, DayRange, in_ranges};
+use crate::instant::Utc;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
@@ -220,7 +221,9 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let watermark = progress.and_then(|progress| progress.watermark);
     let time = |instant: Option<i64>| -> anyhow::Result<Value> {
         Ok(Value::text(
-            instant.map(super::super::utc_text).transpose()?,
+            instant
+                .map(|unix| Ok::<_, anyhow::Error>(Utc::at(unix)?.to_string()))
+                .transpose()?,
         ))
     };
     let finished = watermark.map(|watermark| watermark.finished_until);
@@ -320,7 +323,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             match progress.events {
                 Events::Oldest(made) => notes.push(format!(
                     "source: the oldest unprocessed usage event is of {}",
-                    super::super::utc_text(made)?
+                    Utc::at(made)?.to_string()
                 )),
                 Events::Unreadable | Events::AllProcessed => {}
             }

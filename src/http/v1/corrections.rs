@@ -3,7 +3,7 @@
 use super::query::PAGE;
 use super::{Answer, Asking, Problem, Refusal, cursor, render};
 use crate::corrections::{COLUMNS, row};
-use crate::day::Day;
+use crate::instant::is_day_or_instant;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::output::{Document, Value};
@@ -48,20 +48,8 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     Ok(render::answer(asking, None, next, &document)?)
 }
 
-/// A day or a second of UTC, as the ledger writes them, so that texts compare as times do.
 fn instant(text: &str) -> Result<&str, Problem> {
-    let (day, time) = text.split_at_checked(10).unwrap_or((text, ""));
-    let is_time = |time: &str| {
-        let digits = time
-            .bytes()
-            .map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
-        let number = |at: usize| time[at..at + 2].parse::<u8>().unwrap_or(u8::MAX);
-        digits.eq(b"T00:00:00Z".iter().copied())
-            && number(1) < 24
-            && number(4) < 60
-            && number(7) < 60
-    };
-    if day.parse::<Day>().is_ok() && (time.is_empty() || is_time(time)) {
+    if is_day_or_instant(text) {
         return Ok(text);
     }
     let detail = format!("since: {text:?} is no time: write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ");

@@ -4,11 +4,11 @@ use super::problem::Problem;
 use super::query::count_days;
 use super::{Answer, Asking};
 use crate::day::{Day, DayRange};
+use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
 use crate::output::{self, Column, Document, Style, Unit, Value};
 use crate::words::counted;
-use crate::zone::utc_text;
 use crate::zones::Zones;
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
@@ -166,7 +166,10 @@ pub fn cut<T>(
 /// The first instant of a range and the first one after it.
 pub fn instants(zones: &Zones, range: DayRange) -> anyhow::Result<(String, String)> {
     let end = zones.midnight(range.last().next());
-    Ok((utc_text(zones.midnight(range.first()))?, utc_text(end)?))
+    Ok((
+        Utc::at(zones.midnight(range.first()))?.to_string(),
+        Utc::at(end)?.to_string(),
+    ))
 }
 
 pub fn hours(zones: &Zones, range: DayRange) -> anyhow::Result<f64> {
