@@ -12,6 +12,7 @@ pub mod zone_fit;
 use std::collections::BTreeMap;
 
 use crate::finding::Finding;
+use crate::instant::hours;
 use crate::metric::{Measure, Metric};
 use crate::row::{BadRow, Digest, UsageRow};
 use crate::zones::Zones;
@@ -19,7 +20,7 @@ use doubts::Doubts;
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
 use runs::Rewinds;
 use step::{Fate, Figures, Step};
-use window::{DayBounds, hours, part_of_day};
+use window::{DayBounds, part_of_day};
 
 /// One figure of one day.
 #[derive(Clone, Copy, Debug, PartialEq)]

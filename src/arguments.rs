@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use anyhow::{Context, ensure};
 
 use crate::day::{Day, DayRange};
+use crate::month::Month;
 use crate::output::{Format, Style};
-use crate::period::{Last, Month, Period};
+use crate::period::{Last, Period};
 use crate::zone::Zone;
 
 /// The days a command is asked about.

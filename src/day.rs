@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use time::{Date, Month};
+use time::{Date, Duration};
 
 /// A day of the proleptic Gregorian calendar, from 1970-01-01 to 9999-12-30.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ impl fmt::Display for Day {
 impl Day {
     /// The day of these numbers, if there is one.
     pub fn from_calendar(year: u16, month: u8, day: u8) -> Result<Day, ParseDayError> {
-        let date = Month::try_from(month)
+        let date = time::Month::try_from(month)
             .ok()
             .and_then(|month| Date::from_calendar_date(i32::from(year), month, day).ok());
         let wrong = |why| {
@@ -105,6 +105,17 @@ impl Day {
     /// 1 to 31.
     pub fn day_of_month(self) -> u8 {
         self.0.day()
+    }
+
+    /// So many days later, or earlier if the number is negative; never beyond the calendar's ends.
+    pub fn plus(self, days: i64) -> Day {
+        let days = days.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        Day(self.0.saturating_add(Duration::days(days)))
+    }
+
+    /// Days from another day to this one; negative if this is the earlier one.
+    pub fn days_since(self, other: Day) -> i64 {
+        self.days_since_1970() - other.days_since_1970()
     }
 
     /// The day after. Parsing keeps every day below the calendar's last, so there is one.
@@ -150,11 +161,27 @@ impl DayRange {
         self.last
     }
 
+    /// How many days it has.
+    pub fn count_days(self) -> i64 {
+        self.last.days_since(self.first) + 1
+    }
+
+    pub fn contains(self, day: Day) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
     /// Every day of the range in order.
-    pub fn days(self) -> impl Iterator<Item = Day> {
-        std::iter::successors(Some(self.first), move |day| {
-            (*day < self.last).then(|| day.next())
-        })
+    pub fn days(self) -> impl DoubleEndedIterator<Item = Day> {
+        (0..self.count_days()).map(move |number| self.first.plus(number))
+    }
+}
+
+impl From<Day> for DayRange {
+    fn from(day: Day) -> DayRange {
+        DayRange {
+            first: day,
+            last: day,
+        }
     }
 }
 
@@ -182,6 +209,14 @@ mod tests {
         assert_eq!(day("2013-06-01").to_string(), "2013-06-01");
         assert_eq!(day("2012-02-29").next().to_string(), "2012-03-01");
         assert_eq!(day("2013-01-01").previous().to_string(), "2012-12-31");
+    }
+
+    #[test]
+    fn days_are_added_and_subtracted() {
+        assert_eq!(day("2013-06-01").plus(30), day("2013-07-01"));
+        assert_eq!(day("2012-03-01").plus(-1), day("2012-02-29"));
+        assert_eq!(day("2013-06-01").plus(i64::MAX).to_string(), "9999-12-31");
+        assert_eq!(day("2013-06-01").days_since(day("2013-05-30")), 2);
     }
 
     #[test]
@@ -231,6 +266,8 @@ mod tests {
         let range = DayRange::new(day("2013-02-27"), day("2013-03-01")).unwrap();
         let days: Vec<String> = range.days().map(|d| d.to_string()).collect();
         assert_eq!(days, ["2013-02-27", "2013-02-28", "2013-03-01"]);
+        assert_eq!(range.count_days(), 3);
+        assert!(range.contains(day("2013-02-28")) && !range.contains(day("2013-03-02")));
         let reversed = DayRange::new(day("2013-03-01"), day("2013-02-27")).unwrap_err();
         assert_eq!(
             reversed.to_string(),

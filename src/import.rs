@@ -354,7 +354,9 @@ impl DayReport {
     /// Earlier days that rows which end on this one have parts in.
     pub fn reaches_back(&self) -> impl Iterator<Item = Day> {
         let first = self.reaches_back_to;
-        std::iter::successors(first, |day| Some(day.next())).take_while(|day| *day < self.day)
+        let last = self.day.previous();
+        let range = first.and_then(|first| DayRange::new(first, last).ok());
+        range.into_iter().flat_map(DayRange::days)
     }
 
     /// Whether the ledger has changed, or should.

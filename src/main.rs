@@ -15,6 +15,7 @@ mod import;
 mod instant;
 mod ledger;
 mod metric;
+mod month;
 mod output;
 mod period;
 mod report;

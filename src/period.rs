@@ -1,16 +1,10 @@
 //! Periods as people write them: a month, `yesterday`, the last seven days. Pure: what they mean is worked out
 //! from the text and the day that it is today, and is always a range of days.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::day::{Day, DayRange, ParseDayError};
-
-/// A month of the calendar, `YYYY-MM`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month {
-    first: Day,
-}
+use crate::month::Month;
 
 /// A number of days back from yesterday, `7d` or `2w`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,59 +31,6 @@ const FORMS: &str = "a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-mo
 /// The longest `--last`, about ten years.
 const MOST_DAYS: u16 = 3660;
 
-impl Month {
-    /// The month that a day is in.
-    pub fn of(day: Day) -> Month {
-        let first = std::iter::successors(Some(day), |day| Some(day.previous()))
-            .nth(usize::from(day.day_of_month()) - 1);
-        Month {
-            first: first.expect("successors never end"),
-        }
-    }
-
-    pub fn first_day(self) -> Day {
-        self.first
-    }
-
-    pub fn next(self) -> Month {
-        // No month has more than 31 days, and every one has more than 4.
-        let within = std::iter::successors(Some(self.first), |day| Some(day.next())).nth(31);
-        Month::of(within.expect("successors never end"))
-    }
-
-    pub fn previous(self) -> Month {
-        Month::of(self.first.previous())
-    }
-
-    pub fn days(self) -> DayRange {
-        let last = self.next().first.previous();
-        DayRange::new(self.first, last).expect("a month ends after it began")
-    }
-}
-
-impl fmt::Display for Month {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = self.first.to_string();
-        f.write_str(&day[..7])
-    }
-}
-
-impl FromStr for Month {
-    type Err = ParseDayError;
-
-    /// Takes exactly `YYYY-MM`, 1970-01 to 9999-11.
-    fn from_str(text: &str) -> Result<Month, ParseDayError> {
-        let first = format!("{text}-01").parse::<Day>().map_err(|_| {
-            ParseDayError::because(format!("{text:?} is not a month: write YYYY-MM"))
-        })?;
-        if text == "9999-12" {
-            let why = "9999-12 is out of range: months run from 1970-01 to 9999-11";
-            return Err(ParseDayError::because(why.to_owned()));
-        }
-        Ok(Month { first })
-    }
-}
-
 impl FromStr for Last {
     type Err = ParseDayError;
 
@@ -111,12 +52,8 @@ impl FromStr for Last {
 impl Last {
     /// The days that end with the one before today.
     pub fn days(self, today: Day) -> DayRange {
-        let last = today.previous();
-        let mut first = last;
-        for _ in 1..self.days {
-            first = first.previous();
-        }
-        DayRange::new(first, last).expect("the first is not after the last")
+        let first = today.plus(-i64::from(self.days));
+        DayRange::new(first, today.previous()).expect("the first is not after the last")
     }
 }
 
@@ -140,10 +77,7 @@ impl FromStr for Period {
         }
         match text.bytes().filter(|b| *b == b'-').count() {
             1 if is_number => Ok(Period::Month(text.parse()?)),
-            2 if is_number => {
-                let day = text.parse()?;
-                Ok(Period::Days(DayRange::new(day, day)?))
-            }
+            2 if is_number => Ok(Period::Days(text.parse::<Day>()?.into())),
             _ => Err(ParseDayError::because(format!(
                 "{text:?} is not a period: write {FORMS}"
             ))),
@@ -154,10 +88,9 @@ impl FromStr for Period {
 impl Period {
     /// The days it means when it is today.
     pub fn days(self, today: Day) -> DayRange {
-        let one = |day| DayRange::new(day, day).expect("a day is not before itself");
         match self {
-            Period::Today => one(today),
-            Period::Yesterday => one(today.previous()),
+            Period::Today => today.into(),
+            Period::Yesterday => today.previous().into(),
             Period::ThisMonth => DayRange::new(Month::of(today).first_day(), today)
                 .expect("a month begins before its days"),
             Period::LastMonth => Month::of(today).previous().days(),
@@ -253,25 +186,5 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Period>().unwrap_err().to_string(), message);
         }
-    }
-
-    #[test]
-    fn months_follow_one_another() {
-        let mut month: Month = "2011-12".parse().unwrap();
-        let mut lengths = Vec::new();
-        for _ in 0..13 {
-            lengths.push(month.days().days().count());
-            assert_eq!(month.next().previous(), month);
-            month = month.next();
-        }
-        assert_eq!(
-            lengths,
-            [31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        );
-        assert_eq!(month.to_string(), "2013-01");
-        assert_eq!(
-            "9999-11".parse::<Month>().unwrap().days().days().count(),
-            30
-        );
     }
 }

@@ -284,7 +284,7 @@ pub fn draw_days(
     range: DayRange,
     missing: &[Day],
 ) -> anyhow::Result<()> {
-    let count = range.days().count();
+    let count = range.count_days();
     if count > MOST_DRAWN {
         bail!("--chart draws {MOST_DRAWN} days at most, these are {count}");
     }
@@ -322,4 +322,4 @@ fn same<'a>(figure: &'a Figure) -> Same<'a> {
 }
 
 /// What fits beside a name on a wide terminal.
-const MOST_DRAWN: usize = 100;
+const MOST_DRAWN: i64 = 100;

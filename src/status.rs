@@ -105,7 +105,7 @@ pub fn source_problems(
             let detail = format!(
                 "the usage server says that usage is finished until {}, which has not passed: one of the clocks is \
                  wrong; days that have not ended are not closed",
-                Utc::at(instant)?.to_string()
+                Utc::at(instant)?
             );
             add(ProblemKind::SourceAhead, None, detail);
         }
@@ -142,7 +142,7 @@ pub fn without_jobs(newest_row: i64) -> anyhow::Result<String> {
     Ok(format!(
         "cloud_usage.usage_job holds no successful job, although usage rows exist up to {}: no day can be closed until \
          CloudStack's usage server has finished a run; see that it runs",
-        Utc::at(newest_row - 1)?.to_string()
+        Utc::at(newest_row - 1)?
     ))
 }
 

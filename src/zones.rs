@@ -4,8 +4,8 @@
 
 use anyhow::ensure;
 
-use crate::day::Day;
-use crate::instant::Utc;
+use crate::day::{Day, DayRange};
+use crate::instant::{Utc, hours};
 use crate::zone::Zone;
 
 /// Which zone each day is of.
@@ -55,9 +55,9 @@ impl Zones {
             before < begins && begins < next,
             "{since} cannot be the first day of {}: it would begin at {}, and the days around it at {} and {}",
             zones.name(),
-            Utc::at(begins)?.to_string(),
-            Utc::at(before)?.to_string(),
-            Utc::at(next)?.to_string()
+            Utc::at(begins)?,
+            Utc::at(before)?,
+            Utc::at(next)?
         );
         Ok(zones)
     }
@@ -87,6 +87,18 @@ impl Zones {
     pub fn midnight(&self, day: Day) -> i64 {
         let change = self.changes.iter().find(|change| change.since == day);
         change.map_or_else(|| self.of(day).midnight(day), |change| change.begins)
+    }
+
+    /// First instant of a range of days, and the first one after it.
+    pub fn bounds(&self, range: DayRange) -> (i64, i64) {
+        let end = self.midnight(range.last().next());
+        (self.midnight(range.first()), end)
+    }
+
+    /// Hours of a range of days: 743 or 745 of a month in which the clocks change.
+    pub fn hours(&self, range: DayRange) -> f64 {
+        let (start, end) = self.bounds(range);
+        hours(end - start)
     }
 
     /// The day that an instant falls on.
@@ -134,8 +146,8 @@ mod tests {
         Utc::at(zones.midnight(day(text))).unwrap().to_string()
     }
 
-    fn hours(zones: &Zones, text: &str) -> i64 {
-        (zones.midnight(day(text).next()) - zones.midnight(day(text))) / 3600
+    fn hours(zones: &Zones, text: &str) -> f64 {
+        zones.hours(DayRange::from(day(text)))
     }
 
     #[test]
@@ -149,7 +161,7 @@ mod tests {
         let lengths = |zones| ["2026-06-10", "2026-06-11", "2026-06-12"].map(|d| hours(zones, d));
         assert_eq!(
             (lengths(&east), lengths(&west)),
-            ([24, 22, 24], [24, 28, 24])
+            ([24.0, 22.0, 24.0], [24.0, 28.0, 24.0])
         );
         assert_eq!((gmt.name(), west.name()), ("GMT", "America/New_York"));
         assert_eq!(east.of(day("2026-06-11")).name(), "GMT");
@@ -160,8 +172,8 @@ mod tests {
         let mut late = change("2026-06-12", "Europe/Stockholm");
         late.begins += 2 * 3600;
         let zones = Zones::from(zone("GMT")).with(late).unwrap();
-        assert_eq!(hours(&zones, "2026-06-11"), 24);
-        assert_eq!(hours(&zones, "2026-06-12"), 22);
+        assert_eq!(hours(&zones, "2026-06-11"), 24.0);
+        assert_eq!(hours(&zones, "2026-06-12"), 22.0);
     }
 
     #[test]

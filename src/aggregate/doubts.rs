@@ -336,7 +336,7 @@ pub fn rewritten(
     let detail = format!(
         "{} wrote the time since {} again: {}",
         run.name(),
-        Utc::at(run.since)?.to_string(),
+        Utc::at(run.since)?,
         changes.join(", ")
     );
     Ok(Some(of_the_day(FindingKind::Rewritten, None, detail)))

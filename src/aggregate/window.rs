@@ -3,6 +3,7 @@
 //! a DST change in a backlog or when the aggregation range does not divide the day.
 
 use crate::day::Day;
+use crate::instant::hours;
 use crate::zones::Zones;
 
 /// CloudStack (4.0 to 4.22.1) glues a remainder of up to this many seconds to the piece that follows it.
@@ -28,11 +29,6 @@ impl DayBounds {
     pub fn hours(self) -> f64 {
         hours(self.end - self.start)
     }
-}
-
-/// Hours of a number of seconds. Exact: no span of seconds comes near 2^53.
-pub fn hours(seconds: i64) -> f64 {
-    seconds as f64 / 3600.0
 }
 
 /// What a day has of a window: the instants `[from, to)`, out of so many seconds that the window lasts.

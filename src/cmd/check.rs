@@ -192,9 +192,8 @@ fn judge_setting(theirs: &str, zone: &Zone) -> anyhow::Result<Line> {
     let (ours, quoted) = (zone.name(), format!("{theirs:?}"));
     // Java, and so CloudStack, takes a name it does not know for GMT.
     let other = Zone::parse(theirs).or_else(|_| Zone::parse("GMT"))?;
-    let today = zone.day_at(super::unix_now()?)?.days_since_1970();
-    let mut days = (today - ZONE_YEARS * 366..today + 366)
-        .map_while(|day| crate::day::Day::from_days_since_1970(day).ok());
+    let today = zone.day_at(super::unix_now()?)?;
+    let mut days = DayRange::new(today.plus(-ZONE_YEARS * 366), today.plus(365))?.days();
     let differ = days.find(|day| zone.midnight(*day) != other.midnight(*day));
     Ok(match differ {
         Some(_) => look(
@@ -214,7 +213,7 @@ fn newest_misfit(source: &mut Source, zone: &Zone) -> anyhow::Result<Option<Stri
     };
     let zones = Zones::from(zone.clone());
     let day = zones.day_at(watermark.finished_until - 1)?;
-    let advice = advise(DayRange::new(day, day)?, &zones, source)?;
+    let advice = advise(day.into(), &zones, source)?;
     Ok(advice.map(|advice| format!("{day}: {}", advice.misfit)))
 }
 

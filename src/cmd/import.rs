@@ -323,8 +323,8 @@ fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bo
         super::eprint_line(&format!(
             "the usage server says that usage is finished until {}, and it is {}: one of the clocks is wrong; days that \
              have not ended are not closed",
-            Utc::at(watermark.finished_until)?.to_string(),
-            Utc::at(clock)?.to_string()
+            Utc::at(watermark.finished_until)?,
+            Utc::at(clock)?
         ));
     }
     Ok(ahead.is_some())

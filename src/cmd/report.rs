@@ -14,8 +14,8 @@ use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
+use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
-use crate::period::Month;
 use crate::report::{self, By, focus};
 use crate::words::counted;
 use crate::zones::Zones;
@@ -274,13 +274,6 @@ fn notes(args: &Args, subject: &Subject, due: usize) -> Vec<String> {
     notes
 }
 
-fn hours(subject: &Subject) -> f64 {
-    let (first, last) = (subject.range.first(), subject.range.last());
-    let seconds = subject.zones.midnight(last.next()) - subject.zones.midnight(first);
-    // Ten thousand years of seconds are far below 2^53.
-    seconds as f64 / 3600.0
-}
-
 /// The zone of the last day.
 fn timezone(subject: &Subject) -> &str {
     subject.zones.of(subject.range.last()).name()
@@ -292,7 +285,7 @@ fn title(subject: &Subject) -> String {
         subject.range.first(),
         subject.range.last(),
         timezone(subject),
-        hours(subject)
+        subject.zones.hours(subject.range)
     )
 }
 
@@ -301,7 +294,10 @@ fn facts(args: &Args, subject: &Subject, due: usize) -> Vec<(&'static str, Value
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),
         ("timezone", Value::Text(timezone(subject).to_owned())),
-        ("hours", Value::Quantity(hours(subject), output::Unit::None)),
+        (
+            "hours",
+            Value::Quantity(subject.zones.hours(subject.range), output::Unit::None),
+        ),
         ("complete", Value::Truth(subject.coverage.is_final())),
     ];
     facts.extend(subject.coverage.facts());

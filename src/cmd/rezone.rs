@@ -155,12 +155,10 @@ const COLUMNS: [&str; 8] = [
 
 fn row(report: &DayReport, zones: &Zones) -> Vec<Value> {
     let day = report.day;
-    let seconds = zones.midnight(day.next()) - zones.midnight(day);
     let mut row = vec![
         Value::Text(day.to_string()),
         Value::Text(zones.of(day).name().to_owned()),
-        // A day has few seconds.
-        Value::Quantity(seconds as f64 / 3600.0, Unit::None),
+        Value::Quantity(zones.hours(day.into()), Unit::None),
     ];
     if let Outcome::Written(written) = &report.outcome {
         let state = match written.state {

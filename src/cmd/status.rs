@@ -16,8 +16,8 @@ use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Page, Reader, Snapshot};
+use crate::month::Month;
 use crate::output::write;
-use crate::period::Month;
 use crate::source::Progress;
 use crate::status::{
     DayWords, Problem, ProblemKind, Refusal, day_problems, finished_day, import_problem,

@@ -57,7 +57,7 @@ pub fn readiness(
         }
         Ok(None) => Some("the ledger has no closed day".to_owned()),
         Ok(Some(day)) => {
-            let age = today.days_since_1970() - day.days_since_1970();
+            let age = today.days_since(day);
             (age > max_age_days).then(|| {
                 let age = counted(age, "day");
                 format!(

@@ -91,7 +91,7 @@ fn asked_range(query: &str, yesterday: Day, max_days: i64) -> Result<DayRange, S
         Some(_) => err.to_string(),
         None => format!("{err} (yesterday, as no start is given)"),
     })?;
-    let count = last.days_since_1970() - first.days_since_1970() + 1;
+    let count = range.count_days();
     if count > max_days {
         return Err(format!(
             "{first} to {last} is {count} days: ask for at most {max_days} at a time"

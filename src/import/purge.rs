@@ -2,8 +2,9 @@
 //! time before the source begins.
 
 use crate::aggregate::DayUsage;
-use crate::aggregate::window::{DayBounds, hours};
+use crate::aggregate::window::DayBounds;
 use crate::finding::{Finding, FindingKind};
+use crate::instant::hours;
 use crate::ledger::write::StoredDay;
 use crate::row::UsageRow;
 use crate::words::counted;

@@ -8,7 +8,7 @@ use crate::aggregate::window::DayBounds;
 use crate::config::RereadDays;
 use crate::day::Day;
 use crate::ledger::Ledger;
-use crate::period::Month;
+use crate::month::Month;
 use crate::source::Source;
 
 /// The closed days that were looked at.
@@ -76,11 +76,7 @@ pub fn reread(
 fn first_day(within: RereadDays, newest: Day) -> Day {
     match within {
         RereadDays::Auto => Month::of(newest.next()).previous().previous().first_day(),
-        RereadDays::Newest(days) => {
-            std::iter::successors(Some(newest.next()), |day| Some(day.previous()))
-                .nth(usize::from(days))
-                .expect("successors never end")
-        }
+        RereadDays::Newest(days) => newest.plus(1 - i64::from(days)),
     }
 }
 

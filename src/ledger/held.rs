@@ -3,7 +3,7 @@
 
 use super::Ledger;
 use super::statements::count_revision;
-use crate::day::Day;
+use crate::day::{Day, DayRange};
 
 /// How a closed day was imported.
 #[derive(Debug, PartialEq)]
@@ -91,10 +91,9 @@ impl Ledger {
         let mut missing = Vec::new();
         while let Some(row) = rows.next()? {
             let after: Day = row.get_ref(0)?.as_str()?.parse()?;
-            let days = std::iter::successors(Some(after.previous()), |day| Some(day.previous()));
-            let mut gap: Vec<Day> = days.take(row.get(1)?).collect();
-            gap.reverse();
-            missing.extend(gap);
+            let gap: i64 = row.get(1)?;
+            let gap = DayRange::new(after.plus(-gap), after.previous())?;
+            missing.extend(gap.days());
         }
         Ok(missing)
     }

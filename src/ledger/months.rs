@@ -14,7 +14,7 @@ use super::statements::count_revision;
 use super::sum::Sum;
 use super::{Ledger, insist_on_current, open};
 use crate::day::{Day, DayRange};
-use crate::period::Month;
+use crate::month::{Month, months_of};
 use crate::words::counted;
 
 /// What an account used of one metric and one resource, by their ids; in the metric's unit.
@@ -39,13 +39,10 @@ enum Held {
 
 /// Cuts a range at the ends of its months.
 pub fn list_parts(connection: &Connection, range: DayRange) -> anyhow::Result<Vec<MonthPart>> {
-    let days: Vec<Day> = range.days().collect();
-    let months = days.chunk_by(|_, day| day.day_of_month() > 1);
-    months
-        .map(|days| {
-            let (first, last) = (days[0], days[days.len() - 1]);
-            let whole = first.day_of_month() == 1 && last.next().day_of_month() == 1;
-            let mut part = MonthPart::of_days(first, last);
+    months_of(range)
+        .map(|(month, days)| {
+            let mut part = MonthPart::of_days(month, days);
+            let whole = days == month.days();
             if whole && is_summed(connection, &part.month)? {
                 part.held = Held::InSums;
             } else if !has_days(connection, &part)? {
@@ -58,18 +55,17 @@ pub fn list_parts(connection: &Connection, range: DayRange) -> anyhow::Result<Ve
 
 impl MonthPart {
     /// Days of one month that have not been added up.
-    fn of_days(first: Day, last: Day) -> MonthPart {
+    fn of_days(month: Month, days: DayRange) -> MonthPart {
         MonthPart {
-            month: Month::of(first).to_string(),
-            first: first.to_string(),
-            last: last.to_string(),
+            month: month.to_string(),
+            first: days.first().to_string(),
+            last: days.last().to_string(),
             held: Held::InDays,
         }
     }
 
     fn of_month(month: Month) -> MonthPart {
-        let days = month.days();
-        MonthPart::of_days(days.first(), days.last())
+        MonthPart::of_days(month, month.days())
     }
 
     /// What an account used in these days, sorted by metric, then resource.

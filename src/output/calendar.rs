@@ -3,7 +3,7 @@
 use super::Tone;
 use super::table::paint;
 use crate::day::Day;
-use crate::period::Month;
+use crate::month::Month;
 
 /// How a day is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::ledger::read::totals::Figure;
 use crate::metric::Metric;
+use crate::month::Month;
 use crate::output::{Column, Document, Unit, Value};
-use crate::period::Month;
 use crate::zones::Zones;
 
 const GIB: f64 = 1_073_741_824.0;
@@ -209,7 +209,7 @@ pub fn found_within(
     let mut found = Vec::new();
     for correction in corrections {
         let day = zones.day_at(correction.corrected_at.parse::<Utc>()?.unix())?;
-        if range.first() <= day && day <= range.last() {
+        if range.contains(day) {
             found.push((correction, day));
         }
     }

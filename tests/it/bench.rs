@@ -28,6 +28,7 @@ mod program {
     pub mod instant;
     pub mod ledger;
     pub mod metric;
+    pub mod month;
     pub mod period;
     pub mod row;
     pub mod scope;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "words",
     "day",
+    "instant",
+    "month",
     "period",
     "zone",
     "zones",
@@ -55,7 +57,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("sd_notify", &["http"]),
     ("strsim", &["words"]),
-    ("time", &["day"]),
+    ("time", &["day", "instant"]),
     ("tiny_http", &["http"]),
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),

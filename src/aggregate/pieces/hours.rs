@@ -2,7 +2,7 @@
 
 use super::{Group, Piece, Pieces, Replay};
 use crate::aggregate::runs::{Rewind, may_repeat};
-use crate::aggregate::window::hours;
+use crate::instant::hours;
 
 /// A resource that had ended when a run starts has a row of one millisecond in it, 2.8e-7 hours (CloudStack 4.0 to 4.23).
 const ENDED_AT_ONCE: f64 = 3e-6;

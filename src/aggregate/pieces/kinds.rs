@@ -1,7 +1,7 @@
 //! Usage types that are no plain hours: counters, buckets, backups, VM snapshots, and VMs that were scaled.
 
 use super::{Group, Piece, Pieces, Replay, resource_of};
-use crate::aggregate::window::hours;
+use crate::instant::hours;
 
 impl Pieces {
     /// Counters stand at the last instant of their window and never change, so no run voids them. What counts of a row is

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use super::{Group, Piece, Pieces, Replay, preference};
 use crate::aggregate::runs::may_repeat;
-use crate::aggregate::window::{DayBounds, Part, hours, part_of_day};
+use crate::aggregate::window::{DayBounds, Part, part_of_day};
+use crate::instant::hours;
 use crate::row::UsageRow;
 use crate::zones::Zones;
 

@@ -323,7 +323,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             match progress.events {
                 Events::Oldest(made) => notes.push(format!(
                     "source: the oldest unprocessed usage event is of {}",
-                    Utc::at(made)?.to_string()
+                    Utc::at(made)?
                 )),
                 Events::Unreadable | Events::AllProcessed => {}
             }

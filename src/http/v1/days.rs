@@ -1,6 +1,6 @@
 //! `GET /v1/days`: what is known of each day, from its state to the instants it holds.
 
-use super::render::{columns, hours, instants};
+use super::render::{columns, instants};
 use super::{Answer, Asking, Refusal, render};
 use crate::day::DayRange;
 use crate::ledger::read::days::{DayFacts, list_days};
@@ -47,7 +47,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
 }
 
 fn row(asking: &Asking, facts: &DayFacts) -> anyhow::Result<Vec<Value>> {
-    let day = DayRange::new(facts.day, facts.day)?;
+    let day = DayRange::from(facts.day);
     let (starts_at, ends_at) = instants(&asking.state.zones, day)?;
     // These count what all accounts have, which is not for a user who may see some of them.
     let count = |number: u64| match asking.terms.scope {
@@ -59,7 +59,7 @@ fn row(asking: &Asking, facts: &DayFacts) -> anyhow::Result<Vec<Value>> {
         Value::Text(facts.state.name().to_owned()),
         Value::Text(starts_at),
         Value::Text(ends_at),
-        Value::Quantity(hours(&asking.state.zones, day)?, Unit::Hours),
+        Value::Quantity(asking.state.zones.hours(day), Unit::Hours),
         count(facts.records),
         count(facts.accounts),
         count(facts.source_rows),

@@ -4,7 +4,7 @@
 use crate::day::{Day, DayRange};
 use crate::ledger::read::totals::Granularity;
 use crate::metric::Metric;
-use crate::period::Month;
+use crate::month::Month;
 
 use super::problem::Problem;
 
@@ -91,7 +91,7 @@ impl Query {
             (None, Some(start), end) => DayRange::new(start, end.unwrap_or(start))
                 .map_err(|err| Problem::of_parameter("end", err.to_string()))?,
         };
-        let count = count_days(range);
+        let count = range.count_days();
         if count > max_days {
             let (first, last) = (range.first(), range.last());
             let detail =
@@ -143,10 +143,6 @@ impl Query {
         let parsed = self.get(name).map(parse).transpose();
         parsed.map_err(|err| Problem::of_parameter(name, format!("{name}: {err}")))
     }
-}
-
-pub fn count_days(range: DayRange) -> i64 {
-    range.last().days_since_1970() - range.first().days_since_1970() + 1
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! How answers are written: documents as JSON or CSV, the facts that every period comes with, links to next pages.
 
 use super::problem::Problem;
-use super::query::count_days;
 use super::{Answer, Asking};
 use crate::day::{Day, DayRange};
 use crate::instant::Utc;
@@ -33,7 +32,7 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
     let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
     let timezone = zones.of(range.last()).name();
     let (starts_at, ends_at) = instants(zones, range)?;
-    let hours = hours(zones, range)?;
+    let hours = zones.hours(range);
     let mut headers = vec![
         ("Rbc-Complete", complete.to_string()),
         ("Rbc-Open-Days", unfinished.open_days.len().to_string()),
@@ -135,7 +134,7 @@ fn link(asking: &Asking, cursor: &str) -> String {
 
 /// Refuses a question that would take too long to answer.
 pub fn check_work(accounts: usize, range: DayRange) -> Result<(), Problem> {
-    let days = count_days(range);
+    let days = range.count_days();
     let work = i64::try_from(accounts)
         .unwrap_or(i64::MAX)
         .saturating_mul(days);
@@ -165,17 +164,8 @@ pub fn cut<T>(
 
 /// The first instant of a range and the first one after it.
 pub fn instants(zones: &Zones, range: DayRange) -> anyhow::Result<(String, String)> {
-    let end = zones.midnight(range.last().next());
-    Ok((
-        Utc::at(zones.midnight(range.first()))?.to_string(),
-        Utc::at(end)?.to_string(),
-    ))
-}
-
-pub fn hours(zones: &Zones, range: DayRange) -> anyhow::Result<f64> {
-    let seconds = zones.midnight(range.last().next()) - zones.midnight(range.first());
-    // A hundred years of seconds are exact in a float.
-    Ok(seconds as f64 / 3600.0)
+    let (start, end) = zones.bounds(range);
+    Ok((Utc::at(start)?.to_string(), Utc::at(end)?.to_string()))
 }
 
 /// Names and places of an account, in the order of `account_facts`.

@@ -1,7 +1,6 @@
 //! `GET /v1/…/usage`: totals of one account, of every account, of a domain with all that is in it.
 
 use super::problem::Problem;
-use super::query::count_days;
 use super::render::{ACCOUNT_COLUMNS, PeriodFacts, account_values, columns, period_facts};
 use super::{Answer, Asking, Refusal, accounts, render};
 use crate::day::DayRange;
@@ -164,7 +163,7 @@ impl Asked {
     }
 
     fn accounts_at_once(&self) -> anyhow::Result<usize> {
-        let days = count_days(self.range);
+        let days = self.range.count_days();
         let stretches = match self.granularity {
             // Totals are added up from their months.
             Granularity::Total | Granularity::Month => days / 28 + 2,

@@ -84,7 +84,7 @@ pub fn list_unfinished(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<U
         ":last": range.last().to_string(),
     };
     let closed: i64 = statement.query_one(parameters, |row| row.get(0))?;
-    if closed == range.last().days_since_1970() - range.first().days_since_1970() + 1 {
+    if closed == range.count_days() {
         return Ok(Unfinished::default());
     }
     Ok(unfinished(&list_states(snapshot, range)?, range))

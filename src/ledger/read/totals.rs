@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use rusqlite::named_params;
 
 use super::Snapshot;
@@ -18,7 +18,7 @@ use super::accounts::Account;
 use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthPart, list_parts};
 use crate::ledger::sum::Sum;
-use crate::period::Month;
+use crate::month::{Month, months_of};
 use crate::zones::Zones;
 use names::Names;
 
@@ -160,7 +160,7 @@ pub fn list_totals<'a>(
         let place = (who, time, metric_id, resource);
         let (total, gib_months) = totals.entry(place).or_default();
         total.add(sum.value());
-        gib_months.add(sum.value() / GIB / hours_of(calendar.slots[slot].month, question.zones)?);
+        gib_months.add(sum.value() / GIB / question.zones.hours(calendar.slots[slot].month.days()));
     }
     let mut figures = Vec::with_capacity(totals.len());
     for ((who, slot, metric_id, resource), (total, gib_months)) in totals {
@@ -186,12 +186,6 @@ pub fn list_totals<'a>(
     }
     figures.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(figures)
-}
-
-/// Hours of a month in its zones: 743 or 745 where the clocks change.
-pub fn hours_of(month: Month, zones: &Zones) -> anyhow::Result<f64> {
-    let seconds = zones.midnight(month.next().first_day()) - zones.midnight(month.first_day());
-    Ok(f64::from(i32::try_from(seconds)?) / 3600.0)
 }
 
 /// What an account used in each month, whose number is its slot, of each metric and resource.
@@ -304,12 +298,10 @@ impl<'a> Whose<'a> {
     }
 }
 
-/// The stretches of time that sums are made of.
+/// The stretches of time that sums are made of: days where days are told apart, else months.
 struct Calendar {
     first: Day,
     slots: Vec<Slot>,
-    /// The slot of each day of the range.
-    days: Vec<usize>,
 }
 
 struct Slot {
@@ -318,37 +310,28 @@ struct Slot {
 }
 
 impl Calendar {
-    /// Days where days are told apart, else months.
     fn of(range: DayRange, time: Granularity) -> Calendar {
-        let mut slots: Vec<Slot> = Vec::new();
-        let mut days = Vec::new();
-        for day in range.days() {
-            let same_month = slots
-                .last()
-                .map(|slot| slot.month)
-                .filter(|_| day.day_of_month() > 1);
-            if same_month.is_none() || time == Granularity::Day {
-                let month = same_month.unwrap_or_else(|| Month::of(day));
-                slots.push(Slot {
-                    month,
-                    first_day: day,
-                });
-            }
-            days.push(slots.len() - 1);
-        }
+        let slot = |month, first_day| Slot { month, first_day };
+        let months = months_of(range);
+        let slots = match time {
+            Granularity::Total | Granularity::Month => months
+                .map(|(month, days)| slot(month, days.first()))
+                .collect(),
+            Granularity::Day => months
+                .flat_map(|(month, days)| days.days().map(move |day| slot(month, day)))
+                .collect(),
+        };
         Calendar {
             first: range.first(),
             slots,
-            days,
         }
     }
 
+    /// Where days are told apart, each has the slot of its number.
     fn slot_of(&self, day: Day) -> anyhow::Result<usize> {
-        let place = usize::try_from(day.days_since_1970() - self.first.days_since_1970())?;
-        self.days
-            .get(place)
-            .copied()
-            .context("a day outside the range")
+        let slot = usize::try_from(day.days_since(self.first))?;
+        ensure!(slot < self.slots.len(), "a day outside the range");
+        Ok(slot)
     }
 
     fn label(&self, slot: usize, time: Granularity) -> (Option<Month>, Option<Day>) {
