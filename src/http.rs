@@ -1,22 +1,32 @@
 //! Starting, signals, and an orderly end. The workers answer behind the gate, each with a connection of its own to
 //! the ledger. What a request asks is `route`'s business, what an answer looks like `reply`'s.
 
+mod access_log;
+mod answer;
 mod auth;
-mod delays;
+mod cache;
+mod client;
+mod connection;
+mod connections;
+mod descriptors;
+mod folder;
 mod frame;
-mod gate;
 mod health;
-mod log;
-mod memory;
+mod ledger_pool;
+mod listener;
 mod metrics;
 mod neighbourhood;
+mod refusal;
 mod reload;
-mod reply;
+mod request;
+mod response;
 mod route;
-mod shared;
-mod usage;
+mod state;
+mod stream;
+mod tls;
+mod unread;
+mod upstream;
 mod v1;
-mod worker;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -36,18 +46,19 @@ use tiny_http::Server;
 use crate::config;
 use crate::words::counted;
 use crate::zones::Zones;
+use access_log::Log;
+use answer::{Checked, Desk, MOST_WAITING};
 use auth::Auth;
-pub use gate::look_at_tls;
-use gate::{Gate, Tls};
+use cache::Memory;
 pub use health::may_tell;
-use log::Log;
-use memory::Memory;
+use ledger_pool::Ledgers;
+use listener::Gate;
 use metrics::Metrics;
 use reload::Reload;
-pub use shared::written_timezone;
-use shared::{Reread, Shared, anybody, scopes_of};
-use usage::Ledgers;
-use worker::{Checked, Desk, MOST_WAITING};
+pub use state::written_timezone;
+use state::{Reread, Shared, anybody, scopes_of};
+use tls::Tls;
+pub use tls::look as look_at_tls;
 
 /// Connections of the gate to each worker: while one is being answered, the next request is there already.
 const UPSTREAMS: usize = 2;
@@ -124,9 +135,9 @@ pub fn serve(
     let tls = tls.map(Arc::new);
     let users = settings.users.as_ref();
     let auth = users.map(|file| Auth::open(file, || scopes_of(&ground.reread)));
-    let listener = gate::listen(address)?;
+    let listener = listener::listen(address)?;
     let address = listener.local_addr()?;
-    let limits = gate::within_descriptors(&settings.limits, settings.workers)?;
+    let limits = descriptors::within_descriptors(&settings.limits, settings.workers)?;
     let log = Arc::new(Log::start(settings.log_format)?);
     let shared = Arc::new(Shared {
         ledger: ground.ledger.to_owned(),
@@ -154,7 +165,7 @@ pub fn serve(
         health::answer_metrics(listener, shared.clone())?;
         log.note(&format!("metrics at http://{address}/metrics"));
     }
-    let folder = gate::private_folder()?;
+    let folder = folder::private_folder()?;
     let socket = folder.path().join("workers");
     let server = Arc::new(Server::http_unix(&socket).map_err(|err| anyhow!(err))?);
     let (stop, stopped) = mpsc::channel();

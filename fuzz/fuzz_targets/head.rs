@@ -11,18 +11,18 @@ mod program {
     pub mod scope;
     pub mod zone;
 }
-#[path = "../../src/http/gate"]
+#[path = "../../src/http"]
 #[allow(dead_code)]
-mod gate {
-    pub mod head;
-    pub mod proxy;
+mod http {
+    pub mod request;
+    pub mod client;
 }
 use program::*;
 
 use std::net::IpAddr;
 
-use gate::head::{Method, Version, find_end, parse};
-use gate::proxy::Proxies;
+use http::request::{Method, Version, find_end, parse};
+use http::client::Proxies;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

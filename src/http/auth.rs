@@ -2,6 +2,8 @@
 //! at once; any other is a `Claim` that costs bcrypt, which one thread checks for all. An unknown user, a wrong
 //! password and any two users take the same time and get the same answer.
 
+mod backoff;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-use super::delays::Delays;
+use self::backoff::Delays;
 use crate::htpasswd::{self, Hash};
 use crate::scope::Scope;
 

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::reply::Reply;
+use super::response::Reply;
 
 /// Status line and headers, without the empty line at their end. `id` is the request's.
 pub fn head(reply: &Reply, id: &str) -> String {

@@ -11,10 +11,10 @@ use anyhow::{Context, ensure};
 use serde_json::json;
 
 use super::frame::reason;
+use super::ledger_pool::Ledger;
 use super::metrics::{CONTENT_TYPE, LastImport, LedgerGauges};
-use super::reply::{self, Reply};
-use super::shared::Shared;
-use super::usage::Ledger;
+use super::response::{self, Reply};
+use super::state::Shared;
 use crate::day::Day;
 use crate::instant::Utc;
 use crate::ledger::read::state::{ImportRun, LedgerState};
@@ -67,10 +67,10 @@ pub fn readiness(
         }
     };
     match why {
-        Some(why) => reply::error(503, &why),
+        Some(why) => response::error(503, &why),
         None => {
             let newest = newest.ok().flatten().map(|day| day.to_string());
-            reply::json(
+            response::json(
                 200,
                 &json!({"status": "ready", "newest_closed_day": newest}),
             )
@@ -161,8 +161,8 @@ fn converse(mut stream: TcpStream, shared: &Shared) -> anyhow::Result<()> {
         (Some("GET" | "HEAD"), Some("/metrics")) => {
             metrics(shared, Ledger::default().reader(shared).ok())?
         }
-        (Some("GET" | "HEAD"), _) => reply::error(404, "no such path: ask for /metrics"),
-        _ => reply::error(405, "only GET and HEAD are answered"),
+        (Some("GET" | "HEAD"), _) => response::error(404, "no such path: ask for /metrics"),
+        _ => response::error(405, "only GET and HEAD are answered"),
     };
     let mut answer = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
     for (name, value) in &reply.headers {
@@ -232,11 +232,11 @@ mod tests {
         let old = "the newest closed day is 2013-06-01, 4 days ago: server.max_age allows 3";
         assert_eq!(
             ready(Some("2013-06-01"), "2013-06-05"),
-            reply::error(503, old)
+            response::error(503, old)
         );
         let none = "the ledger has no closed day";
-        assert_eq!(ready(None, "2013-06-05"), reply::error(503, none));
-        let lost = reply::error(503, "the ledger cannot be read");
+        assert_eq!(ready(None, "2013-06-05"), response::error(503, none));
+        let lost = response::error(503, "the ledger cannot be read");
         let failed = Err(anyhow::anyhow!("disk I/O error"));
         assert_eq!(readiness(failed, None, day("2013-06-05"), 3), lost);
     }

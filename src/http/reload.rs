@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
-use super::gate::Tls;
-use super::shared::{Shared, scopes_of, written_timezone};
+use super::state::{Shared, scopes_of, written_timezone};
+use super::tls::Tls;
 use crate::config::{Config, Limits, Server};
 
 pub struct Reload {

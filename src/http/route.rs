@@ -3,7 +3,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::reply::{self, Reply};
+use super::response::{self, Reply};
 use super::v1;
 use crate::day::{Day, DayRange};
 
@@ -67,18 +67,18 @@ pub fn route(method: &str, target: &str, yesterday: Day, max_days: i64) -> Resul
         .strip_prefix("/usage/")
         .filter(|uuid| !uuid.is_empty() && !uuid.contains('/'))
         .ok_or_else(|| {
-            reply::error(
+            response::error(
                 404,
                 "no such path: ask for /usage/<account uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD",
             )
         })?;
     if !matches!(method, "GET" | "HEAD") {
-        return Err(reply::error(405, "only GET and HEAD are answered"));
+        return Err(response::error(405, "only GET and HEAD are answered"));
     }
     Ok(Question {
         uuid: percent_decode_str(uuid).decode_utf8_lossy().into_owned(),
         range: asked_range(query, yesterday, max_days)
-            .map_err(|message| reply::error(400, &message))?,
+            .map_err(|message| response::error(400, &message))?,
     })
 }
 
@@ -204,7 +204,7 @@ mod tests {
             "2020-01-08",
         );
         let message = "2010-01-01 to 2020-01-09 is 3661 days: ask for at most 3660 at a time";
-        let reply = reply::error(400, message);
+        let reply = response::error(400, message);
         assert_eq!(get("/usage/u1?start=2010-01-01&end=2020-01-09"), Err(reply));
     }
 
@@ -236,7 +236,7 @@ mod tests {
             ("end=2013-04-01&end=x", "end is given more than once"),
         ] {
             let refused = get(&format!("/usage/u1?{query}"));
-            assert_eq!(refused, Err(reply::error(400, message)), "{query}");
+            assert_eq!(refused, Err(response::error(400, message)), "{query}");
         }
     }
 

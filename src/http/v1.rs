@@ -12,6 +12,7 @@ mod openapi;
 mod problem;
 pub mod query;
 mod render;
+
 mod usage;
 mod version;
 
@@ -24,7 +25,7 @@ use flate2::write::GzEncoder;
 use percent_encoding::percent_decode_str;
 use tiny_http::Method;
 
-use super::reply::Reply;
+use super::response::Reply;
 use crate::ledger::read::accounts::{Account, find_account, list_visible};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Reader, Snapshot};

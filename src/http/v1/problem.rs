@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::frame::reason;
-use crate::http::reply::Reply;
+use crate::http::response::Reply;
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq)]

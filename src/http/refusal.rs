@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::head::Refusal;
+use super::request::Refusal;
+use crate::http::access_log::Log;
 use crate::http::frame;
-use crate::http::log::Log;
-use crate::http::reply;
+use crate::http::response;
 
 /// At most one line of a kind in this time.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ impl Refused<'_> {
     /// A whole answer, after which the connection ends.
     pub fn reply(&self) -> Vec<u8> {
         let Refusal { status, message } = self.why;
-        let mut reply = reply::refusal(self.target(), *status, message);
+        let mut reply = response::refusal(self.target(), *status, message);
         if matches!(status, 429 | 503) {
             reply.headers.push(("Retry-After", "1".to_owned()));
         }

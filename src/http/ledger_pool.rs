@@ -6,10 +6,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::auth::User;
-use super::memory::Terms;
-use super::reply::{self, Reply};
+use super::cache::Terms;
+use super::response::{self, Reply};
 use super::route::route;
-use super::shared::{Call, Shared};
+use super::state::{Call, Shared};
 use crate::ledger::read::Reader;
 
 /// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
@@ -84,11 +84,11 @@ pub fn answer(
     Ok(match usage {
         Some(usage) => {
             shared.follow(&usage.zones);
-            reply::usage(question.range, &usage)
+            response::usage(question.range, &usage)
         }
         None => {
             let uuid = question.uuid;
-            reply::error(404, &format!("no account or project has the uuid {uuid}"))
+            response::error(404, &format!("no account or project has the uuid {uuid}"))
         }
     })
 }
@@ -101,11 +101,11 @@ pub fn guarded(
     match catch_unwind(AssertUnwindSafe(answer)) {
         Ok(Ok(reply)) => (reply, None),
         Ok(Err(err)) => {
-            let reply = reply::refusal(target, 503, "the ledger cannot be read");
+            let reply = response::refusal(target, 503, "the ledger cannot be read");
             (reply, Some(format!("{err:#}")))
         }
         Err(_) => {
-            let reply = reply::refusal(target, 500, "the server made an error");
+            let reply = response::refusal(target, 500, "the server made an error");
             (reply, Some("panicked".to_owned()))
         }
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_panic_is_answered_with_500() {
         let (reply, failure) = guarded("/usage/u", || panic!("a panic on purpose"));
-        assert_eq!(reply, reply::error(500, "the server made an error"));
+        assert_eq!(reply, response::error(500, "the server made an error"));
         assert_eq!(failure.as_deref(), Some("panicked"));
     }
 
@@ -127,7 +127,7 @@ mod tests {
         let (reply, failure) = guarded("/usage/u", || {
             Err(anyhow::anyhow!("disk I/O error").context("ledger x"))
         });
-        assert_eq!(reply, reply::error(503, "the ledger cannot be read"));
+        assert_eq!(reply, response::error(503, "the ledger cannot be read"));
         assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
     }
 }

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::access_log::{Entry, Log};
 use super::auth::{Auth, First, User};
-use super::log::{Entry, Log};
-use super::memory::{Memory, Moment, Terms};
+use super::cache::{Memory, Moment, Terms};
+use super::ledger_pool::{self, Ledgers};
 use super::metrics::Metrics;
-use super::reply::Reply;
+use super::response::Reply;
 use super::route::{Place, place};
-use super::usage::{self, Ledgers};
 use crate::config::Config;
 use crate::day::Day;
 use crate::scope::Scope;
@@ -102,8 +102,8 @@ impl Shared {
         moment: Option<Moment>,
     ) -> Option<Arc<Reply>> {
         self.ledgers.lend(|ledger| {
-            let answer = || usage::answer(self, ledger, call, user, terms);
-            let (reply, failure) = usage::guarded(call.target, answer);
+            let answer = || ledger_pool::answer(self, ledger, call, user, terms);
+            let (reply, failure) = ledger_pool::guarded(call.target, answer);
             if let Some(failure) = failure {
                 ledger.close();
                 self.note_failure(&reply, call.target, &failure);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::neighbourhood::neighbourhood;
+use crate::http::neighbourhood::neighbourhood;
 
 /// Failures that cost nothing: people mistype.
 const FREE: u32 = 3;

@@ -1,6 +1,6 @@
-//! What stands between the network and the answers: the protocol to the letter in `gate/protocol.rs`, limits in
-//! `gate/limits.rs`, encryption in `gate/tls.rs`, clients who do not read in `gate/readers.rs`, clients who mean harm in
-//! `gate/hostile.rs`.
+//! What stands between the network and the answers: the protocol to the letter in `http/protocol.rs`, limits in
+//! `http/limits.rs`, encryption in `http/tls.rs`, clients who do not read in `http/readers.rs`, clients who mean harm in
+//! `http/hostile.rs`.
 
 mod exposure;
 mod hostile;

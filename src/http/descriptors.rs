@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::MOST_TURNED_AWAY;
+use super::listener::MOST_TURNED_AWAY;
 use crate::config::Limits;
 use crate::http::UPSTREAMS;
-use crate::http::worker::MOST_WAITING;
+use crate::http::answer::MOST_WAITING;
 
 /// Standard streams, sockets that listen, files being read, and the ledger for what needs no worker: who watches it or
 /// gathers metrics.

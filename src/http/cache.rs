@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::reply::Reply;
+use super::response::Reply;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
@@ -151,7 +151,7 @@ impl Forgotten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::reply;
+    use crate::http::response;
     use crate::ledger;
     use crate::scope::Limits;
 
@@ -269,7 +269,7 @@ mod tests {
         let (memory, _) = memory(&folder);
         let (all, today) = (Arc::new(Scope::All), terms("2013-06-01"));
         let moment = memory.recall(today, "/", &all).unwrap_err().unwrap();
-        memory.keep(moment, "/a", &all, &Arc::new(reply::error(404, "no")));
+        memory.keep(moment, "/a", &all, &Arc::new(response::error(404, "no")));
         memory.keep(moment, "/b", &all, &reply(LONGEST));
         assert_eq!(memory.lock().bytes, 0);
         for number in 0..100_000 {

@@ -6,16 +6,16 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Shared;
-use super::head::{self, Head, Method, Refusal, Version, refusal};
-use super::held::Hold;
-use super::refuse::Refused;
+use super::connections::Place;
+use super::listener::Shared;
+use super::refusal::Refused;
+use super::request::{self, Head, Method, Refusal, Version, refusal};
 use super::stream::{self, Stream};
-use super::table::Place;
+use super::unread::Hold;
 use super::upstream::{self, Failure};
 use crate::http::frame;
-use crate::http::reply::Reply;
-use crate::http::shared::Call;
+use crate::http::response::Reply;
+use crate::http::state::Call;
 use crate::words::counted;
 
 /// A client may take the time of `write_timeout` for each piece of this many bytes.
@@ -255,9 +255,9 @@ fn read_head(
         if received.first() == Some(&TLS_HANDSHAKE) {
             return Received::Refused(refusal(400, "this port speaks no TLS: write http"));
         }
-        match head::find_end(received, seen) {
+        match request::find_end(received, seen) {
             Ok(Some(end)) if end <= limits.max_header_bytes => {
-                let parsed = head::parse(&received[..end]);
+                let parsed = request::parse(&received[..end]);
                 return match parsed {
                     Ok(head) => {
                         received.drain(..end);

@@ -13,12 +13,12 @@ use tiny_http::{Request, Response, Server};
 
 use super::auth::{Claim, First, Refusal, User};
 use super::frame;
-use super::gate;
 use super::health;
-use super::reply::{self, Reply};
+use super::ledger_pool::{self, Ledger};
+use super::response::{self, Reply};
 use super::route::{Place, place};
-use super::shared::{Call, Shared};
-use super::usage::{self, Ledger};
+use super::state::{Call, Shared};
+use super::upstream::HELLO;
 use super::v1;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
@@ -98,7 +98,7 @@ impl Desk {
                     return;
                 }
             };
-            if request.url() == gate::HELLO {
+            if request.url() == HELLO {
                 // The gate has opened a connection. It never fails to read what it asked for.
                 let _ = request.respond(Response::empty(200));
                 continue;
@@ -147,7 +147,7 @@ impl Desk {
     /// Answers who may ask.
     fn finish(&mut self, task: Task, user: &User) {
         let target = task.request.url();
-        let (reply, failure) = usage::guarded(target, || self.answer(&task, user));
+        let (reply, failure) = ledger_pool::guarded(target, || self.answer(&task, user));
         if let Some(failure) = failure {
             self.ledger.close();
             self.shared.note_failure(&reply, target, &failure);
@@ -159,7 +159,7 @@ impl Desk {
     fn answer(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
         let shared = self.shared.clone();
         match task.place {
-            Place::Health => Ok(reply::json(200, &serde_json::json!({"status": "alive"}))),
+            Place::Health => Ok(response::json(200, &serde_json::json!({"status": "alive"}))),
             Place::Ready => {
                 let read = self.ledger.reader(&shared).and_then(Reader::state);
                 match &read {
@@ -186,7 +186,7 @@ impl Desk {
             Place::V1(_) => self.answer_v1(task, user),
             Place::Metrics | Place::Usage | Place::Other => {
                 let terms = shared.terms()?;
-                usage::answer(&shared, &mut self.ledger, &task.call(), user, terms)
+                ledger_pool::answer(&shared, &mut self.ledger, &task.call(), user, terms)
             }
         }
     }
@@ -260,21 +260,22 @@ fn refused(task: &Task, refusal: Refusal) -> Reply {
     let target = task.request.url();
     match refusal {
         Refusal::Unauthorized => {
-            let mut reply = reply::refusal(target, 401, "give the name and the password of a user");
+            let mut reply =
+                response::refusal(target, 401, "give the name and the password of a user");
             let challenge = "Basic realm=\"rbc-usage\", charset=\"UTF-8\"".to_owned();
             reply.headers.push(("WWW-Authenticate", challenge));
             reply
         }
         Refusal::Wait(left) => {
             let why = "too many wrong passwords from this address: wait before the next";
-            retry_after(reply::refusal(target, 429, why), left.as_secs() + 1)
+            retry_after(response::refusal(target, 429, why), left.as_secs() + 1)
         }
     }
 }
 
 fn too_busy(task: &Task) -> Reply {
     let why = "too many passwords are being checked: try again";
-    retry_after(reply::refusal(task.request.url(), 503, why), 2)
+    retry_after(response::refusal(task.request.url(), 503, why), 2)
 }
 
 fn retry_after(mut reply: Reply, seconds: u64) -> Reply {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::head::Method;
-use super::held::{Held, Hold};
+use super::request::Method;
+use super::unread::{Held, Hold};
 
 /// A request line that only the gate can send: a client's target begins with a slash.
 pub const HELLO: &str = "*";

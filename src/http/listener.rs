@@ -3,18 +3,6 @@
 //! on: tiny_http, which has no limits of its own, listens on a private socket behind it and sees nothing that a client
 //! wrote. One thread a connection, their number bounded.
 
-mod connection;
-mod descriptors;
-mod folder;
-mod head;
-mod held;
-mod proxy;
-mod refuse;
-mod stream;
-mod table;
-mod tls;
-mod upstream;
-
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -27,18 +15,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::client::Proxies;
+use super::connection;
+use super::connections::{Full, Table};
+use super::refusal::Seldom;
+use super::request::refusal;
+use super::state;
+use super::tls::Tls;
+use super::upstream::Upstream;
 use crate::config::{Limits, Network};
-use crate::http::shared;
 use crate::words;
-pub use descriptors::within_descriptors;
-pub use folder::private_folder;
-use head::refusal;
-use proxy::Proxies;
-use refuse::Seldom;
-use table::{Full, Table};
-pub use tls::{Tls, look as look_at_tls};
-pub use upstream::HELLO;
-use upstream::Upstream;
 
 /// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
 /// after a second.
@@ -48,25 +34,25 @@ const BACKLOG: i32 = 4096;
 const STACK: usize = 256 << 10;
 
 /// Connections beyond the limits that are told so at the same time; more than these are just closed.
-const MOST_TURNED_AWAY: usize = 32;
+pub const MOST_TURNED_AWAY: usize = 32;
 
 /// How long accepting rests when the system is out of something.
 const REST: Duration = Duration::from_millis(50);
 
 /// What all connections share.
-struct Shared {
-    server: Arc<shared::Shared>,
-    limits: Limits,
-    table: Arc<Table>,
-    upstream: Upstream,
-    proxies: Proxies,
-    tls: Option<Arc<Tls>>,
-    ids: Ids,
+pub struct Shared {
+    pub server: Arc<state::Shared>,
+    pub limits: Limits,
+    pub table: Arc<Table>,
+    pub upstream: Upstream,
+    pub proxies: Proxies,
+    pub tls: Option<Arc<Tls>>,
+    pub ids: Ids,
     turned_away: AtomicUsize,
     crowded: Seldom,
     sendings: Seldom,
-    handshakes: Seldom,
-    slow_readers: Seldom,
+    pub handshakes: Seldom,
+    pub slow_readers: Seldom,
 }
 
 /// The gate, open until it is told to drain.
@@ -99,7 +85,7 @@ impl Gate {
         tls: Option<Arc<Tls>>,
         socket: PathBuf,
         upstreams: usize,
-        server: Arc<shared::Shared>,
+        server: Arc<state::Shared>,
     ) -> anyhow::Result<Gate> {
         let shared = Arc::new(Shared {
             server,
@@ -213,7 +199,7 @@ fn turn_away(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr, full: &
 }
 
 /// Makes the ids by which a request is found in every log: unlike those of an earlier run.
-struct Ids {
+pub struct Ids {
     run: u32,
     next: AtomicU64,
 }
@@ -226,7 +212,7 @@ impl Ids {
         Ids { run, next }
     }
 
-    fn next(&self) -> String {
+    pub fn next(&self) -> String {
         format!(
             "{:08x}-{:x}",
             self.run,
