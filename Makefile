@@ -25,6 +25,10 @@ systemd-test:
 	sh tests/install.sh systemd
 	sh tests/systemd.sh
 
+alerts-test: build
+	sh tests/install.sh alerts
+	sh tests/alerts.sh
+
 soak:
 	sh tests/install.sh tests
 	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
@@ -48,4 +52,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test systemd-test soak hostile fuzz bench install clean
+.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench install clean

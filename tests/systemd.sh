@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots a small Debian with a systemd of its own in a container, sets the server up in it by the very lines of
-# docs/server.md, and tries what that page says of the units. Needs root, Debian or Ubuntu, and their packages, hence
+# docs/set-up.md, and tries what docs/server.md says of the units. Needs root, Debian or Ubuntu, and their packages, hence
 # no part of `make test`. The Debian (SUITE=trixie for another) is kept in target/; each run works on a copy.
 set -eu
 cd "$(dirname "$0")/.."
@@ -33,14 +33,17 @@ cd /root/files
 url=https://usage.example.com:8888
 config=/etc/rbc-usage/cloudusage.cfg
 trap '[ $? = 0 ] || { journalctl -n 30 --no-pager; systemctl poweroff; }' EXIT
-ask() { curl -sS --fail --cacert /etc/rbc-usage/server.pem -u billing:secret "$@"; }
+ask() { curl -sS --fail --cacert /etc/rbc-usage/server.pem -u "billing:$(cat billing.secret)" "$@"; }
 served() { openssl s_client -connect usage.example.com:8888 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; }
-lines() { sed -n "/^    $1/,/^    $2/s/^    //p" docs/server.md; }
-certificate() {
-    lines 'openssl req' chmod | sh 2>/dev/null
-    mv server.pem fullchain.pem
-    mv server-key.pem privkey.pem
+# The commands of docs/set-up.md, a line `#` before each block.
+commands() {
+    awk '/^```/ { inside = inside ? "" : substr($0, 4); if (inside) print "#"; next }
+        inside == "sh" || inside == "ini" { print }
+        inside == "console" && /^[$>] / { print substr($0, 3) }' docs/set-up.md
 }
+# Its block that has a line like this.
+block() { commands | awk -v like="$1" 'BEGIN { RS = "#\n" } $0 ~ like { printf "%s", $0 }'; }
+certificate() { block '^openssl req' | sh 2>/dev/null; }
 if [ -e /root/again ]; then
     systemctl is-active rbc-usage rbc-usage-import.timer
     ask "$url/healthz"
@@ -49,17 +52,15 @@ if [ -e /root/again ]; then
     exit 0
 fi
 rbc-usage sample /srv/sample >/dev/null
-install -D -m 0640 cloudusage.cfg.example "$config"
-lines useradd 'systemctl start' >steps
-sed -i -e 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|' -e 's|^timezone = .*|timezone = Europe/Stockholm|' \
-    -e "$(sed -n 's/^  \([a-z_]*\) = \(.*\)/s|^\1 =.*|\1 = \2|/p' steps)" "$config"
-certificate
-# The editor has done its work above, and nobody is there to type a password.
-sed -i -e '/^  /d' -e '/EDITOR/d' -e 's/^rbc-usage passwd/echo secret | & --stdin/' steps
-sh -eu steps
+# What the editor would do: the sample's databases and its zone at first, the keys of the server later.
+echo 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|; s|^timezone = .*|timezone = Europe/Stockholm|' >sources.sed
+block 'bind = ' | sed -n 's/^\([a-z_]*\) = \(.*\)/s|^\1 =.*|\1 = \2|/p' >server.sed
+commands | sed -e '/^make install/d' -e '/^\[main\]/,/^#/d' -e "/cloudusage.cfg.example/a sed -i -f sources.sed $config" \
+    -e "s|^\[server\]|sed -i -f server.sed $config|" -e '/^[a-z_]* = /d' >steps
+sh -eu steps >/dev/null
 systemd-analyze verify /etc/systemd/system/rbc-usage*
 ask "$url/usage/5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61?start=2026-10-01&end=2026-10-31" | grep -q '"complete":true'
-echo 'ok: set up by docs/server.md, and answers'
+echo 'ok: set up by docs/set-up.md, and answers'
 systemctl restart rbc-usage
 ask "$url/healthz"
 echo 'ok: a start returns when requests are taken'
@@ -68,7 +69,7 @@ get='GET /healthz HTTP/1.1\r\nHost: usage.example.com\r\n\r\n'
 { printf "$get" && sleep 4 && printf "$get" && sleep 1; } | openssl s_client -quiet -connect usage.example.com:8888 >kept 2>&1 &
 sleep 1
 certificate
-lines 'cp fullchain' 'install -m 0640' | sh -e
+block '^install -m 0644 fullchain' | sh -e
 systemctl reload rbc-usage
 sleep 1
 [ "$before" != "$(served)" ]

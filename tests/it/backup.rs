@@ -126,7 +126,7 @@ fn a_backup_is_whole_while_importing_and_serving() {
     assert!(*last > 10 && days.len() > 2 && days[0] < *last, "{days:?}");
 }
 
-/// By the very lines of docs/ledger.md, after a server that was killed left its files behind.
+/// By the very lines of docs/host-died.md, after a server that was killed left its files behind.
 #[test]
 fn a_backup_is_restored_as_the_documentation_says() {
     let cloud = Cloud::in_sqlite(NEWEST);
@@ -155,13 +155,13 @@ fn a_backup_is_restored_as_the_documentation_says() {
     let wal = std::fs::metadata(sandbox.path("usage.db-wal")).unwrap();
     assert!(wal.len() > 0);
 
-    let text = include_str!("../../docs/ledger.md");
-    let (_, after) = text.split_once("To restore one, ").unwrap();
-    let lines = after.lines().skip(1).skip_while(|line| line.is_empty());
-    let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("    ")).collect();
-    assert_eq!(lines.len(), 2, "{lines:?}");
+    let commands = crate::pages::commands("docs/host-died.md", "cd /var/lib/rbc-usage");
+    let commands = commands
+        .replace("/var/lib/rbc-usage", ".")
+        .replace("runuser -u rbc-usage --", "")
+        .replace("/var/backups/usage.db", "usage-backup.db");
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-ec", &lines.join("\n")]);
+    shell.args(["-ec", &commands]);
     Run::of(shell.current_dir(sandbox.folder())).exits(0);
 
     const DAYS: &str = "select day, quantity from daily_usage order by day";

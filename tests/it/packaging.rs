@@ -54,7 +54,13 @@ fn every_command_in_them_is_one_the_program_takes() {
 /// Every setting has a name and a section; a timer starts a service that is here.
 #[test]
 fn units_are_made_of_sections_and_settings() {
-    for (path, text) in files() {
+    let is_unit = |(path, _): &(PathBuf, String)| {
+        let end = path.extension().and_then(|end| end.to_str());
+        matches!(end, Some("conf" | "service" | "timer"))
+    };
+    let units: Vec<_> = files().into_iter().filter(is_unit).collect();
+    assert_eq!(units.len(), 4);
+    for (path, text) in units {
         let mut section = None;
         for line in text.lines().filter(|line| !line.is_empty()) {
             if line.starts_with('[') && line.ends_with(']') {
@@ -110,4 +116,25 @@ fn both_services_are_confined_alike() {
     let server = confined("rbc-usage.service");
     assert!(server.len() > 20, "{server:?}");
     assert_eq!(server, confined("rbc-usage-import.service"));
+}
+
+/// Every metric that an alert looks at is one of the reference, which is held to what a server has.
+#[test]
+fn alerts_are_about_metrics_that_there_are() {
+    let rules = text_of("rbc-usage.rules.yml");
+    let expressions = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let mut metrics = Vec::new();
+    for expression in expressions {
+        let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+        let words = expression.split(|letter: char| !is_name(letter));
+        metrics.extend(words.filter(|word| word.starts_with("rbc_usage_")));
+    }
+    assert!(metrics.len() >= 9, "{metrics:?}");
+    let watch = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/watch.md");
+    let watch = std::fs::read_to_string(watch).unwrap();
+    for metric in metrics {
+        assert!(watch.contains(&format!("| `{metric}")), "{metric}");
+    }
 }

@@ -8,18 +8,82 @@ use std::path::PathBuf;
 
 use markdown::Block;
 
+use crate::sandbox::Sandbox;
+use crate::server::Server;
+
 /// What a page finds when its first command runs: the sample of `rbc-usage sample`, its 40 days imported, and
-/// what these commands make of it. `nothing`: an empty folder.
-const PREPARED: &[(&str, &str)] = &[("docs/close-a-month.md", "nothing")];
+/// what these commands make of it.
+const PREPARED: &[(&str, &str)] = &[
+    ("docs/close-a-month.md", "rm -r demo"),
+    ("docs/host-died.md", TWO_DAYS_BEHIND),
+    ("docs/set-up.md", NO_LEDGER),
+    ("docs/wrong-zone.md", TEN_DAYS_OF_GMT),
+];
+
+/// The ledger will lie where it does on a real machine.
+const NO_LEDGER: &str = "
+    rm demo/usage.db*
+    configure main rbc_usage_uri sqlite:////var/lib/rbc-usage/usage.db
+";
+
+/// The ledger lies where it does on a real machine, and lacks two days.
+const TWO_DAYS_BEHIND: &str = "
+    rm demo/usage.db*
+    configure main rbc_usage_uri sqlite:////var/lib/rbc-usage/usage.db
+    rbc-usage initdb
+    rbc-usage import -s 2026-09-25 -e 2026-11-01
+";
+
+const TEN_DAYS_OF_GMT: &str = "
+    rm demo/usage.db*
+    configure main timezone GMT
+    rbc-usage initdb
+    rbc-usage import -s 2026-10-01 -e 2026-10-10 -f || true
+    rbc-usage import 2026-10-11 || true
+";
 
 /// Blocks of commands or configuration that no test here can run: page, first line, and why.
-const NOT_RUN: &[(&str, &str, &str)] = &[];
+const NOT_RUN: &[(&str, &str, &str)] = &[
+    (
+        "docs/set-up.md",
+        "make install",
+        "it builds a release, as make systemd-test does before it installs the program",
+    ),
+    (
+        "docs/set-up.md",
+        "install -m 0640 -g rbc-usage cloudusage.cfg.example /etc/rbc-usage/cloudusage.cfg",
+        "the sample's configuration stays",
+    ),
+    (
+        "docs/set-up.md",
+        "[main]",
+        "the addresses of somebody's databases",
+    ),
+    (
+        "docs/watch.md",
+        "0 7 * * * rbc-usage /usr/local/bin/rbc-usage status --check",
+        "the sample's usage server is silent, so there always is something to print",
+    ),
+    (
+        "docs/wrong-zone.md",
+        "rbc-usage rezone Europe/Stockholm --from 2026-06-12",
+        "the sample's CloudStack stays in one zone; tests of rezone move it",
+    ),
+];
 
 /// Pages that are held to this so far.
-const WRITTEN: &[&str] = &["docs/close-a-month.md", "docs/dispute.md", "docs/prices.md"];
+const WRITTEN: &[&str] = &[
+    "docs/close-a-month.md",
+    "docs/dispute.md",
+    "docs/prices.md",
+    "docs/host-died.md",
+    "docs/set-up.md",
+    "docs/watch.md",
+    "docs/wrong-zone.md",
+];
 
 /// Languages of blocks that are run.
-const RUN: [&str; 3] = ["console", "sh", "ini"];
+const RUN: [&str; 4] = ["console", "sh", "ini", "cron"];
 
 /// Languages of blocks that hold no command.
 const DATA: [&str; 6] = ["json", "text", "yaml", "nginx", "sql", "http"];
@@ -61,6 +125,14 @@ fn pages() -> Vec<Page> {
     names.iter().map(|name| page(name)).collect()
 }
 
+/// The commands of a page's block that begins with this line, for tests that run them elsewhere.
+pub fn commands(name: &str, first_line: &str) -> String {
+    let blocks = markdown::blocks(name, &page(name).text);
+    let is_it = |block: &&Block| block.lines.first().is_some_and(|line| line == first_line);
+    let block = blocks.iter().find(is_it).expect(first_line);
+    block.lines.join("\n")
+}
+
 fn is_listed(page: &str, block: &Block) -> bool {
     let first = block.lines.first().map_or("", String::as_str);
     NOT_RUN
@@ -72,6 +144,7 @@ fn is_listed(page: &str, block: &Block) -> bool {
 #[test]
 fn every_command_prints_what_its_page_shows() {
     let pages = pages();
+    let sample = shell::imported_sample();
     let next = std::sync::Mutex::new(pages.iter());
     let work = || {
         let mut differences = Vec::new();
@@ -79,7 +152,7 @@ fn every_command_prints_what_its_page_shows() {
             // A statement of its own: it gives the pages back before one is run.
             let page = next.lock().expect("no other page panicked").next();
             match page {
-                Some(page) => differences.extend(run(page)),
+                Some(page) => differences.extend(run(page, &sample)),
                 None => return differences,
             }
         }
@@ -93,7 +166,7 @@ fn every_command_prints_what_its_page_shows() {
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
-fn run(page: &Page) -> Vec<String> {
+fn run(page: &Page, sample: &Sandbox) -> Vec<String> {
     let blocks: Vec<Block> = markdown::blocks(&page.name, &page.text)
         .into_iter()
         .filter(|block| RUN.contains(&block.language.as_str()))
@@ -104,7 +177,7 @@ fn run(page: &Page) -> Vec<String> {
     }
     let prepared = PREPARED.iter().find(|(name, _)| *name == page.name);
     let prepared = prepared.map_or("", |(_, commands)| commands);
-    shell::run(&page.name, prepared, &blocks)
+    shell::run(&page.name, prepared, &blocks, sample)
 }
 
 /// A block is run, or listed with the reason why not, or holds no command.
@@ -180,4 +253,46 @@ fn every_link_leads_somewhere() {
             }
         }
     }
+}
+
+/// The table in `docs/watch.md` has the metrics that a server has, and no others.
+#[test]
+fn the_reference_names_every_metric() {
+    let sample = shell::imported_sample();
+    let words = [
+        "serve",
+        "--config",
+        "demo/cloudusage.cfg",
+        "--bind",
+        "127.0.0.1:0",
+    ];
+    let server = Server::of(&mut sample.command(&words));
+    // A family without a sample is not there.
+    server.get("/usage/nobody");
+    server.ask("POST", "/usage/nobody");
+    let body = server.get("/metrics").body;
+    // Which end a type's name has differs between the formats.
+    let name = |name: &str| {
+        let ends = ["_total", "_info"];
+        let end = ends.iter().find_map(|end| name.strip_suffix(end));
+        end.unwrap_or(name).to_owned()
+    };
+    let types = body.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut served: Vec<String> = types
+        .filter_map(|line| line.split(' ').next().map(name))
+        .collect();
+    // Only a server with TLS has it.
+    served.push("rbc_usage_certificate_end_timestamp_seconds".to_owned());
+    let page = page("docs/watch.md").text;
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `rbc_usage_"));
+    let ends = |letter: char| letter == '`' || letter == '{';
+    let mut named: Vec<String> = rows
+        .filter_map(|row| row.split(ends).next())
+        .map(|row| name(&format!("rbc_usage_{row}")))
+        .collect();
+    served.sort();
+    named.sort();
+    assert_eq!(named, served);
 }

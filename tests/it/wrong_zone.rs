@@ -338,32 +338,3 @@ fn a_server_is_not_ready_while_zones_disagree_and_answers_by_the_new_ones() {
     let answer = serving.get("/readyz");
     assert!(answer.body.contains(newest), "{answer:?}");
 }
-
-/// Each command of `docs/wrong-zone.md`, in the story that it tells: what is below a command is printed by it.
-#[test]
-fn the_documentation_is_true() {
-    let cloud = in_files();
-    stockholms_windows(&cloud);
-    cloud
-        .run(&["import", "-s", "2026-06-01", "-e", "2026-06-10", "-f"])
-        .exits(0);
-    let text = include_str!("../../docs/wrong-zone.md");
-    let (_, story) = text.split_once("## The ledger has days already").unwrap();
-    let mut ran = 0;
-    let mut printed: Option<Run> = None;
-    for line in story.lines().filter_map(|line| line.strip_prefix("    ")) {
-        if let Some(command) = line.strip_prefix("$ rbc-usage ") {
-            let words: Vec<&str> = command.split(' ').collect();
-            printed = Some(cloud.run(&words));
-            ran += 1;
-        } else if let Some(zone) = line.strip_prefix("timezone = ") {
-            cloud.configure(zone, "");
-        } else if line.starts_with("rbc-usage rezone ") {
-            // The other story has a test of its own.
-            break;
-        } else if let Some(run) = printed.as_ref().filter(|_| line != "…") {
-            holds(&run.stdout, line, run);
-        }
-    }
-    assert_eq!(ran, 6);
-}

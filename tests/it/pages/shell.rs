@@ -3,16 +3,17 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use super::markdown::{self, Block};
 use crate::sandbox::{PROGRAM, Run, Sandbox};
 
 /// Paths of a real machine. In a test they lie below the sandbox.
-const ROOTS: [&str; 4] = [
+const ROOTS: [&str; 6] = [
     "/etc/rbc-usage",
-    "/var/lib/rbc-usage",
+    "/etc/systemd/system",
+    "/usr/lib/nagios/plugins",
     "/var/backups",
+    "/var/lib/rbc-usage",
     "/srv/",
 ];
 
@@ -21,12 +22,14 @@ const END: char = '\u{1e}';
 
 /// What the shell knows before the first command of any page.
 ///
-/// `rbc-usage serve` listens on a free port, and `curl` finds it whatever host and port its address names.
-/// `runuser -u USER -- COMMAND` runs the command as whoever runs the test. `configure SECTION KEY VALUE`
-/// is the editor.
+/// `rbc-usage serve` listens on a free port, and `curl` finds it whatever host and port its address names. `systemctl`
+/// runs what the units of `packaging` run. Users and groups do not matter: all is done as whoever runs the test.
+/// `configure SECTION KEY VALUE` is the editor.
 const PRELUDE: &str = r#"
 exec 2>&1
-mkdir -p bin etc var/lib/rbc-usage var/backups srv
+mkdir -p bin etc/systemd/system var/lib/rbc-usage var/backups srv usr/lib/nagios/plugins
+ln -s ../demo etc/rbc-usage
+cp -r "$PACKAGING" packaging
 cat >bin/rbc-usage <<'EOF'
 #!/bin/sh
 case "$*" in
@@ -34,7 +37,7 @@ case "$*" in
 serve*|*' serve'*)
     echo $$ >>"$PAGE/servers"
     rm -f "$PAGE/listening"
-    exec "$PROGRAM" "$@" --bind 127.0.0.1:0 >"$PAGE/listening"
+    exec "$PROGRAM" "$@" --bind 127.0.0.1:0 >"$PAGE/listening" 2>>"$PAGE/journal"
     ;;
 esac
 exec "$PROGRAM" "$@"
@@ -44,17 +47,52 @@ cat >bin/curl <<'EOF'
 tries=0
 until port=$(sed -n 's|^listening on .*:||p' "$PAGE/listening" 2>/dev/null) && [ -n "$port" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 600 ] || { echo 'no server listens' >&2; exit 1; }
+    [ "$tries" -lt 200 ] || { echo 'no server listens' >&2; exit 1; }
     sleep 0.05
 done
 exec "$CURL" -sS --connect-to "::127.0.0.1:$port" "$@"
+EOF
+cat >bin/systemctl <<'EOF'
+#!/bin/sh
+for word; do
+    unit=$PACKAGING/${word%.service}.service
+    case "$1:$word" in
+    stop:rbc-usage|stop:rbc-usage.service) kill $(cat "$PAGE/servers") ;;
+    reload:rbc-usage) kill -HUP $(tail -n 1 "$PAGE/servers") ;;
+    start:*.timer|stop:*) ;;
+    start:rbc-usage*|enable:*.service)
+        command=$(sed -n 's/^ExecStart=//p' "$unit" |
+            sed "s|/usr/local/bin|$PAGE/bin|; s|/etc/rbc-usage|$PAGE/etc/rbc-usage|")
+        case $command in
+        *' serve'*) $command 2>>"$PAGE/journal" & ;;
+        *) $command >>"$PAGE/journal" 2>&1 ;;
+        esac
+        ;;
+    esac
+done
 EOF
 cat >bin/runuser <<'EOF'
 #!/bin/sh
 shift 3
 exec "$@"
 EOF
+cat >bin/install <<'EOF'
+#!/bin/sh
+for word; do
+    shift
+    case $word in -o|-g) skip=yes; continue ;; esac
+    [ "$skip" = yes ] || set -- "$@" "$word"
+    skip=no
+done
+PATH=${PATH#*:} exec install "$@"
+EOF
+for program in useradd chgrp chown; do
+    printf '#!/bin/sh\n' >"bin/$program"
+done
 chmod +x bin/*
+finish() {
+    [ ! -e "$PAGE/servers" ] || kill $(cat "$PAGE/servers") 2>/dev/null
+}
 configure() {
     section=$1 key=$2 value=$3 awk '
         BEGIN { wanted = "[" ENVIRON["section"] "]"; line = ENVIRON["key"] " = " ENVIRON["value"] }
@@ -73,37 +111,30 @@ pub struct Expected {
     pub prints: Option<Vec<String>>,
 }
 
-/// A sandbox with the sample's 40 days in `demo`, imported once for all pages. `$RBC_USAGE_CONFIG` names its
-/// configuration, and so do the places of a real machine.
-fn sandbox_with_sample() -> Sandbox {
-    static SAMPLE: OnceLock<Sandbox> = OnceLock::new();
-    let sample = SAMPLE.get_or_init(|| {
-        let sandbox = Sandbox::new();
-        sandbox.run(&["sample", "demo"]).exits(0);
-        let config = ["--config", "demo/cloudusage.cfg"];
-        sandbox.run(&["initdb", config[0], config[1]]).exits(0);
-        sandbox.run(&["import", config[0], config[1]]).exits(0);
-        sandbox
-    });
+/// The sample's 40 days, imported once for all pages.
+pub fn imported_sample() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["sample", "demo"]).exits(0);
+    let config = ["--config", "demo/cloudusage.cfg"];
+    sandbox.run(&["initdb", config[0], config[1]]).exits(0);
+    sandbox.run(&["import", config[0], config[1]]).exits(0);
+    sandbox
+}
+
+/// Runs the blocks of a page in a copy of the sample, after `prepare`, and compares what they print with what the page
+/// shows. Each difference is a text.
+pub fn run(page: &str, prepare: &str, blocks: &[Block], sample: &Sandbox) -> Vec<String> {
     let sandbox = Sandbox::new();
     let mut copy = Command::new("cp");
     copy.arg("-r")
         .arg(sample.path("demo"))
         .arg(sandbox.folder());
     Run::of(&mut copy).exits(0);
-    sandbox
-}
-
-/// Runs the blocks of a page, after `prepare`, and compares what they print with what the page shows. Each
-/// difference is a text.
-pub fn run(page: &str, prepare: &str, blocks: &[Block]) -> Vec<String> {
-    let sandbox = match prepare {
-        "nothing" => Sandbox::new(),
-        _ => sandbox_with_sample(),
-    };
-    let prepare = if prepare == "nothing" { "" } else { prepare };
     let folder = sandbox.folder().display().to_string();
-    let mut script = format!("{PRELUDE}\n{{ set -e\n{prepare}\nset +e\n}} >prepared\n");
+    let mut script = format!(
+        "\
+         trap 'cat prepared; finish' EXIT\n{{ set -e\n{prepare}\nset +e\n}} >prepared 2>&1\ntrap finish EXIT\n"
+    );
     let mut expected: Vec<Expected> = Vec::new();
     for block in blocks {
         for (text, prints) in commands(page, block) {
@@ -115,19 +146,15 @@ pub fn run(page: &str, prepare: &str, blocks: &[Block]) -> Vec<String> {
             script.push_str(&format!("{text}\nprintf '\\n\\036%d\\n' $?\n"));
         }
     }
+    script = script.replace(
+        "/usr/local/bin/rbc-usage",
+        &format!("{folder}/bin/rbc-usage"),
+    );
     for root in ROOTS {
         script = script.replace(root, &format!("{folder}{root}"));
     }
-    sandbox.write("page.sh", &script);
+    sandbox.write("page.sh", &format!("{PRELUDE}{script}"));
     let run = shell(&sandbox, &folder);
-    let servers = std::fs::read_to_string(sandbox.path("servers")).unwrap_or_default();
-    if !servers.is_empty() {
-        let ids: Vec<&str> = servers.lines().collect();
-        Command::new("kill")
-            .args(ids)
-            .output()
-            .expect("kill the page's servers");
-    }
     let printed = run.stdout.replace(&folder, "");
     let end = format!("\n{END}");
     let mut differences = Vec::new();
@@ -178,8 +205,9 @@ fn shell(sandbox: &Sandbox, folder: &str) -> Run {
         .env("PACKAGING", packaging)
         .env("PROGRAM", PROGRAM)
         .env("CURL", find.stdout.trim())
+        .env("HOME", folder)
         .env("TMPDIR", folder)
-        .env("RBC_USAGE_CONFIG", "demo/cloudusage.cfg");
+        .env("RBC_USAGE_CONFIG", format!("{folder}/demo/cloudusage.cfg"));
     Run::of(&mut shell)
 }
 
@@ -194,8 +222,20 @@ fn commands(page: &str, block: &Block) -> Vec<(String, Option<Vec<String>>)> {
         }
         "sh" => vec![(format!("set -e\n{}\nset +e", block.lines.join("\n")), None)],
         "ini" => vec![(configuring(block), None)],
+        // Cron mails what a command prints, so it has to print nothing.
+        "cron" => vec![(crontab(block), Some(Vec::new()))],
         _ => Vec::new(),
     }
+}
+
+/// The commands of a crontab, behind the five fields of the time and the user.
+fn crontab(block: &Block) -> String {
+    let lines = block.lines.iter().filter(|line| !line.starts_with('#'));
+    let command = |line: &String| {
+        let mut fields = line.splitn(7, ' ').skip(6);
+        fields.next().expect("a command").replace("\\%", "%")
+    };
+    lines.map(command).collect::<Vec<_>>().join("\n")
 }
 
 /// The keys of a block of configuration, as the editor writes them.

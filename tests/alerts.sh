@@ -1,0 +1,32 @@
+#!/bin/sh
+# What Prometheus makes of this program: promtool checks and tests the alert rules, checks the scrape configuration of
+# docs/watch.md, and checks the metrics that a server of the sample has.
+set -eu
+cd "$(dirname "$0")/.."
+program=${CARGO_TARGET_DIR:-target}/release/rbc-usage
+folder=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+
+promtool check rules packaging/rbc-usage.rules.yml
+promtool test rules tests/alerts.yml
+
+sed -n '/^```yaml$/,/^```$/p' docs/watch.md | sed -e '/^```/d' -e "s|/etc/prometheus|$folder|" >"$folder/prometheus.yml"
+cp packaging/rbc-usage.rules.yml "$folder"
+echo secret >"$folder/rbc-usage.password"
+promtool check config "$folder/prometheus.yml"
+
+config=$folder/sample/cloudusage.cfg
+"$program" sample "$folder/sample" >"$folder/out"
+"$program" initdb --config "$config" >>"$folder/out"
+"$program" import --config "$config" >>"$folder/out" 2>&1
+"$program" serve --config "$config" --bind 127.0.0.1:0 >"$folder/listening" 2>"$folder/log" &
+server=$!
+until address=$(sed -n 's/^listening on //p' "$folder/listening") && [ -n "$address" ]; do
+    kill -0 "$server"
+    sleep 0.1
+done
+curl -sS --fail --noproxy '*' "$address/usage/nobody" >>"$folder/out" 2>&1 || true
+curl -sS --fail --noproxy '*' "$address/metrics" | promtool check metrics
+echo 'ok: alert rules, scrape configuration and metrics'
