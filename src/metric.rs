@@ -6,6 +6,9 @@ use std::borrow::Cow;
 
 use crate::words::did_you_mean;
 
+/// Bytes of a GiB.
+pub const GIB: f64 = 1_073_741_824.0;
+
 /// What the ledger keeps a figure of. `UsageType` and `UntypedUsage` hold what has no metric of its own,
 /// so that nothing the source says is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,7 +14,8 @@ use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, find_on
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
-use crate::output::{Column, Unit, Value, chart};
+use crate::output::{Value, chart};
+use crate::view::figures::{self, FigureCell, hidden};
 use crate::words::did_you_mean;
 
 /// What totals are told apart by.
@@ -194,86 +195,34 @@ fn key(by: By, figure: &Figure) -> [String; 2] {
     }
 }
 
-/// The columns of a report by these dimensions.
-pub fn columns(by: &[By]) -> Vec<Column> {
-    let mut columns = Vec::new();
+/// What a report by these dimensions shows of each figure.
+pub fn cells(by: &[By]) -> Vec<FigureCell> {
+    let mut cells = Vec::new();
     for one in with_metric(by) {
         match one {
             By::Account => {
-                columns.push(Column::shown("account_name", "account"));
-                columns.push(Column::hidden("account_uuid"));
+                cells.extend([figures::ACCOUNT_NAME, figures::ACCOUNT_UUID]);
                 if !by.contains(&By::Domain) {
-                    columns.push(Column::hidden("domain_path"));
+                    cells.push(hidden(figures::DOMAIN_PATH));
                 }
                 if !by.contains(&By::Project) {
-                    columns.push(Column::hidden("project_name"));
-                    columns.push(Column::hidden("project_uuid"));
+                    cells.extend([hidden(figures::PROJECT_NAME), figures::PROJECT_UUID]);
                 }
             }
-            By::Domain => columns.push(Column::shown("domain_path", "domain")),
-            By::Project => {
-                columns.push(Column::shown("project_name", "project"));
-                columns.push(Column::hidden("project_uuid"));
-            }
-            By::Offering => {
-                columns.push(Column::shown("resource_name", "offering"));
-                columns.push(Column::hidden("resource_uuid"));
-                columns.push(Column::hidden("resource_kind"));
-            }
-            By::Metric => columns.push(Column::shown("metric", "metric")),
-            By::Month => columns.push(Column::shown("month", "month")),
-            By::Day => columns.push(Column::shown("day", "day")),
+            By::Domain => cells.push(figures::DOMAIN_PATH),
+            By::Project => cells.extend([figures::PROJECT_NAME, figures::PROJECT_UUID]),
+            By::Offering => cells.extend([
+                figures::RESOURCE_NAME,
+                figures::RESOURCE_UUID,
+                figures::RESOURCE_KIND,
+            ]),
+            By::Metric => cells.push(figures::METRIC),
+            By::Month => cells.push(figures::MONTH),
+            By::Day => cells.push(figures::DAY),
         }
     }
-    columns.extend([
-        Column::shown("quantity", "quantity"),
-        Column::hidden("unit"),
-        Column::shown("gib_months", "GiB-months"),
-    ]);
-    columns
-}
-
-/// A figure under those columns.
-pub fn row(by: &[By], figure: &Figure) -> Vec<Value> {
-    let who = &figure.who;
-    let account = |field: fn(&Account) -> &str| Value::text(who.account.map(field));
-    let resource = figure.resource.as_ref();
-    let mut values = Vec::new();
-    for one in with_metric(by) {
-        match one {
-            By::Account => {
-                values.push(account(|account| &account.name));
-                values.push(account(|account| &account.uuid));
-                if !by.contains(&By::Domain) {
-                    values.push(Value::text(who.domain_path));
-                }
-                if !by.contains(&By::Project) {
-                    values.push(Value::text(who.project_name));
-                    values.push(Value::text(who.project_uuid));
-                }
-            }
-            By::Domain => values.push(Value::text(who.domain_path)),
-            By::Project => {
-                values.push(Value::text(who.project_name));
-                values.push(Value::text(who.project_uuid));
-            }
-            By::Offering => {
-                values.push(Value::text(resource.map(|one| one.name.as_str())));
-                values.push(Value::text(resource.map(|one| one.uuid.as_str())));
-                values.push(Value::text(resource.map(|one| one.kind.as_str())));
-            }
-            By::Metric => values.push(Value::Text(figure.metric.name.clone())),
-            By::Month => values.push(Value::text(figure.month.map(|month| month.to_string()))),
-            By::Day => values.push(Value::text(figure.day.map(|day| day.to_string()))),
-        }
-    }
-    let gib_months = figure.gib_months;
-    values.extend([
-        Value::Quantity(figure.quantity, Unit::of_name(&figure.metric.unit)),
-        Value::Text(figure.metric.unit.clone()),
-        gib_months.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::GibMonths)),
-    ]);
-    values
+    cells.extend([figures::QUANTITY, figures::UNIT, figures::GIB_MONTHS]);
+    cells
 }
 
 /// Adds a column to rows of `figures`, each with its days drawn; `daily` are the same by day.

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::ensure;
 
 use crate::arguments::{FormatArgs, PeriodArgs};
-use crate::corrections::{COLUMNS, row};
 use crate::coverage::find_coverage;
 use crate::day::Day;
 use crate::instant::{Utc, is_day_or_instant};
 use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
 use crate::output::{self, Document, Value};
+use crate::view;
+use crate::view::corrections::CELLS;
 use crate::words::counted;
 
 /// List what has changed of days that were final
@@ -132,9 +133,9 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let document = Document {
         facts,
         rows_name: "corrections",
-        columns: COLUMNS.to_vec(),
+        columns: view::columns(CELLS),
         notes,
-        rows: corrections.into_iter().map(row).collect(),
+        rows: view::rows(CELLS, &corrections),
         ..Document::default()
     };
     output::write(&document, args.format.style(), out)?;

@@ -9,10 +9,12 @@ use crate::arguments::{DayArgs, FormatArgs, PeriodArgs, id};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::instant::Utc;
-use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
+use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
-use crate::output::{Column, Document, Value, write};
+use crate::output::{Document, write};
+use crate::view;
+use crate::view::findings::FOR_COMMANDS;
 use crate::words::counted;
 
 /// List what is doubtful in the source, or acknowledge it
@@ -114,47 +116,14 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let document = Document {
         facts: coverage.facts(),
         rows_name: "findings",
-        columns: COLUMNS.to_vec(),
-        rows: findings.iter().map(row).collect(),
+        columns: view::columns(FOR_COMMANDS),
+        rows: view::rows(FOR_COMMANDS, &findings),
         notes,
         ..Document::default()
     };
     write(&document, args.format.style(), out)?;
     super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
-}
-
-const COLUMNS: [Column; 11] = [
-    Column::shown("id", "id"),
-    Column::shown("day", "day"),
-    Column::shown("kind", "kind"),
-    Column::shown("account_name", "account"),
-    Column::hidden("account_uuid"),
-    Column::shown("metric", "metric"),
-    Column::shown("resource", "resource"),
-    Column::shown("detail", "detail"),
-    Column::shown("upstream", "see"),
-    Column::shown("acknowledged_at", "acknowledged"),
-    Column::shown("reason", "reason"),
-];
-
-fn row(finding: &StoredFinding) -> Vec<Value> {
-    let text = |text: &Option<String>| Value::text(text.as_deref());
-    let metric = finding.metric.as_deref();
-    let upstream = FindingKind::of_name(&finding.kind).map(|kind| kind.upstream(metric));
-    vec![
-        Value::Id(finding.id.unsigned_abs()),
-        Value::Text(finding.day.to_string()),
-        Value::Text(finding.kind.clone()),
-        text(&finding.account_name),
-        text(&finding.account_uuid),
-        text(&finding.metric),
-        text(&finding.resource),
-        Value::Text(finding.detail.clone()),
-        Value::text(upstream.ok().flatten()),
-        text(&finding.acknowledged_at),
-        text(&finding.reason),
-    ]
 }
 
 fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {

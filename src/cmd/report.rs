@@ -17,6 +17,7 @@ use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
 use crate::report::{self, By, focus};
+use crate::view;
 use crate::words::counted;
 use crate::zones::Zones;
 
@@ -171,10 +172,11 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
         let question = question(args, subject, dimensions);
         let mut figures = list_totals(snapshot, &question)?;
         report::arrange(&mut figures, &args.by, args.top);
-        let mut columns = report::columns(&args.by);
+        let cells = report::cells(&args.by);
+        let mut columns = view::figures::columns(&cells);
         let mut rows: Vec<_> = figures
             .iter()
-            .map(|figure| report::row(&args.by, figure))
+            .map(|figure| view::figures::row(&cells, figure))
             .collect();
         if args.chart {
             columns.push(Column::shown("days", "days"));

@@ -1,6 +1,8 @@
 //! How people read quantities: thousands apart, bytes in binary multiples, two decimals. Programs get the raw
 //! number.
 
+use crate::metric::GIB;
+
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -16,8 +18,6 @@ pub enum Unit {
     /// All digits, for figures that are compared.
     Exact,
 }
-
-const GIB: f64 = 1_073_741_824.0;
 
 impl Unit {
     /// The unit with a name as metrics have it. A metric without a unit of its own has a number as it was stored.

@@ -7,12 +7,11 @@ use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::ledger::read::totals::Figure;
+use crate::metric::GIB;
 use crate::metric::Metric;
 use crate::month::Month;
 use crate::output::{Column, Document, Unit, Value};
 use crate::zones::Zones;
-
-const GIB: f64 = 1_073_741_824.0;
 
 /// In the order of the alphabet, as the specification has them.
 const COLUMNS: [&str; 18] = [

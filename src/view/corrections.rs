@@ -1,46 +1,52 @@
-//! How corrections are listed: the same rows for people, programs and the server's clients.
+//! How corrections are listed: the same columns for people, programs and the server's clients.
 
+use super::{Cell, id, text};
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::output::{Column, Unit, Value};
 
-pub const COLUMNS: [Column; 15] = [
-    Column::shown("id", "id"),
-    Column::shown("kind", "kind"),
-    Column::shown("day", "day"),
-    Column::hidden("account_uuid"),
-    Column::shown("account_name", "account"),
-    Column::shown("metric", "metric"),
-    Column::hidden("unit"),
-    Column::hidden("resource_uuid"),
-    Column::shown("resource_name", "resource"),
-    Column::shown("old_quantity", "old"),
-    Column::shown("new_quantity", "new"),
-    Column::shown("delta", "difference"),
-    Column::shown("corrected_at", "found"),
-    Column::shown("acknowledged_at", "acknowledged"),
-    Column::shown("reason", "reason"),
+pub const CELLS: &[Cell<StoredCorrection>] = &[
+    (Column::shown("id", "id"), |one| id(one.id)),
+    (Column::shown("kind", "kind"), |one| {
+        Value::Text(one.kind.clone())
+    }),
+    (Column::shown("day", "day"), |one| {
+        Value::Text(one.day.to_string())
+    }),
+    (Column::hidden("account_uuid"), |one| {
+        Value::Text(one.account_uuid.clone())
+    }),
+    (Column::shown("account_name", "account"), |one| {
+        Value::Text(one.account_name.clone())
+    }),
+    (Column::shown("metric", "metric"), |one| {
+        Value::Text(one.metric.clone())
+    }),
+    (Column::hidden("unit"), |one| Value::Text(one.unit.clone())),
+    (Column::hidden("resource_uuid"), |one| {
+        text(&one.resource_uuid)
+    }),
+    (Column::shown("resource_name", "resource"), |one| {
+        text(&one.resource_name)
+    }),
+    (Column::shown("old_quantity", "old"), |one| {
+        quantity(one, one.old_quantity)
+    }),
+    (Column::shown("new_quantity", "new"), |one| {
+        quantity(one, one.new_quantity)
+    }),
+    (Column::shown("delta", "difference"), |one| {
+        quantity(one, Some(one.delta))
+    }),
+    (Column::shown("corrected_at", "found"), |one| {
+        Value::Text(one.corrected_at.clone())
+    }),
+    (Column::shown("acknowledged_at", "acknowledged"), |one| {
+        text(&one.acknowledged_at)
+    }),
+    (Column::shown("reason", "reason"), |one| text(&one.reason)),
 ];
 
-pub fn row(correction: StoredCorrection) -> Vec<Value> {
+fn quantity(correction: &StoredCorrection, number: Option<f64>) -> Value {
     let unit = Unit::of_name(&correction.unit);
-    let quantity =
-        |number: Option<f64>| number.map_or(Value::Nothing, |number| Value::Quantity(number, unit));
-    vec![
-        // Ids begin at 1.
-        Value::Id(correction.id.unsigned_abs()),
-        Value::Text(correction.kind),
-        Value::Text(correction.day.to_string()),
-        Value::Text(correction.account_uuid),
-        Value::Text(correction.account_name),
-        Value::Text(correction.metric),
-        Value::Text(correction.unit),
-        Value::text(correction.resource_uuid),
-        Value::text(correction.resource_name),
-        quantity(correction.old_quantity),
-        quantity(correction.new_quantity),
-        quantity(Some(correction.delta)),
-        Value::Text(correction.corrected_at),
-        Value::text(correction.acknowledged_at),
-        Value::text(correction.reason),
-    ]
+    number.map_or(Value::Nothing, |number| Value::Quantity(number, unit))
 }

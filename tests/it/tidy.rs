@@ -24,7 +24,7 @@ const ORDER: &[&str] = &[
     "source",
     "ledger",
     "output",
-    "corrections",
+    "view",
     "coverage",
     "sealing",
     "sample",

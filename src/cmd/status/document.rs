@@ -3,12 +3,14 @@
 use super::{Known, NOTHING_TO_IMPORT};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
-use crate::ledger::read::days::{DayFacts, DayState};
+use crate::ledger::read::days::DayState;
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
 use crate::source::Events;
 use crate::source::WatermarkKind;
 use crate::status::{Problem, finished_day, without_jobs};
+use crate::view;
+use crate::view::days::{DayRow, FOR_COMMANDS, tone};
 use crate::words::counted;
 
 pub fn check_document(problems: &[Problem]) -> Document {
@@ -44,13 +46,18 @@ pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> 
     } else {
         calendar::draw(&marks, style.colour)
     };
+    let days = known.days.iter().map(|facts| {
+        let counts = facts.state != DayState::Missing;
+        DayRow::of(facts.clone(), &known.state.zones, counts)
+    });
+    let days: Vec<DayRow> = days.collect::<anyhow::Result<_>>()?;
     Ok(Document {
         title: title(known),
         picture,
         facts: facts(known)?,
         rows_name: "days",
-        columns: COLUMNS.to_vec(),
-        rows: known.days.iter().map(row).collect(),
+        columns: view::columns(FOR_COMMANDS),
+        rows: view::rows(FOR_COMMANDS, &days),
         notes: notes(known)?,
     })
 }
@@ -100,58 +107,6 @@ fn mark(state: DayState) -> Mark {
         meaning: state.name(),
         tone: tone(state),
     }
-}
-
-fn tone(state: DayState) -> Tone {
-    match state {
-        DayState::Closed | DayState::Sealed => Tone::Good,
-        DayState::Open => Tone::Doubtful,
-        DayState::Missing | DayState::Refused | DayState::Differing => Tone::Bad,
-    }
-}
-
-const COLUMNS: [Column; 14] = [
-    Column::shown("day", "day"),
-    Column::shown("state", "state"),
-    Column::shown("records", "records"),
-    Column::shown("accounts", "accounts"),
-    Column::shown("source_rows", "rows"),
-    Column::shown("replayed_rows", "replayed"),
-    Column::shown("findings", "findings"),
-    Column::hidden("acknowledged_findings"),
-    Column::hidden("differing_values"),
-    Column::shown("pending_corrections", "pending"),
-    Column::shown("imported_at", "imported"),
-    Column::shown("verified_at", "verified"),
-    Column::hidden("sealed_at"),
-    Column::hidden("provisional"),
-];
-
-fn row(facts: &DayFacts) -> Vec<Value> {
-    let count = |count: u64| match facts.state {
-        DayState::Missing => Value::Nothing,
-        DayState::Refused
-        | DayState::Differing
-        | DayState::Open
-        | DayState::Sealed
-        | DayState::Closed => Value::Count(count),
-    };
-    vec![
-        Value::Text(facts.day.to_string()),
-        Value::State(facts.state.name(), tone(facts.state)),
-        count(facts.records),
-        count(facts.accounts),
-        count(facts.source_rows),
-        count(facts.replayed_rows),
-        count(facts.findings),
-        count(facts.acknowledged),
-        count(facts.differing),
-        count(facts.pending_corrections),
-        Value::text(facts.imported_at.as_deref()),
-        Value::text(facts.verified_at.as_deref()),
-        Value::text(facts.sealed_at.as_deref()),
-        Value::Truth(facts.provisional),
-    ]
 }
 
 fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::query::PAGE;
-use super::render::{ACCOUNT_COLUMNS, account_values, columns};
 use super::{Answer, Asking, Problem, Refusal, cursor, render};
 use crate::ledger::read::Page;
 use crate::ledger::read::accounts::{
     Account, AccountFilter, count_accounts, domain_path, list_accounts,
 };
 use crate::output::{Document, Value};
+use crate::view;
+use crate::view::accounts::CELLS;
 
 pub const PARAMETERS: [&str; 5] = ["search", "domain", "limit", "cursor", "format"];
 
@@ -19,17 +20,14 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     check_domain(asking, visible.as_ref())?;
     let (accounts, next) = page(asking, visible.as_ref(), Some(limit))?;
     let total = count_accounts(asking.snapshot, filter(asking, visible.as_ref()))?;
-    let rows = accounts
-        .iter()
-        .map(|account| account_values(account).to_vec());
     let document = Document {
         facts: vec![
             ("total", Value::Count(total)),
             ("next_cursor", Value::text(next.clone())),
         ],
         rows_name: "accounts",
-        columns: columns(&ACCOUNT_COLUMNS),
-        rows: rows.collect(),
+        columns: view::columns(CELLS),
+        rows: view::rows(CELLS, &accounts),
         ..Document::default()
     };
     Ok(render::answer(asking, None, next, &document)?)

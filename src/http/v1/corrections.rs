@@ -2,11 +2,12 @@
 
 use super::query::PAGE;
 use super::{Answer, Asking, Problem, Refusal, cursor, render};
-use crate::corrections::{COLUMNS, row};
 use crate::instant::is_day_or_instant;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::output::{Document, Value};
+use crate::view;
+use crate::view::corrections::CELLS;
 
 pub const PARAMETERS: [&str; 9] = [
     "since", "start", "end", "month", "kind", "account", "limit", "cursor", "format",
@@ -41,8 +42,8 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let document = Document {
         facts: vec![("next_cursor", Value::text(next.clone()))],
         rows_name: "corrections",
-        columns: COLUMNS.to_vec(),
-        rows: corrections.into_iter().map(row).collect(),
+        columns: view::columns(CELLS),
+        rows: view::rows(CELLS, &corrections),
         ..Document::default()
     };
     Ok(render::answer(asking, None, next, &document)?)

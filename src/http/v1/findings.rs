@@ -1,12 +1,13 @@
 //! `GET /v1/findings`: what was doubtful in the source, page by page.
 
 use super::query::PAGE;
-use super::render::{columns, count};
 use super::{Answer, Asking, Refusal, cursor, render};
 use crate::finding::FindingKind;
 use crate::ledger::read::Page;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::output::{Document, Value};
+use crate::view;
+use crate::view::findings::FOR_SERVER;
 
 pub const PARAMETERS: [&str; 9] = [
     "start",
@@ -18,19 +19,6 @@ pub const PARAMETERS: [&str; 9] = [
     "limit",
     "cursor",
     "format",
-];
-
-const COLUMNS: [&str; 10] = [
-    "id",
-    "day",
-    "kind",
-    "account_uuid",
-    "account_name",
-    "metric",
-    "resource",
-    "detail",
-    "acknowledged_at",
-    "reason",
 ];
 
 pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
@@ -64,11 +52,8 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let document = Document {
         facts: vec![("next_cursor", Value::text(next.clone()))],
         rows_name: "findings",
-        columns: columns(&COLUMNS),
-        rows: findings
-            .into_iter()
-            .map(row)
-            .collect::<anyhow::Result<_>>()?,
+        columns: view::columns(FOR_SERVER),
+        rows: view::rows(FOR_SERVER, &findings),
         ..Document::default()
     };
     Ok(render::answer(asking, None, next, &document)?)
@@ -80,19 +65,4 @@ fn last_seen(text: &str) -> Result<(crate::day::Day, i64), super::Problem> {
         (Ok(day), Ok(id)) => Ok((day, id)),
         _ => Err(cursor::refusal()),
     }
-}
-
-fn row(finding: StoredFinding) -> anyhow::Result<Vec<Value>> {
-    Ok(vec![
-        count(finding.id)?,
-        Value::Text(finding.day.to_string()),
-        Value::Text(finding.kind),
-        Value::text(finding.account_uuid),
-        Value::text(finding.account_name),
-        Value::text(finding.metric),
-        Value::text(finding.resource),
-        Value::Text(finding.detail),
-        Value::text(finding.acknowledged_at),
-        Value::text(finding.reason),
-    ])
 }

@@ -4,11 +4,9 @@ use super::problem::Problem;
 use super::{Answer, Asking};
 use crate::day::{Day, DayRange};
 use crate::instant::Utc;
-use crate::ledger::read::accounts::Account;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
-use crate::output::{self, Column, Document, Style, Unit, Value};
+use crate::output::{self, Document, Style, Unit, Value};
 use crate::words::counted;
-use crate::zones::Zones;
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
 const MOST_ACCOUNT_DAYS: i64 = 400_000;
@@ -31,7 +29,8 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
     let zones = &asking.state.zones;
     let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
     let timezone = zones.of(range.last()).name();
-    let (starts_at, ends_at) = instants(zones, range)?;
+    let (start, end) = zones.bounds(range);
+    let (starts_at, ends_at) = (Utc::at(start)?.to_string(), Utc::at(end)?.to_string());
     let hours = zones.hours(range);
     let mut headers = vec![
         ("Rbc-Complete", complete.to_string()),
@@ -160,41 +159,6 @@ pub fn cut<T>(
     }
     list.truncate(limit);
     list.last().map(cursor)
-}
-
-/// The first instant of a range and the first one after it.
-pub fn instants(zones: &Zones, range: DayRange) -> anyhow::Result<(String, String)> {
-    let (start, end) = zones.bounds(range);
-    Ok((Utc::at(start)?.to_string(), Utc::at(end)?.to_string()))
-}
-
-/// Names and places of an account, in the order of `account_facts`.
-pub const ACCOUNT_COLUMNS: [&str; 6] = [
-    "account_uuid",
-    "account_name",
-    "domain_uuid",
-    "domain_path",
-    "project_uuid",
-    "project_name",
-];
-
-pub fn account_values(account: &Account) -> [Value; 6] {
-    [
-        Value::Text(account.uuid.clone()),
-        Value::Text(account.name.clone()),
-        Value::text(account.domain_uuid.clone()),
-        Value::text(account.domain_path.clone()),
-        Value::text(account.project_uuid.clone()),
-        Value::text(account.project_name.clone()),
-    ]
-}
-
-pub fn columns(names: &[&'static str]) -> Vec<Column> {
-    names.iter().map(|name| Column::hidden(name)).collect()
-}
-
-pub fn count(number: i64) -> anyhow::Result<Value> {
-    Ok(Value::Count(u64::try_from(number)?))
 }
 
 fn dates(days: &[Day]) -> Value {

@@ -1,7 +1,7 @@
 //! `GET /v1/…/usage`: totals of one account, of every account, of a domain with all that is in it.
 
 use super::problem::Problem;
-use super::render::{ACCOUNT_COLUMNS, PeriodFacts, account_values, columns, period_facts};
+use super::render::{PeriodFacts, period_facts};
 use super::{Answer, Asking, Refusal, accounts, render};
 use crate::day::DayRange;
 use crate::ledger::read::Page;
@@ -9,7 +9,9 @@ use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_ac
 use crate::ledger::read::totals::{
     Dimensions, Figure, Granularity, Question, TooManySums, list_totals,
 };
-use crate::output::{self, Document, Unit, Value};
+use crate::output::{self, Document, Value};
+use crate::view;
+use crate::view::figures::ServerRows;
 
 pub const PARAMETERS: [&str; 7] = [
     "start",
@@ -46,16 +48,6 @@ const PIECE: usize = 1_000;
 /// An answer beyond this is refused: it waits in memory until its client has read it.
 const LONGEST_BODY: usize = 64 << 20;
 
-const FIGURE_COLUMNS: [&str; 7] = [
-    "metric",
-    "unit",
-    "resource_kind",
-    "resource_uuid",
-    "resource_name",
-    "quantity",
-    "gib_months",
-];
-
 /// What all three are asked, checked.
 struct Asked {
     range: DayRange,
@@ -67,8 +59,7 @@ pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
     let asked = Asked::read(asking)?;
     let account = asking.find_account(uuid)?;
     let mut period = asked.period(asking)?;
-    let account_facts = ACCOUNT_COLUMNS.into_iter().zip(account_values(&account));
-    period.facts.extend(account_facts);
+    period.facts.extend(view::accounts::facts(&account));
     let account = std::slice::from_ref(&account);
     written(asking, &asked, period, None, account, false)
 }
@@ -183,16 +174,16 @@ fn written(
     accounts: &[Account],
     by_account: bool,
 ) -> Result<Answer, Refusal> {
-    let (account_columns, at_once) = if by_account {
-        (&ACCOUNT_COLUMNS[..], asked.accounts_at_once()?)
+    let at_once = if by_account {
+        asked.accounts_at_once()?
     } else {
-        (&[][..], accounts.len())
+        accounts.len()
     };
-    let time_column = time_column(asked.granularity);
+    let view = ServerRows::of(by_account, asked.granularity);
     let head = Document {
         facts: std::mem::take(&mut period.facts),
         rows_name: "usage",
-        columns: columns(&[account_columns, time_column, &FIGURE_COLUMNS].concat()),
+        columns: view.columns(),
         ..Document::default()
     };
     let mut body = Vec::new();
@@ -200,7 +191,7 @@ fn written(
     let mut first = true;
     for portion in accounts.chunks(at_once) {
         for piece in asked.figures(asking, portion, by_account)?.chunks(PIECE) {
-            let rows: Vec<Vec<Value>> = piece.iter().map(row).collect();
+            let rows: Vec<Vec<Value>> = piece.iter().map(|figure| view.row(figure)).collect();
             output::write_rows(&head.columns, &rows, first, asking.format, &mut body)?;
             first = false;
             if body.len() > LONGEST_BODY {
@@ -225,37 +216,4 @@ fn too_much(why: &str, by_account: bool) -> Problem {
     };
     let detail = format!("{why}: ask for {accounts}fewer days or metrics, or for totals");
     Problem::of_parameter(parameter, detail)
-}
-
-fn time_column(granularity: Granularity) -> &'static [&'static str] {
-    match granularity {
-        Granularity::Total => &[],
-        Granularity::Month => &["month"],
-        Granularity::Day => &["day"],
-    }
-}
-
-/// The account, if figures are told apart by it, the stretch of time likewise, and the figure.
-fn row(figure: &Figure) -> Vec<Value> {
-    let metric = &figure.metric;
-    let resource = figure.resource.as_deref();
-    let account = figure.who.account.map(account_values);
-    let mut row: Vec<Value> = account.into_iter().flatten().collect();
-    // A day brings its month with it.
-    let day = figure.day.map(|day| day.to_string());
-    let time = day.or_else(|| figure.month.map(|month| month.to_string()));
-    row.extend(time.map(Value::Text));
-    row.extend([
-        Value::Text(metric.name.clone()),
-        Value::Text(metric.unit.clone()),
-        Value::text(resource.map(|resource| resource.kind.clone())),
-        Value::text(resource.map(|resource| resource.uuid.clone())),
-        Value::text(resource.map(|resource| resource.name.clone())),
-        Value::Quantity(figure.quantity, Unit::of_name(&metric.unit)),
-        match figure.gib_months {
-            Some(gib_months) => Value::Quantity(gib_months, Unit::GibMonths),
-            None => Value::Nothing,
-        },
-    ]);
-    row
 }

@@ -18,11 +18,10 @@ use super::accounts::Account;
 use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthPart, list_parts};
 use crate::ledger::sum::Sum;
+use crate::metric::GIB;
 use crate::month::{Month, months_of};
 use crate::zones::Zones;
 use names::Names;
-
-const GIB: f64 = 1_073_741_824.0;
 
 /// What is asked for.
 pub struct Question<'a> {

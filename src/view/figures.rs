@@ -1,0 +1,107 @@
+//! How figures are listed: reports and the server's answers put the same columns in orders of their own.
+
+use super::accounts;
+use crate::ledger::read::totals::{Figure, Granularity};
+use crate::output::{Column, Unit, Value};
+
+/// Like `Cell`, of a figure that borrows its account for any time.
+pub type FigureCell = (Column, fn(&Figure) -> Value);
+
+pub const ACCOUNT_NAME: FigureCell = (Column::shown("account_name", "account"), |figure| {
+    Value::text(figure.who.account.map(|account| account.name.as_str()))
+});
+pub const ACCOUNT_UUID: FigureCell = (Column::hidden("account_uuid"), |figure| {
+    Value::text(figure.who.account.map(|account| account.uuid.as_str()))
+});
+pub const DOMAIN_PATH: FigureCell = (Column::shown("domain_path", "domain"), |figure| {
+    Value::text(figure.who.domain_path)
+});
+pub const PROJECT_NAME: FigureCell = (Column::shown("project_name", "project"), |figure| {
+    Value::text(figure.who.project_name)
+});
+pub const PROJECT_UUID: FigureCell = (Column::hidden("project_uuid"), |figure| {
+    Value::text(figure.who.project_uuid)
+});
+pub const RESOURCE_NAME: FigureCell = (Column::shown("resource_name", "offering"), |figure| {
+    Value::text(figure.resource.as_ref().map(|one| one.name.as_str()))
+});
+pub const RESOURCE_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
+    Value::text(figure.resource.as_ref().map(|one| one.uuid.as_str()))
+});
+pub const RESOURCE_KIND: FigureCell = (Column::hidden("resource_kind"), |figure| {
+    Value::text(figure.resource.as_ref().map(|one| one.kind.as_str()))
+});
+pub const METRIC: FigureCell = (Column::shown("metric", "metric"), |figure| {
+    Value::Text(figure.metric.name.clone())
+});
+pub const MONTH: FigureCell = (Column::shown("month", "month"), |figure| {
+    Value::text(figure.month.map(|month| month.to_string()))
+});
+pub const DAY: FigureCell = (Column::shown("day", "day"), |figure| {
+    Value::text(figure.day.map(|day| day.to_string()))
+});
+pub const QUANTITY: FigureCell = (Column::shown("quantity", "quantity"), |figure| {
+    Value::Quantity(figure.quantity, Unit::of_name(&figure.metric.unit))
+});
+pub const UNIT: FigureCell = (Column::hidden("unit"), |figure| {
+    Value::Text(figure.metric.unit.clone())
+});
+pub const GIB_MONTHS: FigureCell = (Column::shown("gib_months", "GiB-months"), |figure| {
+    let gib = figure.gib_months;
+    gib.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::GibMonths))
+});
+
+/// The same column, not for people.
+pub fn hidden((column, value): FigureCell) -> FigureCell {
+    (Column::hidden(column.name), value)
+}
+
+/// How the server lists figures.
+pub struct ServerRows {
+    by_account: bool,
+    cells: Vec<FigureCell>,
+}
+
+impl ServerRows {
+    pub fn of(by_account: bool, granularity: Granularity) -> ServerRows {
+        let time: &[FigureCell] = match granularity {
+            Granularity::Total => &[],
+            Granularity::Month => &[MONTH],
+            Granularity::Day => &[DAY],
+        };
+        let figure = [
+            METRIC,
+            UNIT,
+            RESOURCE_KIND,
+            RESOURCE_UUID,
+            RESOURCE_NAME,
+            QUANTITY,
+            GIB_MONTHS,
+        ];
+        ServerRows {
+            by_account,
+            cells: [time, &figure].concat(),
+        }
+    }
+
+    pub fn columns(&self) -> Vec<Column> {
+        let account = accounts::CELLS.iter().filter(|_| self.by_account);
+        let account = account.map(|(column, _)| *column);
+        account.chain(columns(&self.cells)).collect()
+    }
+
+    pub fn row(&self, figure: &Figure) -> Vec<Value> {
+        let account = figure.who.account.filter(|_| self.by_account);
+        let account = account.map(|account| super::row(accounts::CELLS, account));
+        let figure = self.cells.iter().map(|(_, value)| value(figure));
+        account.into_iter().flatten().chain(figure).collect()
+    }
+}
+
+pub fn columns(cells: &[FigureCell]) -> Vec<Column> {
+    cells.iter().map(|(column, _)| *column).collect()
+}
+
+pub fn row(cells: &[FigureCell], figure: &Figure) -> Vec<Value> {
+    cells.iter().map(|(_, value)| value(figure)).collect()
+}

@@ -1,0 +1,71 @@
+//! How findings are listed.
+
+use super::{Cell, id, text};
+use crate::finding::FindingKind;
+use crate::ledger::read::findings::StoredFinding;
+use crate::output::{Column, Value};
+
+/// In `rbc-usage findings`.
+pub const FOR_COMMANDS: &[Cell<StoredFinding>] = &[
+    ID,
+    DAY,
+    KIND,
+    ACCOUNT_NAME,
+    ACCOUNT_UUID,
+    METRIC,
+    RESOURCE,
+    DETAIL,
+    UPSTREAM,
+    ACKNOWLEDGED_AT,
+    REASON,
+];
+
+/// In `/v1/findings`.
+pub const FOR_SERVER: &[Cell<StoredFinding>] = &[
+    ID,
+    DAY,
+    KIND,
+    ACCOUNT_UUID,
+    ACCOUNT_NAME,
+    METRIC,
+    RESOURCE,
+    DETAIL,
+    ACKNOWLEDGED_AT,
+    REASON,
+];
+
+type One = Cell<StoredFinding>;
+
+const ID: One = (Column::shown("id", "id"), |finding| id(finding.id));
+const DAY: One = (Column::shown("day", "day"), |finding| {
+    Value::Text(finding.day.to_string())
+});
+const KIND: One = (Column::shown("kind", "kind"), |finding| {
+    Value::Text(finding.kind.clone())
+});
+const ACCOUNT_NAME: One = (Column::shown("account_name", "account"), |finding| {
+    text(&finding.account_name)
+});
+const ACCOUNT_UUID: One = (Column::hidden("account_uuid"), |finding| {
+    text(&finding.account_uuid)
+});
+const METRIC: One = (Column::shown("metric", "metric"), |finding| {
+    text(&finding.metric)
+});
+const RESOURCE: One = (Column::shown("resource", "resource"), |finding| {
+    text(&finding.resource)
+});
+const DETAIL: One = (Column::shown("detail", "detail"), |finding| {
+    Value::Text(finding.detail.clone())
+});
+const UPSTREAM: One = (Column::shown("upstream", "see"), |finding| {
+    let kind = FindingKind::of_name(&finding.kind).ok();
+    Value::text(kind.and_then(|kind| kind.upstream(finding.metric.as_deref())))
+});
+const ACKNOWLEDGED_AT: One = (
+    Column::shown("acknowledged_at", "acknowledged"),
+    |finding| text(&finding.acknowledged_at),
+);
+const REASON: One = (Column::shown("reason", "reason"), |finding| {
+    text(&finding.reason)
+});
