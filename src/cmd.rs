@@ -18,7 +18,6 @@ pub mod unseal;
 pub mod verify;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,10 +79,10 @@ impl ConfigFile {
 pub struct Ack {
     #[command(flatten)]
     config: ConfigFile,
-    /// Ids as they are listed
+    /// Ids from the list
     #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<i64>,
-    /// Why that is so, for whoever asks later
+    /// The reason, for whoever asks later
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -112,7 +111,7 @@ fn once(ids: &[i64]) -> Vec<i64> {
 pub struct Unack {
     #[command(flatten)]
     config: ConfigFile,
-    /// Ids as they are listed, of findings with --all
+    /// Ids from the list; acknowledged findings are listed with --all
     #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<i64>,
 }
@@ -245,36 +244,6 @@ fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Turns the command line of a link named after an old program into ours.
-///
-/// `rbc-import-cloudusage …` is `rbc-usage import …`; `rbc-usage-server [HOST:PORT]` is
-/// `rbc-usage serve [--bind HOST:PORT]`.
-pub fn with_old_names(arguments: Vec<OsString>) -> Vec<OsString> {
-    let name = arguments
-        .first()
-        .and_then(|path| Path::new(path).file_name())
-        .map(OsString::from);
-    let rest = arguments.iter().skip(1).cloned();
-    let ours = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-    match name.as_ref().and_then(|name| name.to_str()) {
-        Some("rbc-import-cloudusage") => ours(&["rbc-usage", "import"])
-            .into_iter()
-            .chain(rest)
-            .collect(),
-        Some("rbc-usage-server") => {
-            let is_address = |word: &OsString| !word.to_string_lossy().starts_with('-');
-            let bind = arguments.get(1).is_some_and(is_address);
-            let words = if bind {
-                ours(&["rbc-usage", "serve", "--bind"])
-            } else {
-                ours(&["rbc-usage", "serve"])
-            };
-            words.into_iter().chain(rest).collect()
-        }
-        _ => arguments,
-    }
-}
-
 /// A path as it can be pasted into a shell.
 fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
@@ -289,33 +258,6 @@ fn shell_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn translated(line: &str) -> String {
-        let words = with_old_names(line.split(' ').map(OsString::from).collect());
-        words
-            .iter()
-            .map(|w| w.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    #[test]
-    fn the_old_names_become_commands() {
-        assert_eq!(
-            translated("/usr/bin/rbc-import-cloudusage -s 2013-06-01 -e 2013-06-05 -f -n"),
-            "rbc-usage import -s 2013-06-01 -e 2013-06-05 -f -n"
-        );
-        assert_eq!(
-            translated("rbc-usage-server 127.0.0.1:8888"),
-            "rbc-usage serve --bind 127.0.0.1:8888"
-        );
-        assert_eq!(
-            translated("rbc-usage-server --help"),
-            "rbc-usage serve --help"
-        );
-        assert_eq!(translated("rbc-usage-server"), "rbc-usage serve");
-        assert_eq!(translated("rbc-usage import"), "rbc-usage import");
-    }
 
     #[test]
     fn a_path_with_spaces_and_quotes_stays_one_word() {

@@ -2,7 +2,9 @@
 
 mod aggregate;
 mod arguments;
+mod causes;
 mod cmd;
+mod command_line;
 mod config;
 mod coverage;
 mod day;
@@ -30,7 +32,6 @@ mod words;
 mod zone;
 mod zones;
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ use clap::Parser;
 /// Daily usage per account, from Apache CloudStack's usage records, ready for an invoice.
 #[derive(Parser)]
 #[command(name = "rbc-usage", version, max_term_width = 100)]
+#[command(after_help = "--config and --format may stand before the command as well.")]
 enum Cli {
     Initdb(cmd::initdb::Args),
     Import(cmd::import::Args),
@@ -59,7 +61,7 @@ enum Cli {
 }
 
 fn main() -> ExitCode {
-    let arguments = cmd::with_old_names(std::env::args_os().collect::<Vec<OsString>>());
+    let arguments = command_line::normalized(std::env::args_os().collect());
     let cli = Cli::parse_from(arguments);
     let mut out = io::stdout().lock();
     let result = match cli {
@@ -94,24 +96,11 @@ fn main() -> ExitCode {
         Err(err) if cmd::is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             // Several problems of a configuration are a line each.
-            for line in one_line(&err).lines() {
+            for line in causes::in_one_line(&err).lines() {
                 // A reader of stderr that has gone away is no reason to panic.
                 let _ = writeln!(io::stderr(), "rbc-usage: {line}");
             }
             ExitCode::from(2)
         }
     }
-}
-
-/// The error and its causes; a cause that only repeats what was said is left out.
-fn one_line(err: &anyhow::Error) -> String {
-    err.chain()
-        .map(ToString::to_string)
-        .fold(String::new(), |said, cause| {
-            match cause.rsplit(": ").next() {
-                Some(last) if !said.is_empty() && said.ends_with(last) => said,
-                _ if said.is_empty() => cause,
-                _ => format!("{said}: {cause}"),
-            }
-        })
 }

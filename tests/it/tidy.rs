@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// The subjects of `src`, from low to high: each may import those before it, and itself. A new subject
 /// takes its place here.
 const ORDER: &[&str] = &[
+    "causes",
+    "command_line",
     "words",
     "day",
     "instant",
