@@ -44,7 +44,7 @@ pub struct DayArgs {
     /// A whole month, YYYY-MM
     #[arg(long, value_name = "MONTH", conflicts_with = "last")]
     pub month: Option<Month>,
-    /// The last days before today, such as 7d or 2w
+    /// The days up to yesterday, such as 7d or 2w
     #[arg(long, value_name = "DAYS")]
     pub last: Option<Last>,
 }
@@ -91,7 +91,7 @@ pub fn id(text: &str) -> anyhow::Result<i64> {
 /// `--format`.
 #[derive(clap::Args)]
 pub struct FormatArgs {
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

@@ -18,9 +18,9 @@ pub use unit::Unit;
 pub enum Format {
     /// Aligned columns and rounded figures, for people
     Table,
-    /// One object: facts, and the rows as objects
+    /// One object: facts, then the rows as objects
     Json,
-    /// A header and the rows
+    /// A header line and the rows
     Csv,
 }
 

@@ -8,17 +8,17 @@ use crate::ledger;
 
 /// Copy the ledger to FILE, at any time
 ///
-/// An import and the server may go on meanwhile; the copy shows one moment. It is checked before it takes its name,
-/// has mode 0600, and may replace an older copy.
+/// An import and the server may go on meanwhile; the copy shows the ledger at one moment. The copy
+/// is checked before it gets its name, has mode 0600, and may replace an older copy.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage backup /var/backups/usage.db
-  rbc-usage backup usage-$(date +%a).db           one for each day of the week
+  rbc-usage backup usage-$(date +%a).db  one for each day of the week
 ")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
-    /// The copy
+    /// File to write the copy to
     file: PathBuf,
 }
 

@@ -36,15 +36,15 @@ const ZONE_YEARS: i64 = 2;
 
 /// Check the configuration, the databases, the ledger and the server's files
 ///
-/// One line each: ok, or what to do. Changes nothing. A ledger is read in whole, and every record in it, which takes up
-/// to half a minute for each gigabyte, unless with --quick. Whether days are missing is told by
-/// `rbc-usage status --check`.
+/// Prints one line for each check: ok, or what to do. Changes nothing. Reads the whole ledger and
+/// every record in it, which takes up to half a minute for each gigabyte; --quick skips that. To
+/// learn whether days are missing, use `rbc-usage status --check`.
 ///
 /// Exit code: 0 all is well; 1 something needs a look; 2 something does not work.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage check
-  rbc-usage check --quick                         without reading the ledger in whole
+  rbc-usage check --quick  without reading the whole ledger
   rbc-usage check --format json
 ")]
 pub struct Args {
@@ -52,7 +52,7 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     format: FormatArgs,
-    /// Leave out what takes the longer the older the ledger is: neither its pages nor its records are read
+    /// Skip what takes longer as the ledger grows: read neither its pages nor its records
     #[arg(long)]
     quick: bool,
 }

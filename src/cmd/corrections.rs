@@ -16,18 +16,20 @@ use crate::view;
 use crate::view::corrections::CELLS;
 use crate::words::counted;
 
-/// List what has changed of days that were final
+/// List changes to days that were final
 ///
-/// One line for each value that changed, in the order they were found. `overwritten`: the ledger holds the new
-/// value. `pending`: the day is sealed and holds its old value, so the difference is to be charged or credited.
-/// `applied`: was pending, until the day was unsealed and imported. A value that changed several times has a
-/// line for each, from the one before to the one after, so that the differences add up.
+/// One line for each value that changed, in the order in which the changes were found.
+/// `overwritten`: the ledger holds the new value. `pending`: the day is sealed and keeps its old
+/// value, so the difference is to be charged or credited. `applied`: was pending until the day was
+/// unsealed and imported. A value that changed several times has a line for each change, so that
+/// the differences add up.
 ///
-/// Exit code: 0 fine, whether there are any or not; 1 days of the period are missing in the ledger; 2 an error.
+/// Exit code: 0 fine, whether there are corrections or not; 1 days of the period are missing in the
+/// ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage corrections --pending --since 2013-07-01     what the July run has to credit\n  \
+    rbc-usage corrections --pending --since 2013-07-01\n  \
     rbc-usage corrections 2013-06 --format json\n  \
     rbc-usage corrections ack 1 2 --reason 'credited in July'")]
 pub struct Args {
@@ -39,9 +41,9 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Note that pending corrections were charged or credited: their days need no look for their sake
+    /// Mark pending corrections as charged or credited: their days no longer need a look because of them
     Ack(super::Ack),
-    /// Take acknowledgements back
+    /// Withdraw acknowledgements
     Unack(super::Unack),
 }
 
@@ -51,10 +53,10 @@ struct List {
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
-    /// Only what was found at this time or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, UTC
+    /// Only corrections found at this time (UTC) or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<String>,
-    /// Only what is pending
+    /// Only pending corrections
     #[arg(long)]
     pending: bool,
     #[command(flatten)]

@@ -23,30 +23,33 @@ use crate::words::{counted, did_you_mean};
 
 /// Show the source rows behind a figure
 ///
-/// Reads the account's usage rows of the days again and adds them up as an import does, telling of each row what it
-/// adds and why: `within` the day; `glued`, as it starts up to a minute before midnight; `shared` by elapsed time
-/// between days; `until_run`, up to where a later run of the usage server starts; `excess`, what earlier rows of a
-/// counter had not counted; `beside` others that it overlaps. Or why it does not count: it is `void`, as a later run
-/// covered its window; it repeats another row (`counted`, `same_window`, `contained`, `overlapped`), is `hidden` from
-/// CloudStack's API, or is a `per_vm_volume` row beside the volume's own. A line for each figure has the sum and the
-/// ledger's record; the runs are named below.
+/// Reads the account's usage rows of the period again and adds them up as an import does. For each
+/// row, explain shows what the row adds and why: `within` the day; `glued`, because it starts up to
+/// a minute before midnight; `shared` between days by elapsed time; `until_run`, up to the start of
+/// a later run of the usage server; `excess`, what earlier rows of a counter had not counted;
+/// `beside` others that it overlaps. Or it shows why the row does not count: it is `void`, because
+/// a later run covered its window; it repeats another row (`counted`, `same_window`, `contained`,
+/// `overlapped`); it is `hidden` from CloudStack's API; or it is a `per_vm_volume` row beside the
+/// volume's own. One line for each figure has the sum and the ledger's record; the runs are named
+/// below.
 ///
-/// Of a day whose rows CloudStack has purged the ledger's record is all there is: `source_gone`.
+/// If CloudStack has purged the rows of a day, only the ledger's record is left: `source_gone`.
 ///
-/// Exit code: 0 sums and records are equal, or the source is gone; 1 some differ, or a day is missing in the ledger; 2 an error.
+/// Exit code: 0 sums and records are equal, or the source is gone; 1 some differ, or a day is
+/// missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage explain acme 2013-06-01\n  \
-    rbc-usage explain 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001 2013-06-01..2013-06-07 vm_running\n  \
+    rbc-usage explain 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001 2013-06 vm_running\n  \
     rbc-usage explain acme yesterday vm_running 'small offering'\n  \
     rbc-usage explain acme vm_running -s 2013-06-01 -e 2013-06-07")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
-    /// Uuid of an account or a project, or a name that only one of them has
+    /// Uuid of an account or project, or a name that only one of them has
     #[arg(value_name = "ACCOUNT")]
     account: String,
-    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, yesterday …; left out if an option says them
+    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, yesterday …; leave it out if an option gives them
     #[arg(value_name = "PERIOD")]
     period: Option<String>,
     /// Only this metric, such as vm_running

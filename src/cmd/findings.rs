@@ -17,20 +17,21 @@ use crate::view;
 use crate::view::findings::FOR_COMMANDS;
 use crate::words::counted;
 
-/// List what is doubtful in the source, or acknowledge it
+/// List doubtful data in the source, or acknowledge it
 ///
-/// Without any days: all of the ledger. A finding never changes a figure. One that is acknowledged is not listed
-/// any more, unless with --all; it is never deleted, and stays acknowledged when its day is imported again and the
-/// same is found.
+/// Without a period: the whole ledger. A finding never changes a figure. Acknowledged findings are
+/// listed only with --all. A finding is never deleted, and stays acknowledged when its day is
+/// imported again and the same is found.
 ///
-/// Exit code: 0 fine, whether there are any or not; 1 days of the period are missing in the ledger; 2 an error.
+/// Exit code: 0 fine, whether there are findings or not; 1 days of the period are missing in the
+/// ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
     rbc-usage findings last-month\n  \
     rbc-usage findings --kind differs_from_source\n  \
     rbc-usage findings ack 17 18 --reason 'late event, credited in June'\n  \
-    rbc-usage findings ack --kind remapped --month 2013-06 --reason 'offering made again'\n  \
+    rbc-usage findings ack --kind remapped --reason 'offering made again'\n  \
     rbc-usage findings unack 17")]
 pub struct Args {
     #[command(subcommand)]
@@ -41,9 +42,9 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Acknowledge findings: they are not listed any more, and their days need no look for their sake
+    /// Acknowledge findings: they are no longer listed, and their days no longer need a look because of them
     Ack(Ack),
-    /// Take acknowledgements back
+    /// Withdraw acknowledgements
     Unack(super::Unack),
 }
 
@@ -51,15 +52,15 @@ enum Action {
 struct Ack {
     #[command(flatten)]
     config: super::ConfigFile,
-    /// Ids as they are listed
+    /// Ids from the list
     #[arg(value_name = "ID", required_unless_present = "kind", value_parser = id)]
     ids: Vec<i64>,
-    /// All of this kind instead, such as remapped, of the days that an option says or of all
+    /// Acknowledge all findings of this kind instead, such as remapped, of the given days or of all days
     #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name, conflicts_with = "ids")]
     kind: Option<FindingKind>,
     #[command(flatten)]
     days: DayArgs,
-    /// Why that is so, for whoever asks later
+    /// The reason, for whoever asks later
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -72,10 +73,10 @@ struct List {
     period: PeriodArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Only of this kind, such as replayed_rows
+    /// Only findings of this kind, such as replayed_rows
     #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name)]
     kind: Option<FindingKind>,
-    /// Acknowledged ones as well
+    /// List acknowledged findings as well
     #[arg(long)]
     all: bool,
 }

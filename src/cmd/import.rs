@@ -36,21 +36,23 @@ const REFUSALS_TOLD: usize = 10;
 
 /// Import daily usage from CloudStack into the ledger
 ///
-/// Without any days it catches up: every day after the newest closed one, up to the last day CloudStack's usage
-/// server has finished. Days that were imported before they were finished are finished by any import.
+/// Without a period, import catches up: it imports every day after the newest closed day, up to the
+/// last day that CloudStack's usage server has finished. Every import also completes days that were
+/// imported before the usage server had finished them.
 ///
-/// Days cut in another zone than the ledger's are refused. A day that is refused is named by every import until it is
-/// imported or acknowledged (`rbc-usage findings ack`).
+/// Days that CloudStack cut in a time zone other than the ledger's are refused. Every import names
+/// a refused day until the day is imported or acknowledged (`rbc-usage findings ack`).
 ///
-/// Exit code: 0 done; 1 done, but something needs a look: a day is refused, differs from the source or is missing
-/// between others, no job of CloudStack's lets a day be closed, or a zone or clock is wrong; 2 an error.
+/// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the
+/// source or is missing between other days, no CloudStack job allows a day to be closed, or a time
+/// zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage import                                   catch up, as cron does each day\n  \
-    rbc-usage import -s 2013-06-01 -e 2013-06-05       some days\n  \
-    rbc-usage import --month 2013-06                   a month\n  \
-    rbc-usage import -s 2013-06-01 --dry-run           what would a day bring?\n  \
-    rbc-usage import -s 2013-06-01 -f                  take over what changed in the source")]
+    rbc-usage import                              catch up, as cron does each day\n  \
+    rbc-usage import -s 2013-06-01 -e 2013-06-05  some days\n  \
+    rbc-usage import --month 2013-06              a month\n  \
+    rbc-usage import -s 2013-06-01 --dry-run      what would a day bring?\n  \
+    rbc-usage import -s 2013-06-01 -f             take over changes of the source")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
@@ -58,14 +60,14 @@ pub struct Args {
     period: PeriodArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Overwrite what closed days hold; the old values are kept as corrections. Days whose windows are those of another
-    /// zone are stored as well, with a finding
+    /// Overwrite closed days and keep the old values as corrections. Also store days whose windows belong to
+    /// another time zone, with a finding
     #[arg(short, long)]
     force: bool,
-    /// Do everything, tell the same, and change nothing
+    /// Do everything and report the same, but change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait a random time of up to SECONDS (a day at most) first, so that many crontabs do not start at once
+    /// First wait a random time of up to SECONDS (a day at most), so that many crontabs do not start at once
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = splay)]
     splay: u64,
     /// Do not wait, which is the default (for old crontabs)

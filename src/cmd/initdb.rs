@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Create the ledger, or upgrade it to this version
 ///
-/// Safe to run at any time: a ledger that is current stays as it is.
+/// Safe to run at any time: an up-to-date ledger stays as it is.
 #[derive(clap::Args)]
 #[command(after_help = "Example: rbc-usage initdb --config /etc/rbc-usage/cloudusage.cfg")]
 pub struct Args {

@@ -11,26 +11,27 @@ use crate::htpasswd::{self, COST, COSTS, Change};
 
 /// Set a user's password in the file that `[server] users` names
 ///
-/// Asks for the password twice. The file is made if there is none; what else is in it stays as it is. A running
-/// server takes the change over within a second. Any htpasswd file of bcrypt hashes will do (htpasswd -B).
+/// Asks for the password twice. Creates the file if there is none, and keeps everything else in it.
+/// A running server takes the change over within a second. Any htpasswd file of bcrypt hashes works
+/// as well (htpasswd -B).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage passwd /etc/rbc-usage/users billing
-  pwgen -s 32 1 | tee billing.secret | rbc-usage passwd --stdin /etc/rbc-usage/users billing
+  rbc-usage passwd --stdin /etc/rbc-usage/users billing < billing.secret
   rbc-usage passwd --delete /etc/rbc-usage/users billing
 ")]
 pub struct Args {
-    /// The file of users
+    /// The users file
     file: PathBuf,
     /// The user's name
     user: String,
     /// Read the password from the first line of stdin
     #[arg(long)]
     stdin: bool,
-    /// Take the user out of the file
+    /// Delete the user from the file
     #[arg(long, conflicts_with_all = ["stdin", "cost"])]
     delete: bool,
-    /// Rounds of bcrypt as a power of two: one more is twice the work for the server, and for a thief
+    /// Cost of bcrypt, a power of two of rounds: one more is twice the work for the server, and for a thief
     #[arg(long, default_value_t = COST, value_parser = cost)]
     cost: u32,
 }

@@ -21,12 +21,13 @@ use crate::view;
 use crate::words::counted;
 use crate::zones::Zones;
 
-/// Print totals per account, domain, project, offering, metric, day or month
+/// Print totals by account, domain, project, offering, metric, day or month
 ///
-/// Without any days: last month. Figures of different metrics are never added up, so the metric is always one of
-/// the columns.
+/// Without a period: last month. Figures of different metrics are never added up, so the metric is
+/// always one of the columns.
 ///
-/// Exit code: 0 fine; 1 days of the period are missing or open, so the figures are not final; 2 an error.
+/// Exit code: 0 fine; 1 days of the period are missing or open, so the figures are not final; 2 an
+/// error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage report --month 2013-06                               per account\n  \
@@ -39,14 +40,14 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
-    /// What totals are told apart by, in the order of the columns: account, domain, project, offering, metric,
-    /// month, day [default: account]
+    /// What to group totals by, in the order of the columns: account, domain, project, offering, metric, month,
+    /// day [default: account]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<By>,
-    /// Only this account: its uuid, its project's uuid, or its name; can be given several times
+    /// Only this account, by its uuid, its project's uuid, or its name; can be given several times
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
-    /// Only accounts of this domain and those below it
+    /// Only accounts of this domain and of the domains below it
     #[arg(long, value_name = "PATH")]
     domain: Option<String>,
     /// Only these metrics
@@ -55,10 +56,10 @@ pub struct Args {
     /// Only the N largest totals of each metric
     #[arg(long, value_name = "N", value_parser = top)]
     top: Option<usize>,
-    /// Draw the days of each total; for tables
+    /// Draw the days of each total (tables only)
     #[arg(long)]
     chart: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -71,11 +72,11 @@ fn top(text: &str) -> anyhow::Result<usize> {
 enum Format {
     /// Aligned columns and rounded figures, for people
     Table,
-    /// One object: facts, and the rows as objects
+    /// One object: facts, then the rows as objects
     Json,
-    /// A header and the rows
+    /// A header line and the rows
     Csv,
-    /// CSV in the shape of FOCUS 1.2, without costs; a row for each account, offering, metric and day
+    /// CSV in the shape of FOCUS 1.2, without costs: a row for each account, offering, metric and day
     Focus,
 }
 

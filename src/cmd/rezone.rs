@@ -17,16 +17,17 @@ use crate::zones::Zones;
 
 /// Move the ledger to another time zone from a day on
 ///
-/// For a zone that was wrong from the beginning, and for a CloudStack that was set to another one. The days from --from
-/// on, and the one before, which ends where they begin, are read again and cut anew. Old values are kept as corrections;
-/// sealed days keep their figures and get pending corrections. Days whose source rows have been purged stay as they
-/// are, and are named. Everything happens at once or not at all.
+/// For a time zone that was wrong from the beginning, and for a CloudStack that was set to another
+/// one. The days from --from on, and the day before, which ends where they begin, are read and cut
+/// again. Old values are kept as corrections; sealed days keep their figures and get pending
+/// corrections. Days whose source rows have been purged stay as they are and are named. Everything
+/// happens at once or not at all.
 ///
-/// Exit code: 0 done; 1 done, but something needs a look: days stay as they were, or sealed ones have pending
-/// corrections; 2 an error, and nothing is changed.
+/// Exit code: 0 done; 1 done, but something needs a look: days stayed as they were, or sealed days
+/// have pending corrections; 2 an error, and nothing has changed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage rezone Europe/Stockholm --from 2026-06-12 --dry-run    what would change?\n  \
+    rbc-usage rezone Europe/Stockholm --from 2026-06-12 --dry-run\n  \
     rbc-usage rezone Europe/Stockholm --from 2026-06-12")]
 pub struct Args {
     #[command(flatten)]
@@ -34,10 +35,10 @@ pub struct Args {
     /// CloudStack's usage.aggregation.timezone, such as Europe/Stockholm
     #[arg(value_name = "ZONE", value_parser = Zone::parse)]
     zone: Zone,
-    /// The first day of the zone
+    /// The first day in the new time zone
     #[arg(long, value_name = "DAY")]
     from: Day,
-    /// Do everything, tell the same, and change nothing
+    /// Do everything and report the same, but change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

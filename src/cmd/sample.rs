@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use crate::sample;
 use crate::words::counted;
 
-/// Write a small made-up CloudStack to try every command on
+/// Write a small, made-up CloudStack to try every command on
 ///
-/// DIR gets cloudusage.cfg, cloud.db and cloud_usage.db: 20 accounts and their usage of 40 days, with a day of
-/// 25 hours and one that CloudStack counted twice. It is the same sample every time. Files that are there already
-/// are not overwritten.
+/// Writes cloudusage.cfg, cloud.db and cloud_usage.db to DIR: 20 accounts and their usage of 40
+/// days, with a day of 25 hours and a day that CloudStack counted twice. The sample is the same
+/// every time. Existing files are not overwritten.
 #[derive(clap::Args)]
 #[command(after_help = "Example: rbc-usage sample demo")]
 pub struct Args {
-    /// Folder to write into, made if it is missing
+    /// Folder to write to; created if it does not exist
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

@@ -11,12 +11,12 @@ use crate::output::write;
 use crate::sealing::{DOUBTS, Doubt, doubt};
 use crate::words::counted;
 
-/// Keep days as they are, for good
+/// Keep the figures of days for good
 ///
-/// No import changes a sealed day, -f included. What the source says differently afterwards is kept as a pending
-/// correction (see `rbc-usage corrections`), to be charged or credited later. Days that are missing or open, that
-/// differ from their source or were refused, or were not verified since they were written, are named, and
-/// nothing is sealed.
+/// No import changes a sealed day, not even with -f. Whatever the source says differently
+/// afterwards becomes a pending correction (see `rbc-usage corrections`), to be charged or credited
+/// later. If a day is missing or open, differs from its source, was refused, or was not verified
+/// since it was written, seal names it and seals nothing.
 ///
 /// Exit code: 0 sealed; 1 refused, or with --anyway: a day could not be sealed; 2 an error.
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub struct Args {
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
-    /// Seal every closed day, whatever there is to be said against it
+    /// Seal every closed day, whatever the objections
     #[arg(long)]
     anyway: bool,
     #[command(flatten)]

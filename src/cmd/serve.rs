@@ -8,12 +8,13 @@ use crate::config;
 use crate::http;
 use crate::ledger::read::Reader;
 
-/// Answer usage questions over HTTP
+/// Answer questions about usage over HTTP
 ///
-/// Answers GET /usage/<account or project uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD with JSON, and all under /v1, which
-/// /openapi.json describes, with JSON or CSV. Listens on loopback addresses, and on any other only with TLS and users,
-/// or behind a proxy. SIGTERM and SIGINT finish the requests in hand and end the program; SIGHUP reads the
-/// configuration and its files again.
+/// Answers GET /usage/<account or project uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD with JSON, and
+/// everything under /v1, which /openapi.json describes, with JSON or CSV. Listens on loopback
+/// addresses; on any other address only with TLS and users, or behind a proxy. SIGTERM and SIGINT
+/// finish the requests in progress and stop the server; SIGHUP rereads the configuration and the
+/// files it names.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   rbc-usage serve
@@ -24,10 +25,10 @@ use crate::ledger::read::Reader;
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
-    /// Address to listen on, instead of `[server] bind`; port 0 takes a free one
+    /// Address to listen on instead of `[server] bind`; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", value_parser = config::parse_bind)]
     bind: Option<SocketAddr>,
-    /// How a line of the access log looks, instead of `[server] log_format`: combined, json or off
+    /// Format of the access log instead of `[server] log_format`: combined, json or off
     #[arg(long, value_name = "FORMAT", value_parser = config::parse_log_format)]
     log_format: Option<config::LogFormat>,
 }

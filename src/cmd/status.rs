@@ -27,14 +27,15 @@ use document::{check_document, status_document};
 
 /// Show which days are final, how far CloudStack has got, and the last import
 ///
-/// Without any days: last month and this one.
+/// Without a period: last month and this month.
 ///
-/// Exit code: 0 fine; 1 the source cannot be reached, or with --check something needs a look; 2 an error.
+/// Exit code: 0 fine; 1 the source cannot be reached, or with --check something needs a look; 2 an
+/// error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage status                        last month and this one\n  \
-    rbc-usage status --month 2013-06        can June be invoiced?\n  \
-    rbc-usage status --check                for cron and monitoring: silent while all is well")]
+    rbc-usage status                  last month and this one\n  \
+    rbc-usage status --month 2013-06  can June be invoiced?\n  \
+    rbc-usage status --check          for cron: silent while all is well")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
@@ -42,7 +43,7 @@ pub struct Args {
     period: PeriodArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Print only what needs a look, of all days if none are named; exit code 1 if anything does
+    /// Print only what needs a look, of all days unless a period is given; exit with 1 if anything does
     #[arg(long)]
     check: bool,
 }

@@ -11,10 +11,11 @@ use crate::words::counted;
 
 /// Let imports change sealed days again
 ///
-/// Values stay as they are. Pending corrections come into them with the next `rbc-usage import -f` of the days
-/// (or with any import, if import.reread is update) and stay listed as applied.
+/// Values stay as they are. The next `rbc-usage import -f` of the days (or any import, if
+/// import.reread is update) applies their pending corrections, which stay listed as applied.
 ///
-/// Exit code: 0 fine, whether they were sealed or not; 1 days of the period are missing in the ledger; 2 an error.
+/// Exit code: 0 fine, whether the days were sealed or not; 1 days of the period are missing in the
+/// ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Example: rbc-usage unseal 2013-06")]
 pub struct Args {

@@ -22,31 +22,33 @@ use crate::words::counted;
 
 /// Read the source again and compare the ledger with it
 ///
-/// Reads and adds up the usage rows of each closed day as an import does, and compares: the rows by number and
-/// digest, every figure, uuids and names. A sealed day is compared with its pending corrections. The sums of whole
-/// months are compared with their days, and made anew if they differ and every day of the month was found equal. Days
-/// found equal are marked as verified; no figure is changed. What nobody can settle, such as an offering that has got
-/// another uuid, is kept among the findings: once it is acknowledged (`rbc-usage findings ack`), the day is as good as
-/// equal, and can be sealed. Without days, all closed days are compared that were
-/// not found equal since they were written.
+/// Reads and adds up the usage rows of each closed day as an import does, and compares the number
+/// and digest of the rows, every figure, uuids and names. A sealed day is compared together with
+/// its pending corrections. The sums of whole months are compared with their days; sums that differ
+/// are rebuilt if every day of the month equals its source. Days found equal are marked as
+/// verified; no figure changes. A difference that nobody can settle, such as an offering with a new
+/// uuid, becomes a finding: once it is acknowledged (`rbc-usage findings ack`), the day counts as
+/// equal and can be sealed. Without a period, verify compares every closed day that has not been
+/// found equal since it was written.
 ///
-/// A day whose windows are those of another zone is not equal, whatever its figures.
+/// A day whose windows belong to another time zone is not equal, whatever its figures.
 ///
 /// A day that is sealed or was found equal before stays so when CloudStack purges its records.
 ///
-/// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an error. What was only renamed and rows that
-/// were only written twice are told, and differ from nothing.
+/// Exit code: 0 equal; 1 something differs, or days of the period are missing or not final; 2 an
+/// error. Resources that were only renamed and rows that were only written twice are reported, but
+/// are no difference.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage verify                        what was imported since the last time\n  \
-    rbc-usage verify last-month             before it is sealed\n  \
+    rbc-usage verify             what was imported since the last time\n  \
+    rbc-usage verify last-month  before it is sealed\n  \
     rbc-usage verify 2013-06 --format json")]
 pub struct Args {
     #[command(flatten)]
     config: super::ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
-    /// Figures that differ by no more than this part of the larger one are equal
+    /// Treat figures as equal if they differ by no more than this part of the larger one
     #[arg(long, value_name = "PART", default_value_t = verify::TOLERANCE, value_parser = part)]
     tolerance: f64,
     #[command(flatten)]
