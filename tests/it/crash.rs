@@ -15,7 +15,7 @@ use mysql::prelude::Queryable;
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 use crate::import::refuses;
 use crate::mariadb::{self, Server};
-use crate::sandbox::{PROGRAM, Run};
+use crate::sandbox::{Run, program};
 
 const FIRST: &str = "2013-06-01";
 const LAST: &str = "2013-06-10";
@@ -220,7 +220,7 @@ fn a_file_that_cannot_grow_ends_the_import_with_one_line() {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let mut command = Command::new("sh");
         command
-            .args(["-c", &script, "limited", PROGRAM])
+            .args(["-c", &script, "limited", program()])
             .args(RANGE);
         Run::of(command.current_dir(cloud.sandbox.folder()).env_clear())
     };

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::sandbox::{PROGRAM, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox, program};
 
 /// Runs a command of the sandbox with this on its stdin.
 fn fed(command: &mut Command, stdin: &str) -> Run {
@@ -144,7 +144,7 @@ fn what_cannot_be_used_is_refused_and_never_shown() {
 fn a_terminal_is_asked_twice() {
     let sandbox = Sandbox::new();
     let ask = |typed: &str| {
-        let program = format!("{PROGRAM} passwd --cost 4 users jane");
+        let program = format!("{} passwd --cost 4 users jane", program());
         let mut script = Command::new("script");
         script
             .args(["-qec", &program, "/dev/null"])

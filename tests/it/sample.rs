@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::sandbox::{PROGRAM, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox, program};
 
 /// A sandbox with a sample in `demo`.
 fn sampled() -> Sandbox {
@@ -102,7 +102,10 @@ fn leaves_nothing_behind_when_it_fails() {
         .complains("rbc-usage: file/demo: Not a directory (os error 20)\n");
 
     // No file may grow beyond a megabyte or so, as on a full disk: the second database does not fit.
-    let limited = format!("trap '' XFSZ; ulimit -f 2048; exec {PROGRAM} sample demo");
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 2048; exec {} sample demo",
+        program()
+    );
     let run = Run::of(
         Command::new("sh")
             .args(["-c", &limited])
@@ -254,7 +257,7 @@ fn the_demo_ends_with_commands_that_work() {
         std::fs::create_dir(sandbox.path(folder)).unwrap();
     }
     sandbox.write("tests/demo.sh", include_str!("../demo.sh"));
-    std::os::unix::fs::symlink(PROGRAM, sandbox.path("target/release/rbc-usage")).unwrap();
+    std::os::unix::fs::symlink(program(), sandbox.path("target/release/rbc-usage")).unwrap();
     let shell = |words: &[&str]| {
         let mut command = std::process::Command::new("sh");
         command.args(words).current_dir(sandbox.folder());

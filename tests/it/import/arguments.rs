@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use super::{Cloud, DAYS, EVERYTHING, NEWEST, cloud, refuses, two_closed_days, vm};
-use crate::sandbox::{PROGRAM, Run};
+use crate::sandbox::{Run, program};
 
 #[test]
 fn an_impossible_range_is_refused() {
@@ -152,7 +152,7 @@ fn the_old_name_imports_with_the_old_flags() {
     cloud.add_usage(&[vm("2013-06-01", 2, 5, 24.0)]);
     cloud.finished_until("2013-06-01 23:59:59");
     let link = cloud.sandbox.path("rbc-import-cloudusage");
-    symlink(PROGRAM, &link).unwrap();
+    symlink(program(), &link).unwrap();
     let old = |words: &[&str]| {
         let mut command = Command::new(&link);
         command.args(words).current_dir(cloud.sandbox.folder());

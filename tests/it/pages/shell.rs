@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::markdown::{self, Block};
-use crate::sandbox::{PROGRAM, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox, program};
 
 /// Paths of a real machine. In a test they lie below the sandbox.
 const ROOTS: [&str; 6] = [
@@ -187,7 +187,7 @@ pub fn run(page: &str, prepare: &str, blocks: &[Block], sample: &Sandbox) -> Vec
 
 fn shell(sandbox: &Sandbox, folder: &str) -> Run {
     let find = Run::of(Command::new("sh").args(["-c", "command -v curl"])).exits(0);
-    let programs = Path::new(PROGRAM)
+    let programs = Path::new(program())
         .parent()
         .expect("the program is in a folder");
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
@@ -203,7 +203,7 @@ fn shell(sandbox: &Sandbox, folder: &str) -> Run {
         )
         .env("PAGE", folder)
         .env("PACKAGING", packaging)
-        .env("PROGRAM", PROGRAM)
+        .env("PROGRAM", program())
         .env("CURL", find.stdout.trim())
         .env("HOME", folder)
         .env("TMPDIR", folder)

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{ACCOUNT, CONFIG, add_day, add_record, ledger, refuses, sandbox};
-use crate::sandbox::{PROGRAM, Sandbox};
+use crate::sandbox::{Sandbox, program};
 use crate::server::Server;
 
 /// The usage of the first of April.
@@ -222,7 +222,7 @@ fn says_in_one_line_why_it_cannot_listen() {
 fn the_old_name_and_a_host_name_work() {
     let sandbox = sandbox();
     let link = sandbox.path("rbc-usage-server");
-    std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
+    std::os::unix::fs::symlink(program(), &link).unwrap();
     let mut command = Command::new(link);
     command
         .arg("localhost:0")

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::bench_cloud::{BenchCloud, Size, account_uuid};
-use crate::server::Server;
-use crate::{ledger, median, scope, timed};
+use fixtures::large_cloud::{BenchCloud, Size, account_uuid};
+use fixtures::server::Server;
+use rbc_usage::day::DayRange;
+use rbc_usage::{ledger, scope};
+
+use crate::{median, timed};
 
 /// Each figure is the median of this many.
 const ROUNDS: usize = 9;
@@ -107,7 +110,7 @@ impl<'a> Age<'a> {
 fn read_months(path: &Path) -> Duration {
     let mut reader = ledger::read::Reader::open(path).expect("open the ledger");
     let [first, last] = ["2013-06-01", "2013-06-29"].map(|day| day.parse().expect("a day"));
-    let range = crate::day::DayRange::new(first, last).expect("a range");
+    let range = DayRange::new(first, last).expect("a range");
     let began = Instant::now();
     for number in 0..READS {
         let account = account_uuid(1 + number * 7919 % Size::M.accounts());

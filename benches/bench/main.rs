@@ -5,44 +5,15 @@
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows that the importer reads and throwing them away.
 
-mod bench_cloud;
-mod bench_history;
-mod bench_server;
-#[allow(dead_code)]
-mod cloudstack;
-#[allow(dead_code)]
-mod mariadb;
-#[allow(dead_code)]
-mod sandbox;
-#[allow(dead_code)]
+mod history;
 mod server;
-
-/// The program's own modules, to time a read of the ledger without HTTP around it.
-#[allow(dead_code, unused_imports)]
-#[path = "../../src"]
-mod program {
-    pub mod aggregate;
-    pub mod config;
-    pub mod day;
-    pub mod finding;
-    pub mod instant;
-    pub mod ledger;
-    pub mod metric;
-    pub mod month;
-    pub mod period;
-    pub mod row;
-    pub mod scope;
-    pub mod source;
-    pub mod words;
-    pub mod zone;
-    pub mod zones;
-}
-use program::*;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bench_cloud::{BenchCloud, Size};
+use fixtures::large_cloud::{BenchCloud, Size, account_uuid};
+use fixtures::{mariadb, sandbox};
+use rbc_usage::{day, ledger, scope, zone, zones};
 
 /// Each figure is the median of this many.
 const ROUNDS: usize = 3;
@@ -61,22 +32,22 @@ fn main() {
     if std::env::var("BENCH").is_ok_and(|part| part == "report") {
         return report_a_year();
     }
-    let server = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
+    let database = mariadb::Server::start_with(&["--innodb-buffer-pool-size=8G"]);
     if std::env::var("BENCH").is_ok_and(|part| part == "server") {
-        let cloud = BenchCloud::build(&server, Size::M);
+        let cloud = BenchCloud::build(&database, Size::M);
         run("import", &cloud, Size::M);
         read_account_months(&cloud, Size::M);
-        bench_server::run(&cloud, Size::M);
+        server::run(&cloud, Size::M);
         return;
     }
     if std::env::var("BENCH").is_ok_and(|part| part == "history") {
-        return bench_history::run(&BenchCloud::build(&server, Size::M));
+        return history::run(&BenchCloud::build(&database, Size::M));
     }
     println!(
         "size   rows      import    a: group by  b: fetch   import/a  import/b  re-import/import  verify/import  peak MB"
     );
     for size in [Size::S, Size::M] {
-        let cloud = BenchCloud::build(&server, size);
+        let cloud = BenchCloud::build(&database, size);
         let [mut group_by, mut fetch, mut first, mut again, mut verified] =
             [const { Vec::new() }; 5];
         let mut peak = 0f64;
@@ -113,11 +84,11 @@ fn main() {
         if matches!(size, Size::M) {
             read_account_months(&cloud, size);
             report_a_year();
-            bench_server::run(&cloud, size);
+            server::run(&cloud, size);
         }
     }
     if std::env::var("BENCH").is_ok_and(|size| size == "L") {
-        let cloud = BenchCloud::build(&server, Size::L);
+        let cloud = BenchCloud::build(&database, Size::L);
         let fetch = timed(cloud.client(FETCH)).as_secs_f64();
         let cost = run("import", &cloud, Size::L);
         let first = cost.time.as_secs_f64();
@@ -204,7 +175,7 @@ fn read_account_months(cloud: &BenchCloud, size: Size) {
         let range = day::DayRange::new(first, last).expect("a range");
         let mut times = Vec::new();
         for number in 0..READS {
-            let account = bench_cloud::account_uuid(1 + number * 7919 % size.accounts());
+            let account = account_uuid(1 + number * 7919 % size.accounts());
             let began = Instant::now();
             let usage = reader.account_usage(&account, range, &scope::Scope::All);
             times.push(began.elapsed());

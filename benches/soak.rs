@@ -3,17 +3,6 @@
 //! it at once; at its end it must hold no more memory, threads and files than soon after its beginning. The program is
 //! built for debugging, so that a number which overflows is an error.
 
-#[allow(dead_code)]
-mod bench_cloud;
-#[allow(dead_code)]
-mod cloudstack;
-#[allow(dead_code)]
-mod mariadb;
-#[allow(dead_code)]
-mod sandbox;
-#[allow(dead_code)]
-mod server;
-
 use std::fs::File;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,10 +16,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use bench_cloud::{BenchCloud, Size, account_uuid};
-use cloudstack::Cloud;
-use sandbox::Run;
-use server::{Answer, Client, Server};
+use fixtures::cloudstack::Cloud;
+use fixtures::large_cloud::{BenchCloud, Size, account_uuid};
+use fixtures::sandbox::Run;
+use fixtures::server::{Answer, Client, Server};
 
 const CLIENTS: usize = 4;
 
@@ -57,7 +46,7 @@ struct Held {
 fn main() {
     let minutes = std::env::var("MINUTES").map_or(10.0, |text| text.parse().expect("a number"));
     let time = Duration::from_secs_f64(minutes * 60.0);
-    let database = mariadb::Server::start_with(&["--innodb-buffer-pool-size=256M"]);
+    let database = fixtures::mariadb::Server::start_with(&["--innodb-buffer-pool-size=256M"]);
     let bench = BenchCloud::build(&database, Size::S);
     let cloud = &bench.cloud;
     cloud.configure("GMT", SERVER);

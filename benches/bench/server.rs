@@ -7,9 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bench_cloud::{BenchCloud, Size, account_uuid};
-use crate::sandbox::{Run, Sandbox};
-use crate::server::Server;
+use fixtures::large_cloud::{BenchCloud, Size, account_uuid};
+use fixtures::sandbox::{Run, Sandbox};
+use fixtures::server::Server;
 
 /// Each figure is the median of this many.
 const ROUNDS: usize = 3;

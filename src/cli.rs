@@ -1,0 +1,78 @@
+//! The program: which command is asked for, its error in one line, its exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{causes, cmd, command_line};
+
+/// Daily usage per account, from Apache CloudStack's usage records, ready for an invoice.
+#[derive(Parser)]
+#[command(name = "rbc-usage", version, max_term_width = 100)]
+#[command(after_help = "--config and --format may stand before the command as well.")]
+enum Cli {
+    Initdb(cmd::initdb::Args),
+    Import(cmd::import::Args),
+    Serve(cmd::serve::Args),
+    Status(cmd::status::Args),
+    Report(cmd::report::Args),
+    Findings(cmd::findings::Args),
+    Verify(cmd::verify::Args),
+    Explain(cmd::explain::Args),
+    Seal(cmd::seal::Args),
+    Unseal(cmd::unseal::Args),
+    Rezone(cmd::rezone::Args),
+    Corrections(cmd::corrections::Args),
+    Sample(cmd::sample::Args),
+    Passwd(cmd::passwd::Args),
+    Backup(cmd::backup::Args),
+    Check(cmd::check::Args),
+}
+
+/// Runs the command that `arguments` ask for, the program's own name first. Errors go to stderr, a line each.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = command_line::normalized(arguments);
+    let cli = Cli::parse_from(arguments);
+    let mut out = io::stdout().lock();
+    let result = match cli {
+        Cli::Initdb(args) => cmd::initdb::run(args, &mut out),
+        Cli::Import(args) => cmd::import::run(args, &mut out),
+        Cli::Serve(args) => cmd::serve::run(args, &mut out),
+        Cli::Findings(args) => cmd::findings::run(args, &mut out),
+        Cli::Report(args) => cmd::report::run(args, &mut out),
+        Cli::Status(args) => cmd::status::run(args, &mut out),
+        Cli::Verify(args) => cmd::verify::run(args, &mut out),
+        Cli::Explain(args) => cmd::explain::run(args, &mut out),
+        Cli::Seal(args) => cmd::seal::run(args, &mut out),
+        Cli::Unseal(args) => cmd::unseal::run(args, &mut out),
+        Cli::Rezone(args) => cmd::rezone::run(args, &mut out),
+        Cli::Corrections(args) => cmd::corrections::run(args, &mut out),
+        Cli::Sample(args) => cmd::sample::run(args, &mut out),
+        Cli::Passwd(args) => cmd::passwd::run(args, &mut out),
+        Cli::Backup(args) => cmd::backup::run(args, &mut out),
+        Cli::Check(args) => cmd::check::run(args, &mut out),
+    };
+    // Who stops reading what is left changes nothing about what was done.
+    let flushed = out.flush().map_err(anyhow::Error::from);
+    let flushed = flushed.or_else(|err| {
+        if cmd::is_closed_pipe(&err) {
+            Ok(())
+        } else {
+            Err(err)
+        }
+    });
+    match result.and_then(|code| flushed.map(|()| code)) {
+        Ok(code) => code,
+        Err(err) if cmd::is_closed_pipe(&err) => ExitCode::SUCCESS,
+        Err(err) => {
+            // Several problems of a configuration are a line each.
+            for line in causes::in_one_line(&err).lines() {
+                // A reader of stderr that has gone away is no reason to panic.
+                let _ = writeln!(io::stderr(), "rbc-usage: {line}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
