@@ -49,23 +49,41 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bcrypt", &["htpasswd"]),
     ("clap", &["arguments", "cli", "cmd", "output"]),
     ("config", &["config"]),
+    ("flate2", &["http"]),
+    ("form_urlencoded", &["http"]),
+    ("httparse", &["http"]),
+    ("httpdate", &["http"]),
     ("indicatif", &["cmd"]),
     ("mysql", &["source/mysql.rs"]),
+    (
+        "percent_encoding",
+        &["config/uri.rs", "config/uri/mysql.rs", "http", "scope"],
+    ),
     ("prometheus_client", &["http"]),
     ("ring", &["http"]),
     ("rpassword", &["cmd"]),
     ("rusqlite", &["ledger", "sample", "source/sqlite.rs"]),
+    ("rustix", &["cmd/check.rs", "http", "ledger/access.rs"]),
     (
         "rustls",
         &["config/uri/mysql.rs", "http", "source/mysql.rs"],
     ),
     ("sd_notify", &["http"]),
+    ("serde_json", &["http", "output", "report"]),
+    ("signal_hook", &["http.rs"]),
+    ("siphasher", &["row"]),
+    ("socket2", &["http"]),
     ("strsim", &["words"]),
     ("time", &["day", "instant"]),
     ("tiny_http", &["http"]),
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),
+    ("unicode_width", &["output/table.rs"]),
+    ("webpki", &["http/tls.rs"]),
 ];
+
+/// Crates that any file may name.
+const EVERYWHERE: &[&str] = &["anyhow"];
 
 /// Who prints, reads the clock or the environment.
 const OUTSIDE_WORLD: [&str; 5] = ["arguments", "cli", "cmd", "http", "main"];
@@ -213,6 +231,38 @@ fn crates_stay_at_home() {
         }
     }
     nothing(problems);
+}
+
+#[test]
+fn every_crate_has_a_home() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    let dependencies = manifest.split("[dependencies]\n").nth(1).unwrap();
+    let names: Vec<String> = dependencies
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_")))
+        .collect();
+    let at_home =
+        |name: &&str| EVERYWHERE.contains(name) || HOMES.iter().any(|(home, _)| home == name);
+    let mut problems = Vec::new();
+    for name in names.iter().map(|name| crate_name(name)) {
+        if !at_home(&name) {
+            problems.push(format!("{name} has no place in HOMES"));
+        }
+    }
+    assert!(names.len() > 20, "{names:?}");
+    nothing(problems);
+}
+
+/// The name of a package in the code, where it has another there.
+fn crate_name(package: &str) -> &str {
+    match package {
+        "tz_rs" => "tz",
+        "rustls_webpki" => "webpki",
+        _ => package,
+    }
 }
 
 #[test]
