@@ -6,7 +6,7 @@ build:
 	cargo build --release --locked
 
 demo: build
-	sh tests/demo.sh
+	sh tests/demo.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
 
 test:
 	sh tests/install.sh tests

@@ -1,9 +1,8 @@
 #!/bin/sh
-# What `make demo` shows once the release binary is built: a made-up CloudStack, its import into a ledger, one
-# account's October over HTTP. Everything happens in ./demo; it fails if any step does, and leaves no server behind.
+# demo.sh PROGRAM: what `make demo` shows: a made-up CloudStack, its import into a ledger, one account's October over
+# HTTP. Everything happens in ./demo; it fails if any step does, and leaves no server behind.
 set -eu
-cd "$(dirname "$0")/.."
-program=${CARGO_TARGET_DIR:-target}/release/rbc-usage
+program=$1
 config=demo/cloudusage.cfg
 server=
 

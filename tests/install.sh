@@ -1,13 +1,13 @@
 #!/bin/sh
-# install.sh tests|bench|alerts|systemd: makes sure that the programs these need are installed: for the tests a MariaDB
-# server, its client, curl, openssl and sqlite3; for the bench also nginx, which figures are compared with, and wrk, which asks
-# both; for the alert rules promtool; for systemd in a container what makes and boots one. The tests and the bench start
-# their own servers: no service is started here.
+# install.sh tests|bench|alerts|systemd: makes sure that the programs these need are installed. For the tests: a MariaDB
+# server, its client, and what the pages of docs/ use. For the bench also nginx, which figures are compared with, and
+# wrk, which asks both. For the alert rules promtool. For systemd in a container what makes and boots one. The tests and
+# the bench start their own servers: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
-programs="mariadbd mariadb-install-db mariadb curl openssl sqlite3"
-packages="mariadb-server mariadb-client curl openssl sqlite3"
+programs="mariadbd mariadb-install-db mariadb curl jq openssl sqlite3"
+packages="mariadb-server mariadb-client curl jq openssl sqlite3"
 case ${1:-} in
 tests) ;;
 bench)

@@ -53,7 +53,7 @@ if [ -e /root/again ]; then
 fi
 rbc-usage sample /srv/sample >/dev/null
 # What the editor would do: the sample's databases and its zone at first, the keys of the server later.
-echo 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|; s|^timezone = .*|timezone = Europe/Stockholm|' >sources.sed
+printf '%s\n' 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|; s|^timezone = .*|timezone = Europe/Stockholm|' >sources.sed
 block 'bind = ' | sed -n 's/^\([a-z_]*\) = \(.*\)/s|^\1 =.*|\1 = \2|/p' >server.sed
 commands | sed -e '/^make install/d' -e '/^\[main\]/,/^#/d' -e "/cloudusage.cfg.example/a sed -i -f sources.sed $config" \
     -e "s|^\[server\]|sed -i -f server.sed $config|" -e '/^[a-z_]* = /d' >steps

@@ -45,6 +45,11 @@ const TEN_DAYS_OF_GMT: &str = "
 /// Blocks of commands or configuration that no test here can run: page, first line, and why.
 const NOT_RUN: &[(&str, &str, &str)] = &[
     (
+        "README.md",
+        "[main]",
+        "the addresses of somebody's databases",
+    ),
+    (
         "docs/set-up.md",
         "make install",
         "it builds a release, as make systemd-test does before it installs the program",
@@ -60,6 +65,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "the addresses of somebody's databases",
     ),
     (
+        "docs/upgrade.md",
+        "make install",
+        "it builds a release, as make systemd-test does",
+    ),
+    (
         "docs/watch.md",
         "0 7 * * * rbc-usage /usr/local/bin/rbc-usage status --check",
         "the sample's usage server is silent, so there always is something to print",
@@ -71,22 +81,14 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Pages that are held to this so far.
-const WRITTEN: &[&str] = &[
-    "docs/close-a-month.md",
-    "docs/dispute.md",
-    "docs/prices.md",
-    "docs/host-died.md",
-    "docs/set-up.md",
-    "docs/watch.md",
-    "docs/wrong-zone.md",
-];
-
 /// Languages of blocks that are run.
 const RUN: [&str; 4] = ["console", "sh", "ini", "cron"];
 
 /// Languages of blocks that hold no command.
 const DATA: [&str; 6] = ["json", "text", "yaml", "nginx", "sql", "http"];
+
+/// The language of synopses of commands, such as `rbc-usage seal PERIOD`.
+const SYNOPSIS: &str = "usage";
 
 struct Page {
     /// Below the root of the project, such as `docs/days.md`.
@@ -121,7 +123,6 @@ fn pages() -> Vec<Page> {
         }
     }
     names.sort();
-    names.retain(|name| WRITTEN.contains(&name.as_str()));
     names.iter().map(|name| page(name)).collect()
 }
 
@@ -183,6 +184,7 @@ fn run(page: &Page, sample: &Sandbox) -> Vec<String> {
 /// A block is run, or listed with the reason why not, or holds no command.
 #[test]
 fn no_command_escapes() {
+    let commands = subcommands();
     let mut listed = 0;
     for page in pages() {
         for block in markdown::blocks(&page.name, &page.text) {
@@ -192,10 +194,23 @@ fn no_command_escapes() {
                 listed += usize::from(is_listed(&page.name, &block));
                 continue;
             }
+            if language == SYNOPSIS {
+                let named = block
+                    .lines
+                    .iter()
+                    .filter_map(|line| line.strip_prefix("rbc-usage "));
+                for name in named.filter_map(|rest| rest.split(' ').next()) {
+                    assert!(
+                        commands.iter().any(|command| command == name),
+                        "{place}: {name}"
+                    );
+                }
+                continue;
+            }
             assert!(DATA.contains(&language), "{place}: what is {language}?");
             for line in &block.lines {
-                let commands = ["$ ", "curl ", "rbc-usage ", "sqlite3 ", "systemctl "];
-                let is_command = commands.iter().any(|start| line.starts_with(start));
+                let starts = ["$ ", "curl ", "rbc-usage ", "sqlite3 ", "systemctl "];
+                let is_command = starts.iter().any(|start| line.starts_with(start));
                 assert!(!is_command, "{place}: a command that is not run: {line}");
             }
         }
@@ -253,6 +268,72 @@ fn every_link_leads_somewhere() {
             }
         }
     }
+}
+
+/// The names of what `rbc-usage --help` lists.
+fn subcommands() -> Vec<String> {
+    let help = Sandbox::new().run(&["--help"]).exits(0).stdout;
+    let (_, list) = help
+        .split_once("\nCommands:\n")
+        .expect("a list of commands");
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
+    names.filter(|name| name != "help").collect()
+}
+
+/// Every long option that a command's help lists.
+fn options(command: &[&str]) -> Vec<String> {
+    let mut words = command.to_vec();
+    words.push("--help");
+    let help = Sandbox::new().run(&words).exits(0).stdout;
+    help.lines()
+        .filter(|line| line.trim_start().starts_with('-'))
+        .filter_map(|line| {
+            let (_, name) = line.split_once("--")?;
+            let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            let end = name.find(|letter| !is_name(letter)).unwrap_or(name.len());
+            Some(format!("--{}", &name[..end]))
+        })
+        .collect()
+}
+
+#[test]
+fn the_reference_names_every_command_option_and_key() {
+    let mut all = String::new();
+    for page in pages() {
+        if page.name != "CHANGELOG.md" {
+            all.push_str(&page.text);
+        }
+    }
+    let commands = subcommands();
+    assert!(commands.len() > 15, "{commands:?}");
+    let mut unnamed = Vec::new();
+    for command in &commands {
+        let name = format!("rbc-usage {command}");
+        if !all.contains(&name) {
+            unnamed.push(name);
+        }
+        for option in options(&[command]) {
+            if option != "--help" && !all.contains(&option) {
+                unnamed.push(format!("rbc-usage {command} {option}"));
+            }
+        }
+    }
+    let reference = page("docs/configuration.md").text;
+    for line in page("cloudusage.cfg.example").text.lines() {
+        let line = line
+            .strip_prefix("# ")
+            .filter(|line| line.contains(" = "))
+            .unwrap_or(line);
+        let key = line.split_once('=').map(|(key, _)| key.trim());
+        if let Some(key) = key.filter(|_| !line.starts_with('#'))
+            && !reference.contains(&format!("`{key}`"))
+        {
+            unnamed.push(format!("key {key}"));
+        }
+    }
+    assert!(unnamed.is_empty(), "in no page: {unnamed:#?}");
 }
 
 /// The table in `docs/watch.md` has the metrics that a server has, and no others.

@@ -23,7 +23,7 @@ const END: char = '\u{1e}';
 /// What the shell knows before the first command of any page.
 ///
 /// `rbc-usage serve` listens on a free port, and `curl` finds it whatever host and port its address names. `systemctl`
-/// runs what the units of `packaging` run. Users and groups do not matter: all is done as whoever runs the test.
+/// runs what the units of `packaging` run, and `make demo` the demo. Users and groups do not matter: all is done as whoever runs the test.
 /// `configure SECTION KEY VALUE` is the editor.
 const PRELUDE: &str = r#"
 exec 2>&1
@@ -70,6 +70,11 @@ for word; do
         ;;
     esac
 done
+EOF
+cat >bin/make <<'EOF'
+#!/bin/sh
+[ "$*" = demo ] || exit 2
+PATH=${PATH#*:} exec sh "$TESTS/demo.sh" "$PROGRAM"
 EOF
 cat >bin/runuser <<'EOF'
 #!/bin/sh
@@ -190,7 +195,7 @@ fn shell(sandbox: &Sandbox, folder: &str) -> Run {
     let programs = Path::new(program())
         .parent()
         .expect("the program is in a folder");
-    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut shell = Command::new("timeout");
     shell
         .args(["-k", "5", "240", "sh", "page.sh"])
@@ -202,7 +207,8 @@ fn shell(sandbox: &Sandbox, folder: &str) -> Run {
             format!("{folder}/bin:{}:/usr/bin:/bin", programs.display()),
         )
         .env("PAGE", folder)
-        .env("PACKAGING", packaging)
+        .env("PACKAGING", root.join("packaging"))
+        .env("TESTS", root.join("tests"))
         .env("PROGRAM", program())
         .env("CURL", find.stdout.trim())
         .env("HOME", folder)
