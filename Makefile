@@ -27,7 +27,7 @@ systemd-test:
 
 alerts-test: build
 	sh tests/install.sh alerts
-	sh tests/alerts.sh
+	sh tests/alerts.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
 
 soak:
 	sh tests/install.sh tests

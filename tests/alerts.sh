@@ -1,9 +1,8 @@
 #!/bin/sh
-# What Prometheus makes of this program: promtool checks and tests the alert rules, checks the scrape configuration of
-# docs/watch.md, and checks the metrics that a server of the sample has.
+# alerts.sh PROGRAM: what Prometheus makes of this program: promtool checks and tests the alert rules, checks the scrape
+# configuration of docs/watch.md, and checks the metrics that a server of the sample has.
 set -eu
-cd "$(dirname "$0")/.."
-program=${CARGO_TARGET_DIR:-target}/release/rbc-usage
+program=$1
 folder=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$folder"' EXIT

@@ -2,14 +2,15 @@
 //! shows; pages fit a terminal, their links lead somewhere, and the reference leaves nothing out.
 
 mod markdown;
+mod reference;
 mod shell;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use markdown::Block;
 
-use crate::sandbox::Sandbox;
-use crate::server::Server;
+use crate::sandbox::{Run, Sandbox};
 
 /// What a page finds when its first command runs: the sample of `rbc-usage sample`, its 40 days imported, and
 /// what these commands make of it.
@@ -184,7 +185,7 @@ fn run(page: &Page, sample: &Sandbox) -> Vec<String> {
 /// A block is run, or listed with the reason why not, or holds no command.
 #[test]
 fn no_command_escapes() {
-    let commands = subcommands();
+    let commands = reference::subcommands();
     let mut listed = 0;
     for page in pages() {
         for block in markdown::blocks(&page.name, &page.text) {
@@ -270,110 +271,43 @@ fn every_link_leads_somewhere() {
     }
 }
 
-/// The names of what `rbc-usage --help` lists.
-fn subcommands() -> Vec<String> {
-    let help = Sandbox::new().run(&["--help"]).exits(0).stdout;
-    let (_, list) = help
-        .split_once("\nCommands:\n")
-        .expect("a list of commands");
-    let lines = list.lines().take_while(|line| !line.is_empty());
-    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names = names.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
-    names.filter(|name| name != "help").collect()
-}
-
-/// Every long option that a command's help lists.
-fn options(command: &[&str]) -> Vec<String> {
-    let mut words = command.to_vec();
-    words.push("--help");
-    let help = Sandbox::new().run(&words).exits(0).stdout;
-    help.lines()
-        .filter(|line| line.trim_start().starts_with('-'))
-        .filter_map(|line| {
-            let (_, name) = line.split_once("--")?;
-            let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '-';
-            let end = name.find(|letter| !is_name(letter)).unwrap_or(name.len());
-            Some(format!("--{}", &name[..end]))
-        })
-        .collect()
-}
-
+/// Users other than the program's own read the copy that `docs/ledger.md` makes, in a folder that they cannot write
+/// to, and could not read the ledger itself so.
 #[test]
-fn the_reference_names_every_command_option_and_key() {
-    let mut all = String::new();
-    for page in pages() {
-        if page.name != "CHANGELOG.md" {
-            all.push_str(&page.text);
-        }
-    }
-    let commands = subcommands();
-    assert!(commands.len() > 15, "{commands:?}");
-    let mut unnamed = Vec::new();
-    for command in &commands {
-        let name = format!("rbc-usage {command}");
-        if !all.contains(&name) {
-            unnamed.push(name);
-        }
-        for option in options(&[command]) {
-            if option != "--help" && !all.contains(&option) {
-                unnamed.push(format!("rbc-usage {command} {option}"));
-            }
-        }
-    }
-    let reference = page("docs/configuration.md").text;
-    for line in page("cloudusage.cfg.example").text.lines() {
-        let line = line
-            .strip_prefix("# ")
-            .filter(|line| line.contains(" = "))
-            .unwrap_or(line);
-        let key = line.split_once('=').map(|(key, _)| key.trim());
-        if let Some(key) = key.filter(|_| !line.starts_with('#'))
-            && !reference.contains(&format!("`{key}`"))
-        {
-            unnamed.push(format!("key {key}"));
-        }
-    }
-    assert!(unnamed.is_empty(), "in no page: {unnamed:#?}");
-}
-
-/// The table in `docs/watch.md` has the metrics that a server has, and no others.
-#[test]
-fn the_reference_names_every_metric() {
-    let sample = shell::imported_sample();
-    let words = [
-        "serve",
-        "--config",
-        "demo/cloudusage.cfg",
-        "--bind",
-        "127.0.0.1:0",
-    ];
-    let server = Server::of(&mut sample.command(&words));
-    // A family without a sample is not there.
-    server.get("/usage/nobody");
-    server.ask("POST", "/usage/nobody");
-    let body = server.get("/metrics").body;
-    // Which end a type's name has differs between the formats.
-    let name = |name: &str| {
-        let ends = ["_total", "_info"];
-        let end = ends.iter().find_map(|end| name.strip_suffix(end));
-        end.unwrap_or(name).to_owned()
+fn another_user_reads_the_copy_for_readers() {
+    let sandbox = shell::imported_sample();
+    let copy = sandbox.path("readers");
+    std::fs::create_dir(&copy).expect("make a folder");
+    let commands = commands("docs/ledger.md", "rbc-usage backup /srv/usage.new")
+        .replace("/srv", "readers")
+        .replace("rbc-usage ", &format!("{} ", crate::sandbox::program()));
+    let mut publish = Command::new("sh");
+    publish
+        .args(["-ec", &commands])
+        .current_dir(sandbox.folder());
+    publish.env("RBC_USAGE_CONFIG", "demo/cloudusage.cfg");
+    Run::of(&mut publish).exits(0);
+    std::fs::copy(sandbox.path("demo/usage.db"), copy.join("wal.db")).expect("copy the ledger");
+    let protect = "chmod 755 . && chmod 444 readers/* && chmod 555 readers";
+    Run::of(
+        Command::new("sh")
+            .args(["-c", protect])
+            .current_dir(sandbox.folder()),
+    )
+    .exits(0);
+    let read = |file: &str| {
+        let ask = format!("sqlite3 -readonly readers/{file} 'select count(*) from days'");
+        // Root may write whatever a mode says.
+        let ask = format!("if [ $(id -u) = 0 ]; then exec runuser -u nobody -- {ask}; fi; {ask}");
+        Run::of(
+            Command::new("sh")
+                .args(["-c", &ask])
+                .current_dir(sandbox.folder()),
+        )
     };
-    let types = body.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    let mut served: Vec<String> = types
-        .filter_map(|line| line.split(' ').next().map(name))
-        .collect();
-    // Only a server with TLS has it.
-    served.push("rbc_usage_certificate_end_timestamp_seconds".to_owned());
-    let page = page("docs/watch.md").text;
-    let rows = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `rbc_usage_"));
-    let ends = |letter: char| letter == '`' || letter == '{';
-    let mut named: Vec<String> = rows
-        .filter_map(|row| row.split(ends).next())
-        .map(|row| name(&format!("rbc_usage_{row}")))
-        .collect();
-    served.sort();
-    named.sort();
-    assert_eq!(named, served);
+    let answer = read("usage.db").exits(0).complains("");
+    assert_eq!(answer.stdout, "40\n");
+    let refused = read("wal.db");
+    assert!(refused.stderr.contains("readonly database"), "{refused}");
+    Run::of(Command::new("chmod").arg("755").arg(&copy)).exits(0);
 }
