@@ -45,6 +45,10 @@ bench:
 	sh tests/install.sh bench
 	cargo bench --locked --bench bench
 
+compare:
+	sh tests/install.sh tests
+	cargo bench --locked --profile dev --bench compare
+
 install: build
 	install -D -m 0755 target/release/rbc-usage $(DESTDIR)$(PREFIX)/bin/rbc-usage
 
@@ -52,4 +56,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench install clean
+.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare install clean
