@@ -2,10 +2,10 @@
 //! replaces it in one step. Only bcrypt is taken; no message shows any part of a line but its number.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use bcrypt::HashParts;
@@ -193,38 +193,27 @@ fn changed(old: &str, name: &str, line: Option<&str>) -> (String, Change) {
 /// Writes a file beside the old one and moves it over it. It keeps its owner and its group, and the group's right
 /// to read unless everybody had it too.
 fn replace(path: &Path, folder: &Path, text: &str) -> anyhow::Result<()> {
-    let new = new_name(path, folder);
-    // What a killed run has left.
-    let _ = fs::remove_file(&new);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    let written = (|| {
-        if let Ok(old) = fs::metadata(path) {
-            if (old.uid(), old.gid()) != (file.metadata()?.uid(), file.metadata()?.gid()) {
-                std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))
-                    .context("keep its owner and group")?;
-            }
-            let group_reads = old.mode() & 0o047 == 0o040;
-            let mode = if group_reads { 0o640 } else { 0o600 };
-            file.set_permissions(fs::Permissions::from_mode(mode))?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        Ok(fs::rename(&new, path)?)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
-}
-
-fn new_name(path: &Path, folder: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    folder.join(format!(".{name}.new"))
+    let name = format!(".{name}.new");
+    // What a killed run has left.
+    let _ = fs::remove_file(folder.join(&name));
+    let mut new = tempfile::Builder::new();
+    let mut file = new.prefix(&name).rand_bytes(0).tempfile_in(folder)?;
+    if let Ok(old) = fs::metadata(path) {
+        let new = file.as_file().metadata()?;
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()))
+                .context("keep its owner and group")?;
+        }
+        let group_reads = old.mode() & 0o047 == 0o040;
+        let mode = if group_reads { 0o640 } else { 0o600 };
+        let permissions = fs::Permissions::from_mode(mode);
+        file.as_file().set_permissions(permissions)?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|err| err.error)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ mod usage;
 mod world;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use rusqlite::Connection;
+use tempfile::TempPath;
 
 pub use catalog::DEMO_ACCOUNT_UUID;
 pub use period::days;
@@ -62,7 +63,6 @@ pub fn write(folder: &Path) -> anyhow::Result<Contents> {
     if result.is_err() {
         for name in FILES {
             // Not all of them are there, and what matters is the error that brought us here.
-            let _ = fs::remove_file(unfinished(folder, name));
             let _ = fs::remove_file(folder.join(name));
         }
         if made_folder {
@@ -75,24 +75,25 @@ pub fn write(folder: &Path) -> anyhow::Result<Contents> {
 /// Each file is written under another name first, so that one with its own name is always whole.
 fn write_files(folder: &Path) -> anyhow::Result<Contents> {
     let world = World::new();
-    write_database(&unfinished(folder, FILES[0]), |db| cloud::write(db, &world))?;
-    let usage_rows = write_database(&unfinished(folder, FILES[1]), |db| usage::write(db, &world))?;
-    let configuration = unfinished(folder, FILES[2]);
+    let [cloud, usage, configuration] = FILES.map(|name| folder.join(format!("{name}.unfinished")));
+    // They go unless they get their names.
+    let unfinished = [&cloud, &usage, &configuration].map(TempPath::try_from_path);
+    write_database(&cloud, |db| cloud::write(db, &world))?;
+    let usage_rows = write_database(&usage, |db| usage::write(db, &world))?;
     fs::write(&configuration, CONFIGURATION)
         .with_context(|| configuration.display().to_string())?;
-    for name in FILES {
+    for (file, name) in unfinished.into_iter().zip(FILES) {
         let path = folder.join(name);
-        fs::rename(unfinished(folder, name), &path).with_context(|| path.display().to_string())?;
+        file?
+            .persist(&path)
+            .map_err(|err| err.error)
+            .with_context(|| path.display().to_string())?;
     }
     Ok(Contents {
         accounts: catalog::ACCOUNTS.len(),
         vms: world.vms.iter().filter(|vm| !vm.is_router).count(),
         usage_rows,
     })
-}
-
-fn unfinished(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.unfinished"))
 }
 
 /// Fills a new database at `path`, over what an interrupted run may have left there.

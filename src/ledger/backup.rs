@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempPath;
 
 use super::{APPLICATION_ID, insist_on_current, open};
 
@@ -59,9 +60,9 @@ pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> an
         Some(_) | None => Path::new("."),
     };
     let new = folder.join(dotted(name));
-    let made = copy(&source, &new, on_step).and_then(|()| {
+    let made = copy(&source, &new, on_step).and_then(|file| {
         let bytes = fs::metadata(&new)?.len();
-        fs::rename(&new, target)?;
+        file.persist(target).map_err(|err| err.error)?;
         // The name has to last as well as what it stands for.
         File::open(folder)?.sync_all()?;
         Ok(bytes)
@@ -73,11 +74,16 @@ pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> an
 }
 
 /// Copies all pages of one state, checks them, and sees that they are on the disk.
-fn copy(source: &Connection, new: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<()> {
+fn copy(
+    source: &Connection,
+    new: &Path,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<TempPath> {
     // What a killed run has left.
     remove(new);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(new)?;
+    let file = TempPath::try_from_path(new)?;
     let mut copy = Connection::open_with_flags(new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // A reader's transaction, so that an import in between changes nothing about the copy and need not wait.
     source.execute_batch("begin; select count(*) from sqlite_schema")?;
@@ -112,7 +118,8 @@ fn copy(source: &Connection, new: &Path, on_step: &mut dyn FnMut(Step)) -> anyho
     );
     // Closing the last connection takes the copy's own companions away.
     copy.close().map_err(|(_, err)| err)?;
-    Ok(File::open(new)?.sync_all()?)
+    File::open(new)?.sync_all()?;
+    Ok(file)
 }
 
 /// What is wrong with a ledger; the first few faults.
