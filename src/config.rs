@@ -21,7 +21,6 @@ use anyhow::{Context, anyhow, bail};
 use crate::zone::Zone;
 use environment::Variables;
 pub use limits::Limits;
-pub use network::Network;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use uri::{MysqlUri, SourceUri, Tls};
 

@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 
-use super::network::{Network, parse_networks};
+use super::network::parse_networks;
 use super::{Values, whole};
 use crate::scope::{Limits, Scope, parse_domains, parse_uuids};
 
@@ -37,7 +38,7 @@ pub struct Server {
     /// A proxy in front is trusted to encrypt and to check passwords.
     pub behind_proxy: bool,
     /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<IpNet>,
     /// How many days old the newest closed day may be for the server to be ready.
     pub max_age_days: i64,
     pub log_format: LogFormat,

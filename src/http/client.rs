@@ -3,14 +3,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::config::Network;
+use ipnet::IpNet;
 
 /// The proxies whose `X-Forwarded-For` is believed; none unless the server is said to be behind one.
-pub struct Proxies(pub Vec<Network>);
+pub struct Proxies(pub Vec<IpNet>);
 
 impl Proxies {
     pub fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+        // An IPv4 client of an IPv6 socket is ::ffff:192.0.2.1.
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
     }
 
     /// Each proxy adds the address it was asked from at the end. So the list is read from there, for as long as
@@ -44,12 +46,13 @@ mod tests {
     #[test]
     fn a_client_is_whom_the_trusted_proxies_saw() {
         let proxies = Proxies(
-            ["10.0.0.0/8", "2001:db8::1"]
+            ["10.0.0.0/8", "2001:db8::1/128"]
                 .map(|text| text.parse().unwrap())
                 .to_vec(),
         );
         for (peer, forwarded_for, client) in [
             ("10.0.0.1", "", "10.0.0.1"),
+            ("::ffff:10.0.0.1", "192.0.2.7", "192.0.2.7"),
             ("10.0.0.1", "192.0.2.7", "192.0.2.7"),
             ("2001:db8::1", "2001:db8::7", "2001:db8::7"),
             // What the client itself made up comes first and is not reached.

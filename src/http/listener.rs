@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ipnet::IpNet;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::client::Proxies;
@@ -23,7 +24,7 @@ use super::request::refusal;
 use super::state;
 use super::tls::Tls;
 use super::upstream::Upstream;
-use crate::config::{Limits, Network};
+use crate::config::Limits;
 use crate::words;
 
 /// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
@@ -81,7 +82,7 @@ impl Gate {
     pub fn open(
         listener: TcpListener,
         limits: Limits,
-        proxies: Vec<Network>,
+        proxies: Vec<IpNet>,
         tls: Option<Arc<Tls>>,
         socket: PathBuf,
         upstreams: usize,

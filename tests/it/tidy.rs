@@ -54,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("httparse", &["http"]),
     ("httpdate", &["http"]),
     ("indicatif", &["cmd"]),
+    ("ipnet", &["config", "http"]),
     ("mysql", &["source/mysql.rs"]),
     (
         "percent_encoding",
