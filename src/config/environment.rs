@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::keys::KEYS;
+
 const PREFIX: &str = "RBC_USAGE_";
 
 /// Variables by name.
@@ -26,7 +28,7 @@ pub fn variable_of(key: &str) -> String {
 pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::Map<String, String> {
     let mut overrides = config::Map::new();
     for (name, value) in variables {
-        let mut known = super::keys().map(|(key, _)| variable_of(key));
+        let mut known = KEYS.iter().map(|(key, _)| variable_of(key));
         match known.find(|known| known == name) {
             Some(_) => match value.to_str() {
                 Some(value) => {
@@ -37,7 +39,7 @@ pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::M
             // Only what has our two underscores is meant for us: Kubernetes, for one, sets variables
             // such as RBC_USAGE_SERVICE_HOST beside a service of our name.
             None => {
-                let mut known = super::keys().map(|(key, _)| variable_of(key));
+                let mut known = KEYS.iter().map(|(key, _)| variable_of(key));
                 if let Some(known) = known.find(|known| known.replace("__", "_") == *name) {
                     problems.push(format!("{name}: unknown variable; write {known}"));
                 } else if let Some((section, key)) = name[PREFIX.len()..].split_once("__") {

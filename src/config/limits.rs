@@ -2,21 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Values, seconds, whole};
-
-/// Every limit with its default.
-pub const KEYS: [(&str, Option<&str>); 10] = [
-    ("server.max_connections", Some("512")),
-    ("server.max_connections_per_address", Some("64")),
-    ("server.max_header_bytes", Some("16384")),
-    ("server.max_requests_per_connection", Some("1000")),
-    ("server.max_days", Some("3660")),
-    ("server.handshake_timeout", Some("10")),
-    ("server.header_timeout", Some("10")),
-    ("server.idle_timeout", Some("60")),
-    ("server.write_timeout", Some("30")),
-    ("server.drain_timeout", Some("10")),
-];
+use super::values::{Values, seconds, whole};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {

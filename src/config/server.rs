@@ -8,22 +8,8 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 
 use super::network::parse_networks;
-use super::{Values, whole};
+use super::values::{Values, whole};
 use crate::scope::{Limits, Scope, parse_domains, parse_uuids};
-
-/// The keys of `[server]`, with their defaults.
-pub const KEYS: [(&str, Option<&str>); 10] = [
-    ("server.bind", Some("127.0.0.1:8888")),
-    ("server.workers", Some("4")),
-    ("server.tls_certificate", Some("")),
-    ("server.tls_private_key", Some("")),
-    ("server.users", Some("")),
-    ("server.behind_proxy", Some("no")),
-    ("server.trusted_proxies", Some("")),
-    ("server.max_age", Some("3")),
-    ("server.log_format", Some("combined")),
-    ("server.metrics_bind", Some("")),
-];
 
 /// `[server]`, and the scopes of its users.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +51,7 @@ pub enum LogFormat {
 }
 
 /// Reads all of it, or notes what is wrong.
-pub(super) fn read(values: &mut Values, folder: &Path) -> Option<Server> {
+pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
     let bind = values.read("server.bind", parse_bind);
     let workers = values.read("server.workers", |text| whole(text, 1, 64, "threads"));
     let limits = values.limits();
