@@ -75,6 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("siphasher", &["row"]),
     ("socket2", &["http"]),
     ("strsim", &["words"]),
+    ("tempfile", &["htpasswd", "ledger/backup.rs", "sample"]),
     ("time", &["day", "instant"]),
     ("tiny_http", &["http"]),
     ("tz", &["zone"]),
