@@ -12,7 +12,7 @@ use crate::aggregate::window::{DayBounds, Part};
 use crate::day::Day;
 use crate::import::rows_gone;
 use crate::ledger::Ledger;
-use crate::ledger::write::{DayState, Existing};
+use crate::ledger::day::{ClosedDay, Completion, Policy};
 use crate::metric::{Metric, resource_of_usage_type};
 use crate::row::UsageRow;
 use crate::source::{Descriptions, Source, SourceDay};
@@ -140,7 +140,8 @@ fn explain_day(
             figures.entry(key).or_default().rows.push(row);
         }
     };
-    let usage = ledger.with_vm_facts(day, stored, Existing::Report, |vms| {
+    let policy = Policy::of(stored, ClosedDay::ReportOnly);
+    let usage = ledger.with_vm_facts(day, policy, |vms| {
         aggregate_and_tell(&mut rows, &rewinds, bounds, question.zones, vms, &mut note)
     })?;
     for record in usage.records {
@@ -158,11 +159,11 @@ fn explain_day(
         }
     }
     // What is to be said of figures that are not equal.
-    let otherwise = match stored.map(|stored| stored.state) {
+    let otherwise = match stored.map(|stored| stored.completion) {
         None => Agreement::Missing,
         Some(_) if gone => Agreement::SourceGone,
-        Some(DayState::Open) => Agreement::Open,
-        Some(DayState::Closed) => Agreement::Differs,
+        Some(Completion::Open) => Agreement::Open,
+        Some(Completion::Closed) => Agreement::Differs,
     };
     Ok(figures
         .into_iter()

@@ -15,8 +15,10 @@ use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
+use crate::ledger::day::{
+    ClosedDay, Completion, FigureDifference, NewDay, Policy, StoredDay, Written,
+};
 use crate::ledger::refusals::Cause;
-use crate::ledger::write::{DayState, Difference, Existing, NewDay, StoredDay, Written};
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zones::Zones;
@@ -30,7 +32,7 @@ pub use rezone::{Move, Moved, rezone};
 pub struct Request<'a> {
     /// `None`: every day after the newest closed one that the source has finished.
     pub range: Option<DayRange>,
-    pub existing: Existing,
+    pub closed_day: ClosedDay,
     pub zones: &'a Zones,
     pub misfits: Misfits,
     pub cut: Cut,
@@ -43,10 +45,10 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn existing_of(&self, day: Day) -> Existing {
+    fn closed_day_of(&self, day: Day) -> ClosedDay {
         match self.provisional_from.is_some_and(|from| day >= from) {
-            true => Existing::Overwrite,
-            false => self.existing,
+            true => ClosedDay::Overwrite,
+            false => self.closed_day,
         }
     }
 }
@@ -220,11 +222,12 @@ fn import_day(
     let reaches_back_to = reaches_back_to(&rows, bounds, request.zones)?;
     let stored = ledger.find_day(day)?;
     ledger.learn(names);
-    let existing = match stored {
-        Some(_) => request.existing_of(day),
-        None => request.existing,
+    let closed_day = match stored {
+        Some(_) => request.closed_day_of(day),
+        None => request.closed_day,
     };
-    let mut usage = ledger.with_vm_facts(day, stored, existing, |vms| {
+    let policy = Policy::of(stored, closed_day);
+    let mut usage = ledger.with_vm_facts(day, policy, |vms| {
         aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
     })?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
@@ -247,7 +250,7 @@ fn import_day(
     let refusal = match stored {
         Some(_) if request.cut == Cut::Anew => None,
         Some(stored) => purged(stored, &usage, oldest, lowest_id, bounds),
-        None if existing == Existing::Overwrite => None,
+        None if closed_day == ClosedDay::Overwrite => None,
         None => before_the_source(&usage, oldest, bounds),
     };
     match (refusal, stored) {
@@ -262,11 +265,11 @@ fn import_day(
         (Some(reason), None) => return leave(day, Outcome::Refused(reason), ledger),
         (None, _) => {}
     }
-    let state = match is_closed(day, request.zones, watermark, request.clock) {
-        true => DayState::Closed,
-        false => DayState::Open,
+    let completion = match is_closed(day, request.zones, watermark, request.clock) {
+        true => Completion::Closed,
+        false => Completion::Open,
     };
-    if state == DayState::Closed {
+    if completion == Completion::Closed {
         let before = ledger.find_day(day.previous())?;
         usage.findings.extend(without_rows(&usage, before));
     }
@@ -275,11 +278,11 @@ fn import_day(
     drop(rows);
     let written = ledger.write_day(&NewDay {
         day,
-        state,
+        completion,
         usage: &usage,
         vms: &vms,
         fingerprint: &fingerprint,
-        existing,
+        closed_day,
         now: request.now,
     })?;
     Ok(DayReport {
@@ -381,7 +384,7 @@ impl DayReport {
     }
 
     /// Values of a closed day that are not what the source says.
-    pub fn differences(&self) -> &[Difference] {
+    pub fn differences(&self) -> &[FigureDifference] {
         match &self.outcome {
             Outcome::Written(written) => &written.differences,
             Outcome::Refused(_) | Outcome::SourceGone(..) => &[],

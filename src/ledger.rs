@@ -4,14 +4,15 @@
 mod access;
 mod acknowledge;
 pub mod backup;
+pub mod day;
 mod guest_oses;
 mod held;
 pub mod lock;
 pub mod months;
 pub mod naming;
+mod plan;
 pub mod proof;
 pub mod read;
-mod reconcile;
 pub mod refusals;
 mod registry;
 pub mod runs;
@@ -19,7 +20,6 @@ mod statements;
 mod sum;
 pub mod timezones;
 pub mod write;
-mod writer;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;

@@ -15,10 +15,10 @@ use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::import::purged;
 use crate::ledger::Ledger;
+use crate::ledger::day::{ClosedDay, Policy, in_words as figures_in_words};
 use crate::ledger::naming::Naming;
 use crate::ledger::proof::{Acknowledged, DayFigures};
 use crate::ledger::refusals::Cause;
-use crate::ledger::write::{DayState, Existing, NewDay, in_words as figures_in_words};
 use crate::metric::Metric;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
@@ -265,9 +265,9 @@ fn verify_day(
     } = read;
     let bounds = DayBounds::of(day, request.zones);
     ledger.learn(names);
-    let existing = Existing::Report;
     let stored = ledger.find_day(day)?;
-    let usage = ledger.with_vm_facts(day, stored, existing, |vms| {
+    let policy = Policy::of(stored, ClosedDay::ReportOnly);
+    let usage = ledger.with_vm_facts(day, policy, |vms| {
         aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
     })?;
     let figures = ledger.day_figures(day)?;
@@ -307,15 +307,7 @@ fn verify_day(
     ledger.keep_findings(day, FindingKind::Remapped, &remapped)?;
     let equal = !differences.iter().any(Difference::needs_a_look);
     let verdict = if equal {
-        ledger.note_equal(&NewDay {
-            day,
-            state: DayState::Closed,
-            usage: &usage,
-            vms: &[],
-            fingerprint: &fingerprint,
-            existing,
-            now: request.now,
-        })?;
+        ledger.mark_verified(day, &usage, &fingerprint, request.now)?;
         Verdict::Equal
     } else {
         acknowledged(day, &mut differences, request, ledger)?

@@ -19,10 +19,10 @@ use crate::import::{
 };
 use crate::instant::Utc;
 use crate::ledger::Ledger;
+use crate::ledger::day::ClosedDay;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::refusals::{Cause, Refusal};
 use crate::ledger::runs::RunOutcome;
-use crate::ledger::write::Existing;
 use crate::output;
 use crate::source::{Source, Watermark};
 use crate::status::{CLOCKS_DIFFER, without_jobs};
@@ -106,9 +106,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut total = Total::default();
     let request = Request {
         range,
-        existing: match args.force {
-            true => Existing::Overwrite,
-            false => Existing::Keep,
+        closed_day: match args.force {
+            true => ClosedDay::Overwrite,
+            false => ClosedDay::AddMissing,
         },
         zones: &zones,
         misfits: match args.force {
@@ -189,9 +189,9 @@ fn import_all(
     })?;
     bar.finish_and_clear();
     let request = Request {
-        existing: match config.import.reread {
-            Reread::Report => Existing::Report,
-            Reread::Update => Existing::Overwrite,
+        closed_day: match config.import.reread {
+            Reread::Report => ClosedDay::ReportOnly,
+            Reread::Update => ClosedDay::Overwrite,
         },
         misfits: Misfits::Refused,
         ..request

@@ -8,8 +8,8 @@ use crate::day::{Day, in_ranges};
 use crate::import::{DayReport, Move, Moved, Outcome, rezone};
 use crate::instant::Utc;
 use crate::ledger::Ledger;
+use crate::ledger::day::Completion;
 use crate::ledger::lock::ImportLock;
-use crate::ledger::write::DayState;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
 use crate::words::counted;
 use crate::zone::Zone;
@@ -162,10 +162,10 @@ fn row(report: &DayReport, zones: &Zones) -> Vec<Value> {
         Value::Quantity(zones.hours(day.into()), Unit::None),
     ];
     if let Outcome::Written(written) = &report.outcome {
-        let state = match written.state {
+        let state = match written.completion {
             _ if written.sealed => "sealed",
-            DayState::Open => "open",
-            DayState::Closed => "closed",
+            Completion::Open => "open",
+            Completion::Closed => "closed",
         };
         row.push(Value::State(state, Tone::Plain));
         row.extend([

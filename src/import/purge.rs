@@ -5,7 +5,7 @@ use crate::aggregate::DayUsage;
 use crate::aggregate::window::DayBounds;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::hours;
-use crate::ledger::write::StoredDay;
+use crate::ledger::day::StoredDay;
 use crate::row::UsageRow;
 use crate::words::counted;
 
@@ -106,14 +106,14 @@ pub fn without_rows(usage: &DayUsage, before: Option<StoredDay>) -> Option<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::write::DayState;
+    use crate::ledger::day::Completion;
 
     const DAY: DayBounds = DayBounds {
         start: 86_400,
         end: 172_800,
     };
     const STORED: StoredDay = StoredDay {
-        state: DayState::Closed,
+        completion: Completion::Closed,
         source_rows: 100,
         replayed_rows: 0,
         first_id: Some(500),

@@ -10,7 +10,7 @@ use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
-use crate::ledger::write::{DayState, Existing};
+use crate::ledger::day::{ClosedDay, Completion, Policy};
 use crate::source::{Source, SourceDay};
 use crate::zone::Zone;
 use crate::zones::{Change, Zones};
@@ -73,7 +73,7 @@ pub fn rezone(
     let watermark = source.progress()?.watermark;
     let request = Request {
         range: None,
-        existing: Existing::Overwrite,
+        closed_day: ClosedDay::Overwrite,
         zones: &zones,
         misfits: Misfits::Stored,
         cut: Cut::Anew,
@@ -105,7 +105,7 @@ pub fn rezone(
             && !is_closed(report.day, &zones, watermark, asked.clock)
         {
             ledger.reopen_day(report.day)?;
-            written.state = DayState::Open;
+            written.completion = Completion::Open;
         }
         on_day(report)?;
     }
@@ -149,7 +149,8 @@ fn is_gone(day: Day, read: SourceDay, zones: &Zones, ledger: &mut Ledger) -> any
     } = read;
     let bounds = DayBounds::of(day, zones);
     ledger.learn(names);
-    let usage = ledger.with_vm_facts(day, Some(stored), Existing::Report, |vms| {
+    let policy = Policy::of(Some(stored), ClosedDay::ReportOnly);
+    let usage = ledger.with_vm_facts(day, policy, |vms| {
         aggregate(&mut rows, &rewinds, bounds, zones, vms)
     })?;
     Ok(purged(stored, &usage, oldest, lowest_id, bounds).is_some())

@@ -18,17 +18,6 @@ pub struct GuestOs {
     pub guessed: bool,
 }
 
-/// How much the guest OS that a VM was counted under on a day weighs when the day is read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// The day is new or open: what the source says now goes first.
-    Afresh,
-    /// Its records stay, also those of an unknown OS: nothing may come to stand beside them.
-    ForGood,
-    /// Its records may be replaced: an unknown or guessed OS gives way to one that has become known.
-    UntilKnown,
-}
-
 /// Of the VMs that were asked for, each with the first day it holds for, in order of days. Never of all: the ledger
 /// knows every VM that there ever was.
 #[derive(Default)]

@@ -6,12 +6,13 @@ use anyhow::{Context, ensure};
 use rusqlite::params_from_iter;
 
 use super::statements::{Statements, count_revision};
-use super::write::NewDay;
 use super::{Ledger, refusals};
+use crate::aggregate::DayUsage;
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::row::Digest;
+use crate::source::Fingerprint;
 
 /// One figure of a day as the ledger has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,17 +108,23 @@ impl Ledger {
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
 
-    /// Notes that a day was found equal to its source, and settles what it was refused for. A day that was imported
+    /// Keeps that a day was found equal to its source, and settles what it was refused for. A day that was imported
     /// before digests were kept gets those of now: they are of the rows that its figures equal.
-    pub fn note_equal(&mut self, new: &NewDay) -> anyhow::Result<()> {
+    pub fn mark_verified(
+        &mut self,
+        day: Day,
+        usage: &DayUsage,
+        fingerprint: &Fingerprint,
+        now: &str,
+    ) -> anyhow::Result<()> {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
-            let statements = Statements::new(connection, new.day, new.now);
+            let statements = Statements::new(connection, day, now);
             if statements.list_digests()?.is_empty() {
-                statements.update_source(new)?;
+                statements.update_source(usage, fingerprint)?;
             }
-            refusals::settle(connection, new.day)?;
-            statements.note_verified()?;
+            refusals::settle(connection, day)?;
+            statements.mark_verified()?;
             count_revision(connection)
         })
         .context(named)
@@ -128,7 +135,7 @@ impl Ledger {
     pub fn note_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
         let named = format!("ledger {}", self.path.display());
         self.transaction(|connection, _| {
-            Statements::new(connection, day, now).note_verified()?;
+            Statements::new(connection, day, now).mark_verified()?;
             count_revision(connection)
         })
         .context(named)

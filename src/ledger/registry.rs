@@ -7,7 +7,8 @@ use std::rc::Rc;
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
-use super::guest_oses::{Counted, GuestOs, GuestOses};
+use super::day::{ClosedDay, Policy};
+use super::guest_oses::{GuestOs, GuestOses};
 use crate::day::Day;
 use crate::metric::{Metric, Per};
 use crate::source::{Account, Names};
@@ -122,7 +123,7 @@ impl Registry {
         vm_id: u64,
         template_id: u64,
         day: Day,
-        counted: Counted,
+        policy: Policy,
     ) -> anyhow::Result<GuestOs> {
         let frozen = self.guest_oses.find(connection, vm_id, day)?;
         let known = frozen.filter(|frozen| frozen.id != 0);
@@ -130,10 +131,17 @@ impl Registry {
             id: vm.guest_os_id,
             guessed: false,
         });
-        let found = match counted {
-            Counted::Afresh => own.or(known),
-            Counted::ForGood => frozen.or(own),
-            Counted::UntilKnown => known.filter(|known| !known.guessed).or(own).or(known),
+        let found = match policy {
+            // What the source says now goes first.
+            Policy::Unfinished => own.or(known),
+            // Records stay, also those of an unknown OS: nothing may come to stand beside them.
+            Policy::Closed(ClosedDay::AddMissing | ClosedDay::ReportOnly) | Policy::Sealed => {
+                frozen.or(own)
+            }
+            // Records may be replaced: an unknown or guessed OS gives way to one that has become known.
+            Policy::Closed(ClosedDay::Overwrite) => {
+                known.filter(|known| !known.guessed).or(own).or(known)
+            }
         };
         Ok(found.unwrap_or_else(|| GuestOs {
             id: self.names.templates.get(&template_id).copied().unwrap_or(0),
@@ -363,7 +371,8 @@ impl Registry {
 
 impl Frozen {
     fn is_stand_in(&self) -> bool {
-        self.uuid == stand_in(self.per, self.source_id)
+        // Asked of every record of a day: most uuids are none at a glance.
+        self.uuid.starts_with(self.per.name()) && self.uuid == stand_in(self.per, self.source_id)
     }
 }
 

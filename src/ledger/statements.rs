@@ -1,39 +1,17 @@
-//! The statements that write and read one day: one function, one statement. What is to be changed is decided
-//! in `write`.
+//! The statements that write and read one day: one function, one statement. What changes is decided in `plan`.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use rusqlite::{CachedStatement, Connection};
 
+use super::day::{Completion, CorrectionKind, NewDay, OldRecord, RecordKey};
 use super::registry::Registry;
-use super::write::{DayState, NewDay};
+use crate::aggregate::DayUsage;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::row::Digest;
-
-/// What identifies a record within its day, whatever its resource was called when it was stored: account,
-/// metric id, source id.
-pub type Key = (u64, i64, u64);
-
-/// A record that is there, and what pending corrections have made of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OldRecord {
-    pub key: Key,
-    pub resource_id: i64,
-    /// In the metric's unit. `None`: there is no record, only pending corrections.
-    pub stored: Option<f64>,
-    /// The stored value with all pending corrections; `None`: they took it away.
-    pub corrected: Option<f64>,
-    pub pending: bool,
-}
-
-/// What a correction is: see the schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CorrectionKind {
-    Overwritten,
-    Pending,
-}
+use crate::source::Fingerprint;
 
 pub struct Statements<'a> {
     connection: &'a Connection,
@@ -74,6 +52,7 @@ impl<'a> Statements<'a> {
             records.push(OldRecord {
                 key,
                 resource_id,
+                stand_in: registry.is_stand_in(resource_id),
                 stored,
                 corrected: correction.unwrap_or(stored),
                 pending: correction.is_some(),
@@ -82,6 +61,7 @@ impl<'a> Statements<'a> {
         let without_record = |((key, resource_id), corrected)| OldRecord {
             key,
             resource_id,
+            stand_in: registry.is_stand_in(resource_id),
             stored: None,
             corrected,
             pending: true,
@@ -95,7 +75,7 @@ impl<'a> Statements<'a> {
     fn list_pending(
         &self,
         registry: &Registry,
-    ) -> anyhow::Result<BTreeMap<(Key, i64), Option<f64>>> {
+    ) -> anyhow::Result<BTreeMap<(RecordKey, i64), Option<f64>>> {
         let sql = "select account_id, metric_id, resource_id, new_quantity from stored_corrections \
                    where day = ?1 and kind = 'pending' order by id";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -117,15 +97,24 @@ impl<'a> Statements<'a> {
             .query_row([&self.day], |row| row.get(0))?)
     }
 
-    /// Notes that the day is written now. Whatever was verified was another day.
-    pub fn upsert_day(&self, state: DayState, new: &NewDay) -> anyhow::Result<()> {
+    /// Keeps that a day which is not closed yet is written now. Whatever was verified was another day.
+    pub fn upsert_day(&self, new: &NewDay) -> anyhow::Result<()> {
+        self.upsert(new.completion, new)
+    }
+
+    /// The same of a closed day, which stays closed.
+    pub fn update_imported(&self, new: &NewDay) -> anyhow::Result<()> {
+        self.upsert(Completion::Closed, new)
+    }
+
+    fn upsert(&self, completion: Completion, new: &NewDay) -> anyhow::Result<()> {
         let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
                    values (?1, ?2, ?3, ?4, ?5) \
                    on conflict do update set state = excluded.state, source_rows = excluded.source_rows, \
                      replayed_rows = excluded.replayed_rows, imported_at = excluded.imported_at, verified_at = null";
-        let state = match state {
-            DayState::Open => "open",
-            DayState::Closed => "closed",
+        let state = match completion {
+            Completion::Open => "open",
+            Completion::Closed => "closed",
         };
         let values = (
             &self.day,
@@ -138,8 +127,8 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    /// Notes that the day may be relied on.
-    pub fn note_verified(&self) -> anyhow::Result<()> {
+    /// Keeps that the day may be relied on.
+    pub fn mark_verified(&self) -> anyhow::Result<()> {
         let sql = "update stored_days set verified_at = ?2 where day = ?1";
         self.connection
             .prepare_cached(sql)?
@@ -147,7 +136,7 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    /// Notes how many records the day has now, and how many accounts have any.
+    /// Keeps how many records the day has now, and how many accounts have any.
     pub fn update_counts(&self, records: usize, accounts: usize) -> anyhow::Result<()> {
         let sql = "update stored_days set records = ?2, accounts = ?3 where day = ?1";
         let values = (&self.day, i64::try_from(records)?, i64::try_from(accounts)?);
@@ -156,16 +145,16 @@ impl<'a> Statements<'a> {
     }
 
     /// Keeps how the source looks whose figures the day holds, or holds with its pending corrections.
-    pub fn update_source(&self, new: &NewDay) -> anyhow::Result<()> {
+    pub fn update_source(&self, usage: &DayUsage, fingerprint: &Fingerprint) -> anyhow::Result<()> {
         let sql = "update stored_days set source_rows = ?2, replayed_rows = ?3, fingerprint = ?4 where day = ?1";
-        let (rows, replayed) = (new.usage.source_rows, new.usage.replayed_rows);
-        let values = (&self.day, rows, replayed, new.fingerprint.to_string());
+        let (rows, replayed) = (usage.source_rows, usage.replayed_rows);
+        let values = (&self.day, rows, replayed, fingerprint.to_string());
         self.connection.prepare_cached(sql)?.execute(values)?;
         let sql = "delete from stored_digests where day = ?1";
         self.connection.prepare_cached(sql)?.execute([&self.day])?;
         let sql = "insert into stored_digests (day, usage_type, source_rows, digest) values (?1, ?2, ?3, ?4)";
         let mut insert = self.connection.prepare_cached(sql)?;
-        for (usage_type, digest) in &new.usage.digests {
+        for (usage_type, digest) in &usage.digests {
             let usage_type = usage_type.map_or(-1, i64::from);
             let sum = format!("{:032x}", digest.sum);
             insert.execute((&self.day, usage_type, digest.rows, sum))?;
@@ -213,7 +202,12 @@ impl<'a> Statements<'a> {
         Ok(self.connection.prepare_cached(sql)?)
     }
 
-    pub fn update_record(&self, key: Key, resource_id: i64, quantity: f64) -> anyhow::Result<()> {
+    pub fn update_record(
+        &self,
+        key: RecordKey,
+        resource_id: i64,
+        quantity: f64,
+    ) -> anyhow::Result<()> {
         let sql = "update stored_records set quantity = ?5 \
                    where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
         let values = (key.0, &self.day, key.1, resource_id, quantity);
@@ -221,7 +215,7 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    pub fn delete_record(&self, key: Key, resource_id: i64) -> anyhow::Result<()> {
+    pub fn delete_record(&self, key: RecordKey, resource_id: i64) -> anyhow::Result<()> {
         let sql = "delete from stored_records \
                    where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
         let values = (key.0, &self.day, key.1, resource_id);
@@ -231,7 +225,7 @@ impl<'a> Statements<'a> {
 
     pub fn insert_correction(
         &self,
-        key: Key,
+        key: RecordKey,
         resource_id: i64,
         old: Option<f64>,
         new: Option<f64>,
@@ -259,7 +253,7 @@ impl<'a> Statements<'a> {
     }
 
     /// A record's pending corrections have come into the record itself.
-    pub fn apply_pending(&self, key: Key, resource_id: i64) -> anyhow::Result<()> {
+    pub fn apply_pending(&self, key: RecordKey, resource_id: i64) -> anyhow::Result<()> {
         let sql = "update stored_corrections set kind = 'applied' \
                    where day = ?1 and account_id = ?2 and metric_id = ?3 and resource_id = ?4 and kind = 'pending'";
         let values = (&self.day, key.0, key.1, resource_id);

@@ -1,102 +1,24 @@
-//! Writes one day, wholly or not at all. An open day is replaced, a closed day only gains records unless it is
-//! forced, a sealed day stays as it is, and every value of a closed day that changes is kept in `corrections`.
+//! Writes one day, wholly or not at all: gives its records their ids, has `plan` say what becomes of them, applies
+//! that, and keeps what the source looked like and what was doubtful in it.
 
 use std::cell::RefCell;
 
 use anyhow::Context;
 use rusqlite::Connection;
 
-use super::Ledger;
-use super::registry::Registry;
-use super::writer::{DayWriter, counted};
-use crate::aggregate::{DayUsage, VmFacts};
+use super::day::{
+    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
+    StoredDay, Written,
+};
+use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
+use super::registry::{Registry, stand_in};
+use super::statements::{Statements, count_revision};
+use super::{Ledger, refusals};
+use crate::aggregate::VmFacts;
 use crate::day::Day;
+use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
-use crate::source::{Fingerprint, Names, first_id};
-
-/// Whether the source has finished the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DayState {
-    Open,
-    Closed,
-}
-
-/// What an import may do to a closed day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// Add what is missing.
-    Keep,
-    /// Take over all that the source says.
-    Overwrite,
-    /// Nothing: only tell what differs.
-    Report,
-}
-
-/// A day as the ledger has it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StoredDay {
-    pub state: DayState,
-    pub source_rows: u64,
-    /// Of these, counted already by another row.
-    pub replayed_rows: u64,
-    /// The lowest id of the source's rows that ended on it; `None`: there were none, or it is not known.
-    pub first_id: Option<u64>,
-    /// No import may change it.
-    pub sealed: bool,
-    /// It was found equal to its source since it was written.
-    pub verified: bool,
-}
-
-impl StoredDay {
-    /// Whether the day needs its source no more: a purge of it is routine.
-    pub fn is_settled(self) -> bool {
-        self.sealed || (self.verified && self.state == DayState::Closed)
-    }
-}
-
-/// What to write.
-pub struct NewDay<'a> {
-    pub day: Day,
-    pub state: DayState,
-    pub usage: &'a DayUsage,
-    /// The VMs whose running was counted, each with its template.
-    pub vms: &'a [(u64, u64)],
-    pub fingerprint: &'a Fingerprint,
-    pub existing: Existing,
-    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
-    pub now: &'a str,
-}
-
-/// What writing a day did.
-#[derive(Debug, PartialEq)]
-pub struct Written {
-    /// A closed day stays closed.
-    pub state: DayState,
-    pub sealed: bool,
-    pub accounts: u64,
-    pub added: u64,
-    pub kept: u64,
-    pub overwritten: u64,
-    /// Corrections that a sealed day has got.
-    pub pending: u64,
-    pub differences: Vec<Difference>,
-    pub findings: u64,
-}
-
-/// A closed day's value that is not what the source says, and was not overwritten.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
-    /// The account's uuid.
-    pub account: String,
-    pub account_id: u64,
-    pub metric: Metric,
-    /// The resource's uuid.
-    pub resource: Option<String>,
-    /// In the metric's unit. `None`: the ledger has no such record.
-    pub stored: Option<f64>,
-    /// `None`: the source has no such usage any more.
-    pub source: Option<f64>,
-}
+use crate::source::{Names, first_id};
 
 impl Ledger {
     /// What the ledger has of a day.
@@ -111,13 +33,13 @@ impl Ledger {
         };
         let state: String = row.get(0)?;
         let fingerprint: Option<String> = row.get(4)?;
-        let state = if state == "closed" {
-            DayState::Closed
+        let completion = if state == "closed" {
+            Completion::Closed
         } else {
-            DayState::Open
+            Completion::Open
         };
         Ok(Some(StoredDay {
-            state,
+            completion,
             source_rows: row.get(1)?,
             replayed_rows: row.get(2)?,
             first_id: fingerprint.as_deref().and_then(first_id),
@@ -135,16 +57,14 @@ impl Ledger {
     pub fn with_vm_facts<T>(
         &self,
         day: Day,
-        stored: Option<StoredDay>,
-        existing: Existing,
+        policy: Policy,
         act: impl FnOnce(&VmFacts) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let counted = counted(stored, existing);
         // Those who ask cannot pass an error on; what they make of the stand-in is thrown away.
         let failed = RefCell::new(None);
         let guest_os = |vm, template| {
             let (connection, registry) = (&self.connection, &self.registry);
-            match registry.guest_os(connection, vm, template, day, counted) {
+            match registry.guest_os(connection, vm, template, day, policy) {
                 Ok(guest_os) => guest_os.id,
                 Err(err) => {
                     failed.borrow_mut().get_or_insert(err);
@@ -213,16 +133,246 @@ impl Ledger {
         result
     }
 }
-impl Difference {
-    pub fn in_words(&self) -> String {
-        in_words(self.stored, self.source)
+
+/// What the plan of one day stands on, and what applies it.
+struct DayWriter<'a> {
+    connection: &'a Connection,
+    registry: &'a mut Registry,
+    new: &'a NewDay<'a>,
+    stored: Option<StoredDay>,
+    policy: Policy,
+    statements: Statements<'a>,
+}
+
+impl<'a> DayWriter<'a> {
+    fn new(
+        connection: &'a Connection,
+        registry: &'a mut Registry,
+        new: &'a NewDay<'a>,
+        stored: Option<StoredDay>,
+    ) -> DayWriter<'a> {
+        DayWriter {
+            connection,
+            registry,
+            new,
+            stored,
+            policy: Policy::of(stored, new.closed_day),
+            statements: Statements::new(connection, new.day, new.now),
+        }
+    }
+
+    fn write(&mut self) -> anyhow::Result<Written> {
+        let was_closed = self.policy != Policy::Unfinished;
+        self.registry.store_told_accounts(self.connection)?;
+        let old = match self.stored {
+            Some(_) => self.statements.list_records(self.registry)?,
+            None => Vec::new(),
+        };
+        if !was_closed {
+            self.statements.upsert_day(self.new)?;
+        }
+        let mut findings = self.new.usage.findings.clone();
+        let records = self.resolve(&mut findings)?;
+        self.update_counts(&old, &records)?;
+        let plan = plan(self.policy, &old, &records);
+        self.apply(&plan.changes)?;
+        let differences = self.name_all(&plan.unequal)?;
+        if self.policy != Policy::Closed(ClosedDay::ReportOnly) {
+            self.freeze_guest_oses()?;
+        }
+        refusals::settle(self.connection, self.new.day)?;
+        findings.extend(differences.iter().map(FigureDifference::finding));
+        let renewed = self.keep_source(&plan)?;
+        let findings = self.replace_findings(&findings, !renewed)?;
+        count_revision(self.connection)?;
+        let keys: Vec<RecordKey> = records.iter().map(|record| record.key).collect();
+        Ok(Written {
+            completion: match was_closed {
+                true => Completion::Closed,
+                false => self.new.completion,
+            },
+            sealed: self.policy == Policy::Sealed,
+            // A count of rows fits 64 bits.
+            accounts: count_accounts(&keys) as u64,
+            added: plan.added,
+            kept: plan.kept,
+            overwritten: plan.overwritten,
+            pending: plan.pending,
+            differences,
+            findings,
+        })
+    }
+
+    /// Keeps how many records the day will have, and how many accounts any; the sums of its month are to be rebuilt.
+    fn update_counts(&self, old: &[OldRecord], records: &[NewRecord]) -> anyhow::Result<()> {
+        let Some((records, accounts)) = count_after(self.policy, old, records) else {
+            return Ok(());
+        };
+        self.statements.forget_month_sums()?;
+        self.statements.update_counts(records, accounts)
+    }
+
+    fn apply(&self, changes: &[RecordChange]) -> anyhow::Result<()> {
+        let mut insert = self.statements.prepare_insert()?;
+        let day = self.statements.day();
+        for change in changes {
+            match *change {
+                RecordChange::Insert {
+                    key: (account_id, metric_id, _),
+                    resource_id,
+                    quantity,
+                } => {
+                    insert.execute((account_id, day, metric_id, resource_id, quantity))?;
+                }
+                RecordChange::Update {
+                    key,
+                    resource_id,
+                    quantity,
+                } => self.statements.update_record(key, resource_id, quantity)?,
+                RecordChange::Delete { key, resource_id } => {
+                    self.statements.delete_record(key, resource_id)?;
+                }
+                RecordChange::Correct {
+                    key,
+                    resource_id,
+                    old,
+                    new,
+                    kind,
+                } => self
+                    .statements
+                    .insert_correction(key, resource_id, old, new, kind)?,
+                RecordChange::ApplyPending { key, resource_id } => {
+                    self.statements.apply_pending(key, resource_id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn name_all(&self, unequal: &[Unequal]) -> anyhow::Result<Vec<FigureDifference>> {
+        let name = |unequal: &Unequal| {
+            let (account_id, metric_id, _) = unequal.key;
+            let metric = self.registry.find_metric(metric_id);
+            Ok(FigureDifference {
+                account: self.registry.account_uuid(account_id),
+                account_id,
+                metric: metric.context("a record of an unknown metric")?,
+                resource: self.registry.resource_uuid(unequal.resource_id),
+                stored: unequal.stored,
+                source: unequal.source,
+            })
+        };
+        unequal.iter().map(name).collect()
+    }
+
+    /// Keeps how the source looks, if its figures are what the day holds now. Returns whether the findings replace the
+    /// former ones.
+    fn keep_source(&self, plan: &DayPlan) -> anyhow::Result<bool> {
+        let rewritten = plan.added + plan.overwritten > 0;
+        if self.policy != Policy::Unfinished && rewritten {
+            self.statements.update_imported(self.new)?;
+        }
+        if !plan.unequal.is_empty() || plan.pending > 0 {
+            self.statements.forget_verification()?;
+        }
+        if !plan.unequal.is_empty() {
+            return Ok(rewritten);
+        }
+        let before = self.statements.list_digests()?;
+        self.statements
+            .update_source(self.new.usage, self.new.fingerprint)?;
+        let changed = !before.is_empty() && before != self.new.usage.digests;
+        let replaced = matches!(
+            self.policy,
+            Policy::Unfinished | Policy::Closed(ClosedDay::Overwrite)
+        );
+        Ok(rewritten || changed || replaced)
+    }
+
+    /// Gives the day's records their ids in the ledger, sorted by key. What gets a stand-in becomes a finding.
+    fn resolve(&mut self, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<NewRecord>> {
+        let mut records = Vec::with_capacity(self.new.usage.records.len());
+        let mut unresolved_account = None;
+        for record in &self.new.usage.records {
+            let metric_id = self.registry.metric(self.connection, record.metric)?;
+            if !self.registry.account(self.connection, record.account_id)?
+                && unresolved_account.replace(record.account_id) != Some(record.account_id)
+            {
+                let account = format!("account:{}", record.account_id);
+                findings.push(unresolved(record.account_id, None, account));
+            }
+            let (resource_id, is_stand_in) = match record.metric.per() {
+                None => (0, false),
+                Some(per) => {
+                    let resource =
+                        self.registry
+                            .resource(self.connection, per, record.source_id)?;
+                    if resource.stand_in {
+                        let name = stand_in(per, record.source_id);
+                        findings.push(unresolved(record.account_id, Some(record.metric), name));
+                    }
+                    (resource.id, resource.stand_in)
+                }
+            };
+            records.push(NewRecord {
+                key: (record.account_id, metric_id, record.source_id),
+                resource_id,
+                stand_in: is_stand_in,
+                quantity: record.quantity,
+            });
+        }
+        records.sort_unstable_by_key(|record| record.key);
+        Ok(records)
+    }
+
+    fn freeze_guest_oses(&mut self) -> anyhow::Result<()> {
+        let day = self.new.day;
+        let later_days = self.statements.has_later_days()?;
+        for (vm, template) in self.new.vms {
+            let registry = &self.registry;
+            let guest_os = registry.guest_os(self.connection, *vm, *template, day, self.policy)?;
+            let oses = &mut self.registry.guest_oses;
+            oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the findings in place of the day's former ones. Where the source has not changed the former ones
+    /// still hold, and only the differences are new. Returns how many there are now.
+    fn replace_findings(
+        &mut self,
+        findings: &[Finding],
+        only_differences: bool,
+    ) -> anyhow::Result<u64> {
+        let differs = FindingKind::DiffersFromSource;
+        if only_differences {
+            self.statements.delete_findings(Some(differs))?;
+        } else {
+            self.statements.delete_findings(None)?;
+        }
+        for finding in findings
+            .iter()
+            .filter(|finding| !only_differences || finding.kind == differs)
+        {
+            if let Some(account_id) = finding.account_id {
+                self.registry.account(self.connection, account_id)?;
+            }
+            let metric_id = match finding.metric {
+                Some(metric) => Some(self.registry.metric(self.connection, metric)?),
+                None => None,
+            };
+            self.statements.insert_finding(finding, metric_id)?;
+        }
+        self.statements.count_findings()
     }
 }
 
-/// `stored 24, the source says nothing`: the detail of a finding, by which it is acknowledged.
-pub fn in_words(stored: Option<f64>, source: Option<f64>) -> String {
-    let said = |quantity: Option<f64>| {
-        quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
-    };
-    format!("stored {}, the source says {}", said(stored), said(source))
+fn unresolved(account_id: u64, metric: Option<Metric>, stand_in: String) -> Finding {
+    Finding {
+        kind: FindingKind::Unresolved,
+        account_id: Some(account_id),
+        metric,
+        detail: format!("cloud does not know {stand_in}"),
+        resource: Some(stand_in),
+    }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::import::{DayReport, LookedAt, Outcome};
+use crate::ledger::day::{Completion, Written};
 use crate::ledger::runs::RunTotal;
-use crate::ledger::write::{DayState, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
 use crate::words::counted;
 
@@ -18,7 +18,7 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     match &report.outcome {
         Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
         Outcome::SourceGone(stored, reason) => {
-            let state = state_of(stored.sealed, stored.state);
+            let state = state_of(stored.sealed, stored.completion);
             writeln!(out, "{day} {state} kept: {reason}")?;
         }
         Outcome::Written(written) => {
@@ -258,7 +258,7 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
             row
         }
         Outcome::SourceGone(stored, _) => {
-            let state = word(state_of(stored.sealed, stored.state));
+            let state = word(state_of(stored.sealed, stored.completion));
             let mut row = vec![day, state, reason, Value::Nothing, rows, replayed];
             row.extend(std::iter::repeat_n(Value::Nothing, 7));
             row.push(Value::Truth(true));
@@ -285,13 +285,13 @@ fn row(report: &DayReport, reason: Reason) -> Vec<Value> {
 }
 
 fn state(written: &Written) -> &'static str {
-    state_of(written.sealed, written.state)
+    state_of(written.sealed, written.completion)
 }
 
-fn state_of(sealed: bool, state: DayState) -> &'static str {
-    match state {
+fn state_of(sealed: bool, completion: Completion) -> &'static str {
+    match completion {
         _ if sealed => "sealed",
-        DayState::Open => "open",
-        DayState::Closed => "closed",
+        Completion::Open => "open",
+        Completion::Closed => "closed",
     }
 }
