@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots a small Debian with a systemd of its own in a container, sets the server up in it by the very lines of
 # docs/set-up.md, and tries what docs/server.md says of the units. Needs root, Debian or Ubuntu, and their packages, hence
-# no part of `make test`. The Debian (SUITE=trixie for another) is kept in target/; each run works on a copy.
+# no part of `make test`. The Debian (SUITE=trixie for another) stays in target/; each run works on a copy.
 set -eu
 cd "$(dirname "$0")/.."
 suite=${SUITE:-bookworm}
