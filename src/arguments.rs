@@ -1,76 +1,16 @@
-//! Arguments that several commands share: the days they are asked about, and how they print.
+//! Arguments that several commands share, and what is checked of them.
 
-use std::io::IsTerminal;
+mod acknowledgement;
+mod config_file;
+mod format;
+mod period;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use crate::day::{Day, DayRange};
-use crate::month::Month;
-use crate::output::{Format, Style};
-use crate::period::{Last, Period};
-use crate::zone::Zone;
-
-/// The days a command is asked about.
-#[derive(clap::Args)]
-pub struct PeriodArgs {
-    /// Days: YYYY-MM-DD, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-month or last-month
-    #[arg(value_name = "PERIOD", conflicts_with_all = ["start", "end", "month", "last"])]
-    pub period: Option<Period>,
-    #[command(flatten)]
-    pub options: DayArgs,
-}
-
-impl PeriodArgs {
-    /// The days asked for; `None`: the command line names none. `now` is in seconds since 1970 UTC.
-    pub fn days(&self, now: i64, zone: &Zone) -> anyhow::Result<Option<DayRange>> {
-        let today = zone.day_at(now)?;
-        let range = match self.period {
-            Some(period) => Some(period.days(today)),
-            None => self.options.days(today)?,
-        };
-        range.map(|range| begun(range, today, zone)).transpose()
-    }
-}
-
-/// The days a command is asked about, by options alone.
-#[derive(clap::Args)]
-pub struct DayArgs {
-    /// First day, YYYY-MM-DD
-    #[arg(short, long, value_name = "DAY", conflicts_with_all = ["month", "last"])]
-    pub start: Option<Day>,
-    /// Last day, inclusive [default: the first]
-    #[arg(short, long, value_name = "DAY", requires = "start")]
-    pub end: Option<Day>,
-    /// A whole month, YYYY-MM
-    #[arg(long, value_name = "MONTH", conflicts_with = "last")]
-    pub month: Option<Month>,
-    /// The days up to yesterday, such as 7d or 2w
-    #[arg(long, value_name = "DAYS")]
-    pub last: Option<Last>,
-}
-
-impl DayArgs {
-    /// The days asked for; `None`: no option names any.
-    pub fn days(&self, today: Day) -> anyhow::Result<Option<DayRange>> {
-        if let Some(start) = self.start {
-            let range = DayRange::new(start, self.end.unwrap_or(start)).context("-s and -e")?;
-            return Ok(Some(range));
-        }
-        let month = self.month.map(Month::days);
-        Ok(month.or(self.last.map(|last| last.days(today))))
-    }
-}
-
-/// Refuses days that lie in the future altogether: a year was mistyped, and nothing can be said of them.
-pub fn begun(range: DayRange, today: Day, zone: &Zone) -> anyhow::Result<DayRange> {
-    ensure!(
-        range.first() <= today,
-        "{} has not begun: today is {today} in {}",
-        range.first(),
-        zone.name()
-    );
-    Ok(range)
-}
+pub use acknowledgement::{AckArgs, UnackArgs, each_once, given_reason};
+pub use config_file::{ConfigFile, shell_word};
+pub use format::{FormatArgs, style};
+pub use period::{DayArgs, PeriodArgs, begun};
 
 /// Parses a whole number of an argument. What clap says of one is about Rust's types.
 pub fn whole(text: &str, lowest: u64, highest: u64) -> anyhow::Result<u64> {
@@ -86,29 +26,4 @@ pub fn whole(text: &str, lowest: u64, highest: u64) -> anyhow::Result<u64> {
 pub fn id(text: &str) -> anyhow::Result<i64> {
     let id = text.parse().ok().filter(|id| *id > 0);
     id.context("not an id: `rbc-usage findings` and `rbc-usage corrections` list them")
-}
-
-/// `--format`.
-#[derive(clap::Args)]
-pub struct FormatArgs {
-    /// Output format
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-}
-
-impl FormatArgs {
-    /// With colours if stdout is a terminal that shows them and nobody asked for none.
-    pub fn style(&self) -> Style {
-        style(self.format)
-    }
-}
-
-/// See `FormatArgs::style`.
-pub fn style(format: Format) -> Style {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
-    Style {
-        format,
-        colour: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb,
-    }
 }

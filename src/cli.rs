@@ -57,7 +57,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     // Who stops reading what is left changes nothing about what was done.
     let flushed = out.flush().map_err(anyhow::Error::from);
     let flushed = flushed.or_else(|err| {
-        if cmd::is_closed_pipe(&err) {
+        if is_closed_pipe(&err) {
             Ok(())
         } else {
             Err(err)
@@ -65,7 +65,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     });
     match result.and_then(|code| flushed.map(|()| code)) {
         Ok(code) => code,
-        Err(err) if cmd::is_closed_pipe(&err) => ExitCode::SUCCESS,
+        Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             // Several problems of a configuration are a line each.
             for line in causes::in_one_line(&err).lines() {
@@ -75,4 +75,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Someone read the first lines of our output and left, as `head` does.
+fn is_closed_pipe(err: &anyhow::Error) -> bool {
+    let io = err.downcast_ref::<io::Error>();
+    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
 }

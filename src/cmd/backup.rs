@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::arguments::ConfigFile;
 use crate::ledger;
+use crate::terminal;
 
 /// Copy the ledger to FILE, at any time
 ///
@@ -17,16 +19,16 @@ use crate::ledger;
 ")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     /// File to write the copy to
     file: PathBuf,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let bar = super::step_bar();
+    let bar = terminal::step_bar();
     let bytes = ledger::backup::backup(&config.ledger, &args.file, &mut |step| {
-        super::show_step(&bar, step)
+        terminal::show_step(&bar, step)
     })?;
     bar.finish_and_clear();
     writeln!(out, "{} {bytes} bytes, checked", args.file.display())?;

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::arguments::FormatArgs;
+use crate::arguments::{ConfigFile, FormatArgs};
 use crate::config::Config;
 use crate::day::DayRange;
 use crate::import::advise;
@@ -17,10 +17,12 @@ use crate::ledger;
 use crate::ledger::backup::Step;
 use crate::ledger::read::Reader;
 use crate::ledger::timezones::disagreement;
+use crate::open::open_source;
 use crate::output::unit::readable;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
 use crate::source::survey::{Survey, survey_cloud, survey_cloud_usage};
 use crate::source::{Options, Source};
+use crate::terminal;
 use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
@@ -49,7 +51,7 @@ const ZONE_YEARS: i64 = 2;
 ")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     format: FormatArgs,
     /// Skip what takes longer as the ledger grows: read neither its pages nor its records
@@ -126,7 +128,7 @@ fn check_sources(config: &Config) -> anyhow::Result<Vec<Line>> {
         }
     }
     if reached {
-        match super::open_source(config) {
+        match open_source(config) {
             Ok(mut source) => {
                 let missing = source.limitations().into_iter();
                 lines.extend(missing.map(|sentence| look("rights", sentence)));
@@ -248,8 +250,8 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<Line> {
 
 /// What takes the longer the more there is in a ledger.
 fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<Line> {
-    let bar = super::step_bar();
-    let mut on_step = |step| super::show_step(&bar, step);
+    let bar = terminal::step_bar();
+    let mut on_step = |step| terminal::show_step(&bar, step);
     let mut lines = vec![match ledger::backup::check(path, &mut on_step) {
         Ok(faults) if faults.is_empty() => ok(
             what,

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{AckArgs, ConfigFile, FormatArgs, PeriodArgs, UnackArgs, each_once};
 use crate::coverage::find_coverage;
 use crate::day::Day;
 use crate::instant::{Utc, is_day_or_instant};
 use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
+use crate::open::open_alone;
 use crate::output::{self, Document, Value};
+use crate::terminal;
 use crate::view;
 use crate::view::corrections::CELLS;
 use crate::words::counted;
@@ -42,15 +44,15 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Mark pending corrections as charged or credited: their days no longer need a look because of them
-    Ack(super::Ack),
+    Ack(AckArgs),
     /// Withdraw acknowledgements
-    Unack(super::Unack),
+    Unack(UnackArgs),
 }
 
 #[derive(clap::Args)]
 struct List {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     /// Only corrections found at this time (UTC) or later: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
@@ -87,7 +89,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 fn acknowledge(
-    config: &super::ConfigFile,
+    config: &ConfigFile,
     ids: &[i64],
     reason: Option<&str>,
     done: &str,
@@ -95,8 +97,8 @@ fn acknowledge(
 ) -> anyhow::Result<ExitCode> {
     let config = config.load()?;
     let now = Utc::at(super::unix_now()?)?.to_string();
-    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    let ids = super::once(ids);
+    let (_lock, mut ledger) = open_alone(&config, &now)?;
+    let ids = each_once(ids);
     ledger.acknowledge_corrections(&ids, reason.map(|reason| (reason, now.as_str())))?;
     writeln!(out, "{} {done}", counted(ids.len(), "correction"))?;
     Ok(ExitCode::SUCCESS)
@@ -141,6 +143,6 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ..Document::default()
     };
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
+    terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }

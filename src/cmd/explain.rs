@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use crate::aggregate::runs::Rewind;
-use crate::arguments::{DayArgs, FormatArgs, begun};
+use crate::arguments::{ConfigFile, DayArgs, FormatArgs, begun};
 use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
@@ -16,8 +16,10 @@ use crate::ledger::Ledger;
 use crate::ledger::read::Reader;
 use crate::ledger::read::accounts::{Account, find_one};
 use crate::metric::Metric;
+use crate::open::open_source;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
+use crate::terminal;
 use crate::verify::TOLERANCE;
 use crate::words::{counted, did_you_mean};
 
@@ -45,7 +47,7 @@ use crate::words::{counted, did_you_mean};
     rbc-usage explain acme vm_running -s 2013-06-01 -e 2013-06-07")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     /// Uuid of an account or project, or a name that only one of them has
     #[arg(value_name = "ACCOUNT")]
     account: String,
@@ -76,7 +78,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let account = find_account(&mut reader, &args.account)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
     let zones = ledger.zones().clone();
-    let mut source = super::open_source(&config)?;
+    let mut source = open_source(&config)?;
     let question = Question {
         account_id: account.id.unsigned_abs(),
         metric,
@@ -114,7 +116,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     document.facts.extend(coverage.facts());
     document.notes.extend(coverage.absences());
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
+    terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(!needs_a_look && coverage.is_whole()))
 }
 

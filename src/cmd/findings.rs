@@ -5,14 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{DayArgs, FormatArgs, PeriodArgs, id};
+use crate::arguments::{
+    ConfigFile, DayArgs, FormatArgs, PeriodArgs, UnackArgs, each_once, given_reason, id,
+};
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::instant::Utc;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
+use crate::open::open_alone;
 use crate::output::{Document, write};
+use crate::terminal;
 use crate::view;
 use crate::view::findings::FOR_COMMANDS;
 use crate::words::counted;
@@ -45,13 +49,13 @@ enum Action {
     /// Acknowledge findings: they are no longer listed, and their days no longer need a look because of them
     Ack(Ack),
     /// Withdraw acknowledgements
-    Unack(super::Unack),
+    Unack(UnackArgs),
 }
 
 #[derive(clap::Args)]
 struct Ack {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     /// Ids from the list
     #[arg(value_name = "ID", required_unless_present = "kind", value_parser = id)]
     ids: Vec<i64>,
@@ -68,7 +72,7 @@ struct Ack {
 #[derive(clap::Args)]
 struct List {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
@@ -123,12 +127,12 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ..Document::default()
     };
     write(&document, args.format.style(), out)?;
-    super::eprint_beside(&coverage.absences(), &coverage, args.format.format);
+    terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }
 
 fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
-    let reason = super::told_reason(&args.reason)?;
+    let reason = given_reason(&args.reason)?;
     let config = args.config.load()?;
     let clock = super::unix_now()?;
     let now = Utc::at(clock)?.to_string();
@@ -137,9 +141,9 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
         range.is_none() || args.kind.is_some(),
         "days say nothing beside ids: write --kind KIND instead of them"
     );
-    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
+    let (_lock, mut ledger) = open_alone(&config, &now)?;
     let ids = match args.kind {
-        None => super::once(&args.ids),
+        None => each_once(&args.ids),
         Some(kind) => {
             let filter = FindingFilter {
                 range,
@@ -156,11 +160,11 @@ fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
     told(out, ids.len(), "acknowledged")
 }
 
-fn unacknowledge(args: &super::Unack, out: &mut dyn Write) -> anyhow::Result<()> {
+fn unacknowledge(args: &UnackArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let now = Utc::at(super::unix_now()?)?.to_string();
-    let (_lock, mut ledger) = super::open_alone(&config, &now)?;
-    let ids = super::once(&args.ids);
+    let (_lock, mut ledger) = open_alone(&config, &now)?;
+    let ids = each_once(&args.ids);
     ledger.unacknowledge(&ids)?;
     told(out, ids.len(), "not acknowledged any more")
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::arguments::{FormatArgs, PeriodArgs, begun, whole};
+use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs, begun, whole};
 use crate::config::{Config, Reread};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::import::{
@@ -23,9 +23,11 @@ use crate::ledger::day::ClosedDay;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::refusals::{Cause, Refusal};
 use crate::ledger::runs::RunOutcome;
+use crate::open::open_source;
 use crate::output;
 use crate::source::{Source, Watermark};
 use crate::status::{CLOCKS_DIFFER, without_jobs};
+use crate::terminal;
 use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
@@ -55,7 +57,7 @@ const REFUSALS_TOLD: usize = 10;
     rbc-usage import -s 2013-06-01 -f             take over changes of the source")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
@@ -162,9 +164,9 @@ fn import_all(
     total: &mut Total,
     out: &mut dyn Write,
 ) -> anyhow::Result<Option<Watermark>> {
-    let mut source = super::open_source(config)?;
+    let mut source = open_source(config)?;
     for limitation in source.limitations() {
-        super::eprint_line(&limitation);
+        terminal::eprint_line(&limitation);
     }
     let progress = source.progress()?;
     let watermark = progress.watermark;
@@ -177,7 +179,7 @@ fn import_all(
     total.needs_a_look |= warn_of_other_zone(&mut source, request.zones, &days)?;
     total.needs_a_look |= warn_of_future(watermark, request.clock)?;
     total.needs_a_look |= warn_of_no_jobs(&mut source, watermark)?;
-    let bar = super::progress_bar(days.len());
+    let bar = terminal::progress_bar(days.len());
     let mut reached = BTreeSet::new();
     let mut misfit = None;
     import(&days, &request, &mut source, ledger, &mut |report| {
@@ -242,18 +244,18 @@ fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
             Cause::SourceGone | Cause::WrongZone => String::new(),
         };
         let id = refusal.id;
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "{day} is refused: {reason}: {repair}acknowledge it with {findings} ack {id} --reason TEXT"
         ));
     }
     if open.len() > REFUSALS_TOLD {
         let more = counted(open.len() - REFUSALS_TOLD, "refused day");
-        super::eprint_line(&format!("{more} more: {findings} --kind refused"));
+        terminal::eprint_line(&format!("{more} more: {findings} --kind refused"));
     }
     // One zone cures them all.
     if !misfits.is_empty() {
         let days: Vec<Day> = misfits.iter().map(|refusal| refusal.day).collect();
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "refused for the zone: {}: {findings} --kind refused",
             in_ranges(&days)
         ));
@@ -272,7 +274,7 @@ fn tell_gap(
     let refused = |day: Day| refusals.iter().any(|refusal| refusal.day == day);
     missing.retain(|day| is_closed(*day, ledger.zones(), watermark, clock) && !refused(*day));
     if !missing.is_empty() {
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "missing between other days: {}: import with -s and -e",
             in_ranges(&missing)
         ));
@@ -322,7 +324,7 @@ impl Write for Report<'_> {
 fn warn_of_future(watermark: Option<Watermark>, clock: i64) -> anyhow::Result<bool> {
     let ahead = watermark.filter(|watermark| watermark.finished_until > clock + CLOCKS_DIFFER);
     if let Some(watermark) = ahead {
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "the usage server says that usage is finished until {}, and it is {}: one of the clocks is wrong; days that \
              have not ended are not closed",
             Utc::at(watermark.finished_until)?,
@@ -339,7 +341,7 @@ fn warn_of_no_jobs(source: &mut Source, watermark: Option<Watermark>) -> anyhow:
         None => source.newest_row()?,
     };
     if let Some(newest) = newest {
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "{}; until then, import -s DAY stores what there is as an open day",
             without_jobs(newest)?
         ));
@@ -381,7 +383,7 @@ fn advise_on_zone(
     let days = DayRange::new(first.unwrap_or(day).min(day), day)?;
     if let Some(advice) = advise(days, ledger.zones(), source)? {
         let (zone, cure) = (config.zone.name(), advice.cure(first.is_some(), program));
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "main.timezone = {zone} is not CloudStack's zone: {cure}"
         ));
     }
@@ -399,7 +401,7 @@ fn warn_of_other_zone(source: &mut Source, zones: &Zones, days: &[Day]) -> anyho
         .iter()
         .any(|day| zones.midnight(*day) != other.midnight(*day));
     if differ {
-        super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "main.timezone is {}, CloudStack's usage.aggregation.timezone is {theirs:?}: main.timezone has to be the same",
             zones.name()
         ));

@@ -1,5 +1,6 @@
 //! `rbc-usage initdb`: create or upgrade the ledger.
 
+use crate::arguments::ConfigFile;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 #[command(after_help = "Example: rbc-usage initdb --config /etc/rbc-usage/cloudusage.cfg")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{PeriodArgs, style, whole};
+use crate::arguments::{ConfigFile, PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
 use crate::instant::Utc;
@@ -17,6 +17,7 @@ use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
 use crate::report::{self, By, focus};
+use crate::terminal;
 use crate::view;
 use crate::words::counted;
 use crate::zones::Zones;
@@ -37,7 +38,7 @@ use crate::zones::Zones;
     rbc-usage report --month 2013-06 --format focus")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     /// What to group totals by, in the order of the columns: account, domain, project, offering, metric, month,
@@ -108,7 +109,7 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Format::Focus => &subject.coverage.sentences(),
         Format::Table | Format::Json | Format::Csv => &document.notes,
     };
-    super::eprint_beside(beside, &subject.coverage, format);
+    terminal::eprint_beside(beside, &subject.coverage, format);
     Ok(super::exit_code(subject.coverage.is_final()))
 }
 

@@ -3,14 +3,16 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::FormatArgs;
+use crate::arguments::{ConfigFile, FormatArgs};
 use crate::day::{Day, in_ranges};
 use crate::import::{DayReport, Move, Moved, Outcome, rezone};
 use crate::instant::Utc;
 use crate::ledger::Ledger;
 use crate::ledger::day::Completion;
 use crate::ledger::lock::ImportLock;
+use crate::open::open_source;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
+use crate::terminal;
 use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
@@ -31,7 +33,7 @@ use crate::zones::Zones;
     rbc-usage rezone Europe/Stockholm --from 2026-06-12")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     /// CloudStack's usage.aggregation.timezone, such as Europe/Stockholm
     #[arg(value_name = "ZONE", value_parser = Zone::parse)]
     zone: Zone,
@@ -52,9 +54,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let clock = super::unix_now()?;
     let now = Utc::at(clock)?.to_string();
     let mut ledger = Ledger::open_as_a_whole(&config.ledger)?;
-    let mut source = super::open_source(&config)?;
+    let mut source = open_source(&config)?;
     for limitation in source.limitations() {
-        super::eprint_line(&limitation);
+        terminal::eprint_line(&limitation);
     }
     let asked = Move {
         zone: args.zone.clone(),

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::arguments::shell_word;
 use crate::sample;
 use crate::words::counted;
 
@@ -23,7 +24,7 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let contents = sample::write(&args.folder)?;
     let (first, last) = (sample::days().first(), sample::days().last());
-    let in_folder = |name: &str| super::shell_word(&args.folder.join(name));
+    let in_folder = |name: &str| shell_word(&args.folder.join(name));
     let config = in_folder("cloudusage.cfg");
     writeln!(out, "{config}")?;
     writeln!(

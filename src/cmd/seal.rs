@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::day::{Day, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
 use crate::sealing::{DOUBTS, Doubt, doubt};
+use crate::terminal;
 use crate::words::counted;
 
 /// Keep the figures of days for good
@@ -25,7 +26,7 @@ use crate::words::counted;
     rbc-usage seal 2013-06 --anyway")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     /// Seal every closed day, whatever the objections
@@ -50,7 +51,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let days: Vec<Day> = of_kind.map(|(day, _)| *day).collect();
         if let (Some(first), Some(last)) = (days.first(), days.last()) {
             let said = format!("{}: {}", kind.in_words(), in_ranges(&days));
-            super::eprint_line(&match cure(kind, &args, *first, *last) {
+            terminal::eprint_line(&match cure(kind, &args, *first, *last) {
                 Some(command) => format!("{said}: {command}"),
                 None => said,
             });
@@ -70,7 +71,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             counted(held.days.len(), "day")
         ));
     } else {
-        super::eprint_line("nothing is sealed; --anyway seals the days that are closed");
+        terminal::eprint_line("nothing is sealed; --anyway seals the days that are closed");
     }
     let document = held.document(config.zone.name(), today, notes)?;
     write(&document, args.format.style(), out)?;

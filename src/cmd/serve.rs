@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use crate::arguments::ConfigFile;
 use crate::config;
 use crate::http;
 use crate::ledger::read::Reader;
@@ -24,7 +25,7 @@ use crate::ledger::read::Reader;
 ")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     /// Address to listen on instead of `[server] bind`; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", value_parser = config::parse_bind)]
     bind: Option<SocketAddr>,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
@@ -17,6 +17,7 @@ use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
+use crate::open::open_source;
 use crate::output::write;
 use crate::source::Progress;
 use crate::status::{
@@ -38,7 +39,7 @@ use document::{check_document, status_document};
     rbc-usage status --check          for cron: silent while all is well")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
@@ -103,7 +104,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
     let days = days.transpose()?.unwrap_or_default();
     let refusals = reader.read(|snapshot| list_refusals(snapshot, asked))?;
     let mut advice = None;
-    let source = super::open_source(config).and_then(|mut source| {
+    let source = open_source(config).and_then(|mut source| {
         let progress = source.progress()?;
         if let Some(watermark) = progress.watermark {
             let newest = state.zones.day_at(watermark.finished_until - 1)?;

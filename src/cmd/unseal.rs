@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::day::Day;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
+use crate::terminal;
 use crate::words::counted;
 
 /// Let imports change sealed days again
@@ -20,7 +21,7 @@ use crate::words::counted;
 #[command(after_help = "Example: rbc-usage unseal 2013-06")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
@@ -34,7 +35,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut held = super::hold_days(&config, &args.period, now)?;
     let coverage = held.coverage(today)?;
     for line in coverage.absences() {
-        super::eprint_line(&line);
+        terminal::eprint_line(&line);
     }
     let sealed = |facts: &&DayFacts| facts.sealed_at.is_some();
     let unsealed: Vec<Day> = held

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::arguments::{FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, in_ranges};
 use crate::instant::Utc;
@@ -15,8 +15,10 @@ use crate::ledger::lock::ImportLock;
 use crate::ledger::months::WrongMonth;
 use crate::ledger::read::Reader;
 use crate::month::Month;
+use crate::open::open_source;
 use crate::output::{self, Column, Document, Unit, Value};
 use crate::source::Source;
+use crate::terminal;
 use crate::verify::{self, DayVerdict, Difference, Name, Request, Verdict};
 use crate::words::counted;
 
@@ -45,7 +47,7 @@ use crate::words::counted;
     rbc-usage verify 2013-06 --format json")]
 pub struct Args {
     #[command(flatten)]
-    config: super::ConfigFile,
+    config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
     /// Treat figures as equal if they differ by no more than this part of the larger one
@@ -70,9 +72,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &now)?;
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
     let zones = ledger.zones().clone();
-    let mut source = super::open_source(&config)?;
+    let mut source = open_source(&config)?;
     for limitation in source.limitations() {
-        super::eprint_line(&limitation);
+        terminal::eprint_line(&limitation);
     }
     let days = ledger.list_closed_days(range)?;
     let today = config.zone.day_at(clock)?;
@@ -96,9 +98,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let equal = wrong.is_empty() && of_verdict(&verdicts, Verdict::Different).is_empty();
     let document = document(&coverage, &request, verdicts, &wrong);
     output::write(&document, args.format.style(), out)?;
-    super::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
+    terminal::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
     for wrong in &wrong {
-        super::eprint_line(&wrong.to_string());
+        terminal::eprint_line(&wrong.to_string());
     }
     Ok(super::exit_code(equal && coverage.is_final()))
 }
@@ -115,7 +117,7 @@ fn compare(
     ledger: &mut Ledger,
     verdicts: &mut Vec<DayVerdict>,
 ) -> anyhow::Result<()> {
-    let bar = super::progress_bar(days.len());
+    let bar = terminal::progress_bar(days.len());
     verify::verify(days, request, source, ledger, &mut |verdict| {
         bar.inc(1);
         verdicts.push(verdict);

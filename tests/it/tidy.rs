@@ -36,7 +36,9 @@ const ORDER: &[&str] = &[
     "verify",
     "explain",
     "http",
+    "open",
     "arguments",
+    "terminal",
     "cmd",
     "cli",
     "lib",
@@ -53,7 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("form_urlencoded", &["http"]),
     ("httparse", &["http"]),
     ("httpdate", &["http"]),
-    ("indicatif", &["cmd"]),
+    ("indicatif", &["terminal"]),
     ("ipnet", &["config", "http"]),
     ("mysql", &["source/mysql.rs"]),
     (
@@ -88,7 +90,7 @@ const HOMES: &[(&str, &[&str])] = &[
 const EVERYWHERE: &[&str] = &["anyhow"];
 
 /// Who prints, reads the clock or the environment.
-const OUTSIDE_WORLD: [&str; 5] = ["arguments", "cli", "cmd", "http", "main"];
+const OUTSIDE_WORLD: [&str; 6] = ["arguments", "cli", "cmd", "http", "main", "terminal"];
 
 /// Lines a file may have, its unit tests included.
 const MOST_LINES: usize = 600;

@@ -7,6 +7,7 @@ use crate::import::{DayReport, LookedAt, Outcome};
 use crate::ledger::day::{Completion, Written};
 use crate::ledger::runs::RunTotal;
 use crate::output::{Column, Document, Tone, Unit, Value};
+use crate::terminal;
 use crate::words::counted;
 
 /// Differences of one day that are told in full; the ledger's findings hold all of them.
@@ -44,7 +45,7 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Outcome::Written(written) = &report.outcome
         && written.pending > 0
     {
-        super::super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "{day} is sealed: {} pending for it now, see rbc-usage corrections --pending {day}",
             counted(written.pending, "correction")
         ));
@@ -55,7 +56,7 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
             .resource
             .as_deref()
             .map_or(String::new(), |resource| format!(" {resource}"));
-        super::super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "{day} is closed and differs: account {} {}{resource}: {}",
             difference.account,
             difference.metric.name(),
@@ -64,7 +65,7 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     if differences.len() > DIFFERENCES_TOLD {
         let more = differences.len() - DIFFERENCES_TOLD;
-        super::super::eprint_line(&format!(
+        terminal::eprint_line(&format!(
             "{day} is closed and differs: {more} more, see the ledger's findings"
         ));
     }
@@ -168,11 +169,11 @@ impl Total {
         )?;
         if self.hidden_rows > 0 {
             let rows = counted(self.hidden_rows, "hidden row");
-            super::super::eprint_line(&format!("not counted: {rows}"));
+            terminal::eprint_line(&format!("not counted: {rows}"));
         }
         if self.per_vm_volume_rows > 0 {
             let rows = counted(self.per_vm_volume_rows, "volume row");
-            super::super::eprint_line(&format!(
+            terminal::eprint_line(&format!(
                 "not counted: {rows} per attached VM, as the volumes have their own"
             ));
         }

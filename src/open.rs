@@ -1,0 +1,36 @@
+//! Opens what the configuration names: the source, and the ledger under the lock of imports.
+
+use crate::config::Config;
+use crate::day::DayRange;
+use crate::ledger::lock::ImportLock;
+use crate::ledger::{Initialised, Ledger, initialise};
+use crate::sealing::{Held, hold};
+use crate::source::{Options, Source};
+
+pub fn open_source(config: &Config) -> anyhow::Result<Source> {
+    Source::open(&Options {
+        cloud_usage: &config.cloud_usage,
+        cloud: &config.cloud,
+        connect_timeout: config.import.connect_timeout,
+        read_timeout: config.import.read_timeout,
+    })
+}
+
+/// The ledger under the lock of imports: one that writes a day gives its findings new ids.
+pub fn open_alone(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
+    let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
+    let ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
+    Ok((lock, ledger))
+}
+
+/// Holds days against imports.
+pub fn hold_days(config: &Config, range: DayRange, now: &str) -> anyhow::Result<Held> {
+    let timeout = config.import.lock_timeout;
+    hold(&config.ledger, timeout, config.zone.name(), range, now)
+}
+
+/// Creates or upgrades the ledger.
+pub fn initialise_ledger(config: &Config, now: &str) -> anyhow::Result<Initialised> {
+    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
+    initialise(&config.ledger, config.zone.name(), now)
+}
