@@ -159,7 +159,7 @@ fn a_backup_is_restored_as_the_documentation_says() {
     let commands = commands
         .replace("/var/lib/rbc-usage", ".")
         .replace("runuser -u rbc-usage --", "")
-        .replace("/var/backups/usage.db", "usage-backup.db");
+        .replace("/var/backups/rbc-usage/usage.db", "usage-backup.db");
     let mut shell = std::process::Command::new("sh");
     shell.args(["-ec", &commands]);
     Run::of(shell.current_dir(sandbox.folder())).exits(0);

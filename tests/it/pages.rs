@@ -17,7 +17,9 @@ use crate::sandbox::{Run, Sandbox};
 const PREPARED: &[(&str, &str)] = &[
     ("docs/close-a-month.md", "rm -r demo"),
     ("docs/host-died.md", TWO_DAYS_BEHIND),
+    ("docs/ledger.md", "mkdir srv/usage"),
     ("docs/set-up.md", NO_LEDGER),
+    ("docs/upgrade.md", "mkdir var/backups/rbc-usage"),
     ("docs/wrong-zone.md", TEN_DAYS_OF_GMT),
 ];
 
@@ -97,7 +99,7 @@ struct Page {
     text: String,
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -278,8 +280,8 @@ fn another_user_reads_the_copy_for_readers() {
     let sandbox = shell::imported_sample();
     let copy = sandbox.path("readers");
     std::fs::create_dir(&copy).expect("make a folder");
-    let commands = commands("docs/ledger.md", "rbc-usage backup /srv/usage.new")
-        .replace("/srv", "readers")
+    let commands = commands("docs/ledger.md", "rbc-usage backup /srv/usage/usage.new")
+        .replace("/srv/usage", "readers")
         .replace("rbc-usage ", &format!("{} ", crate::sandbox::program()));
     let mut publish = Command::new("sh");
     publish
