@@ -64,19 +64,8 @@ pub struct VmFacts<'a> {
 type Key = (u64, Metric, u64);
 
 /// Adds up one day. `rows` are all rows whose windows touch the day, and those of the runs around it that these depend
-/// on, in any order; they are sorted in place.
+/// on, in any order; they are sorted in place. `on_row` gets each row that touches the day, and what became of it.
 pub fn aggregate(
-    rows: &mut [UsageRow],
-    rewinds: &Rewinds,
-    day: DayBounds,
-    zone: &Zones,
-    facts: &VmFacts,
-) -> anyhow::Result<DayUsage> {
-    aggregate_and_tell(rows, rewinds, day, zone, facts, &mut |_| ())
-}
-
-/// The same, telling of each row that touches the day what became of it.
-pub fn aggregate_and_tell(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,

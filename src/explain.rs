@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use crate::aggregate::aggregate_and_tell;
 use crate::aggregate::runs::Rewind;
 use crate::aggregate::step::{Fate, Step};
 use crate::aggregate::window::{DayBounds, Part};
 use crate::day::Day;
-use crate::import::rows_gone;
+use crate::import::{DayRows, add_up_and_tell, rows_gone};
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Completion, Policy};
 use crate::metric::{Metric, resource_of_usage_type};
@@ -126,7 +125,7 @@ fn explain_day(
         lowest_id,
         ..
     } = read;
-    ledger.learn(names);
+    ledger.add_names(names);
     let bounds = DayBounds::of(day, question.zones);
     let stored = ledger.find_day(day)?;
     // The rows are those of one account, the fingerprint is of all.
@@ -140,10 +139,14 @@ fn explain_day(
             figures.entry(key).or_default().rows.push(row);
         }
     };
-    let policy = Policy::of(stored, ClosedDay::ReportOnly);
-    let usage = ledger.with_vm_facts(day, policy, |vms| {
-        aggregate_and_tell(&mut rows, &rewinds, bounds, question.zones, vms, &mut note)
-    })?;
+    let of_day = DayRows {
+        day,
+        zones: question.zones,
+        policy: Policy::of(stored, ClosedDay::ReportOnly),
+        rows: &mut rows,
+        rewinds: &rewinds,
+    };
+    let usage = add_up_and_tell(of_day, ledger, &mut note)?;
     for record in usage.records {
         let figure = figures.entry((record.metric, record.source_id));
         figure.or_default().sum = Some(record.quantity);

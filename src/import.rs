@@ -1,5 +1,6 @@
 //! The import: which days to read, and for each of them read, aggregate, write.
 
+mod add_up;
 mod advice;
 mod purge;
 mod reread;
@@ -9,7 +10,6 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::{Day, DayRange};
@@ -22,6 +22,7 @@ use crate::ledger::refusals::Cause;
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zones::Zones;
+pub use add_up::{DayRows, add_up, add_up_and_tell};
 pub use advice::{Advice, advise};
 use purge::{before_the_source, begins_within, without_rows};
 pub use purge::{purged, rows_gone};
@@ -221,15 +222,19 @@ fn import_day(
     let bounds = DayBounds::of(day, request.zones);
     let reaches_back_to = reaches_back_to(&rows, bounds, request.zones)?;
     let stored = ledger.find_day(day)?;
-    ledger.learn(names);
+    ledger.add_names(names);
     let closed_day = match stored {
         Some(_) => request.closed_day_of(day),
         None => request.closed_day,
     };
-    let policy = Policy::of(stored, closed_day);
-    let mut usage = ledger.with_vm_facts(day, policy, |vms| {
-        aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
-    })?;
+    let of_day = DayRows {
+        day,
+        zones: request.zones,
+        policy: Policy::of(stored, closed_day),
+        rows: &mut rows,
+        rewinds: &rewinds,
+    };
+    let mut usage = add_up(of_day, ledger)?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
         usage.findings.push(stuck(request.zones.day_at(since)?));
     }

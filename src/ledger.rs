@@ -7,6 +7,7 @@ pub mod backup;
 pub mod day;
 mod guest_oses;
 mod held;
+pub mod known_vms;
 pub mod lock;
 pub mod months;
 pub mod naming;

@@ -8,12 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Context;
 
-use crate::aggregate::aggregate;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
-use crate::import::purged;
+use crate::import::{DayRows, add_up, purged};
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Policy, in_words as figures_in_words};
 use crate::ledger::naming::Naming;
@@ -264,12 +263,16 @@ fn verify_day(
         ..
     } = read;
     let bounds = DayBounds::of(day, request.zones);
-    ledger.learn(names);
+    ledger.add_names(names);
     let stored = ledger.find_day(day)?;
-    let policy = Policy::of(stored, ClosedDay::ReportOnly);
-    let usage = ledger.with_vm_facts(day, policy, |vms| {
-        aggregate(&mut rows, &rewinds, bounds, request.zones, vms)
-    })?;
+    let of_day = DayRows {
+        day,
+        zones: request.zones,
+        policy: Policy::of(stored, ClosedDay::ReportOnly),
+        rows: &mut rows,
+        rewinds: &rewinds,
+    };
+    let usage = add_up(of_day, ledger)?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
     let verdict_of = |verdict, differences| DayVerdict {

@@ -69,6 +69,17 @@ fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
     rows
 }
 
+/// Whatever becomes of single rows.
+fn aggregate(
+    rows: &mut [UsageRow],
+    rewinds: &Rewinds,
+    day: DayBounds,
+    zone: &Zones,
+    facts: &VmFacts,
+) -> anyhow::Result<DayUsage> {
+    super::aggregate(rows, rewinds, day, zone, facts, &mut |_| ())
+}
+
 fn day_of(rows: Vec<UsageRow>) -> DayUsage {
     let vms = VmFacts {
         guest_os: &|vm, template| if vm == 404 { template } else { 50 },

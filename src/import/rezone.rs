@@ -5,8 +5,7 @@
 use anyhow::{Context, anyhow, bail};
 
 use super::purge::purged;
-use super::{Cut, DayReport, Misfits, Outcome, Request, is_closed, run};
-use crate::aggregate::aggregate;
+use super::{Cut, DayReport, DayRows, Misfits, Outcome, Request, add_up, is_closed, run};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
@@ -148,10 +147,14 @@ fn is_gone(day: Day, read: SourceDay, zones: &Zones, ledger: &mut Ledger) -> any
         ..
     } = read;
     let bounds = DayBounds::of(day, zones);
-    ledger.learn(names);
-    let policy = Policy::of(Some(stored), ClosedDay::ReportOnly);
-    let usage = ledger.with_vm_facts(day, policy, |vms| {
-        aggregate(&mut rows, &rewinds, bounds, zones, vms)
-    })?;
+    ledger.add_names(names);
+    let of_day = DayRows {
+        day,
+        zones,
+        policy: Policy::of(Some(stored), ClosedDay::ReportOnly),
+        rows: &mut rows,
+        rewinds: &rewinds,
+    };
+    let usage = add_up(of_day, ledger)?;
     Ok(purged(stored, &usage, oldest, lowest_id, bounds).is_some())
 }

@@ -1,7 +1,6 @@
 //! Which guest OS each VM was counted under, day by day: what a VM purged upstream still falls on when a day is read
 //! again, and what one that was given another OS since had on its earlier days.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -21,18 +20,17 @@ pub struct GuestOs {
 /// Of the VMs that were asked for, each with the first day it holds for, in order of days. Never of all: the ledger
 /// knows every VM that there ever was.
 #[derive(Default)]
-pub(super) struct GuestOses(RefCell<HashMap<u64, Vec<(Day, GuestOs)>>>);
+pub(super) struct GuestOses(HashMap<u64, Vec<(Day, GuestOs)>>);
 
 impl GuestOses {
     /// What a VM was counted under on a day.
     pub fn find(
-        &self,
+        &mut self,
         connection: &Connection,
         vm_id: u64,
         day: Day,
     ) -> anyhow::Result<Option<GuestOs>> {
-        let mut known = self.0.borrow_mut();
-        let of_vm = match known.entry(vm_id) {
+        let of_vm = match self.0.entry(vm_id) {
             Entry::Occupied(of_vm) => of_vm.into_mut(),
             Entry::Vacant(place) => place.insert(list_of_vm(connection, vm_id)?),
         };
@@ -55,7 +53,7 @@ impl GuestOses {
         if before == Some(guest_os) || vm_id == 0 {
             return Ok(());
         }
-        let since = self.0.get_mut().entry(vm_id).or_default();
+        let since = self.0.entry(vm_id).or_default();
         let mut changes = vec![(day, guest_os)];
         if let Some(before) = before
             && later_days

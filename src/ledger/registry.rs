@@ -94,8 +94,8 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Takes in what the source says of ids.
-    pub fn learn(&mut self, names: Names) {
+    /// Adds what the source says of ids.
+    pub fn add_names(&mut self, names: Names) {
         self.told_accounts.extend(names.accounts.keys());
         self.names.accounts.extend(names.accounts);
         self.names.removed_accounts.extend(names.removed_accounts);
@@ -105,20 +105,10 @@ impl Registry {
         self.names.addresses.extend(names.addresses);
     }
 
-    /// When the source says a VM was removed, in seconds since 1970 UTC.
-    pub fn vm_removed(&self, vm_id: u64) -> Option<i64> {
-        self.names.vms.get(&vm_id).and_then(|vm| vm.removed)
-    }
-
-    /// When the source says an account was removed, in seconds since 1970 UTC.
-    pub fn account_removed(&self, account_id: u64) -> Option<i64> {
-        self.names.removed_accounts.get(&account_id).copied()
-    }
-
     /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,
     /// else the VM's own, else the one it had before, else its template's.
     pub fn guest_os(
-        &self,
+        &mut self,
         connection: &Connection,
         vm_id: u64,
         template_id: u64,

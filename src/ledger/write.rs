@@ -1,8 +1,6 @@
 //! Writes one day, wholly or not at all: gives its records their ids, has `plan` say what becomes of them, applies
 //! that, and keeps what the source looked like and what was doubtful in it.
 
-use std::cell::RefCell;
-
 use anyhow::Context;
 use rusqlite::Connection;
 
@@ -14,7 +12,6 @@ use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, p
 use super::registry::{Registry, stand_in};
 use super::statements::{Statements, count_revision};
 use super::{Ledger, refusals};
-use crate::aggregate::VmFacts;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
@@ -48,40 +45,9 @@ impl Ledger {
         }))
     }
 
-    /// Takes in the source's names, for the days written from now on.
-    pub fn learn(&mut self, names: Names) {
-        self.registry.learn(names);
-    }
-
-    /// What is known of VMs on a day, from the source and from what was counted before.
-    pub fn with_vm_facts<T>(
-        &self,
-        day: Day,
-        policy: Policy,
-        act: impl FnOnce(&VmFacts) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        // Those who ask cannot pass an error on; what they make of the stand-in is thrown away.
-        let failed = RefCell::new(None);
-        let guest_os = |vm, template| {
-            let (connection, registry) = (&self.connection, &self.registry);
-            match registry.guest_os(connection, vm, template, day, policy) {
-                Ok(guest_os) => guest_os.id,
-                Err(err) => {
-                    failed.borrow_mut().get_or_insert(err);
-                    0
-                }
-            }
-        };
-        let removed = |vm| self.registry.vm_removed(vm);
-        let acted = act(&VmFacts {
-            guest_os: &guest_os,
-            removed: &removed,
-            account_removed: &|account| self.registry.account_removed(account),
-        });
-        match failed.take() {
-            Some(err) => Err(err).with_context(|| format!("ledger {}", self.path.display())),
-            None => acted,
-        }
+    /// Adds what the source says of ids, for the days written from now on.
+    pub fn add_names(&mut self, names: Names) {
+        self.registry.add_names(names);
     }
 
     /// Writes a day in one transaction. On an error the day is as it was.
@@ -329,9 +295,9 @@ impl<'a> DayWriter<'a> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
         for (vm, template) in self.new.vms {
-            let registry = &self.registry;
+            let registry = &mut *self.registry;
             let guest_os = registry.guest_os(self.connection, *vm, *template, day, self.policy)?;
-            let oses = &mut self.registry.guest_oses;
+            let oses = &mut registry.guest_oses;
             oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
         }
         Ok(())

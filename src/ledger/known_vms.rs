@@ -1,0 +1,60 @@
+//! What an aggregation has to know of a day's VMs and accounts before it starts: the guest OS that each VM's hours are
+//! counted under, and what was removed when.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+
+use super::Ledger;
+use super::day::Policy;
+use crate::day::Day;
+use crate::source::Names;
+
+/// Of the VMs of one day, and of every account.
+pub struct KnownVms<'a> {
+    /// Guest OS id by VM id and template id.
+    guest_oses: HashMap<(u64, u64), u64>,
+    names: &'a Names,
+}
+
+impl Ledger {
+    /// What source and ledger know of VMs on a day; `vms` are ids of VMs, each with its template's.
+    pub fn known_vms(
+        &mut self,
+        day: Day,
+        policy: Policy,
+        vms: impl Iterator<Item = (u64, u64)>,
+    ) -> anyhow::Result<KnownVms<'_>> {
+        let (connection, registry) = (&self.connection, &mut self.registry);
+        let mut guest_oses = HashMap::new();
+        for (vm, template) in vms {
+            if !guest_oses.contains_key(&(vm, template)) {
+                let guest_os = registry
+                    .guest_os(connection, vm, template, day, policy)
+                    .with_context(|| format!("ledger {}", self.path.display()))?;
+                guest_oses.insert((vm, template), guest_os.id);
+            }
+        }
+        Ok(KnownVms {
+            guest_oses,
+            names: &registry.names,
+        })
+    }
+}
+
+impl KnownVms<'_> {
+    /// Of a VM that was asked for; 0: unknown.
+    pub fn guest_os(&self, vm: u64, template: u64) -> u64 {
+        self.guest_oses.get(&(vm, template)).copied().unwrap_or(0)
+    }
+
+    /// When the source says a VM was removed, in seconds since 1970 UTC.
+    pub fn vm_removed(&self, vm: u64) -> Option<i64> {
+        self.names.vms.get(&vm).and_then(|vm| vm.removed)
+    }
+
+    /// When the source says an account was removed, in seconds since 1970 UTC.
+    pub fn account_removed(&self, account: u64) -> Option<i64> {
+        self.names.removed_accounts.get(&account).copied()
+    }
+}
