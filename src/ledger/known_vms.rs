@@ -2,6 +2,7 @@
 //! counted under, and what was removed when.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::Context;
 
@@ -28,11 +29,11 @@ impl Ledger {
         let (connection, registry) = (&self.connection, &mut self.registry);
         let mut guest_oses = HashMap::new();
         for (vm, template) in vms {
-            if !guest_oses.contains_key(&(vm, template)) {
+            if let Entry::Vacant(unknown) = guest_oses.entry((vm, template)) {
                 let guest_os = registry
                     .guest_os(connection, vm, template, day, policy)
                     .with_context(|| format!("ledger {}", self.path.display()))?;
-                guest_oses.insert((vm, template), guest_os.id);
+                unknown.insert(guest_os.id);
             }
         }
         Ok(KnownVms {
