@@ -5,19 +5,16 @@
 mod ahead;
 mod fingerprint;
 mod identity;
-mod mysql;
 mod names;
 mod probe;
 mod progress;
 mod resources;
 mod runs;
-mod sqlite;
 pub mod survey;
 mod usage;
 mod usage_row;
 mod windows;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,51 +22,14 @@ use anyhow::Context;
 use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
+use crate::cloud::{Fingerprint, Names};
 use crate::config::SourceUri;
-use crate::instant::Utc;
+use crate::db::{self, Connection};
 use crate::row::UsageRow;
-pub use fingerprint::{Fingerprint, first_id, runs_told};
-pub use names::{Account, Names};
+use fingerprint::read_fingerprint;
 pub use progress::{Events, Progress, Watermark, WatermarkKind};
 pub use resources::Descriptions;
 use usage::DayRows;
-
-/// One value of a result row, borrowed from the driver.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Field<'a> {
-    Null,
-    Integer(i64),
-    Unsigned(u64),
-    Real(f64),
-    Text(&'a [u8]),
-    /// Seconds since 1970 UTC.
-    Moment(i64),
-}
-
-/// A result row as the driver has it.
-pub trait Row {
-    /// The value of a column by its place in the select list.
-    fn field(&self, column: usize) -> anyhow::Result<Field<'_>>;
-}
-
-/// One of CloudStack's databases, read-only.
-trait Connection: Send {
-    /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
-    /// right to read it.
-    fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>>;
-    /// Whether a column that is not among a table's `columns` may be there all the same, without a right to read it.
-    fn may_hide(&mut self, table: &str, column: &str) -> anyhow::Result<bool>;
-    /// Begins a read-only transaction whose statements all see one state.
-    fn begin(&mut self) -> anyhow::Result<()>;
-    fn end(&mut self) -> anyhow::Result<()>;
-    /// Hands over the rows one by one as they arrive. Each `?` stands for a moment, in seconds since 1970 UTC.
-    fn query(
-        &mut self,
-        sql: &str,
-        moments: &[i64],
-        on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()>;
-}
 
 /// CloudStack's two databases.
 pub struct Source {
@@ -108,11 +68,19 @@ pub struct Options<'a> {
     pub read_timeout: Duration,
 }
 
+impl Options<'_> {
+    fn connect(&self, uri: &SourceUri) -> anyhow::Result<Box<dyn Connection>> {
+        db::connect(uri, self.connect_timeout, self.read_timeout)
+    }
+}
+
 impl Source {
     /// Connects to both databases and looks at what they hold. Errors name the database.
     pub fn open(options: &Options) -> anyhow::Result<Source> {
-        let mut cloud_usage = connect(options.cloud_usage, options).context("open cloud_usage")?;
-        let mut cloud = connect(options.cloud, options).context("open cloud")?;
+        let mut cloud_usage = options
+            .connect(options.cloud_usage)
+            .context("open cloud_usage")?;
+        let mut cloud = options.connect(options.cloud).context("open cloud")?;
         let names = names::NameReader::probe(cloud.as_mut()).context("read cloud")?;
         let range = probe::aggregation_range_minutes(cloud.as_mut()).context("read cloud")?;
         let usage =
@@ -146,7 +114,7 @@ impl Source {
     /// The rows that end on a day, without reading them.
     pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
         let runs = self.read_runs(day)?;
-        Fingerprint::of(self.cloud_usage.as_mut(), day, &runs).context("read cloud_usage")
+        read_fingerprint(self.cloud_usage.as_mut(), day, &runs).context("read cloud_usage")
     }
 
     fn read_runs(&mut self, day: DayBounds) -> anyhow::Result<Runs> {
@@ -188,7 +156,7 @@ impl Source {
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
         let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
         let lowest_id = fingerprint::lowest_id(usage).context("read cloud_usage")?;
-        let fingerprint = Fingerprint::of(usage, day, &runs).context("read cloud_usage")?;
+        let fingerprint = read_fingerprint(usage, day, &runs).context("read cloud_usage")?;
         let DayRows {
             rows,
             rewinds,
@@ -214,107 +182,5 @@ impl Source {
             lowest_id,
             stuck_since,
         })
-    }
-}
-
-fn connect(uri: &SourceUri, options: &Options) -> anyhow::Result<Box<dyn Connection>> {
-    match uri {
-        SourceUri::Mysql(uri) => Ok(Box::new(mysql::Mysql::connect(
-            uri,
-            options.connect_timeout,
-            options.read_timeout,
-        )?)),
-        SourceUri::Sqlite(path) => Ok(Box::new(sqlite::Snapshot::open(
-            Path::new(path),
-            options.read_timeout,
-        )?)),
-    }
-}
-
-impl Field<'_> {
-    /// An id or count; 0 for NULL.
-    fn id(self) -> anyhow::Result<u64> {
-        Ok(self.unsigned()?.unwrap_or(0))
-    }
-
-    fn unsigned(self) -> anyhow::Result<Option<u64>> {
-        match self {
-            Field::Null => Ok(None),
-            Field::Unsigned(number) => Ok(Some(number)),
-            Field::Integer(number) => Ok(Some(u64::try_from(number).context("a negative number")?)),
-            Field::Text(text) => Ok(Some(
-                std::str::from_utf8(text)?
-                    .parse()
-                    .context("a text instead of a number")?,
-            )),
-            // Tools that know no NULL among whole numbers write 3 as 3.0 into a snapshot.
-            Field::Real(number)
-                if number.fract() == 0.0 && (0.0..=2f64.powi(53)).contains(&number) =>
-            {
-                Ok(Some(number as u64))
-            }
-            Field::Real(_) | Field::Moment(_) => {
-                anyhow::bail!("{self:?} instead of a whole number")
-            }
-        }
-    }
-
-    fn real(self) -> anyhow::Result<f64> {
-        match self {
-            Field::Real(number) => Ok(number),
-            // CloudStack's whole-number amounts are bytes and counts far below 2^53.
-            Field::Integer(number) => Ok(number as f64),
-            Field::Unsigned(number) => Ok(number as f64),
-            Field::Text(text) => std::str::from_utf8(text)?
-                .parse()
-                .context("a text instead of a number"),
-            Field::Null | Field::Moment(_) => anyhow::bail!("{self:?} instead of a number"),
-        }
-    }
-
-    fn text(self) -> anyhow::Result<Option<String>> {
-        match self {
-            Field::Null => Ok(None),
-            // Old tables hold whatever a client once sent; a name is worth keeping with a mark in it.
-            Field::Text(text) => Ok(Some(String::from_utf8_lossy(text).into_owned())),
-            Field::Integer(number) => Ok(Some(number.to_string())),
-            Field::Unsigned(number) => Ok(Some(number.to_string())),
-            Field::Real(number) => Ok(Some(number.to_string())),
-            Field::Moment(_) => anyhow::bail!("a date instead of a text"),
-        }
-    }
-
-    /// Seconds since 1970 UTC; CloudStack's DATETIMEs are GMT.
-    fn moment(self) -> anyhow::Result<Option<i64>> {
-        match self {
-            Field::Null => Ok(None),
-            Field::Moment(seconds) => Ok(Some(seconds)),
-            Field::Text(text) => Ok(Some(Utc::from_sql(text)?.unix())),
-            Field::Integer(_) | Field::Unsigned(_) | Field::Real(_) => {
-                anyhow::bail!("{self:?} instead of a date")
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_as_they_are_stored() {
-        assert_eq!(
-            Field::Unsigned(u64::MAX).unsigned().unwrap(),
-            Some(u64::MAX)
-        );
-        assert_eq!(Field::Text(b"42").unsigned().unwrap(), Some(42));
-        assert_eq!(Field::Null.id().unwrap(), 0);
-        assert_eq!(Field::Integer(3).real().unwrap(), 3.0);
-        assert!(Field::Integer(-1).unsigned().is_err());
-        assert_eq!(Field::Real(3.0).unsigned().unwrap(), Some(3));
-        for wrong in [0.5, -1.0, 1e17, f64::NAN] {
-            assert!(Field::Real(wrong).unsigned().is_err());
-        }
-        assert!(Field::Null.real().is_err());
     }
 }

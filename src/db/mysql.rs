@@ -1,4 +1,4 @@
-//! A CloudStack database on a MySQL or MariaDB server. Results are streamed by the binary protocol; a server
+//! A database on a MySQL or MariaDB server. Results are streamed by the binary protocol; a server
 //! that does not answer in time is an error that says so.
 
 use std::io::ErrorKind;
@@ -11,7 +11,8 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
 use rustls::CertificateError;
 
-use super::{Connection, Field, Row};
+use super::connection::{Connection, Row};
+use super::field::Field;
 use crate::config::{MysqlUri, Tls};
 use crate::day::Day;
 use crate::instant::Utc;

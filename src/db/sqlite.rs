@@ -1,4 +1,4 @@
-//! A snapshot of a CloudStack database in a SQLite file, opened read-only.
+//! A database in a SQLite file, opened read-only.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use rusqlite::types::ValueRef;
 use rusqlite::{OpenFlags, params_from_iter};
 
-use super::{Connection, Field, Row};
+use super::connection::{Connection, Row};
+use super::field::Field;
 use crate::instant::Utc;
 
 pub struct Snapshot {

@@ -2,10 +2,10 @@
 //! what came of it. No SQL, no rules: `plan` has the rules, `write` and `statements` the SQL.
 
 use crate::aggregate::DayUsage;
+use crate::cloud::Fingerprint;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
-use crate::source::Fingerprint;
 
 /// Whether the source has finished the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

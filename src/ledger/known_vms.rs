@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use super::Ledger;
 use super::day::Policy;
+use crate::cloud::Names;
 use crate::day::Day;
-use crate::source::Names;
 
 /// Of the VMs of one day, and of every account.
 pub struct KnownVms<'a> {

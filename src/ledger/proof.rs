@@ -8,11 +8,11 @@ use rusqlite::params_from_iter;
 use super::statements::{Statements, count_revision};
 use super::{Ledger, refusals};
 use crate::aggregate::DayUsage;
+use crate::cloud::Fingerprint;
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
 use crate::row::Digest;
-use crate::source::Fingerprint;
 
 /// One figure of a day as the ledger has it.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,9 +9,9 @@ use rusqlite::Connection;
 
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
+use crate::cloud::{Account, Names};
 use crate::day::Day;
 use crate::metric::{Metric, Per};
-use crate::source::{Account, Names};
 
 /// A resource as it is frozen in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

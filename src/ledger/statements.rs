@@ -8,10 +8,10 @@ use rusqlite::{CachedStatement, Connection};
 use super::day::{Completion, CorrectionKind, NewDay, OldRecord, RecordKey};
 use super::registry::Registry;
 use crate::aggregate::DayUsage;
+use crate::cloud::Fingerprint;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::row::Digest;
-use crate::source::Fingerprint;
 
 pub struct Statements<'a> {
     connection: &'a Connection,

@@ -12,10 +12,10 @@ use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, p
 use super::registry::{Registry, stand_in};
 use super::statements::{Statements, count_revision};
 use super::{Ledger, refusals};
+use crate::cloud::{Names, first_id};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
-use crate::source::{Names, first_id};
 
 impl Ledger {
     /// What the ledger has of a day.

@@ -22,7 +22,7 @@
 //! Descriptions tell nothing apart: releases, settings and the JVM's locale spell sizes differently, and a day that is
 //! written again after an upgrade would count twice.
 
-use super::{Field, Row};
+use crate::db::{Field, Row};
 use crate::row::{Identity, IdentityHasher};
 
 /// Places in the select list of usage rows, which `usage_row::SELECTED` fixes.

@@ -7,47 +7,13 @@ use anyhow::ensure;
 
 use super::probe::Columns;
 use super::usage_row::Addresses;
-use super::{Connection, Row};
+use crate::cloud::{Account, Names, Vm};
+use crate::db::{Connection, Row};
 use crate::metric::{Metric, Per};
 use crate::row::UsageRow;
 
 /// Ids asked for by one statement.
 const BATCH: usize = 1000;
-
-/// An account as `cloud` knows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Account {
-    /// NULL in databases upgraded from long ago.
-    pub uuid: Option<String>,
-    pub name: String,
-    pub domain_uuid: Option<String>,
-    pub domain_path: Option<String>,
-    /// Set for the hidden account of a project.
-    pub project_uuid: Option<String>,
-    pub project_name: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Vm {
-    pub guest_os_id: u64,
-    /// Seconds since 1970 UTC.
-    pub removed: Option<i64>,
-}
-
-/// What ids of one day stand for. An id that `cloud` does not know is absent.
-#[derive(Debug, Default)]
-pub struct Names {
-    pub accounts: HashMap<u64, Account>,
-    /// When accounts were removed, in seconds since 1970 UTC.
-    pub removed_accounts: HashMap<u64, i64>,
-    /// Uuid and name by kind and id.
-    pub resources: HashMap<(Per, u64), (String, String)>,
-    pub vms: HashMap<u64, Vm>,
-    /// Guest OS id by template id.
-    pub templates: HashMap<u64, u64>,
-    /// Address by `user_ip_address.id`, as usage rows spell it: all that is left of a deleted range.
-    pub addresses: Addresses,
-}
 
 /// What can be read of `cloud`, and which ids have been asked for.
 pub struct NameReader {
@@ -70,17 +36,6 @@ enum Asked {
     Vm,
     Template,
     Resource(Per),
-}
-
-impl Names {
-    fn add_account(&mut self, id: u64, row: &dyn Row) -> anyhow::Result<()> {
-        self.accounts.insert(id, account(row)?);
-        // Only good for a finding: a date that is none is no reason to stop.
-        if let Some(removed) = row.field(7)?.moment().unwrap_or(None) {
-            self.removed_accounts.insert(id, removed);
-        }
-        Ok(())
-    }
 }
 
 impl NameReader {
@@ -199,7 +154,7 @@ impl NameReader {
             cloud,
             Some(&format!("{} where a.id", self.accounts_sql)),
             &account_ids,
-            &mut |id, row| names.add_account(id, row),
+            &mut |id, row| add_account(&mut names, id, row),
         )?;
         select(cloud, self.vms_sql.as_deref(), &vm_ids, &mut |id, row| {
             names.vms.insert(
@@ -269,7 +224,7 @@ impl NameReader {
         cloud.query(&self.accounts_sql, &[], &mut |row| {
             let id = row.field(0)?.id()?;
             self.asked.insert((Asked::Account, id));
-            names.add_account(id, row)
+            add_account(names, id, row)
         })
     }
 
@@ -403,6 +358,16 @@ pub(super) fn select(
             &[],
             &mut |row| on_row(row.field(0)?.id()?, row),
         )?;
+    }
+    Ok(())
+}
+
+/// Reads an account, and when it was removed.
+fn add_account(names: &mut Names, id: u64, row: &dyn Row) -> anyhow::Result<()> {
+    names.accounts.insert(id, account(row)?);
+    // Only good for a finding: a date that is none is no reason to stop.
+    if let Some(removed) = row.field(7)?.moment().unwrap_or(None) {
+        names.removed_accounts.insert(id, removed);
     }
     Ok(())
 }

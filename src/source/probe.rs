@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use anyhow::ensure;
 
-use super::Connection;
+use crate::db::Connection;
 
 /// The columns of one table that may be read.
 pub struct Columns {

@@ -2,9 +2,10 @@
 
 use anyhow::Context;
 
+use super::Source;
 use super::probe::Columns;
 use super::usage::{UsageReader, one_moment};
-use super::{Connection, Source};
+use crate::db::Connection;
 
 /// How far the source has got.
 #[derive(Clone, Copy, Debug, PartialEq)]

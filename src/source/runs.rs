@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 
-use super::Connection;
 use super::usage::first_start;
 use crate::aggregate::runs::{Rewind, Runs, SameWindow};
 use crate::aggregate::window::DayBounds;
+use crate::db::Connection;
 
 /// How many jobs without rows are passed over in search of the run before: a year of idle hours.
 const JOBS_PASSED_OVER: usize = 9_000;

@@ -4,8 +4,9 @@
 use anyhow::Context;
 
 use super::probe::Columns;
-use super::{Connection, Options, connect, usage_row};
+use super::{Options, usage_row};
 use crate::config::SourceUri;
+use crate::db::Connection;
 
 /// What an account may have that only reads.
 const HARMLESS: [&str; 3] = ["SELECT", "USAGE", "SHOW VIEW"];
@@ -34,7 +35,7 @@ pub struct Survey {
 
 /// Looks at `cloud_usage`.
 pub fn survey_cloud_usage(options: &Options) -> anyhow::Result<Survey> {
-    let mut usage = connect(options.cloud_usage, options)?;
+    let mut usage = options.connect(options.cloud_usage)?;
     let columns = usage_row::columns(usage.as_mut())?;
     let (has, lacks): (Vec<_>, Vec<_>) = LATER_COLUMNS
         .into_iter()
@@ -49,7 +50,7 @@ pub fn survey_cloud_usage(options: &Options) -> anyhow::Result<Survey> {
 
 /// Looks at `cloud`.
 pub fn survey_cloud(options: &Options) -> anyhow::Result<Survey> {
-    let mut cloud = connect(options.cloud, options)?;
+    let mut cloud = options.connect(options.cloud)?;
     let mut schema = "its version cannot be read".to_owned();
     if Columns::of(cloud.as_mut(), "version")?.have(&["id", "version"]) {
         let sql = "select version from version order by id desc limit 1";

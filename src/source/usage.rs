@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::fingerprint::Fingerprint;
 use super::probe::Columns;
 use super::usage_row::{Addresses, columns, select_list, usage_row};
-use super::{Connection, Field, Row};
 use crate::aggregate::runs::{Rewind, Rewinds, Runs};
 use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
+use crate::cloud::Fingerprint;
+use crate::db::{Connection, Field, Row};
 use crate::row::{Identity, IdentityHasher, UsageRow};
 use crate::words::counted;
 

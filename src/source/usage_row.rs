@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::identity::identity;
 use super::probe::Columns;
-use super::{Connection, Field, Row};
+use crate::db::{Connection, Field, Row};
 use crate::row::{BadRow, IdentityHasher, UsageRow};
 
 /// The columns of a usage row, in the order `UsageRow` is read from. Those that differ between schemas are

@@ -1,8 +1,8 @@
 //! The windows of a day's rows, counted by the database.
 
-use super::{Connection, Field};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
+use crate::db::{Connection, Field};
 
 /// Those that touch a day and last no longer than `longest` seconds. A row whose dates are none has none.
 pub fn list_windows(

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Difference, Kind, Name, about_day};
 use crate::aggregate::runs::Rewind;
 use crate::aggregate::{DayUsage, Record};
+use crate::cloud::{Fingerprint, runs_told};
 use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::proof::{DayFigures, Figure};
 use crate::metric::Metric;
 use crate::row::{Digest, UsageRow};
-use crate::source::{Fingerprint, runs_told};
 use crate::words::counted;
 
 /// A day of the ledger beside what its source gives now.

@@ -17,11 +17,13 @@ const ORDER: &[&str] = &[
     "zone",
     "zones",
     "metric",
+    "cloud",
     "finding",
     "row",
     "scope",
     "htpasswd",
     "config",
+    "db",
     "aggregate",
     "source",
     "ledger",
@@ -57,7 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("httpdate", &["http"]),
     ("indicatif", &["terminal"]),
     ("ipnet", &["config", "http"]),
-    ("mysql", &["source/mysql.rs"]),
+    ("mysql", &["db/mysql.rs"]),
     (
         "percent_encoding",
         &["config/uri.rs", "config/uri/mysql.rs", "http", "scope"],
@@ -65,12 +67,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["http"]),
     ("ring", &["http"]),
     ("rpassword", &["cmd"]),
-    ("rusqlite", &["ledger", "sample", "source/sqlite.rs"]),
+    ("rusqlite", &["ledger", "sample", "db/sqlite.rs"]),
     ("rustix", &["cmd/check.rs", "http", "ledger/access.rs"]),
-    (
-        "rustls",
-        &["config/uri/mysql.rs", "http", "source/mysql.rs"],
-    ),
+    ("rustls", &["config/uri/mysql.rs", "http", "db/mysql.rs"]),
     ("sd_notify", &["http"]),
     ("serde_json", &["http", "output", "report"]),
     ("signal_hook", &["http.rs"]),
@@ -96,7 +95,7 @@ const OUTSIDE_WORLD: [&str; 6] = ["arguments", "cli", "cmd", "http", "main", "te
 const MOST_LINES: usize = 600;
 
 struct File {
-    /// Below `src` or `tests/it`, such as `source/mysql.rs`.
+    /// Below `src` or `tests/it`, such as `db/mysql.rs`.
     name: String,
     text: String,
 }
@@ -184,6 +183,24 @@ fn imports_point_one_way() {
                 if place(other) > own {
                     problems.push(format!("src/{}:{number} imports {other}", file.name));
                 }
+            }
+        }
+    }
+    nothing(problems);
+}
+
+#[test]
+fn the_source_and_the_ledger_do_not_know_each_other() {
+    let mut problems = Vec::new();
+    for file in files("src") {
+        let stranger = match file.subject() {
+            "source" => "ledger",
+            "ledger" => "source",
+            _ => continue,
+        };
+        for (number, line) in file.code() {
+            if words_after(line, "crate::").any(|word| word == stranger) {
+                problems.push(format!("src/{}:{number} imports {stranger}", file.name));
             }
         }
     }
