@@ -10,7 +10,7 @@ pub mod findings;
 pub mod state;
 pub mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -25,7 +25,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, named_params};
 use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
 use super::access::{Access, explained, explained_by_place, insist_on_access};
-use super::months::list_parts;
+use super::months::{MonthSum, list_parts};
 use super::sum::Sum;
 use super::timezones::find_zones;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
@@ -254,24 +254,31 @@ fn check_schema_version(connection: &Connection) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A metric's name, and a resource's uuid where the metric is kept per resource.
+type FigureName = (String, Option<String>);
+
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
-    let mut names = tx.prepare_cached(NAMES)?;
-    let mut totals: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
-    for part in list_parts(tx, range)? {
+    let months: Vec<Vec<MonthSum>> = list_parts(tx, range)?
+        .iter()
+        .map(|part| part.list_sums(tx, account))
+        .collect::<anyhow::Result<_>>()?;
+    let names = list_names(tx, months.iter().flatten().map(|(ids, _)| *ids).collect())?;
+    let mut totals: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+    for sums in months {
         // A resource that was renamed upstream has two rows with one uuid: the names join them again.
-        let mut month: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
-        for ((metric_id, resource_id), quantity) in part.list_sums(tx, account)? {
-            let parameters = named_params! {":metric_id": metric_id, ":resource_id": resource_id};
-            let names = names.query_one(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
-            month.entry(names).or_default().add(quantity);
+        let mut month: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+        for (ids, quantity) in sums {
+            let name = names.get(&ids).context("a record of an unknown metric")?;
+            month.entry(name).or_default().add(quantity);
         }
-        for (names, sum) in month {
-            totals.entry(names).or_default().add(sum.value());
+        for (name, sum) in month {
+            totals.entry(name).or_default().add(sum.value());
         }
     }
     totals
         .into_iter()
         .map(|((metric, resource_uuid), sum)| {
+            let (metric, resource_uuid) = (metric.clone(), resource_uuid.clone());
             let quantity = sum.value();
             ensure!(quantity.is_finite(), "the sum of {metric} is not a number");
             Ok(Total {
@@ -283,11 +290,24 @@ fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Resul
         .collect()
 }
 
-/// The metric's name, and the resource's uuid if the metric is kept per resource.
+/// The names of all figures of an answer, by the ids of metric and resource.
+fn list_names(
+    tx: &Transaction,
+    ids: BTreeSet<(i64, i64)>,
+) -> anyhow::Result<HashMap<(i64, i64), FigureName>> {
+    let mut statement = tx.prepare_cached(NAMES)?;
+    let ids = serde_json::to_string(&ids)?;
+    let names = statement.query_map(named_params! {":ids": ids}, |row| {
+        Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))
+    })?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 const NAMES: &str =
-    "select name, iif(per is null, null, (select uuid from resources where id = :resource_id))
-     from metrics
-     where id = :metric_id";
+    "select metrics.id, resources.id, metrics.name, iif(per is null, null, resources.uuid)
+     from json_each(:ids) asked
+     join metrics on metrics.id = asked.value ->> 0
+     join resources on resources.id = asked.value ->> 1";
 
 #[cfg(test)]
 mod tests;

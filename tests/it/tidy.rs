@@ -71,7 +71,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["cmd/check.rs", "http", "ledger/access.rs"]),
     ("rustls", &["config/uri/mysql.rs", "http", "db/mysql.rs"]),
     ("sd_notify", &["http"]),
-    ("serde_json", &["http", "output", "report"]),
+    (
+        "serde_json",
+        &["http", "ledger/read.rs", "output", "report"],
+    ),
     ("signal_hook", &["http.rs"]),
     ("siphasher", &["row"]),
     ("socket2", &["http"]),

@@ -259,3 +259,14 @@ fn no_statement_is_planned_anew_for_other_values() {
     assert_eq!(statement.get_status(StatementStatus::Run), 3);
     assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
 }
+
+#[test]
+fn the_names_of_all_figures_are_asked_for_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = reader(&folder);
+    let days = range("2013-06-01", "2013-06-05");
+    let usage = reader.account_usage("a-2", days, &Scope::All).unwrap();
+    assert_eq!(usage.unwrap().totals.len(), 2);
+    let statement = reader.connection.prepare_cached(NAMES).unwrap();
+    assert_eq!(statement.get_status(StatementStatus::Run), 1);
+}
