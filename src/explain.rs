@@ -2,31 +2,51 @@
 //! is what the ledger holds. The rules are those of the aggregation, which tells of each row as it goes by.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::aggregate::runs::Rewind;
 use crate::aggregate::step::{Fate, Step};
 use crate::aggregate::window::{DayBounds, Part};
-use crate::day::Day;
-use crate::import::{DayRows, add_up_and_tell, rows_gone};
-use crate::ledger::Ledger;
+use crate::coverage::{Coverage, find_coverage};
+use crate::day::{Day, DayRange};
+use crate::import::{add_up, rows_gone, running_vms};
 use crate::ledger::day::{ClosedDay, Completion, Policy};
+use crate::ledger::day_reader::DayReader;
+use crate::ledger::read::accounts::{Account, find_one};
+use crate::ledger::read::{Reader, Snapshot};
 use crate::metric::{Metric, resource_of_usage_type};
 use crate::row::UsageRow;
 use crate::source::{Descriptions, Source, SourceDay};
 use crate::verify::Name;
 use crate::zones::Zones;
 
-/// Which figures. All conditions hold together.
+/// How often the question is asked again, at most, while the ledger keeps changing.
+const ATTEMPTS: usize = 5;
+
+/// Which figures.
 pub struct Question<'a> {
-    pub account_id: u64,
+    pub ledger: &'a Path,
+    /// The zone that is configured.
+    pub timezone: &'a str,
+    /// Uuid of an account or a project, or a name that only one of them has.
+    pub account: &'a str,
+    pub range: DayRange,
+    pub today: Day,
     pub metric: Option<Metric>,
-    /// Uuid or name of what a metric is kept per.
-    pub resource: Option<&'a str>,
-    pub zones: &'a Zones,
     /// Sums that differ from the ledger by no more than this part are equal.
     pub tolerance: f64,
+}
+
+/// The figures of an account on days that have begun.
+pub struct Explanation {
+    pub account: Account,
+    /// The zones that the ledger's days are of.
+    pub zones: Zones,
+    pub coverage: Coverage,
+    /// In the order of days, then metrics.
+    pub figures: Vec<Explained>,
 }
 
 /// One figure of one day.
@@ -79,30 +99,62 @@ pub struct ExplainedRow {
     pub quantity: f64,
 }
 
-/// Explains days in order; `on_day` gets the figures of each.
+/// Reads the ledger in one snapshot. If figures differ and somebody has written to the ledger meanwhile, it may be that
+/// an import has taken over what the source says by now: then asks again.
 pub fn explain(
-    days: &[Day],
     question: &Question,
-    source: &mut Source,
-    ledger: &mut Ledger,
-    on_day: &mut dyn FnMut(Vec<Explained>) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    source.narrow_to(question.account_id);
-    for day in days {
+    open_source: &dyn Fn() -> anyhow::Result<Source>,
+) -> anyhow::Result<Explanation> {
+    let mut reader = Reader::open(question.ledger)?;
+    let mut attempts = 1;
+    loop {
+        let before = reader.changes()?;
+        let explained =
+            reader.read(|snapshot| Ok(explain_in(snapshot, question, open_source)))??;
+        let mut agreements = explained.figures.iter().map(|figure| figure.agreement);
+        let is_sure = !agreements.any(Agreement::needs_a_look);
+        if is_sure || attempts == ATTEMPTS || reader.changes()? == before {
+            return Ok(explained);
+        }
+        attempts += 1;
+    }
+}
+
+fn explain_in(
+    snapshot: &Snapshot,
+    question: &Question,
+    open_source: &dyn Fn() -> anyhow::Result<Source>,
+) -> anyhow::Result<Explanation> {
+    let named = || format!("ledger {}", question.ledger.display());
+    let (range, today) = (question.range, question.today);
+    let coverage = find_coverage(snapshot, Some(range), today).with_context(named)?;
+    let account = find_one(snapshot, question.account).with_context(named)?;
+    let account = account.map_err(anyhow::Error::msg)?;
+    let mut ledger = DayReader::of(snapshot, question.timezone).with_context(named)?;
+    let zones = ledger.zones().clone();
+    let mut source = open_source()?;
+    let account_id = account.id.unsigned_abs();
+    source.narrow_to(account_id);
+    let mut figures = Vec::new();
+    for day in range.days().filter(|day| *day <= today) {
         let named = || format!("explain {day}");
-        let bounds = DayBounds::of(*day, question.zones);
+        let bounds = DayBounds::of(day, &zones);
         let read = source.read_day(bounds).with_context(named)?;
         let descriptions = source.describe(&read.rows).with_context(named)?;
-        let figures =
-            explain_day(*day, question, read, &descriptions, ledger).with_context(named)?;
-        on_day(figures)?;
+        let of_day = explain_day(day, account_id, question, read, &descriptions, &mut ledger);
+        figures.extend(of_day.with_context(named)?);
     }
-    Ok(())
+    Ok(Explanation {
+        account,
+        zones,
+        coverage,
+        figures,
+    })
 }
 
 /// What belongs to one metric and id.
 #[derive(Default)]
-struct Figure {
+struct FigureParts {
     rows: Vec<ExplainedRow>,
     sum: Option<f64>,
     stored: Option<f64>,
@@ -111,10 +163,11 @@ struct Figure {
 
 fn explain_day(
     day: Day,
+    account_id: u64,
     question: &Question,
     read: SourceDay,
     descriptions: &Descriptions,
-    ledger: &mut Ledger,
+    ledger: &mut DayReader,
 ) -> anyhow::Result<Vec<Explained>> {
     let SourceDay {
         mut rows,
@@ -126,33 +179,29 @@ fn explain_day(
         ..
     } = read;
     ledger.add_names(names);
-    let bounds = DayBounds::of(day, question.zones);
+    let zones = ledger.zones().clone();
+    let bounds = DayBounds::of(day, &zones);
     let stored = ledger.find_day(day)?;
     // The rows are those of one account, the fingerprint is of all.
     let gone = stored
         .and_then(|stored| rows_gone(stored, fingerprint.rows, oldest, lowest_id, bounds))
         .is_some();
-    let mut figures: BTreeMap<(Metric, u64), Figure> = BTreeMap::new();
+    let mut figures: BTreeMap<(Metric, u64), FigureParts> = BTreeMap::new();
     let mut note = |step: &Step| {
         for key in step.figures.keys() {
             let row = explained_row(step, descriptions);
             figures.entry(key).or_default().rows.push(row);
         }
     };
-    let of_day = DayRows {
-        day,
-        zones: question.zones,
-        policy: Policy::of(stored, ClosedDay::ReportOnly),
-        rows: &mut rows,
-        rewinds: &rewinds,
-    };
-    let usage = add_up_and_tell(of_day, ledger, &mut note)?;
+    let policy = Policy::of(stored, ClosedDay::ReportOnly);
+    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
+    let usage = add_up(&mut rows, &rewinds, bounds, &zones, &known, &mut note)?;
     for record in usage.records {
         let figure = figures.entry((record.metric, record.source_id));
         figure.or_default().sum = Some(record.quantity);
     }
     if stored.is_some() {
-        let of_account = |id: u64| id == question.account_id;
+        let of_account = |id: u64| id == account_id;
         let records = ledger.day_figures(day)?.figures.into_iter();
         for record in records.filter(|record| of_account(record.account_id)) {
             let figure = figures.entry((record.metric, record.source_id));
@@ -168,10 +217,11 @@ fn explain_day(
         Some(Completion::Open) => Agreement::Open,
         Some(Completion::Closed) => Agreement::Differs,
     };
+    let is_asked_for = |metric| question.metric.is_none_or(|asked| asked == metric);
     Ok(figures
         .into_iter()
-        .map(|(key, figure)| explained(day, key, figure, otherwise, question, ledger))
-        .filter(|explained| is_asked_for(explained, question))
+        .filter(|((metric, _), _)| is_asked_for(*metric))
+        .map(|(key, figure)| explained(day, key, figure, otherwise, question.tolerance, ledger))
         .collect())
 }
 
@@ -198,18 +248,18 @@ fn explained_row(step: &Step, descriptions: &Descriptions) -> ExplainedRow {
 fn explained(
     day: Day,
     (metric, source_id): (Metric, u64),
-    mut figure: Figure,
+    mut figure: FigureParts,
     otherwise: Agreement,
-    question: &Question,
-    ledger: &Ledger,
+    tolerance: f64,
+    ledger: &DayReader,
 ) -> Explained {
     figure
         .rows
         .sort_by_key(|explained| (explained.row.start, explained.row.id));
     let resource = match figure.resource_id {
         Some(id) => ledger
-            .resource_naming(id)
-            .map(|(uuid, name, _)| Name { uuid, name }),
+            .stored_resource(id)
+            .map(|(uuid, name)| Name { uuid, name }),
         None => metric.per().map(|per| {
             let (uuid, name) = ledger.resource_of(per, source_id);
             Name { uuid, name }
@@ -217,7 +267,7 @@ fn explained(
     };
     let equal = match (figure.sum, figure.stored) {
         (Some(sum), Some(stored)) => {
-            (sum - stored).abs() <= question.tolerance * sum.abs().max(stored.abs())
+            (sum - stored).abs() <= tolerance * sum.abs().max(stored.abs())
         }
         (sum, stored) => sum == stored,
     };
@@ -237,15 +287,12 @@ fn explained(
     }
 }
 
-fn is_asked_for(explained: &Explained, question: &Question) -> bool {
-    let is_metric = question
-        .metric
-        .is_none_or(|metric| metric == explained.metric);
-    let is_resource = question.resource.is_none_or(|text| {
-        let resource = explained.resource.as_ref();
+impl Explained {
+    /// Whether a text is the uuid or name of what the metric is kept per.
+    pub fn is_of_resource(&self, text: &str) -> bool {
+        let resource = self.resource.as_ref();
         resource.is_some_and(|resource| resource.uuid == text || resource.name == text)
-    });
-    is_metric && is_resource
+    }
 }
 
 impl Agreement {

@@ -22,7 +22,7 @@ use crate::ledger::refusals::Cause;
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay, Watermark};
 use crate::zones::Zones;
-pub use add_up::{DayRows, add_up, add_up_and_tell};
+pub use add_up::{add_up, running_vms};
 pub use advice::{Advice, advise};
 use purge::{before_the_source, begins_within, without_rows};
 pub use purge::{purged, rows_gone};
@@ -227,14 +227,16 @@ fn import_day(
         Some(_) => request.closed_day_of(day),
         None => request.closed_day,
     };
-    let of_day = DayRows {
-        day,
-        zones: request.zones,
-        policy: Policy::of(stored, closed_day),
-        rows: &mut rows,
-        rewinds: &rewinds,
-    };
-    let mut usage = add_up(of_day, ledger)?;
+    let policy = Policy::of(stored, closed_day);
+    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
+    let mut usage = add_up(
+        &mut rows,
+        &rewinds,
+        bounds,
+        request.zones,
+        &known,
+        &mut |_| (),
+    )?;
     if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
         usage.findings.push(stuck(request.zones.day_at(since)?));
     }

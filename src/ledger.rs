@@ -5,6 +5,7 @@ mod access;
 mod acknowledge;
 pub mod backup;
 pub mod day;
+pub mod day_reader;
 mod guest_oses;
 mod held;
 pub mod known_vms;
@@ -96,7 +97,7 @@ pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Init
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let found = version(&connection, path)?;
     if found == Some(SCHEMA_VERSION) {
-        timezones::agreed_zones(&connection, timezone).with_context(named)?;
+        timezones::agree_on_zones(&connection, timezone).with_context(named)?;
         return Ok(Initialised::Current);
     }
     migrate(&mut connection, found.unwrap_or(0), timezone, now).with_context(named)?;
@@ -193,7 +194,7 @@ impl Ledger {
     /// Opens an initialised ledger for an import. A rehearsal does everything and keeps nothing.
     pub fn open(path: &Path, timezone: &str, rehearsal: bool) -> anyhow::Result<Ledger> {
         Ledger::open_of(path, rehearsal, |connection| {
-            timezones::agreed_zones(connection, timezone)
+            timezones::agree_on_zones(connection, timezone)
         })
     }
 

@@ -12,7 +12,7 @@ use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
-use crate::import::{DayRows, add_up, purged};
+use crate::import::{add_up, purged, running_vms};
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Policy, in_words as figures_in_words};
 use crate::ledger::naming::Naming;
@@ -265,14 +265,16 @@ fn verify_day(
     let bounds = DayBounds::of(day, request.zones);
     ledger.add_names(names);
     let stored = ledger.find_day(day)?;
-    let of_day = DayRows {
-        day,
-        zones: request.zones,
-        policy: Policy::of(stored, ClosedDay::ReportOnly),
-        rows: &mut rows,
-        rewinds: &rewinds,
-    };
-    let usage = add_up(of_day, ledger)?;
+    let policy = Policy::of(stored, ClosedDay::ReportOnly);
+    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
+    let usage = add_up(
+        &mut rows,
+        &rewinds,
+        bounds,
+        request.zones,
+        &known,
+        &mut |_| (),
+    )?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
     let verdict_of = |verdict, differences| DayVerdict {

@@ -8,13 +8,10 @@ use anyhow::bail;
 
 use crate::aggregate::runs::Rewind;
 use crate::arguments::{ConfigFile, DayArgs, FormatArgs, begun};
-use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
-use crate::explain::{Agreement, Explained, ExplainedRow, Question, explain};
+use crate::explain::{Agreement, Explained, ExplainedRow, Explanation, Question, explain};
 use crate::instant::Utc;
-use crate::ledger::Ledger;
-use crate::ledger::read::Reader;
-use crate::ledger::read::accounts::{Account, find_one};
+use crate::ledger::read::accounts::Account;
 use crate::metric::Metric;
 use crate::open::open_source;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
@@ -73,43 +70,32 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let range = begun(range, today, &config.zone)?;
     let metric = metric.map(|name| Metric::asked_for(name).map_err(anyhow::Error::msg));
     let metric = metric.transpose()?;
-    let mut reader = Reader::open(&config.ledger)?;
-    let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
-    let account = find_account(&mut reader, &args.account)?;
-    let mut ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;
-    let zones = ledger.zones().clone();
-    let mut source = open_source(&config)?;
     let question = Question {
-        account_id: account.id.unsigned_abs(),
+        ledger: &config.ledger,
+        timezone: config.zone.name(),
+        account: &args.account,
+        range,
+        today,
         metric,
-        resource,
-        zones: &zones,
         tolerance: TOLERANCE,
     };
-    let days: Vec<_> = range.days().filter(|day| *day <= today).collect();
-    let mut explained = |question: &Question| -> anyhow::Result<Vec<Explained>> {
-        let mut figures = Vec::new();
-        explain(&days, question, &mut source, &mut ledger, &mut |of_day| {
-            figures.extend(of_day);
-            Ok(())
-        })?;
-        Ok(figures)
-    };
-    let figures = explained(&question)?;
-    if let Some(name) = resource
-        && figures.is_empty()
-    {
-        let others = explained(&Question {
-            resource: None,
-            ..question
-        })?;
-        let names = others.iter().filter_map(|figure| figure.resource.as_ref());
-        let names = names.flat_map(|resource| [resource.name.as_str(), &resource.uuid]);
-        bail!(
-            "{} has nothing on these days that is named {name:?}{}",
-            account.name,
-            did_you_mean(name, names)
-        );
+    let Explanation {
+        account,
+        zones,
+        coverage,
+        mut figures,
+    } = explain(&question, &|| open_source(&config))?;
+    if let Some(name) = resource {
+        if !figures.iter().any(|figure| figure.is_of_resource(name)) {
+            let names = figures.iter().filter_map(|figure| figure.resource.as_ref());
+            let names = names.flat_map(|resource| [resource.name.as_str(), &resource.uuid]);
+            bail!(
+                "{} has nothing on these days that is named {name:?}{}",
+                account.name,
+                did_you_mean(name, names)
+            );
+        }
+        figures.retain(|figure| figure.is_of_resource(name));
     }
     let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
     let mut document = document(account, range, zones.of(range.last()).name(), figures)?;
@@ -138,12 +124,6 @@ impl Args {
             }
         }
     }
-}
-
-fn find_account(reader: &mut Reader, key: &str) -> anyhow::Result<Account> {
-    reader
-        .read(|snapshot| find_one(snapshot, key))?
-        .map_err(anyhow::Error::msg)
 }
 
 const COLUMNS: [Column; 26] = [

@@ -1,52 +1,33 @@
-//! What a day's rows come to. `import`, `verify` and `explain` add up here, so that they agree by construction.
+//! What a day's rows come to. `import`, `verify`, `explain` and `rezone` add up here, so that they agree by
+//! construction. Pure: what the ledger knows of the rows' VMs is looked up before.
 
 use crate::aggregate::runs::Rewinds;
 use crate::aggregate::step::Step;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::{DayUsage, VmFacts, aggregate};
-use crate::day::Day;
-use crate::ledger::Ledger;
-use crate::ledger::day::Policy;
+use crate::ledger::known_vms::KnownVms;
 use crate::row::UsageRow;
 use crate::zones::Zones;
 
-/// The rows of one day and how to count them.
-pub struct DayRows<'a> {
-    pub day: Day,
-    pub zones: &'a Zones,
-    /// What is going to be done to the day: how much the guest OS that a VM was counted under before weighs.
-    pub policy: Policy,
-    /// They are sorted in place.
-    pub rows: &'a mut [UsageRow],
-    pub rewinds: &'a Rewinds,
+/// The VMs that the ledger is to be asked for before the rows are added up, each with its template.
+pub fn running_vms(rows: &[UsageRow]) -> impl Iterator<Item = (u64, u64)> {
+    let running = rows.iter().filter(|row| row.usage_type == Some(1));
+    running.map(|row| (row.usage_id, row.template_id))
 }
 
-/// Asks the ledger for what has to be known of the rows' VMs, and adds up.
-pub fn add_up(of_day: DayRows, ledger: &mut Ledger) -> anyhow::Result<DayUsage> {
-    add_up_and_tell(of_day, ledger, &mut |_| ())
-}
-
-/// The same; `on_row` gets each row that touches the day, and what became of it.
-pub fn add_up_and_tell(
-    of_day: DayRows,
-    ledger: &mut Ledger,
+/// Adds up the rows of a day, which are sorted in place; `on_row` gets each that touches the day, and what became of it.
+pub fn add_up(
+    rows: &mut [UsageRow],
+    rewinds: &Rewinds,
+    day: DayBounds,
+    zones: &Zones,
+    known: &KnownVms,
     on_row: &mut dyn FnMut(&Step),
 ) -> anyhow::Result<DayUsage> {
-    let DayRows {
-        day,
-        zones,
-        policy,
-        rows,
-        rewinds,
-    } = of_day;
-    let running = rows.iter().filter(|row| row.usage_type == Some(1));
-    let vms = running.map(|row| (row.usage_id, row.template_id));
-    let known = ledger.known_vms(day, policy, vms)?;
     let facts = VmFacts {
         guest_os: &|vm, template| known.guest_os(vm, template),
         removed: &|vm| known.vm_removed(vm),
         account_removed: &|account| known.account_removed(account),
     };
-    let bounds = DayBounds::of(day, zones);
-    aggregate(rows, rewinds, bounds, zones, &facts, on_row)
+    aggregate(rows, rewinds, day, zones, &facts, on_row)
 }

@@ -5,7 +5,7 @@
 use anyhow::{Context, anyhow, bail};
 
 use super::purge::purged;
-use super::{Cut, DayReport, DayRows, Misfits, Outcome, Request, add_up, is_closed, run};
+use super::{Cut, DayReport, Misfits, Outcome, Request, add_up, is_closed, run, running_vms};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
@@ -148,13 +148,8 @@ fn is_gone(day: Day, read: SourceDay, zones: &Zones, ledger: &mut Ledger) -> any
     } = read;
     let bounds = DayBounds::of(day, zones);
     ledger.add_names(names);
-    let of_day = DayRows {
-        day,
-        zones,
-        policy: Policy::of(Some(stored), ClosedDay::ReportOnly),
-        rows: &mut rows,
-        rewinds: &rewinds,
-    };
-    let usage = add_up(of_day, ledger)?;
+    let policy = Policy::of(Some(stored), ClosedDay::ReportOnly);
+    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
+    let usage = add_up(&mut rows, &rewinds, bounds, zones, &known, &mut |_| ())?;
     Ok(purged(stored, &usage, oldest, lowest_id, bounds).is_some())
 }

@@ -1,8 +1,12 @@
 //! Which days the ledger holds, as an import has to know it: the newest, the open, the missing, and how the closed ones were
 //! imported.
 
+use rusqlite::Connection;
+
 use super::Ledger;
+use super::day::{Completion, StoredDay};
 use super::statements::count_revision;
+use crate::cloud::first_id;
 use crate::day::{Day, DayRange};
 
 /// How a closed day was imported.
@@ -19,6 +23,33 @@ pub struct Imported {
     pub spans_midnight: bool,
     /// It is sealed or was found equal to its source, which may be purged now.
     pub settled: bool,
+}
+
+/// What the ledger has of a day.
+pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Option<StoredDay>> {
+    let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
+                 verified_at is not null \
+               from stored_days where day = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([day.to_string()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let state: String = row.get(0)?;
+    let fingerprint: Option<String> = row.get(4)?;
+    let completion = if state == "closed" {
+        Completion::Closed
+    } else {
+        Completion::Open
+    };
+    Ok(Some(StoredDay {
+        completion,
+        source_rows: row.get(1)?,
+        replayed_rows: row.get(2)?,
+        first_id: fingerprint.as_deref().and_then(first_id),
+        sealed: row.get(3)?,
+        verified: row.get(5)?,
+    }))
 }
 
 impl Ledger {

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::Context;
+use rusqlite::Connection;
 
 use super::Ledger;
 use super::day::Policy;
+use super::registry::Registry;
 use crate::cloud::Names;
 use crate::day::Day;
 
@@ -19,20 +21,31 @@ pub struct KnownVms<'a> {
 }
 
 impl Ledger {
-    /// What source and ledger know of VMs on a day; `vms` are ids of VMs, each with its template's.
+    /// What source and ledger know of VMs on a day; `vms` are ids of VMs, each with its template's. `policy` is what
+    /// is going to be done to the day: how much the guest OS that a VM was counted under before weighs.
     pub fn known_vms(
         &mut self,
         day: Day,
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
-        let (connection, registry) = (&self.connection, &mut self.registry);
+        KnownVms::of(&self.connection, &mut self.registry, day, policy, vms)
+            .with_context(|| format!("ledger {}", self.path.display()))
+    }
+}
+
+impl<'a> KnownVms<'a> {
+    pub(super) fn of(
+        connection: &Connection,
+        registry: &'a mut Registry,
+        day: Day,
+        policy: Policy,
+        vms: impl Iterator<Item = (u64, u64)>,
+    ) -> anyhow::Result<KnownVms<'a>> {
         let mut guest_oses = HashMap::new();
         for (vm, template) in vms {
             if let Entry::Vacant(unknown) = guest_oses.entry((vm, template)) {
-                let guest_os = registry
-                    .guest_os(connection, vm, template, day, policy)
-                    .with_context(|| format!("ledger {}", self.path.display()))?;
+                let guest_os = registry.guest_os(connection, vm, template, day, policy)?;
                 unknown.insert(guest_os.id);
             }
         }
@@ -41,9 +54,7 @@ impl Ledger {
             names: &registry.names,
         })
     }
-}
 
-impl KnownVms<'_> {
     /// Of a VM that was asked for; 0: unknown.
     pub fn guest_os(&self, vm: u64, template: u64) -> u64 {
         self.guest_oses.get(&(vm, template)).copied().unwrap_or(0)

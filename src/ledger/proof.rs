@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
-use rusqlite::params_from_iter;
+use rusqlite::{Connection, named_params, params_from_iter};
 
+use super::held::find_day;
+use super::registry::Registry;
 use super::statements::{Statements, count_revision};
 use super::{Ledger, refusals};
 use crate::aggregate::DayUsage;
@@ -50,44 +52,51 @@ pub struct Acknowledged {
 /// When only the last step fails.
 const DONE: &str = "it is done, but a part of it is still in the file -wal beside the ledger";
 
+/// A day's figures and how its source looked.
+pub(super) fn day_figures(
+    connection: &Connection,
+    registry: &Registry,
+    day: Day,
+) -> anyhow::Result<DayFigures> {
+    let statements = Statements::new(connection, day, "");
+    let sealed = find_day(connection, day)?.is_some_and(|stored| stored.sealed);
+    let mut figures = Vec::new();
+    for record in statements.list_records(registry)? {
+        let (account_id, metric_id, source_id) = record.key;
+        let metric = registry
+            .find_metric(metric_id)
+            .context("a record of an unknown metric")?;
+        figures.push(Figure {
+            account_id,
+            metric,
+            source_id,
+            resource_id: record.resource_id,
+            quantity: match sealed {
+                true => record.corrected,
+                false => record.stored,
+            },
+        });
+    }
+    figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
+    let sql = "select replayed_rows, fingerprint from stored_days where day = :day";
+    let (replayed_rows, fingerprint) = connection
+        .prepare_cached(sql)?
+        .query_row(named_params! {":day": day.to_string()}, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(DayFigures {
+        figures,
+        digests: statements.list_digests()?,
+        fingerprint,
+        replayed_rows,
+    })
+}
+
 impl Ledger {
     /// A day's figures and how its source looked.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
-        let read = || -> anyhow::Result<DayFigures> {
-            let statements = Statements::new(&self.connection, day, "");
-            let sealed = self.find_day(day)?.is_some_and(|stored| stored.sealed);
-            let mut figures = Vec::new();
-            for record in statements.list_records(&self.registry)? {
-                let (account_id, metric_id, source_id) = record.key;
-                let metric = self
-                    .registry
-                    .find_metric(metric_id)
-                    .context("a record of an unknown metric")?;
-                figures.push(Figure {
-                    account_id,
-                    metric,
-                    source_id,
-                    resource_id: record.resource_id,
-                    quantity: if sealed {
-                        record.corrected
-                    } else {
-                        record.stored
-                    },
-                });
-            }
-            figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
-            let sql = "select replayed_rows, fingerprint from stored_days where day = ?1";
-            let (replayed_rows, fingerprint) =
-                self.connection
-                    .query_row(sql, [day.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(DayFigures {
-                figures,
-                digests: statements.list_digests()?,
-                fingerprint,
-                replayed_rows,
-            })
-        };
-        read().with_context(|| format!("ledger {}", self.path.display()))
+        day_figures(&self.connection, &self.registry, day)
+            .with_context(|| format!("ledger {}", self.path.display()))
     }
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.

@@ -105,6 +105,12 @@ pub struct Total {
     pub quantity: f64,
 }
 
+impl Snapshot<'_> {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.tx
+    }
+}
+
 impl Page {
     /// As SQLite takes a limit: -1 is none.
     fn limit(self) -> i64 {

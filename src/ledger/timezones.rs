@@ -2,7 +2,7 @@
 //! another only as a whole, by `replace_zones`.
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Ledger;
 use super::statements::count_revision;
@@ -35,7 +35,7 @@ pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
     Ok(zones)
 }
 
-/// The ledger's zones, if the newest of them is the one that is configured.
+/// The zones of the ledger's days, if the newest of them is the one that is configured; of an empty ledger that one.
 pub(super) fn agreed_zones(connection: &Connection, timezone: &str) -> anyhow::Result<Zones> {
     let zones = find_zones(connection)?;
     let stored = zones.name();
@@ -45,10 +45,21 @@ pub(super) fn agreed_zones(connection: &Connection, timezone: &str) -> anyhow::R
     let sql = "select max(day) is not null from stored_days";
     let has_days: bool = connection.query_row(sql, [], |row| row.get(0))?;
     ensure!(!has_days, "{}", disagreement(stored, timezone));
-    connection.execute("delete from timezones", [])?;
-    connection.execute("update ledgers set timezone = ?1", [timezone])?;
-    count_revision(connection)?;
-    find_zones(connection)
+    Ok(Zones::from(Zone::parse(timezone)?))
+}
+
+/// The same, and an empty ledger is of that zone from now on.
+pub(super) fn agree_on_zones(connection: &Connection, timezone: &str) -> anyhow::Result<Zones> {
+    let zones = agreed_zones(connection, timezone)?;
+    if zones != find_zones(connection)? {
+        connection.execute("delete from timezones", [])?;
+        connection.execute(
+            "update ledgers set timezone = :timezone",
+            named_params! {":timezone": timezone},
+        )?;
+        count_revision(connection)?;
+    }
+    Ok(zones)
 }
 
 /// What to do where the ledger's days and the configuration are of different zones.

@@ -8,11 +8,12 @@ use super::day::{
     ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
     StoredDay, Written,
 };
+use super::held::find_day;
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::registry::{Registry, stand_in};
 use super::statements::{Statements, count_revision};
 use super::{Ledger, refusals};
-use crate::cloud::{Names, first_id};
+use crate::cloud::Names;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
 use crate::metric::Metric;
@@ -20,29 +21,7 @@ use crate::metric::Metric;
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
-                     verified_at is not null \
-                   from stored_days where day = ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([day.to_string()])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let state: String = row.get(0)?;
-        let fingerprint: Option<String> = row.get(4)?;
-        let completion = if state == "closed" {
-            Completion::Closed
-        } else {
-            Completion::Open
-        };
-        Ok(Some(StoredDay {
-            completion,
-            source_rows: row.get(1)?,
-            replayed_rows: row.get(2)?,
-            first_id: fingerprint.as_deref().and_then(first_id),
-            sealed: row.get(3)?,
-            verified: row.get(5)?,
-        }))
+        find_day(&self.connection, day)
     }
 
     /// Adds what the source says of ids, for the days written from now on.

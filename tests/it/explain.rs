@@ -1,9 +1,17 @@
 //! `rbc-usage explain`: every way in which a row comes to count, or not to, and that the sums are the ledger's.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 use crate::import::refuses;
+use crate::mariadb::shared;
+use crate::sandbox::Run;
 
 const DAY: &str = "2013-06-02";
 
@@ -279,6 +287,78 @@ fn a_record_that_is_not_the_sum_is_shown() {
             .contains("\n1 figure, 0 as the ledger has it\n1 is of a day that the ledger lacks\n"),
         "{run}"
     );
+}
+
+#[test]
+fn a_ledger_that_may_only_be_read_is_explained() {
+    let cloud = cloud();
+    let mode = |name: &str, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(cloud.sandbox.path(name), mode).unwrap();
+    };
+    // Permissions do not hold root back, so root runs it as somebody else, who must reach the program.
+    cloud.sandbox.copied_program();
+    let mut command = Command::new(cloud.sandbox.path("program"));
+    command
+        .args(["explain", "alice", DAY, "security_group"])
+        .current_dir(cloud.sandbox.folder())
+        .env_clear();
+    if cloud.sandbox.path("usage.db").metadata().unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    let before = std::fs::read(cloud.sandbox.path("usage.db")).unwrap();
+    mode("usage.db", 0o444);
+    mode("cloudusage.cfg", 0o644);
+    // What SQLite's users share lies beside it.
+    mode("", 0o777);
+    let run = Run::of(&mut command).exits(0);
+    assert!(
+        run.stdout.ends_with("\n\n1 figure, as the ledger has it\n"),
+        "{run}"
+    );
+    assert!(before == std::fs::read(cloud.sandbox.path("usage.db")).unwrap());
+}
+
+/// A row changes, and an import takes it over, after `explain` has looked into the ledger and before it reads the row.
+#[test]
+fn what_an_import_takes_over_meanwhile_does_not_differ() {
+    let cloud = cloud();
+    let mut gate = shared().connect();
+    let tables = format!("lock tables {}.cloud_usage write", cloud.usage_name);
+    gate.query_drop(tables).unwrap();
+    let mut command = cloud
+        .sandbox
+        .command(&["explain", "alice", DAY, "security_group"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let explain = command.spawn().unwrap();
+    let waiting = format!(
+        "select count(*) from information_schema.processlist
+         where user = '{}' and state = 'Waiting for table metadata lock'",
+        cloud.user
+    );
+    let mut root = shared().connect();
+    let started = Instant::now();
+    while root.query_first::<u32, _>(&waiting).unwrap() == Some(0) {
+        assert!(started.elapsed() < Duration::from_secs(30), "it never read");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let row = format!(
+        "update {}.cloud_usage set raw_usage = 23 where id = 12",
+        cloud.usage_name
+    );
+    gate.query_drop(row).unwrap();
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    let imported = "update stored_records set quantity = 23
+                    where account_id = 2 and metric_id = (select id from metrics where name = 'security_group')";
+    assert_eq!(ledger.execute(imported, []).unwrap(), 1);
+    drop(gate);
+    let done = explain.wait_with_output().unwrap();
+    let stdout = String::from_utf8(done.stdout).unwrap();
+    assert!(
+        stdout.ends_with("\n\n1 figure, as the ledger has it\n"),
+        "{stdout}"
+    );
+    assert_eq!(done.status.code(), Some(0));
 }
 
 #[test]

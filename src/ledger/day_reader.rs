@@ -1,0 +1,75 @@
+//! Days of the ledger as an import finds them, for those who only read: all in one snapshot, beside what the source
+//! says of ids. Writes nothing.
+
+use rusqlite::Connection;
+
+use super::day::{Policy, StoredDay};
+use super::held::find_day;
+use super::known_vms::KnownVms;
+use super::proof::{DayFigures, day_figures};
+use super::read::Snapshot;
+use super::registry::Registry;
+use super::timezones::agreed_zones;
+use crate::cloud::Names;
+use crate::day::Day;
+use crate::metric::Per;
+use crate::zones::Zones;
+
+pub struct DayReader<'a> {
+    connection: &'a Connection,
+    zones: Zones,
+    registry: Registry,
+}
+
+impl<'a> DayReader<'a> {
+    /// Reads all names that the ledger has. Its days have to be of the zone that is configured.
+    pub fn of(snapshot: &'a Snapshot, timezone: &str) -> anyhow::Result<DayReader<'a>> {
+        let connection = snapshot.connection();
+        Ok(DayReader {
+            connection,
+            zones: agreed_zones(connection, timezone)?,
+            registry: Registry::load(connection)?,
+        })
+    }
+
+    /// The zones that its days are of.
+    pub fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
+    /// Adds what the source says of ids.
+    pub fn add_names(&mut self, names: Names) {
+        self.registry.add_names(names);
+    }
+
+    /// What the ledger has of a day.
+    pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
+        find_day(self.connection, day)
+    }
+
+    /// See `Ledger::known_vms`.
+    pub fn known_vms(
+        &mut self,
+        day: Day,
+        policy: Policy,
+        vms: impl Iterator<Item = (u64, u64)>,
+    ) -> anyhow::Result<KnownVms<'_>> {
+        KnownVms::of(self.connection, &mut self.registry, day, policy, vms)
+    }
+
+    /// The figures of a day that the ledger has.
+    pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
+        day_figures(self.connection, &self.registry, day)
+    }
+
+    /// The uuid and name that a resource is stored under; `None` for what is not kept per resource.
+    pub fn stored_resource(&self, resource_id: i64) -> Option<(String, String)> {
+        let (uuid, name, _) = self.registry.resource_naming(resource_id)?;
+        Some((uuid, name))
+    }
+
+    /// The uuid and name that a figure which the ledger does not have would get.
+    pub fn resource_of(&self, per: Per, source_id: u64) -> (String, String) {
+        self.registry.find_resource(per, source_id)
+    }
+}
