@@ -2,10 +2,10 @@
 //! does not depend on the order of the rows. Which rows count and where windows lie on days is below;
 //! uuids and names are not known here, records carry CloudStack's ids.
 
-mod doubts;
+mod finding_collector;
 pub mod pieces;
+pub mod row_trace;
 pub mod runs;
-pub mod step;
 pub mod window;
 pub mod zone_fit;
 
@@ -16,10 +16,10 @@ use crate::instant::hours;
 use crate::metric::{Measure, Metric};
 use crate::row::{BadRow, Digest, UsageRow};
 use crate::zones::Zones;
-use doubts::Doubts;
+use finding_collector::FindingCollector;
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
+use row_trace::{Figures, RowOutcome, RowTrace};
 use runs::Rewinds;
-use step::{Fate, Figures, Step};
 use window::{DayBounds, part_of_day};
 
 /// One figure of one day.
@@ -71,7 +71,7 @@ pub fn aggregate(
     day: DayBounds,
     zone: &Zones,
     facts: &VmFacts,
-    on_row: &mut dyn FnMut(&Step),
+    on_row: &mut dyn FnMut(&RowTrace),
 ) -> anyhow::Result<DayUsage> {
     // What the newest run has changed is the difference to what had been written before it.
     let before = match rewinds.newest_of_all(day) {
@@ -86,12 +86,14 @@ pub fn aggregate(
     };
     let mut usage = add_up_day(rows, rewinds, day, zone, facts, on_row)?;
     for job in &rewinds.disordered {
-        usage.findings.push(doubts::disordered(*job));
+        usage.findings.push(finding_collector::disordered(*job));
     }
     if let Some((newest, before)) = before {
-        usage
-            .findings
-            .extend(doubts::rewritten(newest, &before, &usage.records)?);
+        usage.findings.extend(finding_collector::rewritten(
+            newest,
+            &before,
+            &usage.records,
+        )?);
     }
     Ok(usage)
 }
@@ -102,7 +104,7 @@ fn add_up_day(
     day: DayBounds,
     zone: &Zones,
     facts: &VmFacts,
-    on_row: &mut dyn FnMut(&Step),
+    on_row: &mut dyn FnMut(&RowTrace),
 ) -> anyhow::Result<DayUsage> {
     let pieces = Pieces::of(rows, rewinds);
     let overlapping = shares_of_overlapping(rows, &pieces, day, zone)?;
@@ -130,22 +132,22 @@ fn add_up_day(
             (true, Some(beside)) => beside.share,
             (true, None) => part.share(part.to - part.from),
         };
-        let fate = Fate::of(row, &piece, part, share);
+        let outcome = RowOutcome::of(row, &piece, part, share);
         let share = share * piece.factor;
-        if let Some(replay) = replay_of(fate, &piece) {
+        if let Some(replay) = replay_of(outcome, &piece) {
             sums.doubts.replayed(row, replay);
         }
         let mut figures = Figures::of(row, facts);
-        match fate {
-            Fate::Repeats(Replay::OwnRow) => sums.usage.per_vm_volume_rows += 1,
-            Fate::Repeats(_) => sums.usage.replayed_rows += 1,
-            Fate::Hidden => sums.usage.hidden_rows += 1,
-            Fate::Within
-            | Fate::Glued
-            | Fate::Shared
-            | Fate::Until
-            | Fate::Excess
-            | Fate::Beside => {
+        match outcome {
+            RowOutcome::Repeats(Replay::OwnRow) => sums.usage.per_vm_volume_rows += 1,
+            RowOutcome::Repeats(_) => sums.usage.replayed_rows += 1,
+            RowOutcome::Hidden => sums.usage.hidden_rows += 1,
+            RowOutcome::Within
+            | RowOutcome::Glued
+            | RowOutcome::Shared
+            | RowOutcome::Until
+            | RowOutcome::Excess
+            | RowOutcome::Beside => {
                 let size = piece.size_of.map_or(row.size, |place| rows[place].size);
                 sums.count(row, size, share, &mut figures)?;
                 if part.to - part.from < part.of_seconds {
@@ -156,14 +158,14 @@ fn add_up_day(
             }
         }
         let of = beside.map_or(piece.of, |beside| beside.of.or(piece.of));
-        on_row(&Step {
+        on_row(&RowTrace {
             row,
             part,
             share,
-            fate,
+            outcome,
             repeats: of.map(|of| rows[of].id),
-            rewind: match fate {
-                Fate::Until | Fate::Repeats(Replay::Void | Replay::Until) => {
+            rewind: match outcome {
+                RowOutcome::Until | RowOutcome::Repeats(Replay::Void | Replay::Until) => {
                     rewinds.after(row.id).copied()
                 }
                 _ => None,
@@ -186,7 +188,7 @@ fn add_up_day(
 struct Sums {
     usage: DayUsage,
     parts: Vec<(Key, f64)>,
-    doubts: Doubts,
+    doubts: FindingCollector,
 }
 
 impl Sums {
@@ -196,7 +198,7 @@ impl Sums {
             usage: DayUsage::default(),
             // A running VM counts for its guest OS as well.
             parts: Vec::with_capacity(rows + rows / 8),
-            doubts: Doubts::default(),
+            doubts: FindingCollector::default(),
         }
     }
 
@@ -240,16 +242,16 @@ impl Sums {
 }
 
 /// What is to be said of a row that is not counted, or not wholly.
-fn replay_of(fate: Fate, piece: &Piece) -> Option<Replay> {
-    match fate {
-        Fate::Repeats(Replay::OwnRow) => None,
-        Fate::Repeats(replay) => Some(replay),
-        Fate::Until => Some(Replay::Until),
-        Fate::Excess => Some(Replay::Counted),
-        Fate::Beside => Some(Replay::Overlapping),
+fn replay_of(outcome: RowOutcome, piece: &Piece) -> Option<Replay> {
+    match outcome {
+        RowOutcome::Repeats(Replay::OwnRow) => None,
+        RowOutcome::Repeats(replay) => Some(replay),
+        RowOutcome::Until => Some(Replay::Until),
+        RowOutcome::Excess => Some(Replay::Counted),
+        RowOutcome::Beside => Some(Replay::Overlapping),
         // Hidden or not, it repeats others.
-        Fate::Hidden => piece.replay,
-        Fate::Within | Fate::Glued | Fate::Shared => None,
+        RowOutcome::Hidden => piece.replay,
+        RowOutcome::Within | RowOutcome::Glued | RowOutcome::Shared => None,
     }
 }
 
@@ -258,7 +260,12 @@ fn bad_row(row: &UsageRow, wrong: &str) -> anyhow::Error {
 }
 
 /// The quantity of a whole row, before its share of the day is taken.
-fn measure(row: &UsageRow, size: Option<u64>, metric: Metric, doubts: &mut Doubts) -> f64 {
+fn measure(
+    row: &UsageRow,
+    size: Option<u64>,
+    metric: Metric,
+    doubts: &mut FindingCollector,
+) -> f64 {
     if metric == Metric::UsageType(28) {
         doubts.not_hours(row);
         return row.raw_usage;

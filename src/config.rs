@@ -23,7 +23,7 @@ use environment::Variables;
 pub use import::{Import, Reread, RereadDays};
 pub use limits::Limits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
-pub use uri::{MysqlUri, SourceUri, Tls};
+pub use uri::{MysqlTls, MysqlUri, SourceUri};
 use values::{Values, layers};
 
 /// Everything `cloudusage.cfg` says, checked.

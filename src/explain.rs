@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::aggregate::row_trace::{RowOutcome, RowTrace};
 use crate::aggregate::runs::Rewind;
-use crate::aggregate::step::{Fate, Step};
 use crate::aggregate::window::{DayBounds, Part};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
@@ -90,7 +90,7 @@ pub struct ExplainedRow {
     pub part: Part,
     /// Of the whole row, that counts.
     pub share: f64,
-    pub fate: Fate,
+    pub outcome: RowOutcome,
     /// The row that goes before this one where they say the same.
     pub repeats: Option<u64>,
     /// The later run of the usage server that voids it, or the end of its window.
@@ -187,7 +187,7 @@ fn explain_day(
         .and_then(|stored| rows_gone(stored, fingerprint.rows, oldest, lowest_id, bounds))
         .is_some();
     let mut figures: BTreeMap<(Metric, u64), FigureParts> = BTreeMap::new();
-    let mut note = |step: &Step| {
+    let mut note = |step: &RowTrace| {
         for key in step.figures.keys() {
             let row = explained_row(step, descriptions);
             figures.entry(key).or_default().rows.push(row);
@@ -225,7 +225,7 @@ fn explain_day(
         .collect())
 }
 
-fn explained_row(step: &Step, descriptions: &Descriptions) -> ExplainedRow {
+fn explained_row(step: &RowTrace, descriptions: &Descriptions) -> ExplainedRow {
     let kind = resource_of_usage_type(step.row.usage_type);
     let id = step.row.usage_id;
     let known = descriptions.resources.get(&(kind, id)).cloned();
@@ -237,8 +237,12 @@ fn explained_row(step: &Step, descriptions: &Descriptions) -> ExplainedRow {
         name,
         description: descriptions.rows.get(&step.row.id).cloned(),
         part: step.part,
-        share: if step.fate.counts() { step.share } else { 0.0 },
-        fate: step.fate,
+        share: if step.outcome.counts() {
+            step.share
+        } else {
+            0.0
+        },
+        outcome: step.outcome,
         repeats: step.repeats,
         rewind: step.rewind,
         quantity: step.figures.quantity,

@@ -118,19 +118,24 @@ pub fn check_password(password: &str) -> anyhow::Result<()> {
 }
 
 /// Sets a user's password in the file, which is created if there is none; everything else in it stays.
-pub fn set_password(path: &Path, name: &str, password: &str, cost: u32) -> anyhow::Result<Change> {
+pub fn set_password(
+    path: &Path,
+    name: &str,
+    password: &str,
+    cost: u32,
+) -> anyhow::Result<UserChange> {
     let hash = bcrypt::hash_with_result(password, cost).context("hash the password")?;
     let line = format!("{name}:{}", hash.format_for_version(bcrypt::Version::TwoY));
     change(path, name, Some(&line))
 }
 
 /// Takes a user out of the file.
-pub fn delete(path: &Path, name: &str) -> anyhow::Result<Change> {
+pub fn delete(path: &Path, name: &str) -> anyhow::Result<UserChange> {
     change(path, name, None)
 }
 
 #[derive(Debug, PartialEq)]
-pub enum Change {
+pub enum UserChange {
     Added,
     Replaced,
     Deleted,
@@ -138,7 +143,7 @@ pub enum Change {
     Absent,
 }
 
-fn change(path: &Path, name: &str, line: Option<&str>) -> anyhow::Result<Change> {
+fn change(path: &Path, name: &str, line: Option<&str>) -> anyhow::Result<UserChange> {
     // A link stays one; the file it leads to is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match path.parent() {
@@ -155,7 +160,7 @@ fn change(path: &Path, name: &str, line: Option<&str>) -> anyhow::Result<Change>
         Err(err) => Err(err.into()),
     };
     let (text, change) = changed(&old.with_context(named)?, name, line);
-    if change != Change::Absent {
+    if change != UserChange::Absent {
         replace(&path, folder, &text).with_context(named)?;
         lock.sync_all().with_context(named)?;
     }
@@ -163,7 +168,7 @@ fn change(path: &Path, name: &str, line: Option<&str>) -> anyhow::Result<Change>
 }
 
 /// The text with the user's line in place of the old one, or at the end, or nowhere.
-fn changed(old: &str, name: &str, line: Option<&str>) -> (String, Change) {
+fn changed(old: &str, name: &str, line: Option<&str>) -> (String, UserChange) {
     let mut text = String::with_capacity(old.len() + 128);
     let mut found = false;
     for kept in old.split_terminator('\n') {
@@ -182,10 +187,10 @@ fn changed(old: &str, name: &str, line: Option<&str>) -> (String, Change) {
         text.extend([line, "\n"]);
     }
     let change = match (found, line.is_some()) {
-        (false, true) => Change::Added,
-        (true, true) => Change::Replaced,
-        (true, false) => Change::Deleted,
-        (false, false) => Change::Absent,
+        (false, true) => UserChange::Added,
+        (true, true) => UserChange::Replaced,
+        (true, false) => UserChange::Deleted,
+        (false, false) => UserChange::Absent,
     };
     (text, change)
 }
@@ -291,13 +296,16 @@ mod tests {
     #[test]
     fn a_change_leaves_the_rest_as_it_is() {
         let old = "# keep\na:1\n\nb:2\na:3";
-        let replaced = ("# keep\na:9\n\nb:2\n".to_owned(), Change::Replaced);
+        let replaced = ("# keep\na:9\n\nb:2\n".to_owned(), UserChange::Replaced);
         assert_eq!(changed(old, "a", Some("a:9")), replaced);
-        let added = ("# keep\na:1\n\nb:2\na:3\nc:9\n".to_owned(), Change::Added);
+        let added = (
+            "# keep\na:1\n\nb:2\na:3\nc:9\n".to_owned(),
+            UserChange::Added,
+        );
         assert_eq!(changed(old, "c", Some("c:9")), added);
-        let deleted = ("# keep\n\nb:2\n".to_owned(), Change::Deleted);
+        let deleted = ("# keep\n\nb:2\n".to_owned(), UserChange::Deleted);
         assert_eq!(changed(old, "a", None), deleted);
-        assert_eq!(changed(old, "c", None).1, Change::Absent);
+        assert_eq!(changed(old, "c", None).1, UserChange::Absent);
     }
 
     #[test]
@@ -306,7 +314,7 @@ mod tests {
         let path = folder.path().join("users");
         assert_eq!(
             set_password(&path, "jane", "sécret", 4).unwrap(),
-            Change::Added
+            UserChange::Added
         );
         let users = read(&path).unwrap();
         assert!(users["jane"].verify("sécret".as_bytes()));

@@ -8,7 +8,7 @@ use crate::month::Month;
 
 /// A number of days back from yesterday, `7d` or `2w`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Last {
+pub struct LastDays {
     days: u16,
 }
 
@@ -21,7 +21,7 @@ pub enum Period {
     ThisMonth,
     LastMonth,
     Month(Month),
-    Last(Last),
+    Last(LastDays),
     Days(DayRange),
 }
 
@@ -31,17 +31,17 @@ const FORMS: &str = "a day, DAY..DAY, YYYY-MM, 7d, 2w, today, yesterday, this-mo
 /// The longest `--last`, about ten years.
 const MOST_DAYS: u16 = 3660;
 
-impl FromStr for Last {
+impl FromStr for LastDays {
     type Err = ParseDayError;
 
-    fn from_str(text: &str) -> Result<Last, ParseDayError> {
+    fn from_str(text: &str) -> Result<LastDays, ParseDayError> {
         let counted = [("d", 1), ("w", 7)].into_iter().find_map(|(unit, days)| {
             let number = text.strip_suffix(unit)?;
             let digits = number.bytes().all(|b| b.is_ascii_digit());
             digits.then(|| number.parse::<u16>().ok()?.checked_mul(days))?
         });
         match counted {
-            Some(days @ 1..=MOST_DAYS) => Ok(Last { days }),
+            Some(days @ 1..=MOST_DAYS) => Ok(LastDays { days }),
             _ => Err(ParseDayError::because(format!(
                 "{text:?} is not a number of days: write 1d to {MOST_DAYS}d, or weeks such as 2w"
             ))),
@@ -49,7 +49,7 @@ impl FromStr for Last {
     }
 }
 
-impl Last {
+impl LastDays {
     /// The days that end with the one before today.
     pub fn days(self, today: Day) -> DayRange {
         let first = today.plus(-i64::from(self.days));

@@ -10,12 +10,12 @@ use percent_encoding::percent_decode_str;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     All,
-    Only(Limits),
+    Only(ScopeLimits),
 }
 
 /// An account is seen if any of the three lists has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Limits {
+pub struct ScopeLimits {
     /// Uuids of accounts.
     pub accounts: BTreeSet<String>,
     /// Paths with a slash at both ends, as CloudStack writes them; sub-domains are included.
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_limited_user_sees_what_any_list_has() {
-        let scope = Scope::Only(Limits {
+        let scope = Scope::Only(ScopeLimits {
             accounts: parse_uuids("a1 a2").unwrap(),
             domains: parse_domains("/retail /big%20corp/north/").unwrap(),
             projects: parse_uuids("p1").unwrap(),
@@ -114,7 +114,7 @@ mod tests {
             assert_eq!(scope.allows(account), seen, "{account:?}");
             assert!(Scope::All.allows(account));
         }
-        let none = Scope::Only(Limits::default());
+        let none = Scope::Only(ScopeLimits::default());
         assert!(!none.allows(account("a1", Some("/"), Some("p1"))));
     }
 

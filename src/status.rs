@@ -13,7 +13,7 @@ use crate::zones::Zones;
 
 /// One thing that somebody should see to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct StatusProblem {
     pub kind: ProblemKind,
     /// The first day it is about, if it is about days.
     pub day: Option<Day>,
@@ -81,10 +81,10 @@ pub fn source_problems(
     progress: &Progress,
     zones: &Zones,
     now: i64,
-) -> anyhow::Result<Vec<Problem>> {
+) -> anyhow::Result<Vec<StatusProblem>> {
     let mut problems = Vec::new();
     let mut add = |kind, day, detail| {
-        problems.push(Problem {
+        problems.push(StatusProblem {
             kind,
             day,
             last_day: None,
@@ -153,7 +153,7 @@ pub fn finished_day(instant: i64, zones: &Zones) -> anyhow::Result<Day> {
 
 /// Why an import left a day as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RefusedDay {
     pub reason: String,
     pub acknowledged: bool,
 }
@@ -161,7 +161,7 @@ pub struct Refusal {
 /// What tells of days beside their facts.
 pub struct DayWords<'a> {
     /// Days that imports left as they are, be it out of the ledger.
-    pub refusals: &'a BTreeMap<Day, Refusal>,
+    pub refusals: &'a BTreeMap<Day, RefusedDay>,
     /// The program with one of its commands, to be run as it is told.
     pub program: &'a dyn Fn(&str) -> String,
 }
@@ -173,7 +173,7 @@ pub fn day_problems(
     words: &DayWords,
     finished: Option<Day>,
     today: Day,
-) -> Vec<Problem> {
+) -> Vec<StatusProblem> {
     let is_over = |day: Day| day < today && finished.is_none_or(|finished| day <= finished);
     let is_refused = |day: Day| words.refusals.contains_key(&day);
     let is_missing = |facts: &DayFacts| {
@@ -203,7 +203,7 @@ pub fn day_problems(
             | DayState::Sealed
             | DayState::Closed => return None,
         };
-        Some(Problem {
+        Some(StatusProblem {
             kind,
             day: Some(day),
             last_day: None,
@@ -218,7 +218,7 @@ pub fn day_problems(
             [one] => problem(one),
             [] => None,
         });
-    let mut problems: Vec<Problem> = of_days.chain(refused_days(words)).collect();
+    let mut problems: Vec<StatusProblem> = of_days.chain(refused_days(words)).collect();
     problems.sort_by_key(|problem| problem.day);
     problems.extend(
         days.iter()
@@ -227,10 +227,10 @@ pub fn day_problems(
     problems
 }
 
-fn refused_days(words: &DayWords) -> impl Iterator<Item = Problem> {
+fn refused_days(words: &DayWords) -> impl Iterator<Item = StatusProblem> {
     let open = words.refusals.iter();
     let open = open.filter(|(_, refusal)| !refusal.acknowledged);
-    open.map(|(day, refusal)| Problem {
+    open.map(|(day, refusal)| StatusProblem {
         kind: ProblemKind::DayRefused,
         day: Some(*day),
         last_day: None,
@@ -238,9 +238,9 @@ fn refused_days(words: &DayWords) -> impl Iterator<Item = Problem> {
     })
 }
 
-fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<Problem> {
+fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<StatusProblem> {
     let day = facts.day;
-    (facts.due_corrections > 0).then(|| Problem {
+    (facts.due_corrections > 0).then(|| StatusProblem {
         kind: ProblemKind::CorrectionsDue,
         day: Some(day),
         last_day: None,
@@ -253,7 +253,7 @@ fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<Problem> {
 }
 
 /// Days that follow one another and are not in the ledger.
-fn missing(first: Day, last: Day, words: &DayWords) -> Problem {
+fn missing(first: Day, last: Day, words: &DayWords) -> StatusProblem {
     let import = (words.program)("import");
     let (last_day, detail) = if first == last {
         (None, format!("not imported: {import} -s {first}"))
@@ -261,7 +261,7 @@ fn missing(first: Day, last: Day, words: &DayWords) -> Problem {
         let detail = format!("not imported up to {last}: {import} -s {first} -e {last}");
         (Some(last), detail)
     };
-    Problem {
+    StatusProblem {
         kind: ProblemKind::DayMissing,
         day: Some(first),
         last_day,
@@ -270,9 +270,9 @@ fn missing(first: Day, last: Day, words: &DayWords) -> Problem {
 }
 
 /// What became of the last import; `started` is when it began, in seconds since 1970 UTC like `now`.
-pub fn import_problem(run: &ImportRun, started: i64, now: i64) -> Option<Problem> {
+pub fn import_problem(run: &ImportRun, started: i64, now: i64) -> Option<StatusProblem> {
     let problem = |kind, detail| {
-        Some(Problem {
+        Some(StatusProblem {
             kind,
             day: None,
             last_day: None,

@@ -14,12 +14,12 @@ pub struct Zones {
     /// Of all days before the first change.
     first: Zone,
     /// In the order of their days.
-    changes: Vec<Change>,
+    changes: Vec<ZoneChange>,
 }
 
 /// From a day on, days are those of another zone.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
+pub struct ZoneChange {
     pub since: Day,
     pub zone: Zone,
     /// When that day begins, in seconds since 1970 UTC: at the zone's midnight, unless the day before holds what
@@ -40,7 +40,7 @@ impl From<Zone> for Zones {
 impl Zones {
     /// These zones, with another one from a day on in place of all later ones. Refuses one that leaves the days
     /// around the change no time.
-    pub fn with(&self, change: Change) -> anyhow::Result<Zones> {
+    pub fn with(&self, change: ZoneChange) -> anyhow::Result<Zones> {
         let mut zones = self.clone();
         zones.changes.retain(|known| known.since < change.since);
         let (since, begins) = (change.since, change.begins);
@@ -63,7 +63,7 @@ impl Zones {
     }
 
     /// Every change of the zone, in the order of their days.
-    pub fn changes(&self) -> &[Change] {
+    pub fn changes(&self) -> &[ZoneChange] {
         &self.changes
     }
 
@@ -132,10 +132,10 @@ mod tests {
         Zone::parse(name).unwrap()
     }
 
-    fn change(since: &str, name: &str) -> Change {
+    fn change(since: &str, name: &str) -> ZoneChange {
         let (since, zone) = (day(since), zone(name));
         let begins = zone.midnight(since);
-        Change {
+        ZoneChange {
             since,
             zone,
             begins,

@@ -86,7 +86,7 @@ fn check(scope: &Scope) {
     let Scope::Only(limits) = scope else {
         panic!("a section limits nobody");
     };
-    assert_ne!(*limits, scope::Limits::default());
+    assert_ne!(*limits, scope::ScopeLimits::default());
     let is_path = |path: &String| path.starts_with('/') && path.ends_with('/');
     assert!(limits.domains.iter().all(is_path), "{limits:?}");
 }

@@ -95,10 +95,10 @@ static LEDGER: LazyLock<Mutex<Reader>> = LazyLock::new(|| {
 });
 
 static SCOPES: LazyLock<[Scope; 2]> = LazyLock::new(|| {
-    let limits = scope::Limits {
+    let limits = scope::ScopeLimits {
         accounts: ["a-2".to_owned()].into(),
         projects: ["p-4".to_owned()].into(),
-        ..scope::Limits::default()
+        ..scope::ScopeLimits::default()
     };
     [Scope::All, Scope::Only(limits)]
 });

@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 
 use crate::day::{Day, DayRange};
 use crate::month::Month;
-use crate::period::{Last, Period};
+use crate::period::{LastDays, Period};
 use crate::zone::Zone;
 
 /// The days a command is asked about.
@@ -43,7 +43,7 @@ pub struct DayArgs {
     pub month: Option<Month>,
     /// The days up to yesterday, such as 7d or 2w
     #[arg(long, value_name = "DAYS")]
-    pub last: Option<Last>,
+    pub last: Option<LastDays>,
 }
 
 impl DayArgs {

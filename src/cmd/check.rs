@@ -60,16 +60,16 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
+enum Severity {
     Ok,
     Look,
     Error,
 }
 
 /// One line.
-struct Line {
+struct CheckLine {
     what: &'static str,
-    verdict: Verdict,
+    severity: Severity,
     detail: String,
 }
 
@@ -82,19 +82,19 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             .collect(),
     };
     write(&document(&lines), args.format.style(), out)?;
-    let worst = lines.iter().map(|line| line.verdict).max();
+    let worst = lines.iter().map(|line| line.severity).max();
     Ok(ExitCode::from(match worst {
-        None | Some(Verdict::Ok) => 0,
-        Some(Verdict::Look) => 1,
-        Some(Verdict::Error) => 2,
+        None | Some(Severity::Ok) => 0,
+        Some(Severity::Look) => 1,
+        Some(Severity::Error) => 2,
     }))
 }
 
-fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<Line>> {
+fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<CheckLine>> {
     let mut lines = vec![ok("configuration", "every key is known and right")];
     let secret = config.secret_file.as_deref();
     let read = secret.and_then(|file| others_read("configuration", file));
-    lines.extend(read.map(|line| Line {
+    lines.extend(read.map(|line| CheckLine {
         detail: format!("it holds a password, and {}", line.detail),
         ..line
     }));
@@ -105,7 +105,7 @@ fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn check_sources(config: &Config) -> anyhow::Result<Vec<Line>> {
+fn check_sources(config: &Config) -> anyhow::Result<Vec<CheckLine>> {
     let options = Options {
         cloud_usage: &config.cloud_usage,
         cloud: &config.cloud,
@@ -140,7 +140,7 @@ fn check_sources(config: &Config) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<Line>> {
+fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<CheckLine>> {
     let mut lines = vec![ok(what, format!("{}, {}", survey.server, survey.schema))];
     if !survey.excess.is_empty() {
         lines.push(look(
@@ -166,7 +166,7 @@ fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<Line>
 }
 
 /// By CloudStack's setting, and by its windows.
-fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Vec<Line>> {
+fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Vec<CheckLine>> {
     let what = "timezone";
     let set = match source.aggregation_timezone() {
         Ok(Some(theirs)) => judge_setting(&theirs, zone)?,
@@ -189,7 +189,7 @@ fn judge_zone(source: &mut Source, zone: &Zone) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn judge_setting(theirs: &str, zone: &Zone) -> anyhow::Result<Line> {
+fn judge_setting(theirs: &str, zone: &Zone) -> anyhow::Result<CheckLine> {
     let what = "timezone";
     let (ours, quoted) = (zone.name(), format!("{theirs:?}"));
     // Java, and so CloudStack, takes a name it does not know for GMT.
@@ -219,7 +219,7 @@ fn newest_misfit(source: &mut Source, zone: &Zone) -> anyhow::Result<Option<Stri
     Ok(advice.map(|advice| format!("{day}: {}", advice.misfit)))
 }
 
-fn check_ledger(config: &Config, quick: bool) -> Vec<Line> {
+fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
     let (what, path) = ("ledger", config.ledger.as_path());
     let mut lines = Vec::new();
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
@@ -249,7 +249,7 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<Line> {
 }
 
 /// What takes the longer the more there is in a ledger.
-fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<Line> {
+fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<CheckLine> {
     let bar = terminal::step_bar();
     let mut on_step = |step| terminal::show_step(&bar, step);
     let mut lines = vec![match ledger::backup::check(path, &mut on_step) {
@@ -275,7 +275,7 @@ fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<Line> {
 }
 
 /// A line for each month whose sums are not those of its days.
-fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<Line> {
+fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<CheckLine> {
     match ledger::months::list_wrong(path, on_step) {
         Ok(wrong) => wrong
             .into_iter()
@@ -286,7 +286,7 @@ fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) ->
 }
 
 /// The folder needs room for days to come, and for a copy.
-fn check_room(ledger: &Path, bytes: u64) -> Line {
+fn check_room(ledger: &Path, bytes: u64) -> CheckLine {
     let what = "disk";
     let folder = match ledger.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -309,7 +309,7 @@ fn check_room(ledger: &Path, bytes: u64) -> Line {
 }
 
 /// A line if a file that is nobody's business can be read by everybody.
-fn others_read(what: &'static str, file: &Path) -> Option<Line> {
+fn others_read(what: &'static str, file: &Path) -> Option<CheckLine> {
     let mode = fs::metadata(file).ok()?.mode();
     let name = file.display();
     (mode & 0o004 != 0).then(|| {
@@ -320,33 +320,33 @@ fn others_read(what: &'static str, file: &Path) -> Option<Line> {
     })
 }
 
-fn ok(what: &'static str, detail: impl Into<String>) -> Line {
-    line(what, Verdict::Ok, detail.into())
+fn ok(what: &'static str, detail: impl Into<String>) -> CheckLine {
+    line(what, Severity::Ok, detail.into())
 }
 
-fn look(what: &'static str, detail: impl Into<String>) -> Line {
-    line(what, Verdict::Look, detail.into())
+fn look(what: &'static str, detail: impl Into<String>) -> CheckLine {
+    line(what, Severity::Look, detail.into())
 }
 
-fn error(what: &'static str, detail: impl Into<String>) -> Line {
-    line(what, Verdict::Error, detail.into())
+fn error(what: &'static str, detail: impl Into<String>) -> CheckLine {
+    line(what, Severity::Error, detail.into())
 }
 
-fn line(what: &'static str, verdict: Verdict, detail: String) -> Line {
-    Line {
+fn line(what: &'static str, severity: Severity, detail: String) -> CheckLine {
+    CheckLine {
         what,
-        verdict,
+        severity,
         detail,
     }
 }
 
-fn document(lines: &[Line]) -> Document {
-    let row = |line: &Line| {
+fn document(lines: &[CheckLine]) -> Document {
+    let row = |line: &CheckLine| {
         vec![
-            match line.verdict {
-                Verdict::Ok => Value::State("ok", Tone::Good),
-                Verdict::Look => Value::State("look", Tone::Doubtful),
-                Verdict::Error => Value::State("error", Tone::Bad),
+            match line.severity {
+                Severity::Ok => Value::State("ok", Tone::Good),
+                Severity::Look => Value::State("look", Tone::Doubtful),
+                Severity::Error => Value::State("error", Tone::Bad),
             },
             Value::Text(line.what.to_owned()),
             Value::Text(line.detail.clone()),

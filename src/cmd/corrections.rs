@@ -18,7 +18,7 @@ use crate::view;
 use crate::view::corrections::CELLS;
 use crate::words::counted;
 
-/// List changes to days that were final
+/// CorrectionsList changes to days that were final
 ///
 /// One line for each value that changed, in the order in which the changes were found.
 /// `overwritten`: the ledger holds the new value. `pending`: the day is sealed and keeps its old
@@ -36,13 +36,13 @@ use crate::words::counted;
     rbc-usage corrections ack 1 2 --reason 'credited in July'")]
 pub struct Args {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<CorrectionsAction>,
     #[command(flatten)]
-    list: List,
+    list: CorrectionsList,
 }
 
 #[derive(clap::Subcommand)]
-enum Action {
+enum CorrectionsAction {
     /// Mark pending corrections as charged or credited: their days no longer need a look because of them
     Ack(AckArgs),
     /// Withdraw acknowledgements
@@ -50,7 +50,7 @@ enum Action {
 }
 
 #[derive(clap::Args)]
-struct List {
+struct CorrectionsList {
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -76,11 +76,11 @@ fn time(text: &str) -> anyhow::Result<String> {
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match args.action {
-        Some(Action::Ack(ack)) => {
+        Some(CorrectionsAction::Ack(ack)) => {
             let reason = Some(ack.reason()?);
             acknowledge(&ack.config, &ack.ids, reason, "acknowledged", out)
         }
-        Some(Action::Unack(unack)) => {
+        Some(CorrectionsAction::Unack(unack)) => {
             let done = "not acknowledged any more";
             acknowledge(&unack.config, &unack.ids, None, done, out)
         }
@@ -104,7 +104,7 @@ fn acknowledge(
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn list(args: &CorrectionsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let zones = reader.zones()?;

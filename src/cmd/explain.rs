@@ -229,7 +229,7 @@ fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
     let mut told: BTreeMap<(u64, bool, bool), (Rewind, Vec<u64>)> = BTreeMap::new();
     for row in figures.iter().flat_map(|figure| &figure.rows) {
         if let Some(run) = row.rewind {
-            let key = (run.first_id, row.fate.counts(), row.repeats.is_some());
+            let key = (run.first_id, row.outcome.counts(), row.repeats.is_some());
             let (_, ids) = told.entry(key).or_insert((run, Vec::new()));
             // A running VM's row is there for its guest OS as well.
             if !ids.contains(&row.row.id) {
@@ -289,7 +289,7 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::Text(Utc::at(explained.part.from)?.to_string()),
         Value::Text(Utc::at(explained.part.to - 1)?.to_string()),
         Value::Quantity(explained.share, Unit::None),
-        Value::Text(explained.fate.name().to_owned()),
+        Value::Text(explained.outcome.name().to_owned()),
         explained.repeats.map_or(Value::Nothing, Value::Id),
         Value::text(explained.rewind.map(|run| run.name()).as_deref()),
         Value::Quantity(explained.quantity, Unit::Exact),

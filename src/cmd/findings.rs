@@ -21,7 +21,7 @@ use crate::view;
 use crate::view::findings::FOR_COMMANDS;
 use crate::words::counted;
 
-/// List doubtful data in the source, or acknowledge it
+/// FindingsList doubtful data in the source, or acknowledge it
 ///
 /// Without a period: the whole ledger. A finding never changes a figure. Acknowledged findings are
 /// listed only with --all. A finding is never deleted, and stays acknowledged when its day is
@@ -39,21 +39,21 @@ use crate::words::counted;
     rbc-usage findings unack 17")]
 pub struct Args {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<FindingsAction>,
     #[command(flatten)]
-    list: List,
+    list: FindingsList,
 }
 
 #[derive(clap::Subcommand)]
-enum Action {
+enum FindingsAction {
     /// Acknowledge findings: they are no longer listed, and their days no longer need a look because of them
-    Ack(Ack),
+    Ack(AckFindings),
     /// Withdraw acknowledgements
     Unack(UnackArgs),
 }
 
 #[derive(clap::Args)]
-struct Ack {
+struct AckFindings {
     #[command(flatten)]
     config: ConfigFile,
     /// Ids from the list
@@ -70,7 +70,7 @@ struct Ack {
 }
 
 #[derive(clap::Args)]
-struct List {
+struct FindingsList {
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -80,21 +80,21 @@ struct List {
     /// Only findings of this kind, such as replayed_rows
     #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name)]
     kind: Option<FindingKind>,
-    /// List acknowledged findings as well
+    /// FindingsList acknowledged findings as well
     #[arg(long)]
     all: bool,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match args.action {
-        Some(Action::Ack(ack)) => acknowledge(&ack, out)?,
-        Some(Action::Unack(unack)) => unacknowledge(&unack, out)?,
+        Some(FindingsAction::Ack(ack)) => acknowledge(&ack, out)?,
+        Some(FindingsAction::Unack(unack)) => unacknowledge(&unack, out)?,
         None => return list(&args.list, out),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn list(args: &FindingsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
@@ -131,7 +131,7 @@ fn list(args: &List, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(super::exit_code(coverage.is_whole()))
 }
 
-fn acknowledge(args: &Ack, out: &mut dyn Write) -> anyhow::Result<()> {
+fn acknowledge(args: &AckFindings, out: &mut dyn Write) -> anyhow::Result<()> {
     let reason = given_reason(&args.reason)?;
     let config = args.config.load()?;
     let clock = super::unix_now()?;

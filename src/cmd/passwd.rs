@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 
 use crate::arguments::whole;
-use crate::htpasswd::{self, COST, COSTS, Change};
+use crate::htpasswd::{self, COST, COSTS, UserChange};
 
 /// Set a user's password in the file that `[server] users` names
 ///
@@ -56,10 +56,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     let user = &args.user;
     let (done, code) = match change {
-        Change::Added => ("added", 0),
-        Change::Replaced => ("has a new password", 0),
-        Change::Deleted => ("deleted", 0),
-        Change::Absent => ("is not in the file", 1),
+        UserChange::Added => ("added", 0),
+        UserChange::Replaced => ("has a new password", 0),
+        UserChange::Deleted => ("deleted", 0),
+        UserChange::Absent => ("is not in the file", 1),
     };
     writeln!(out, "{user} {done}")?;
     Ok(ExitCode::from(code))

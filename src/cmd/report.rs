@@ -61,8 +61,8 @@ pub struct Args {
     #[arg(long)]
     chart: bool,
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Table)]
+    format: ReportFormat,
 }
 
 fn top(text: &str) -> anyhow::Result<usize> {
@@ -70,7 +70,7 @@ fn top(text: &str) -> anyhow::Result<usize> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum ReportFormat {
     /// Aligned columns and rounded figures, for people
     Table,
     /// One object: facts, then the rows as objects
@@ -82,7 +82,7 @@ enum Format {
 }
 
 /// What a report is of.
-struct Subject {
+struct ReportScope {
     zones: Zones,
     range: DayRange,
     accounts: Vec<Account>,
@@ -98,16 +98,16 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&config.ledger)?;
     let subject = find_subject(&args, &mut reader)?;
     let (document, format) = match args.format {
-        Format::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
-        Format::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
-        Format::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
-        Format::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
+        ReportFormat::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
+        ReportFormat::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
+        ReportFormat::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
+        ReportFormat::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
     };
     write(&document, style(format), out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
-        Format::Focus => &subject.coverage.sentences(),
-        Format::Table | Format::Json | Format::Csv => &document.notes,
+        ReportFormat::Focus => &subject.coverage.sentences(),
+        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv => &document.notes,
     };
     terminal::eprint_beside(beside, &subject.coverage, format);
     Ok(super::exit_code(subject.coverage.is_final()))
@@ -120,7 +120,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
         "--domain is empty: the path of the root is /"
     );
     ensure!(
-        args.format != Format::Focus || (args.by.is_empty() && args.top.is_none()),
+        args.format != ReportFormat::Focus || (args.by.is_empty() && args.top.is_none()),
         "--format focus has a row for each account, offering, metric and day: leave out --by and --top"
     );
     let by_time = args.by.contains(&By::Day) || args.by.contains(&By::Month);
@@ -129,7 +129,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
         "--chart is for totals of all days: leave day and month out of --by"
     );
     ensure!(
-        !args.chart || args.format == Format::Table,
+        !args.chart || args.format == ReportFormat::Table,
         "--chart is for tables"
     );
     for (place, by) in args.by.iter().enumerate() {
@@ -142,7 +142,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
+fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope> {
     let state = reader.read(find_state)?;
     let zones = state.zones;
     let now = super::unix_now()?;
@@ -153,7 +153,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
         .read(|snapshot| report::select_accounts(snapshot, &args.account, args.domain.as_deref()))?
         .map_err(anyhow::Error::msg)?;
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
-    Ok(Subject {
+    Ok(ReportScope {
         zones,
         range,
         accounts,
@@ -161,7 +161,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<Subject> {
     })
 }
 
-fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
+fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Result<Document> {
     let dimensions = report::dimensions(&args.by);
     reader.read(|snapshot| {
         let filter = CorrectionFilter {
@@ -206,7 +206,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result
     })
 }
 
-fn question<'a>(args: &'a Args, subject: &'a Subject, by: Dimensions) -> Question<'a> {
+fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Question<'a> {
     Question {
         accounts: &subject.accounts,
         range: subject.range,
@@ -217,7 +217,7 @@ fn question<'a>(args: &'a Args, subject: &'a Subject, by: Dimensions) -> Questio
     }
 }
 
-fn focused(args: &Args, reader: &mut Reader, subject: &Subject) -> anyhow::Result<Document> {
+fn focused(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Result<Document> {
     let by = report::dimensions(&[By::Account, By::Offering, By::Day]);
     reader.read(|snapshot| {
         let figures = list_totals(snapshot, &question(args, subject, by))?;
@@ -232,7 +232,7 @@ type Found = (StoredCorrection, crate::day::Day);
 fn pending_corrections(
     args: &Args,
     snapshot: &Snapshot,
-    subject: &Subject,
+    subject: &ReportScope,
 ) -> anyhow::Result<Vec<Found>> {
     let since = Utc::at(subject.zones.midnight(subject.range.first()))?.to_string();
     let filter = CorrectionFilter {
@@ -250,7 +250,7 @@ fn pending_corrections(
 fn list_pending(
     args: &Args,
     snapshot: &Snapshot,
-    subject: &Subject,
+    subject: &ReportScope,
     filter: CorrectionFilter,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
     let ids = subject.accounts.iter().map(|account| account.id).collect();
@@ -265,7 +265,7 @@ fn list_pending(
 }
 
 /// What people should know of the figures. `due` pending corrections nobody has acknowledged.
-fn notes(args: &Args, subject: &Subject, due: usize) -> Vec<String> {
+fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
     let mut notes = subject.coverage.sentences();
     if due > 0 {
         let (first, last) = (subject.range.first(), subject.range.last());
@@ -279,11 +279,11 @@ fn notes(args: &Args, subject: &Subject, due: usize) -> Vec<String> {
 }
 
 /// The zone of the last day.
-fn timezone(subject: &Subject) -> &str {
+fn timezone(subject: &ReportScope) -> &str {
     subject.zones.of(subject.range.last()).name()
 }
 
-fn title(subject: &Subject) -> String {
+fn title(subject: &ReportScope) -> String {
     format!(
         "{} to {}, {}, {} hours",
         subject.range.first(),
@@ -293,7 +293,7 @@ fn title(subject: &Subject) -> String {
     )
 }
 
-fn facts(args: &Args, subject: &Subject, due: usize) -> Vec<(&'static str, Value)> {
+fn facts(args: &Args, subject: &ReportScope, due: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
         ("start", Value::Text(subject.range.first().to_string())),
         ("end", Value::Text(subject.range.last().to_string())),

@@ -21,7 +21,7 @@ use crate::open::open_source;
 use crate::output::write;
 use crate::source::Progress;
 use crate::status::{
-    DayWords, Problem, ProblemKind, Refusal, day_problems, finished_day, import_problem,
+    DayWords, ProblemKind, RefusedDay, StatusProblem, day_problems, finished_day, import_problem,
     source_problems,
 };
 use document::{check_document, status_document};
@@ -52,8 +52,8 @@ pub struct Args {
 /// Of an empty ledger that an import would leave empty.
 const NOTHING_TO_IMPORT: &str = "the ledger is empty, and CloudStack has finished no day";
 
-/// All that is known.
-struct Known {
+/// All that status shows.
+struct Overview {
     state: LedgerState,
     today: Day,
     /// `None`: nothing was asked for and the ledger is empty.
@@ -62,13 +62,13 @@ struct Known {
     future: Option<DayRange>,
     days: Vec<DayFacts>,
     /// Of the days asked for, or all of them.
-    refusals: BTreeMap<Day, Refusal>,
+    refusals: BTreeMap<Day, RefusedDay>,
     source: anyhow::Result<Progress>,
     /// The source's windows do not fit the ledger's zones.
     advice: Option<(Advice, String)>,
 }
 
-impl Known {
+impl Overview {
     /// There are usage rows, and no job tells that any of them are finished.
     fn lacks_jobs(&self) -> bool {
         let progress = self.source.as_ref();
@@ -79,18 +79,18 @@ impl Known {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
-    let known = look(&args, &config, now)?;
+    let overview = look(&args, &config, now)?;
     let style = args.format.style();
     if args.check {
-        let problems = problems(&args, &known, now)?;
+        let problems = problems(&args, &overview, now)?;
         write(&check_document(&problems), style, out)?;
         return Ok(super::exit_code(problems.is_empty()));
     }
-    write(&status_document(&known, style)?, style, out)?;
-    Ok(super::exit_code(known.source.is_ok()))
+    write(&status_document(&overview, style)?, style, out)?;
+    Ok(super::exit_code(overview.source.is_ok()))
 }
 
-fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
+fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
     let zones = &state.zones;
@@ -119,7 +119,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
         }
         Ok(progress)
     });
-    Ok(Known {
+    Ok(Overview {
         state,
         today,
         range,
@@ -135,7 +135,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Known> {
 fn list_refusals(
     snapshot: &Snapshot,
     range: Option<DayRange>,
-) -> anyhow::Result<BTreeMap<Day, Refusal>> {
+) -> anyhow::Result<BTreeMap<Day, RefusedDay>> {
     let filter = FindingFilter {
         range,
         kind: Some(FindingKind::Refused.name()),
@@ -146,7 +146,7 @@ fn list_refusals(
     Ok(findings
         .into_iter()
         .map(|finding| {
-            let refusal = Refusal {
+            let refusal = RefusedDay {
                 reason: finding.detail,
                 acknowledged: finding.acknowledged_at.is_some(),
             };
@@ -179,48 +179,61 @@ fn usual_range(held: Option<DayRange>, today: Day, all: bool) -> Option<DayRange
     DayRange::new(first, last).ok()
 }
 
-fn problems(args: &Args, known: &Known, now: i64) -> anyhow::Result<Vec<Problem>> {
+fn problems(args: &Args, overview: &Overview, now: i64) -> anyhow::Result<Vec<StatusProblem>> {
     let mut problems = Vec::new();
     let mut finished = None;
-    match &known.source {
+    match &overview.source {
         Ok(progress) => {
-            problems.extend(source_problems(progress, &known.state.zones, now)?);
+            problems.extend(source_problems(progress, &overview.state.zones, now)?);
             if let Some(watermark) = progress.watermark {
-                finished = Some(finished_day(watermark.finished_until, &known.state.zones)?);
+                finished = Some(finished_day(
+                    watermark.finished_until,
+                    &overview.state.zones,
+                )?);
             }
         }
-        Err(err) => problems.push(Problem {
+        Err(err) => problems.push(StatusProblem {
             kind: ProblemKind::SourceUnreachable,
             day: None,
             last_day: None,
             detail: format!("{err:#}"),
         }),
     }
-    problems.extend(known.advice.as_ref().map(|(advice, told)| Problem {
-        kind: ProblemKind::WrongZone,
-        day: Some(advice.from),
-        last_day: None,
-        detail: told.clone(),
-    }));
-    if let Some(run) = &known.state.last_import {
+    problems.extend(
+        overview
+            .advice
+            .as_ref()
+            .map(|(advice, told)| StatusProblem {
+                kind: ProblemKind::WrongZone,
+                day: Some(advice.from),
+                last_day: None,
+                detail: told.clone(),
+            }),
+    );
+    if let Some(run) = &overview.state.last_import {
         let started = run.started_at.parse::<Utc>()?.unix();
         problems.extend(import_problem(run, started, now));
     }
-    if known.range.is_none() {
-        problems.push(Problem {
+    if overview.range.is_none() {
+        problems.push(StatusProblem {
             kind: ProblemKind::DayMissing,
             day: None,
             last_day: None,
-            detail: match known.lacks_jobs() {
+            detail: match overview.lacks_jobs() {
                 true => NOTHING_TO_IMPORT.to_owned(),
                 false => format!("the ledger is empty: {}", args.config.program("import")),
             },
         });
     }
     let words = DayWords {
-        refusals: &known.refusals,
+        refusals: &overview.refusals,
         program: &|command| args.config.program(command),
     };
-    problems.extend(day_problems(&known.days, &words, finished, known.today));
+    problems.extend(day_problems(
+        &overview.days,
+        &words,
+        finished,
+        overview.today,
+    ));
     Ok(problems)
 }

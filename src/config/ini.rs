@@ -29,20 +29,20 @@ impl Format for Ini {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (line, number) in text.lines().zip(1..) {
             let indent = line.len() - line.trim_start().len();
-            match Line::of(line).map_err(|err| format!("line {number}: {err}"))? {
-                Line::Empty => {}
-                Line::Section(_) | Line::Key(..) if indent > key_indent => Err(format!(
+            match IniLine::of(line).map_err(|err| format!("line {number}: {err}"))? {
+                IniLine::Empty => {}
+                IniLine::Section(_) | IniLine::Key(..) if indent > key_indent => Err(format!(
                     "line {number}: indented deeper than the key before it, so it would continue \
                      that key's value; no value here has two lines"
                 ))?,
-                Line::Section(name) => {
+                IniLine::Section(name) => {
                     if sections.insert(name.to_owned(), Map::new()).is_some() {
                         Err(format!("line {number}: [{name}] is there twice"))?;
                     }
                     section = Some(name.to_owned());
                     key_indent = usize::MAX;
                 }
-                Line::Key(key, value) => {
+                IniLine::Key(key, value) => {
                     let keys = section
                         .as_ref()
                         .and_then(|name| sections.get_mut(name))
@@ -76,7 +76,7 @@ fn nested(sections: Map<String, Map<String, Value>>) -> Map<String, Value> {
     tables.map(|(name, keys)| (name, keys.into())).collect()
 }
 
-enum Line<'a> {
+enum IniLine<'a> {
     /// Blank, or a comment.
     Empty,
     Section(&'a str),
@@ -84,20 +84,22 @@ enum Line<'a> {
     Key(String, &'a str),
 }
 
-impl Line<'_> {
-    fn of(line: &str) -> Result<Line<'_>, &'static str> {
+impl IniLine<'_> {
+    fn of(line: &str) -> Result<IniLine<'_>, &'static str> {
         let line = line.trim();
         if is_blank(line) {
-            return Ok(Line::Empty);
+            return Ok(IniLine::Empty);
         }
         if let Some(header) = line.strip_prefix('[') {
             return match header.split_once(']') {
-                Some((name, rest)) if is_section(name) && is_blank(rest) => Ok(Line::Section(name)),
+                Some((name, rest)) if is_section(name) && is_blank(rest) => {
+                    Ok(IniLine::Section(name))
+                }
                 Some(_) | None => Err("not a [section]"),
             };
         }
         match line.split_once(['=', ':']) {
-            Some((key, value)) if is_name(key.trim_end()) => Ok(Line::Key(
+            Some((key, value)) if is_name(key.trim_end()) => Ok(IniLine::Key(
                 key.trim_end().to_ascii_lowercase(),
                 value.trim_start(),
             )),

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::network::parse_networks;
 use super::values::{Values, whole};
-use crate::scope::{Limits, Scope, parse_domains, parse_uuids};
+use crate::scope::{Scope, ScopeLimits, parse_domains, parse_uuids};
 
 /// `[server]`, and the scopes of its users.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +125,7 @@ fn read_scopes(values: &mut Values) -> Option<BTreeMap<String, Scope>> {
             values.complain("[scope]", "names no user: write [scope.USER]");
             continue;
         };
-        let mut limits = Limits::default();
+        let mut limits = ScopeLimits::default();
         let right = values.problems.len();
         for (key, value) in keys.into_iter().collect::<BTreeMap<_, _>>() {
             let text = value.into_string().unwrap_or_default();
@@ -141,7 +141,7 @@ fn read_scopes(values: &mut Values) -> Option<BTreeMap<String, Scope>> {
                 values.complain(&format!("scope.{user}.{key}"), &format!("{err:#}"));
             }
         }
-        if limits == Limits::default() && values.problems.len() == right {
+        if limits == ScopeLimits::default() && values.problems.len() == right {
             let wrong = "would see nothing: give it accounts, domains or projects";
             values.complain(&format!("[scope.{user}]"), wrong);
         }
@@ -242,15 +242,15 @@ mod tests {
         assert_eq!(server.users, Some(PathBuf::from("/etc/htpasswd")));
         let users: Vec<&String> = server.scopes.keys().collect();
         assert_eq!(users, ["Reseller 7", "jane@example.com"]);
-        let limits = Limits {
+        let limits = ScopeLimits {
             accounts: ["a1".to_owned(), "a2".to_owned()].into(),
-            ..Limits::default()
+            ..ScopeLimits::default()
         };
         assert_eq!(server.scopes["jane@example.com"], Scope::Only(limits));
-        let limits = Limits {
+        let limits = ScopeLimits {
             domains: ["/r7/".to_owned()].into(),
             projects: ["p1".to_owned()].into(),
-            ..Limits::default()
+            ..ScopeLimits::default()
         };
         assert_eq!(server.scopes["Reseller 7"], Scope::Only(limits));
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use percent_encoding::percent_decode_str;
 
-pub use mysql::{MysqlUri, Tls};
+pub use mysql::{MysqlTls, MysqlUri};
 
 /// Where one of CloudStack's two databases is.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use rustls::CertificateError;
 
 use super::connection::{Connection, Row};
 use super::field::Field;
-use crate::config::{MysqlUri, Tls};
+use crate::config::{MysqlTls, MysqlUri};
 use crate::day::Day;
 use crate::instant::Utc;
 use crate::words::counted;
@@ -156,15 +156,15 @@ fn no_answer(server: &str, after: Duration) -> anyhow::Error {
     anyhow!("{server}: no answer within {seconds}")
 }
 
-fn tls_options(tls: &Tls) -> Option<SslOpts> {
+fn tls_options(tls: &MysqlTls) -> Option<SslOpts> {
     match tls {
-        Tls::Off => None,
-        Tls::Unverified => Some(
+        MysqlTls::Off => None,
+        MysqlTls::Unverified => Some(
             SslOpts::default()
                 .with_danger_accept_invalid_certs(true)
                 .with_danger_skip_domain_validation(true),
         ),
-        Tls::Verified { authority } => {
+        MysqlTls::Verified { authority } => {
             Some(SslOpts::default().with_root_cert_path(authority.clone()))
         }
     }
@@ -293,14 +293,14 @@ fn tls_error(err: &mysql::Error) -> Option<&rustls::Error> {
     io.get_ref()?.downcast_ref()
 }
 
-fn tls_in_words(err: &rustls::Error, tls: &Tls, host: &str) -> String {
+fn tls_in_words(err: &rustls::Error, tls: &MysqlTls, host: &str) -> String {
     let rustls::Error::InvalidCertificate(why) = err else {
         return err.to_string();
     };
     match (why, tls) {
         (
             CertificateError::UnknownIssuer,
-            Tls::Verified {
+            MysqlTls::Verified {
                 authority: Some(file),
             },
         ) => format!(
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_certificate_that_is_refused_is_told_in_words() {
-        let tls = Tls::Verified {
+        let tls = MysqlTls::Verified {
             authority: Some(PathBuf::from("/etc/ca.pem")),
         };
         for (why, words) in [

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::http::response;
     use crate::ledger;
-    use crate::scope::Limits;
+    use crate::scope::ScopeLimits;
 
     fn terms(yesterday: &str) -> Terms {
         Terms {
@@ -188,9 +188,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (memory, writer) = memory(&folder);
         let (all, today) = (Arc::new(Scope::All), terms("2013-06-01"));
-        let some = Arc::new(Scope::Only(Limits {
+        let some = Arc::new(Scope::Only(ScopeLimits {
             projects: ["p".to_owned()].into(),
-            ..Limits::default()
+            ..ScopeLimits::default()
         }));
         let keeps = || {
             let moment = memory.recall(today, "/", &all).unwrap_err().unwrap();

@@ -1,8 +1,8 @@
 //! What a day's rows come to. `import`, `verify`, `explain` and `rezone` add up here, so that they agree by
 //! construction. Pure: what the ledger knows of the rows' VMs is looked up before.
 
+use crate::aggregate::row_trace::RowTrace;
 use crate::aggregate::runs::Rewinds;
-use crate::aggregate::step::Step;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::{DayUsage, VmFacts, aggregate};
 use crate::ledger::known_vms::KnownVms;
@@ -22,7 +22,7 @@ pub fn add_up(
     day: DayBounds,
     zones: &Zones,
     known: &KnownVms,
-    on_row: &mut dyn FnMut(&Step),
+    on_row: &mut dyn FnMut(&RowTrace),
 ) -> anyhow::Result<DayUsage> {
     let facts = VmFacts {
         guest_os: &|vm, template| known.guest_os(vm, template),

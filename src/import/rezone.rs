@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Completion, Policy};
 use crate::source::{Source, SourceDay};
 use crate::zone::Zone;
-use crate::zones::{Change, Zones};
+use crate::zones::{ZoneChange, Zones};
 
 /// What is asked for.
 pub struct Move<'a> {
@@ -53,7 +53,7 @@ pub fn rezone(
         Some(gone) => (gone.next(), old.midnight(gone.next())),
         None => (from, asked.zone.midnight(from)),
     };
-    let zones = old.with(Change {
+    let zones = old.with(ZoneChange {
         since,
         zone: asked.zone.clone(),
         begins,

@@ -9,7 +9,7 @@ use super::statements::count_revision;
 use crate::day::Day;
 use crate::instant::Utc;
 use crate::zone::Zone;
-use crate::zones::{Change, Zones};
+use crate::zones::{ZoneChange, Zones};
 
 /// Which zone each day is of.
 pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
@@ -26,7 +26,7 @@ pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
     while let Some(row) = rows.next()? {
         let (since, timezone, begins): (String, String, String) =
             (row.get(0)?, row.get(1)?, row.get(2)?);
-        zones = zones.with(Change {
+        zones = zones.with(ZoneChange {
             since: since.parse()?,
             zone: parse(&timezone)?,
             begins: begins.parse::<Utc>()?.unix(),

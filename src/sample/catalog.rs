@@ -43,7 +43,7 @@ const fn domain(
 
 /// An account that uses something.
 #[derive(Clone, Copy)]
-pub struct Account {
+pub struct SampleAccount {
     pub id: i64,
     pub domain_id: i64,
     /// The project's own name where `is_project`.
@@ -53,7 +53,7 @@ pub struct Account {
     pub vms: i64,
 }
 
-pub const ACCOUNTS: [Account; 20] = [
+pub const ACCOUNTS: [SampleAccount; 20] = [
     account(3, 2, "aurora", 16),
     account(4, 2, "birch-bank", 20),
     account(5, 2, "cedar-media", 14),
@@ -76,8 +76,8 @@ pub const ACCOUNTS: [Account; 20] = [
     project(22, 4, "research", 12),
 ];
 
-const fn account(id: i64, domain_id: i64, name: &'static str, vms: i64) -> Account {
-    Account {
+const fn account(id: i64, domain_id: i64, name: &'static str, vms: i64) -> SampleAccount {
+    SampleAccount {
         id,
         domain_id,
         name,
@@ -86,8 +86,8 @@ const fn account(id: i64, domain_id: i64, name: &'static str, vms: i64) -> Accou
     }
 }
 
-const fn project(id: i64, domain_id: i64, name: &'static str, vms: i64) -> Account {
-    Account {
+const fn project(id: i64, domain_id: i64, name: &'static str, vms: i64) -> SampleAccount {
+    SampleAccount {
         id,
         domain_id,
         name,
@@ -96,7 +96,7 @@ const fn project(id: i64, domain_id: i64, name: &'static str, vms: i64) -> Accou
     }
 }
 
-impl Account {
+impl SampleAccount {
     /// The account's name; a project's hidden account is named after the project.
     pub fn name(&self) -> String {
         if self.is_project {

@@ -3,12 +3,12 @@
 use rusqlite::{Connection, named_params};
 
 use super::catalog::{
-    ACCOUNTS, Account, BACKUP_OFFERING, DISK_OFFERINGS, DOMAINS, GUEST_OSES, NETWORK_OFFERINGS,
-    SERVICE_OFFERINGS, TEMPLATES, ZONES,
+    ACCOUNTS, BACKUP_OFFERING, DISK_OFFERINGS, DOMAINS, GUEST_OSES, NETWORK_OFFERINGS,
+    SERVICE_OFFERINGS, SampleAccount, TEMPLATES, ZONES,
 };
 use super::chance::uuid;
 use super::period::{at, gmt, whole};
-use super::world::{Address, OwnedTemplate, Vm, World};
+use super::world::{Address, OwnedTemplate, SampleVm, World};
 
 /// A machine of `cedar-media`, destroyed and then purged: usage still names it, `vm_instance` no longer does.
 const PURGED_VM: i64 = 5006;
@@ -91,7 +91,7 @@ fn insert_accounts(tx: &Connection) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn insert_project(tx: &Connection, account: Account, name: &str) -> anyhow::Result<()> {
+fn insert_project(tx: &Connection, account: SampleAccount, name: &str) -> anyhow::Result<()> {
     tx.execute(
         "insert into projects (id, name, uuid, display_text, project_account_id, domain_id, created)
          values (:id, :name, :uuid, :name, :account, :domain, :created)",
@@ -219,7 +219,7 @@ fn insert_templates(tx: &Connection, owned: &[OwnedTemplate]) -> anyhow::Result<
     Ok(())
 }
 
-fn insert_vm(tx: &Connection, vm: &Vm) -> anyhow::Result<()> {
+fn insert_vm(tx: &Connection, vm: &SampleVm) -> anyhow::Result<()> {
     let is_removed = vm.life.to < whole().to;
     tx.prepare_cached(
         "insert into vm_instance (id, name, uuid, instance_name, type, state, account_id, domain_id,

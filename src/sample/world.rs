@@ -4,21 +4,21 @@
 mod machines;
 mod services;
 
-use super::catalog::{ACCOUNTS, Account, ComputeSize};
+use super::catalog::{ACCOUNTS, ComputeSize, SampleAccount};
 use super::period::{self, Span};
 
 /// Everything that `cloud` has rows for beyond the catalog, and everything that has usage.
 pub struct World {
-    pub vms: Vec<Vm>,
+    pub vms: Vec<SampleVm>,
     pub addresses: Vec<Address>,
     pub templates: Vec<OwnedTemplate>,
     pub lifetimes: Vec<Lifetime>,
 }
 
 /// A virtual machine, a network's router among them.
-pub struct Vm {
+pub struct SampleVm {
     pub id: i64,
-    pub account: Account,
+    pub account: SampleAccount,
     pub name: String,
     pub instance_name: String,
     pub is_router: bool,
@@ -31,7 +31,7 @@ pub struct Vm {
 
 pub struct Address {
     pub id: i64,
-    pub account: Account,
+    pub account: SampleAccount,
     pub text: String,
     pub is_source_nat: bool,
     pub is_system: bool,
@@ -42,7 +42,7 @@ pub struct Address {
 /// A template or an ISO that belongs to a customer.
 pub struct OwnedTemplate {
     pub id: i64,
-    pub account: Account,
+    pub account: SampleAccount,
     pub name: String,
     pub format: &'static str,
     pub guest_os_id: i64,
@@ -52,7 +52,7 @@ pub struct OwnedTemplate {
 /// Something that the usage server writes a row a window for, for as long as it lives.
 #[derive(Clone)]
 pub struct Lifetime {
-    pub account: Account,
+    pub account: SampleAccount,
     pub zone_id: i64,
     /// CloudStack's number of the usage type.
     pub usage_type: i64,
@@ -88,7 +88,7 @@ pub enum Amount {
 impl Lifetime {
     /// Hours of something that has neither size nor offering.
     fn new(
-        account: Account,
+        account: SampleAccount,
         usage_type: i64,
         usage_id: i64,
         span: Span,

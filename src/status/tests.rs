@@ -31,7 +31,7 @@ fn progress(finished: &str) -> Progress {
 
 fn told(progress: &Progress, now: i64) -> Vec<String> {
     let problems = source_problems(progress, &zones(), now).unwrap();
-    let line = |problem: &Problem| {
+    let line = |problem: &StatusProblem| {
         let day = problem.day.map_or("-".to_owned(), |day| day.to_string());
         format!("{} {day} {}", problem.kind.name(), problem.detail)
     };
@@ -103,7 +103,7 @@ fn days_that_are_not_over_are_no_problem() {
         facts("2013-06-06", DayState::Open),
         facts("2013-06-07", DayState::Missing),
     ];
-    let refusal = Refusal {
+    let refusal = RefusedDay {
         reason: "no rows".to_owned(),
         acknowledged: false,
     };

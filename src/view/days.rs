@@ -76,57 +76,57 @@ pub const FOR_SERVER: &[Cell<DayRow>] = &[
     PROVISIONAL,
 ];
 
-type One = Cell<DayRow>;
+type DayCell = Cell<DayRow>;
 
-const DAY: One = (Column::shown("day", "day"), |row| {
+const DAY: DayCell = (Column::shown("day", "day"), |row| {
     Value::Text(row.facts.day.to_string())
 });
-const STATE: One = (Column::shown("state", "state"), |row| {
+const STATE: DayCell = (Column::shown("state", "state"), |row| {
     Value::State(row.facts.state.name(), tone(row.facts.state))
 });
-const STARTS_AT: One = (Column::hidden("starts_at"), |row| {
+const STARTS_AT: DayCell = (Column::hidden("starts_at"), |row| {
     Value::Text(row.starts_at.clone())
 });
-const ENDS_AT: One = (Column::hidden("ends_at"), |row| {
+const ENDS_AT: DayCell = (Column::hidden("ends_at"), |row| {
     Value::Text(row.ends_at.clone())
 });
-const HOURS: One = (Column::hidden("hours"), |row| {
+const HOURS: DayCell = (Column::hidden("hours"), |row| {
     Value::Quantity(row.hours, Unit::Hours)
 });
-const RECORDS: One = (Column::shown("records", "records"), |row| {
+const RECORDS: DayCell = (Column::shown("records", "records"), |row| {
     row.count(row.facts.records)
 });
-const ACCOUNTS: One = (Column::shown("accounts", "accounts"), |row| {
+const ACCOUNTS: DayCell = (Column::shown("accounts", "accounts"), |row| {
     row.count(row.facts.accounts)
 });
-const SOURCE_ROWS: One = (Column::shown("source_rows", "rows"), |row| {
+const SOURCE_ROWS: DayCell = (Column::shown("source_rows", "rows"), |row| {
     row.count(row.facts.source_rows)
 });
-const REPLAYED_ROWS: One = (Column::shown("replayed_rows", "replayed"), |row| {
+const REPLAYED_ROWS: DayCell = (Column::shown("replayed_rows", "replayed"), |row| {
     row.count(row.facts.replayed_rows)
 });
-const FINDINGS: One = (Column::shown("findings", "findings"), |row| {
+const FINDINGS: DayCell = (Column::shown("findings", "findings"), |row| {
     row.count(row.facts.findings)
 });
-const ACKNOWLEDGED_FINDINGS: One = (Column::hidden("acknowledged_findings"), |row| {
+const ACKNOWLEDGED_FINDINGS: DayCell = (Column::hidden("acknowledged_findings"), |row| {
     row.count(row.facts.acknowledged)
 });
-const DIFFERING_VALUES: One = (Column::hidden("differing_values"), |row| {
+const DIFFERING_VALUES: DayCell = (Column::hidden("differing_values"), |row| {
     row.count(row.facts.differing)
 });
-const PENDING_CORRECTIONS: One = (Column::shown("pending_corrections", "pending"), |row| {
+const PENDING_CORRECTIONS: DayCell = (Column::shown("pending_corrections", "pending"), |row| {
     row.count(row.facts.pending_corrections)
 });
-const IMPORTED_AT: One = (Column::shown("imported_at", "imported"), |row| {
+const IMPORTED_AT: DayCell = (Column::shown("imported_at", "imported"), |row| {
     text(&row.facts.imported_at)
 });
-const VERIFIED_AT: One = (Column::shown("verified_at", "verified"), |row| {
+const VERIFIED_AT: DayCell = (Column::shown("verified_at", "verified"), |row| {
     text(&row.facts.verified_at)
 });
-const SEALED_AT: One = (Column::hidden("sealed_at"), |row| {
+const SEALED_AT: DayCell = (Column::hidden("sealed_at"), |row| {
     text(&row.facts.sealed_at)
 });
-const PROVISIONAL: One = (Column::hidden("provisional"), |row| {
+const PROVISIONAL: DayCell = (Column::hidden("provisional"), |row| {
     Value::Truth(row.facts.provisional)
 });
 

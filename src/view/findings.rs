@@ -34,38 +34,38 @@ pub const FOR_SERVER: &[Cell<StoredFinding>] = &[
     REASON,
 ];
 
-type One = Cell<StoredFinding>;
+type FindingCell = Cell<StoredFinding>;
 
-const ID: One = (Column::shown("id", "id"), |finding| id(finding.id));
-const DAY: One = (Column::shown("day", "day"), |finding| {
+const ID: FindingCell = (Column::shown("id", "id"), |finding| id(finding.id));
+const DAY: FindingCell = (Column::shown("day", "day"), |finding| {
     Value::Text(finding.day.to_string())
 });
-const KIND: One = (Column::shown("kind", "kind"), |finding| {
+const KIND: FindingCell = (Column::shown("kind", "kind"), |finding| {
     Value::Text(finding.kind.clone())
 });
-const ACCOUNT_NAME: One = (Column::shown("account_name", "account"), |finding| {
+const ACCOUNT_NAME: FindingCell = (Column::shown("account_name", "account"), |finding| {
     text(&finding.account_name)
 });
-const ACCOUNT_UUID: One = (Column::hidden("account_uuid"), |finding| {
+const ACCOUNT_UUID: FindingCell = (Column::hidden("account_uuid"), |finding| {
     text(&finding.account_uuid)
 });
-const METRIC: One = (Column::shown("metric", "metric"), |finding| {
+const METRIC: FindingCell = (Column::shown("metric", "metric"), |finding| {
     text(&finding.metric)
 });
-const RESOURCE: One = (Column::shown("resource", "resource"), |finding| {
+const RESOURCE: FindingCell = (Column::shown("resource", "resource"), |finding| {
     text(&finding.resource)
 });
-const DETAIL: One = (Column::shown("detail", "detail"), |finding| {
+const DETAIL: FindingCell = (Column::shown("detail", "detail"), |finding| {
     Value::Text(finding.detail.clone())
 });
-const UPSTREAM: One = (Column::shown("upstream", "see"), |finding| {
+const UPSTREAM: FindingCell = (Column::shown("upstream", "see"), |finding| {
     let kind = FindingKind::of_name(&finding.kind).ok();
     Value::text(kind.and_then(|kind| kind.upstream(finding.metric.as_deref())))
 });
-const ACKNOWLEDGED_AT: One = (
+const ACKNOWLEDGED_AT: FindingCell = (
     Column::shown("acknowledged_at", "acknowledged"),
     |finding| text(&finding.acknowledged_at),
 );
-const REASON: One = (Column::shown("reason", "reason"), |finding| {
+const REASON: FindingCell = (Column::shown("reason", "reason"), |finding| {
     text(&finding.reason)
 });

@@ -168,7 +168,7 @@ fn the_day_on_which_cloudstack_was_set_to_another_zone_fits() {
     let berlin = Zone::parse("Europe/Berlin").unwrap();
     let since = day("2026-06-12");
     let begins = berlin.midnight(since);
-    let moved = zones("GMT").with(crate::zones::Change {
+    let moved = zones("GMT").with(crate::zones::ZoneChange {
         since,
         zone: berlin.clone(),
         begins,
@@ -177,7 +177,7 @@ fn the_day_on_which_cloudstack_was_set_to_another_zone_fits() {
     assert_eq!(misfit(&windows[1..3], day("2026-06-11"), &moved), None);
     assert_eq!(misfit(&windows[2..], day("2026-06-12"), &moved), None);
     // Where the day before stays as it was, the first day begins at no midnight.
-    let kept = zones("GMT").with(crate::zones::Change {
+    let kept = zones("GMT").with(crate::zones::ZoneChange {
         since,
         zone: berlin,
         begins: begins + 7200,

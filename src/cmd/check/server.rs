@@ -8,21 +8,21 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 
-use super::{Line, error, look, ok, others_read};
+use super::{CheckLine, error, look, ok, others_read};
 use crate::config;
 use crate::config::Config;
 use crate::htpasswd;
 use crate::http::{self, Protection};
 use crate::ledger::read::accounts::{Account, AccountFilter, list_accounts};
 use crate::ledger::read::{Page, Reader};
-use crate::scope::{Limits, Scope};
+use crate::scope::{Scope, ScopeLimits};
 use crate::words::counted;
 
 /// How long before a certificate ends somebody should see to it.
 const CERTIFICATE_DAYS: u32 = 21;
 
 /// The address, the certificate, the users and their scopes.
-pub fn check(server: &config::Server) -> Vec<Line> {
+pub fn check(server: &config::Server) -> Vec<CheckLine> {
     let mut lines = vec![check_bind(server)];
     if let Some(address) = server.metrics_bind {
         let may = http::may_tell(address, server.behind_proxy).and_then(|()| is_here(address));
@@ -57,7 +57,7 @@ pub fn check(server: &config::Server) -> Vec<Line> {
     lines
 }
 
-fn check_bind(server: &config::Server) -> Line {
+fn check_bind(server: &config::Server) -> CheckLine {
     let protection = Protection {
         tls: server.tls.is_some(),
         users: server.users.is_some(),
@@ -96,7 +96,7 @@ fn is_here(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {
+fn check_users(server: &config::Server, file: &Path) -> Vec<CheckLine> {
     let what = "users";
     let users = match htpasswd::read(file) {
         Ok(users) => users,
@@ -127,7 +127,7 @@ fn check_users(server: &config::Server, file: &Path) -> Vec<Line> {
 }
 
 /// What scopes list and the ledger has no account of, which may be a slip. A ledger that cannot be read was told of.
-pub fn check_scopes(config: &Config) -> Vec<Line> {
+pub fn check_scopes(config: &Config) -> Vec<CheckLine> {
     let read = Reader::open(&config.ledger).and_then(|mut reader| {
         reader.read(|snapshot| list_accounts(snapshot, AccountFilter::default(), Page::default()))
     });
@@ -147,24 +147,24 @@ pub fn check_scopes(config: &Config) -> Vec<Line> {
     lines
 }
 
-fn unknown(limits: &Limits, accounts: &[Account]) -> Vec<String> {
-    let has = |one: &Limits| {
+fn unknown(limits: &ScopeLimits, accounts: &[Account]) -> Vec<String> {
+    let has = |one: &ScopeLimits| {
         let scope = Scope::Only(one.clone());
         accounts.iter().any(|account| account.is_in(&scope))
     };
     let one = |text: &String| BTreeSet::from([text.clone()]);
-    let none = Limits::default;
+    let none = ScopeLimits::default;
     let accounts_of = limits.accounts.iter().map(|uuid| {
         let accounts = one(uuid);
-        (uuid, Limits { accounts, ..none() })
+        (uuid, ScopeLimits { accounts, ..none() })
     });
     let domains_of = limits.domains.iter().map(|path| {
         let domains = one(path);
-        (path, Limits { domains, ..none() })
+        (path, ScopeLimits { domains, ..none() })
     });
     let projects_of = limits.projects.iter().map(|uuid| {
         let projects = one(uuid);
-        (uuid, Limits { projects, ..none() })
+        (uuid, ScopeLimits { projects, ..none() })
     });
     accounts_of
         .chain(domains_of)

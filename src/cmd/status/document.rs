@@ -1,6 +1,6 @@
 //! How status is shown: the calendar, the days, and the facts.
 
-use super::{Known, NOTHING_TO_IMPORT};
+use super::{NOTHING_TO_IMPORT, Overview};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::read::days::DayState;
@@ -8,13 +8,13 @@ use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
 use crate::source::Events;
 use crate::source::WatermarkKind;
-use crate::status::{Problem, finished_day, without_jobs};
+use crate::status::{StatusProblem, finished_day, without_jobs};
 use crate::view;
 use crate::view::days::{DayRow, FOR_COMMANDS, tone};
 use crate::words::counted;
 
-pub fn check_document(problems: &[Problem]) -> Document {
-    let row = |problem: &Problem| {
+pub fn check_document(problems: &[StatusProblem]) -> Document {
+    let row = |problem: &StatusProblem| {
         vec![
             Value::State(problem.kind.name(), Tone::Bad),
             Value::text(problem.day.map(|day| day.to_string())),
@@ -35,8 +35,8 @@ pub fn check_document(problems: &[Problem]) -> Document {
     }
 }
 
-pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> {
-    let marks: Vec<(Day, Mark)> = known
+pub fn status_document(overview: &Overview, style: Style) -> anyhow::Result<Document> {
+    let marks: Vec<(Day, Mark)> = overview
         .days
         .iter()
         .map(|facts| (facts.day, mark(facts.state)))
@@ -46,25 +46,25 @@ pub fn status_document(known: &Known, style: Style) -> anyhow::Result<Document> 
     } else {
         calendar::draw(&marks, style.colour)
     };
-    let days = known.days.iter().map(|facts| {
+    let days = overview.days.iter().map(|facts| {
         let counts = facts.state != DayState::Missing;
-        DayRow::of(facts.clone(), &known.state.zones, counts)
+        DayRow::of(facts.clone(), &overview.state.zones, counts)
     });
     let days: Vec<DayRow> = days.collect::<anyhow::Result<_>>()?;
     Ok(Document {
-        title: title(known),
+        title: title(overview),
         picture,
-        facts: facts(known)?,
+        facts: facts(overview)?,
         rows_name: "days",
         columns: view::columns(FOR_COMMANDS),
         rows: view::rows(FOR_COMMANDS, &days),
-        notes: notes(known)?,
+        notes: notes(overview)?,
     })
 }
 
-fn title(known: &Known) -> String {
-    let Some(range) = known.range else {
-        return match known.lacks_jobs() {
+fn title(overview: &Overview) -> String {
+    let Some(range) = overview.range else {
+        return match overview.lacks_jobs() {
             true => NOTHING_TO_IMPORT.to_owned(),
             false => "the ledger is empty: rbc-usage import".to_owned(),
         };
@@ -79,7 +79,7 @@ fn title(known: &Known) -> String {
     ]
     .iter()
     .filter_map(|state| {
-        let count = known.days.iter().filter(|facts| facts.state == *state);
+        let count = overview.days.iter().filter(|facts| facts.state == *state);
         let count = count.count();
         (count > 0).then(|| format!("{count} {}", state.name()))
     })
@@ -88,7 +88,7 @@ fn title(known: &Known) -> String {
         "{} to {}, {}: {}",
         range.first(),
         range.last(),
-        known.state.zones.name(),
+        overview.state.zones.name(),
         counts.join(", ")
     )
 }
@@ -109,25 +109,28 @@ fn mark(state: DayState) -> Mark {
     }
 }
 
-fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
+fn facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let day = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
     let unfinished = [DayState::Missing, DayState::Open];
-    let complete = !known
+    let complete = !overview
         .days
         .iter()
         .any(|facts| unfinished.contains(&facts.state));
-    let state = &known.state;
+    let state = &overview.state;
     let mut facts = vec![
-        ("start", day(known.range.map(DayRange::first))),
-        ("end", day(known.range.map(DayRange::last))),
+        ("start", day(overview.range.map(DayRange::first))),
+        ("end", day(overview.range.map(DayRange::last))),
         ("timezone", Value::Text(state.zones.name().to_owned())),
-        ("complete", Value::Truth(complete && known.range.is_some())),
+        (
+            "complete",
+            Value::Truth(complete && overview.range.is_some()),
+        ),
         ("first_day", day(state.days.map(DayRange::first))),
         ("newest_closed_day", day(state.newest_closed_day)),
-        ("refused_days", refused_days(known)),
+        ("refused_days", refused_days(overview)),
         ("revision", Value::Count(state.revision)),
     ];
-    facts.extend(source_facts(known)?);
+    facts.extend(source_facts(overview)?);
     let run = state.last_import.as_ref();
     let text = |text: Option<&String>| Value::text(text.map(String::as_str));
     let seconds = run.and_then(|run| run.seconds);
@@ -165,14 +168,14 @@ fn facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
 }
 
 /// Days that imports have refused and nobody has settled, be it out of the ledger.
-fn refused_days(known: &Known) -> Value {
-    let open = known.refusals.iter();
+fn refused_days(overview: &Overview) -> Value {
+    let open = overview.refusals.iter();
     let open = open.filter(|(_, refusal)| !refusal.acknowledged);
     Value::List(open.map(|(day, _)| day.to_string()).collect())
 }
 
-fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
-    let progress = known.source.as_ref().ok();
+fn source_facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)>> {
+    let progress = overview.source.as_ref().ok();
     let watermark = progress.and_then(|progress| progress.watermark);
     let time = |instant: Option<i64>| -> anyhow::Result<Value> {
         Ok(Value::text(
@@ -182,7 +185,7 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ))
     };
     let finished = watermark.map(|watermark| watermark.finished_until);
-    let finished_day = finished.map(|instant| finished_day(instant, &known.state.zones));
+    let finished_day = finished.map(|instant| finished_day(instant, &overview.state.zones));
     let oldest_event = match progress.map(|progress| progress.events) {
         Some(Events::Oldest(made)) => Some(made),
         Some(Events::Unreadable | Events::AllProcessed) | None => None,
@@ -195,7 +198,7 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         ("source_reachable", Value::Truth(progress.is_some())),
         (
             "source_error",
-            Value::text(known.source.as_ref().err().map(|err| format!("{err:#}"))),
+            Value::text(overview.source.as_ref().err().map(|err| format!("{err:#}"))),
         ),
         (
             "source_finished_day",
@@ -211,7 +214,7 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
         (
             "wrong_zone_since",
             Value::text(
-                known
+                overview
                     .advice
                     .as_ref()
                     .map(|(advice, _)| advice.from.to_string()),
@@ -221,25 +224,25 @@ fn source_facts(known: &Known) -> anyhow::Result<Vec<(&'static str, Value)>> {
 }
 
 /// Sentences below the table, for people.
-fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
+fn notes(overview: &Overview) -> anyhow::Result<Vec<String>> {
     let mut notes = Vec::new();
-    if let Some(future) = known.future {
+    if let Some(future) = overview.future {
         let days: Vec<Day> = future.days().collect();
         notes.push(format!("not begun: {}", in_ranges(&days)));
     }
-    for change in known.state.zones.changes() {
+    for change in overview.state.zones.changes() {
         let (since, zone) = (change.since, change.zone.name());
         notes.push(format!("from {since} on days are those of {zone}"));
     }
-    if let Some((advice, told)) = &known.advice {
+    if let Some((advice, told)) = &overview.advice {
         notes.push(format!("wrong zone since {}: {told}", advice.from));
     }
-    for (day, refusal) in &known.refusals {
+    for (day, refusal) in &overview.refusals {
         if !refusal.acknowledged {
             notes.push(format!("refused: {day}: {}", refusal.reason));
         }
     }
-    match &known.source {
+    match &overview.source {
         Err(err) => notes.push(format!("source: cannot be reached: {err:#}")),
         Ok(progress) => {
             notes.push(match progress.watermark {
@@ -248,7 +251,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
                     Some(newest) => format!("source: {}", without_jobs(newest)?),
                 },
                 Some(watermark) => {
-                    let day = finished_day(watermark.finished_until, &known.state.zones)?;
+                    let day = finished_day(watermark.finished_until, &overview.state.zones)?;
                     format!(
                         "source: finished {day}{}{}",
                         match watermark.kind {
@@ -256,7 +259,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
                             WatermarkKind::NewestRow =>
                                 ", by its newest row, as usage_job cannot be read",
                         },
-                        match day < known.today {
+                        match day < overview.today {
                             true => "",
                             false => ", it says, which is not over: one of the clocks is wrong",
                         }
@@ -266,13 +269,13 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             if let Some(since) = progress.stuck_since {
                 notes.push(format!(
                     "source: the usage server is stuck and writes all days since {} again and again",
-                    known.state.zones.day_at(since)?
+                    overview.state.zones.day_at(since)?
                 ));
             }
             if let Some(since) = progress.provisional_since {
                 notes.push(format!(
                     "source: the newest run went back to {}: days since then are provisional until another goes on from it",
-                    known.state.zones.day_at(since)?
+                    overview.state.zones.day_at(since)?
                 ));
             }
             match progress.events {
@@ -284,7 +287,7 @@ fn notes(known: &Known) -> anyhow::Result<Vec<String>> {
             }
         }
     }
-    if let Some(run) = &known.state.last_import {
+    if let Some(run) = &overview.state.last_import {
         let outcome = match run.outcome.as_deref() {
             Some("done") => "done",
             Some("needs_a_look") => "done, needs a look",

@@ -23,12 +23,12 @@ pub struct MysqlUri {
     /// Used instead of host and port when set; `tls` is off then.
     pub socket: Option<PathBuf>,
     pub database: String,
-    pub tls: Tls,
+    pub tls: MysqlTls,
 }
 
 /// How the connection to MySQL is encrypted.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Tls {
+pub enum MysqlTls {
     Off,
     /// Encrypted, the server's certificate not checked (`?ssl=skip-verify`).
     Unverified,
@@ -131,7 +131,7 @@ fn parse_address(address: &str) -> anyhow::Result<(String, u16)> {
     Ok((if named { host } else { "localhost".to_owned() }, port))
 }
 
-fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf>, Tls)> {
+fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf>, MysqlTls)> {
     let (mut socket, mut authority, mut tls) = (None, None, None);
     for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -152,20 +152,20 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
         ensure!(!repeated, "parameter {name} is there twice");
     }
     if let Some(path) = &authority
-        && !matches!(tls, Some(Tls::Off | Tls::Unverified))
+        && !matches!(tls, Some(MysqlTls::Off | MysqlTls::Unverified))
     {
         check_authority(path).with_context(|| format!("ssl_ca {}", path.display()))?;
     }
     let tls = match (tls, authority) {
-        (None, None) => Tls::Off,
+        (None, None) => MysqlTls::Off,
         (Some(tls), None) => tls,
-        (None | Some(Tls::Verified { .. }), authority) => Tls::Verified { authority },
-        (Some(Tls::Off | Tls::Unverified), Some(_)) => {
+        (None | Some(MysqlTls::Verified { .. }), authority) => MysqlTls::Verified { authority },
+        (Some(MysqlTls::Off | MysqlTls::Unverified), Some(_)) => {
             bail!("ssl_ca asks for a checked certificate, ssl for none: give one of them")
         }
     };
     ensure!(
-        socket.is_none() || tls == Tls::Off,
+        socket.is_none() || tls == MysqlTls::Off,
         "a unix_socket is never encrypted: leave out ssl and ssl_ca"
     );
     Ok((socket, tls))
@@ -186,11 +186,11 @@ fn check_authority(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn parse_ssl(value: &str) -> anyhow::Result<Tls> {
+fn parse_ssl(value: &str) -> anyhow::Result<MysqlTls> {
     match value {
-        "true" | "required" | "verify" => Ok(Tls::Verified { authority: None }),
-        "skip-verify" => Ok(Tls::Unverified),
-        "false" => Ok(Tls::Off),
+        "true" | "required" | "verify" => Ok(MysqlTls::Verified { authority: None }),
+        "skip-verify" => Ok(MysqlTls::Unverified),
+        "false" => Ok(MysqlTls::Off),
         _ => bail!("parameter ssl is none of true, required, verify, skip-verify and false"),
     }
 }
@@ -216,7 +216,7 @@ mod tests {
             port: 3307,
             socket: None,
             database: "cloud_usage".to_owned(),
-            tls: Tls::Off,
+            tls: MysqlTls::Off,
         };
         for scheme in ["mysql", "mysql+mysqldb", "mysql+pymysql", "mariadb"] {
             for tail in ["", "?charset=utf8", "?charset=utf8mb4&use_unicode=0"] {
@@ -298,7 +298,7 @@ mod tests {
         let authority = Some(folder.path().join("ca.pem"));
         for tail in ["ssl_ca=ca.pem", "ssl=true&ssl_ca=ca.pem"] {
             let authority = authority.clone();
-            assert_eq!(parsed(tail).unwrap().tls, Tls::Verified { authority });
+            assert_eq!(parsed(tail).unwrap().tls, MysqlTls::Verified { authority });
         }
         file("empty.pem", "");
         file("text.pem", "not a certificate\n");
@@ -321,11 +321,14 @@ mod tests {
             assert!(err.starts_with(&start), "{err}");
         }
         for (parameters, tls) in [
-            ("ssl=false", Tls::Off),
-            ("ssl=skip-verify", Tls::Unverified),
-            ("ssl=true", Tls::Verified { authority: None }),
-            ("ssl=required", Tls::Verified { authority: None }),
-            ("ssl=verify&charset=utf8", Tls::Verified { authority: None }),
+            ("ssl=false", MysqlTls::Off),
+            ("ssl=skip-verify", MysqlTls::Unverified),
+            ("ssl=true", MysqlTls::Verified { authority: None }),
+            ("ssl=required", MysqlTls::Verified { authority: None }),
+            (
+                "ssl=verify&charset=utf8",
+                MysqlTls::Verified { authority: None },
+            ),
         ] {
             assert_eq!(mysql(&format!("mysql://u:p@h/db?{parameters}")).tls, tls);
         }

@@ -1,10 +1,10 @@
 //! The virtual machines and all that hangs on them. A machine's fate follows from its number within its
 //! account, so that every account has some of each and a reader can work out what to expect.
 
-use super::{Amount, Lifetime, Vm, World, clipped, moment, volume_description};
+use super::{Amount, Lifetime, SampleVm, World, clipped, moment, volume_description};
 use crate::sample::catalog::{
-    Account, BACKUP_OFFERING, CUSTOM_OFFERING, ComputeSize, DELETED_OFFERING, GIB,
-    ISOLATED_NETWORK, SHARED_NETWORK, TEMPLATES, Template,
+    BACKUP_OFFERING, CUSTOM_OFFERING, ComputeSize, DELETED_OFFERING, GIB, ISOLATED_NETWORK,
+    SHARED_NETWORK, SampleAccount, TEMPLATES, Template,
 };
 use crate::sample::chance;
 use crate::sample::period::{self, Span};
@@ -16,7 +16,7 @@ const NAMES: [&str; 6] = ["web", "db", "app", "cache", "mail", "batch"];
 
 /// A machine with what its parts have in common.
 struct Machine {
-    account: Account,
+    account: SampleAccount,
     /// Counts from 0 within the account.
     number: i64,
     id: i64,
@@ -26,7 +26,7 @@ struct Machine {
 }
 
 /// Adds the account's machine of this number.
-pub fn add(world: &mut World, account: Account, number: i64) {
+pub fn add(world: &mut World, account: SampleAccount, number: i64) {
     let id = account.id * 1000 + number + 1;
     let Some(life) = life(id, number).overlap(account.alive()) else {
         return;
@@ -69,7 +69,7 @@ fn life(id: i64, number: i64) -> Span {
 }
 
 /// One machine in thirteen was installed from the ISO, the others come from the three templates in turn.
-fn template(account: Account, number: i64) -> &'static Template {
+fn template(account: SampleAccount, number: i64) -> &'static Template {
     if number % 13 == 12 {
         &TEMPLATES[3]
     } else {
@@ -83,14 +83,14 @@ fn index(number: i64, length: usize) -> usize {
 }
 
 impl Machine {
-    fn row(&self) -> Vm {
+    fn row(&self) -> SampleVm {
         let guest_os_id = match self.template.format {
             // Somebody told CloudStack what was installed from the ISO.
             "ISO" => 2,
             _ => self.template.guest_os_id,
         };
         let offerings = self.offerings();
-        Vm {
+        SampleVm {
             id: self.id,
             account: self.account,
             name: self.name.clone(),

@@ -1,26 +1,26 @@
 //! What an account has besides machines: its network with a router, addresses, traffic and rules, and
 //! templates of its own.
 
-use super::{Address, Amount, Lifetime, OwnedTemplate, Vm, World, moment};
-use crate::sample::catalog::{Account, GIB, ROUTER_OFFERING};
+use super::{Address, Amount, Lifetime, OwnedTemplate, SampleVm, World, moment};
+use crate::sample::catalog::{GIB, ROUTER_OFFERING, SampleAccount};
 use crate::sample::period::Span;
 
 /// Adds everything of the account that is not a machine.
-pub fn add(world: &mut World, account: Account) {
+pub fn add(world: &mut World, account: SampleAccount) {
     add_traffic(world, account);
     add_addresses(world, account);
     add_rules(world, account);
     add_templates(world, account);
 }
 
-fn network_id(account: Account) -> i64 {
+fn network_id(account: SampleAccount) -> i64 {
     200 + account.id
 }
 
 /// The account's router (which nobody pays for) and types 4 and 5, counted by it.
-fn add_traffic(world: &mut World, account: Account) {
+fn add_traffic(world: &mut World, account: SampleAccount) {
     let router_id = account.id * 1000 + 900;
-    world.vms.push(Vm {
+    world.vms.push(SampleVm {
         id: router_id,
         account,
         name: format!("r-{router_id}-VM"),
@@ -47,7 +47,7 @@ fn add_traffic(world: &mut World, account: Account) {
 
 /// Type 3: the network's source NAT, and one to three more, the third only from the tenth day on. One address of
 /// `delta-energy` belongs to the system and is hidden.
-fn add_addresses(world: &mut World, account: Account) {
+fn add_addresses(world: &mut World, account: SampleAccount) {
     let octet = 6 + 5 * (account.id - 3);
     for number in 0..=(1 + account.id % 3) {
         let from = match number {
@@ -62,7 +62,7 @@ fn add_addresses(world: &mut World, account: Account) {
 }
 
 /// Adds 203.0.113.`octet`, the account's address of this number: 0 is the source NAT, 99 the hidden one.
-fn add_address(world: &mut World, account: Account, (number, octet): (i64, i64), from: i64) {
+fn add_address(world: &mut World, account: SampleAccount, (number, octet): (i64, i64), from: i64) {
     let alive = Span {
         from,
         ..account.alive()
@@ -91,7 +91,7 @@ fn add_address(world: &mut World, account: Account, (number, octet): (i64, i64),
 }
 
 /// Types 11 (every third account), 12 (two for every odd one) and 14 (every fourth).
-fn add_rules(world: &mut World, account: Account) {
+fn add_rules(world: &mut World, account: SampleAccount) {
     let mut rule = |usage_type, id, description| {
         let lifetime = Lifetime::new(account, usage_type, id, account.alive(), description);
         world.lifetimes.push(lifetime);
@@ -120,7 +120,7 @@ fn add_rules(world: &mut World, account: Account) {
 }
 
 /// Type 7 in both zones for one account in five, type 8 for another.
-fn add_templates(world: &mut World, account: Account) {
+fn add_templates(world: &mut World, account: SampleAccount) {
     let (usage_type, format, bytes) = match account.id % 5 {
         3 => (7, "QCOW2", 4 * GIB),
         4 => (8, "ISO", GIB),

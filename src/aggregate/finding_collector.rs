@@ -21,7 +21,7 @@ const TOO_LARGE: u64 = 1 << 62;
 
 /// Doubtful things noted while the rows go by.
 #[derive(Default)]
-pub struct Doubts {
+pub struct FindingCollector {
     findings: Vec<Finding>,
     replayed: BTreeMap<(Option<u32>, Replay), u64>,
     unknown_types: BTreeMap<(u64, Metric), u64>,
@@ -54,7 +54,7 @@ struct InUse {
     account_id: u64,
 }
 
-impl Doubts {
+impl FindingCollector {
     pub fn replayed(&mut self, row: &UsageRow, replay: Replay) {
         *self.replayed.entry((row.usage_type, replay)).or_default() += 1;
     }

@@ -9,12 +9,12 @@ use crate::row::UsageRow;
 
 /// One row that touches the day.
 #[derive(Clone, Debug)]
-pub struct Step<'a> {
+pub struct RowTrace<'a> {
     pub row: &'a UsageRow,
     pub part: Part,
-    /// Of the whole row, that counts for the day unless its fate is not to count.
+    /// Of the whole row, that counts for the day unless its outcome is not to count.
     pub share: f64,
-    pub fate: Fate,
+    pub outcome: RowOutcome,
     /// The id of a row that goes before this one where they say the same.
     pub repeats: Option<u64>,
     /// The later run that voids it, or the end of its window.
@@ -24,7 +24,7 @@ pub struct Step<'a> {
 
 /// Why the share is what it is, or why the row does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum RowOutcome {
     /// The window lies within the day.
     Within,
     /// It starts up to a minute early, which is taken for the midnight.
@@ -54,48 +54,53 @@ pub struct Figures {
     pub quantity: f64,
 }
 
-impl Fate {
+impl RowOutcome {
     /// Of a row whose piece has this part in the day, less than `whole` of it where others lie across it.
-    pub(super) fn of(row: &UsageRow, piece: &Piece, part: Part, share: f64) -> Fate {
+    pub(super) fn of(row: &UsageRow, piece: &Piece, part: Part, share: f64) -> RowOutcome {
         let whole = part.share(part.to - part.from);
         match piece.replay {
-            Some(replay) if !piece.counts() => Fate::Repeats(replay),
-            _ if share == 0.0 => Fate::Repeats(Replay::Overlapping),
-            _ if row.hidden => Fate::Hidden,
-            Some(Replay::Until) => Fate::Until,
-            Some(Replay::Counted) => Fate::Excess,
-            Some(_) => Fate::Beside,
-            None if share < whole => Fate::Beside,
-            None if part.to - part.from < part.of_seconds => Fate::Shared,
-            None if part.of_seconds < piece.to - piece.from => Fate::Glued,
-            None => Fate::Within,
+            Some(replay) if !piece.counts() => RowOutcome::Repeats(replay),
+            _ if share == 0.0 => RowOutcome::Repeats(Replay::Overlapping),
+            _ if row.hidden => RowOutcome::Hidden,
+            Some(Replay::Until) => RowOutcome::Until,
+            Some(Replay::Counted) => RowOutcome::Excess,
+            Some(_) => RowOutcome::Beside,
+            None if share < whole => RowOutcome::Beside,
+            None if part.to - part.from < part.of_seconds => RowOutcome::Shared,
+            None if part.of_seconds < piece.to - piece.from => RowOutcome::Glued,
+            None => RowOutcome::Within,
         }
     }
 
     /// The published name.
     pub fn name(self) -> &'static str {
         match self {
-            Fate::Within => "within",
-            Fate::Glued => "glued",
-            Fate::Shared => "shared",
-            Fate::Until => "until_run",
-            Fate::Excess => "excess",
-            Fate::Beside => "beside",
-            Fate::Repeats(Replay::Void) => "void",
-            Fate::Repeats(Replay::Until) => "until_run",
-            Fate::Repeats(Replay::Counted) => "counted",
-            Fate::Repeats(Replay::OwnRow) => "per_vm_volume",
-            Fate::Repeats(Replay::SameWindow) => "same_window",
-            Fate::Repeats(Replay::Contained) => "contained",
-            Fate::Repeats(Replay::Overlapping) => "overlapped",
-            Fate::Hidden => "hidden",
+            RowOutcome::Within => "within",
+            RowOutcome::Glued => "glued",
+            RowOutcome::Shared => "shared",
+            RowOutcome::Until => "until_run",
+            RowOutcome::Excess => "excess",
+            RowOutcome::Beside => "beside",
+            RowOutcome::Repeats(Replay::Void) => "void",
+            RowOutcome::Repeats(Replay::Until) => "until_run",
+            RowOutcome::Repeats(Replay::Counted) => "counted",
+            RowOutcome::Repeats(Replay::OwnRow) => "per_vm_volume",
+            RowOutcome::Repeats(Replay::SameWindow) => "same_window",
+            RowOutcome::Repeats(Replay::Contained) => "contained",
+            RowOutcome::Repeats(Replay::Overlapping) => "overlapped",
+            RowOutcome::Hidden => "hidden",
         }
     }
 
     pub fn counts(self) -> bool {
         matches!(
             self,
-            Fate::Within | Fate::Glued | Fate::Shared | Fate::Until | Fate::Excess | Fate::Beside
+            RowOutcome::Within
+                | RowOutcome::Glued
+                | RowOutcome::Shared
+                | RowOutcome::Until
+                | RowOutcome::Excess
+                | RowOutcome::Beside
         )
     }
 }
