@@ -21,6 +21,7 @@ pub mod runs;
 mod statements;
 mod sum;
 pub mod timezones;
+mod transaction;
 pub mod write;
 
 use std::fs::OpenOptions;
@@ -69,7 +70,7 @@ pub struct Ledger {
     registry: registry::Registry,
     zones: Zones,
     /// All that is done is one transaction.
-    rehearsal: bool,
+    dry_run: bool,
 }
 
 /// What `initdb` found and did.
@@ -191,9 +192,9 @@ fn insist_on_current(connection: &Connection, path: &Path) -> anyhow::Result<()>
 }
 
 impl Ledger {
-    /// Opens an initialised ledger for an import. A rehearsal does everything and keeps nothing.
-    pub fn open(path: &Path, timezone: &str, rehearsal: bool) -> anyhow::Result<Ledger> {
-        Ledger::open_of(path, rehearsal, |connection| {
+    /// Opens an initialised ledger for an import. A dry run does everything and keeps nothing.
+    pub fn open(path: &Path, timezone: &str, dry_run: bool) -> anyhow::Result<Ledger> {
+        Ledger::open_of(path, dry_run, |connection| {
             timezones::agree_on_zones(connection, timezone)
         })
     }
@@ -210,13 +211,13 @@ impl Ledger {
         self.connection
             .execute_batch("commit")
             .with_context(|| named.clone())?;
-        self.rehearsal = false;
+        self.dry_run = false;
         self.settle().context(named)
     }
 
     fn open_of(
         path: &Path,
-        rehearsal: bool,
+        dry_run: bool,
         zones: impl FnOnce(&Connection) -> anyhow::Result<Zones>,
     ) -> anyhow::Result<Ledger> {
         ensure!(
@@ -232,7 +233,7 @@ impl Ledger {
         // its log of 4 MB each would be copied into the file each day.
         connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        if rehearsal {
+        if dry_run {
             connection
                 .execute_batch("begin immediate")
                 .with_context(named)?;
@@ -245,7 +246,7 @@ impl Ledger {
             file: read::identity(&std::fs::metadata(path).with_context(named)?),
             registry,
             zones,
-            rehearsal,
+            dry_run,
         })
     }
 

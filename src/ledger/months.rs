@@ -170,9 +170,9 @@ fn has_days(connection: &Connection, part: &MonthPart) -> anyhow::Result<bool> {
 
 impl Ledger {
     /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all. Nobody would read
-    /// those of a rehearsal.
+    /// those of a dry run.
     pub fn sum_months(&mut self) -> anyhow::Result<()> {
-        if self.rehearsal {
+        if self.dry_run {
             return Ok(());
         }
         let named = format!("ledger {}", self.path.display());

@@ -46,6 +46,8 @@ pub struct Registry {
     /// Accounts that the source told of and that are not settled yet.
     told_accounts: Vec<u64>,
     settled_resources: HashMap<(Per, u64), Resource>,
+    /// It could not be read again after an error.
+    is_lost: bool,
 }
 
 impl Registry {
@@ -92,6 +94,19 @@ impl Registry {
             registry.accounts.insert(row.get(0)?, account);
         }
         Ok(registry)
+    }
+
+    /// Reads all of it again, as a transaction that stored names was rolled back. What the source says stays. If it
+    /// cannot be read, nothing is known any more, and whoever writes a record gets an error.
+    pub fn reload(&mut self, connection: &Connection) -> anyhow::Result<()> {
+        let names = std::mem::take(&mut self.names);
+        *self = Registry {
+            is_lost: true,
+            ..Registry::default()
+        };
+        *self = Registry::load(connection)?;
+        self.add_names(names);
+        Ok(())
     }
 
     /// Adds what the source says of ids.
@@ -141,6 +156,7 @@ impl Registry {
 
     /// The metric's id in the ledger.
     pub fn metric(&mut self, connection: &Connection, metric: Metric) -> anyhow::Result<i64> {
+        ensure!(!self.is_lost, "its names could not be read after an error");
         if let Some(id) = self.metrics.get(&metric) {
             return Ok(*id);
         }

@@ -28,7 +28,7 @@ impl Ledger {
     /// Until it is finished, no write waits for the disk: a power cut can take back the newest days, each of them
     /// wholly, and the next run does them again. Whatever ends the program takes back nothing.
     pub fn begin_run(&mut self, now: &str) -> anyhow::Result<i64> {
-        if !self.rehearsal {
+        if !self.dry_run {
             self.connection
                 .pragma_update(None, "synchronous", "normal")
                 .with_context(|| format!("ledger {}", self.path.display()))?;
@@ -70,7 +70,7 @@ impl Ledger {
         self.connection
             .execute(sql, values)
             .with_context(|| format!("ledger {}", self.path.display()))?;
-        if self.rehearsal {
+        if self.dry_run {
             return Ok(());
         }
         self.settle()

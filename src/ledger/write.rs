@@ -50,33 +50,6 @@ impl Ledger {
             .prepare_cached(sql)?
             .query_row([day.to_string()], |row| row.get(0))?)
     }
-
-    /// All of what is done, or nothing of it. Within a rehearsal it is a part of the whole that is never
-    /// committed.
-    pub(super) fn transaction<T>(
-        &mut self,
-        act: impl FnOnce(&Connection, &mut Registry) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let (begin, commit, rollback) = match self.rehearsal {
-            true => (
-                "savepoint day",
-                "release day",
-                "rollback to day; release day",
-            ),
-            false => ("begin immediate", "commit", "rollback"),
-        };
-        self.insist_on_file()?;
-        self.connection.execute_batch(begin)?;
-        let result = act(&self.connection, &mut self.registry).and_then(|done| {
-            self.connection.execute_batch(commit)?;
-            Ok(done)
-        });
-        if result.is_err() {
-            // The error that led here is the one to tell; SQLite may have rolled back by itself.
-            let _ = self.connection.execute_batch(rollback);
-        }
-        result
-    }
 }
 
 /// What the plan of one day stands on, and what applies it.

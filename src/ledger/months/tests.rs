@@ -158,7 +158,7 @@ fn nothing_is_looked_up_in_months_that_the_ledger_has_no_day_of() {
 }
 
 #[test]
-fn a_rehearsal_adds_nothing_up() {
+fn a_dry_run_adds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
     let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
