@@ -4,7 +4,7 @@
 use anyhow::Context;
 
 use crate::metric::Metric;
-use crate::words::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// One doubtful thing of one day.
 #[derive(Clone, Debug, PartialEq)]

@@ -44,7 +44,7 @@ use signal_hook::iterator::Signals;
 use tiny_http::Server;
 
 use crate::config;
-use crate::words::counted;
+use crate::plural::plural;
 use crate::zones::Zones;
 use access_log::Log;
 use answer::{Checked, Desk, MOST_WAITING};
@@ -199,7 +199,7 @@ pub fn serve(
     ensure!(
         cut_off == 0 && ended == Err(RecvTimeoutError::Disconnected),
         "a request was not finished {} after the signal to stop",
-        counted(drain_timeout.as_secs(), "second")
+        plural(drain_timeout.as_secs(), "second")
     );
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::words::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// Bytes of a GiB.
 pub const GIB: f64 = 1_073_741_824.0;

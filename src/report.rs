@@ -15,8 +15,8 @@ use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
 use crate::output::{Value, chart};
+use crate::suggestion::did_you_mean;
 use crate::view::figures::{self, FigureCell, hidden};
-use crate::words::did_you_mean;
 
 /// What totals are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

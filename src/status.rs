@@ -7,8 +7,8 @@ use crate::day::Day;
 use crate::instant::Utc;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
+use crate::plural::plural;
 use crate::source::{Events, Progress};
-use crate::words::counted;
 use crate::zones::Zones;
 
 /// One thing that somebody should see to.
@@ -246,7 +246,7 @@ fn corrections_due(facts: &DayFacts, words: &DayWords) -> Option<StatusProblem> 
         last_day: None,
         detail: format!(
             "{} to be charged or credited: {} --pending {day}",
-            counted(facts.due_corrections, "correction"),
+            plural(facts.due_corrections, "correction"),
             (words.program)("corrections")
         ),
     })

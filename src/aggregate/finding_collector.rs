@@ -9,8 +9,8 @@ use super::{Record, VmFacts};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Utc;
 use crate::metric::{Bound, Metric, hours_bound, resource_of_usage_type};
+use crate::plural::plural;
 use crate::row::{Identity, UsageRow};
-use crate::words::counted;
 
 /// How much longer than the day a resource may seem in use: CloudStack glues up to 60 seconds to a window, and
 /// computes hours in 32-bit floats.
@@ -221,17 +221,17 @@ impl FindingCollector {
         let mut findings = self.findings;
         for ((usage_type, replay), rows) in self.replayed {
             let metric = Metric::of_usage_type(usage_type).0;
-            let (rows, of_type) = (counted(rows, "row"), of_type(usage_type));
+            let (rows, of_type) = (plural(rows, "row"), of_type(usage_type));
             let detail = format!("{rows} of {of_type} {}", why(replay));
             findings.push(of_the_day(FindingKind::ReplayedRows, Some(metric), detail));
         }
         if self.spanning_rows > 0 {
-            let rows = counted(self.spanning_rows, "row");
+            let rows = plural(self.spanning_rows, "row");
             let detail = format!("{rows} across midnight, shared by elapsed time");
             findings.push(of_the_day(FindingKind::SpansMidnight, None, detail));
         }
         for ((account_id, usage_type, metric), rows) in self.removed_accounts {
-            let (rows, of_type) = (counted(rows, "row"), of_type(usage_type));
+            let (rows, of_type) = (plural(rows, "row"), of_type(usage_type));
             let detail = format!("{rows} of {of_type} after the account was removed");
             findings.push(Finding {
                 account_id: Some(account_id),
@@ -239,7 +239,7 @@ impl FindingCollector {
             });
         }
         for ((account_id, metric), rows) in self.unknown_types {
-            let detail = format!("{} kept as {}", counted(rows, "row"), metric.name());
+            let detail = format!("{} kept as {}", plural(rows, "row"), metric.name());
             findings.push(Finding {
                 account_id: Some(account_id),
                 ..of_the_day(FindingKind::UnknownUsageType, Some(metric), detail)

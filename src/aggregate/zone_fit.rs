@@ -9,7 +9,7 @@
 
 use super::window::{DayBounds, GLUED_SECONDS};
 use crate::day::Day;
-use crate::words::counted;
+use crate::plural::plural;
 use crate::zone::Zone;
 use crate::zones::Zones;
 
@@ -298,7 +298,7 @@ impl Misfit {
             "CloudStack's windows begin {} midnight of {} ({off} of {}), as in {}",
             self.offset_in_words(),
             self.zone,
-            counted(all, "row"),
+            plural(all, "row"),
             self.zones.join(", ")
         )
     }

@@ -20,10 +20,10 @@ use crate::ledger::timezones::disagreement;
 use crate::open::open_source;
 use crate::output::unit::readable;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
+use crate::plural::plural;
 use crate::source::survey::{Survey, survey_cloud, survey_cloud_usage};
 use crate::source::{Options, Source};
 use crate::terminal;
-use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
 
@@ -155,7 +155,7 @@ fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<Check
         let off = clock - super::unix_now()?;
         if off.abs() > CLOCK_SECONDS {
             let direction = if off > 0 { "ahead of" } else { "behind" };
-            let off = counted(off.unsigned_abs(), "second");
+            let off = plural(off.unsigned_abs(), "second");
             lines.push(look(
                 what,
                 format!("its server's clock is {off} {direction} this machine's: set both by NTP"),

@@ -13,10 +13,10 @@ use crate::ledger::read::corrections::{CorrectionFilter, list_corrections};
 use crate::ledger::read::{Page, Reader};
 use crate::open::open_alone;
 use crate::output::{self, Document, Value};
+use crate::plural::plural;
 use crate::terminal;
 use crate::view;
 use crate::view::corrections::CELLS;
-use crate::words::counted;
 
 /// CorrectionsList changes to days that were final
 ///
@@ -100,7 +100,7 @@ fn acknowledge(
     let (_lock, mut ledger) = open_alone(&config, &now)?;
     let ids = each_once(ids);
     ledger.acknowledge_corrections(&ids, reason.map(|reason| (reason, now.as_str())))?;
-    writeln!(out, "{} {done}", counted(ids.len(), "correction"))?;
+    writeln!(out, "{} {done}", plural(ids.len(), "correction"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,7 +121,7 @@ fn list(args: &CorrectionsList, out: &mut dyn Write) -> anyhow::Result<ExitCode>
         let corrections = list_corrections(snapshot, filter, Page::default())?;
         Ok((corrections, find_coverage(snapshot, range, today)?))
     })?;
-    let mut notes = vec![counted(corrections.len(), "correction")];
+    let mut notes = vec![plural(corrections.len(), "correction")];
     notes.extend(coverage.absences());
     let bound = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
     let mut facts = vec![

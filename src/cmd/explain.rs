@@ -16,9 +16,10 @@ use crate::metric::Metric;
 use crate::open::open_source;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
+use crate::plural::plural;
+use crate::suggestion::did_you_mean;
 use crate::terminal;
 use crate::verify::TOLERANCE;
-use crate::words::{counted, did_you_mean};
 
 /// Show the source rows behind a figure
 ///
@@ -163,7 +164,7 @@ fn document(
 ) -> anyhow::Result<Document> {
     let count = |agreement| figures.iter().filter(|f| f.agreement == agreement).count();
     let (equal, all) = (count(Agreement::Equal), figures.len());
-    let found = counted(all, "figure");
+    let found = plural(all, "figure");
     let mut notes = vec![match (all, equal == all) {
         (0, _) => found,
         (_, true) => format!("{found}, as the ledger has it"),

@@ -16,10 +16,10 @@ use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
 use crate::open::open_alone;
 use crate::output::{Document, write};
+use crate::plural::plural;
 use crate::terminal;
 use crate::view;
 use crate::view::findings::FOR_COMMANDS;
-use crate::words::counted;
 
 /// FindingsList doubtful data in the source, or acknowledge it
 ///
@@ -116,7 +116,7 @@ fn list(args: &FindingsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let findings = list_findings(snapshot, filter, Page::default())?;
         Ok((findings, find_coverage(snapshot, range, today)?))
     })?;
-    let mut notes = vec![counted(findings.len(), "finding")];
+    let mut notes = vec![plural(findings.len(), "finding")];
     notes.extend(coverage.absences());
     let document = Document {
         facts: coverage.facts(),
@@ -170,6 +170,6 @@ fn unacknowledge(args: &UnackArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {
-    writeln!(out, "{} {what}", counted(count, "finding"))?;
+    writeln!(out, "{} {what}", plural(count, "finding"))?;
     Ok(())
 }

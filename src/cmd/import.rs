@@ -25,10 +25,10 @@ use crate::ledger::refusals::{Cause, Refusal};
 use crate::ledger::runs::RunOutcome;
 use crate::open::open_source;
 use crate::output;
+use crate::plural::plural;
 use crate::source::{Source, Watermark};
 use crate::status::{CLOCKS_DIFFER, without_jobs};
 use crate::terminal;
-use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
 use telling::{Total, tell};
@@ -249,7 +249,7 @@ fn tell_refusals(refusals: &[Refusal], args: &Args) -> bool {
         ));
     }
     if open.len() > REFUSALS_TOLD {
-        let more = counted(open.len() - REFUSALS_TOLD, "refused day");
+        let more = plural(open.len() - REFUSALS_TOLD, "refused day");
         terminal::eprint_line(&format!("{more} more: {findings} --kind refused"));
     }
     // One zone cures them all.

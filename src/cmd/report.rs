@@ -16,10 +16,10 @@ use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
+use crate::plural::plural;
 use crate::report::{self, By, focus};
 use crate::terminal;
 use crate::view;
-use crate::words::counted;
 use crate::zones::Zones;
 
 /// Print totals by account, domain, project, offering, metric, day or month
@@ -271,7 +271,7 @@ fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
         let (first, last) = (subject.range.first(), subject.range.last());
         notes.push(format!(
             "not in these figures: {}, see {} --pending {first}..{last}",
-            counted(due, "pending correction"),
+            plural(due, "pending correction"),
             args.config.program("corrections")
         ));
     }

@@ -12,8 +12,8 @@ use crate::ledger::day::Completion;
 use crate::ledger::lock::ImportLock;
 use crate::open::open_source;
 use crate::output::{Column, Document, Tone, Unit, Value, write};
+use crate::plural::plural;
 use crate::terminal;
-use crate::words::counted;
 use crate::zone::Zone;
 use crate::zones::Zones;
 
@@ -95,7 +95,7 @@ fn document(
     let begins = Utc::at(zones.midnight(since))?.to_string();
     let mut notes = vec![format!(
         "from {since} on days are those of {zone}: {since} begins at {begins}; {} read again",
-        counted(reports.len(), "day")
+        plural(reports.len(), "day")
     )];
     if !moved.kept.is_empty() {
         notes.push(format!(

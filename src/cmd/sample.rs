@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::arguments::shell_word;
+use crate::plural::plural;
 use crate::sample;
-use crate::words::counted;
 
 /// Write a small, made-up CloudStack to try every command on
 ///
@@ -31,14 +31,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         out,
         "{}: {}, {}",
         in_folder("cloud.db"),
-        counted(contents.accounts, "account"),
-        counted(contents.vms, "virtual machine")
+        plural(contents.accounts, "account"),
+        plural(contents.vms, "virtual machine")
     )?;
     writeln!(
         out,
         "{}: {}, {first} to {last}",
         in_folder("cloud_usage.db"),
-        counted(contents.usage_rows, "usage row")
+        plural(contents.usage_rows, "usage row")
     )?;
     writeln!(out, "\nWhat to type next:")?;
     writeln!(out, "  rbc-usage initdb --config {config}")?;

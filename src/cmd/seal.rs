@@ -8,9 +8,9 @@ use crate::day::{Day, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
+use crate::plural::plural;
 use crate::sealing::{DOUBTS, Doubt, doubt};
 use crate::terminal;
-use crate::words::counted;
 
 /// Keep the figures of days for good
 ///
@@ -68,7 +68,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             held.range.first(),
             held.range.last(),
             days.len(),
-            counted(held.days.len(), "day")
+            plural(held.days.len(), "day")
         ));
     } else {
         terminal::eprint_line("nothing is sealed; --anyway seals the days that are closed");

@@ -7,8 +7,8 @@ use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::day::Day;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
+use crate::plural::plural;
 use crate::terminal;
-use crate::words::counted;
 
 /// Let imports change sealed days again
 ///
@@ -49,7 +49,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         "{} to {}: {} not sealed any more",
         held.range.first(),
         held.range.last(),
-        counted(unsealed.len(), "day")
+        plural(unsealed.len(), "day")
     )];
     for facts in held
         .days
@@ -58,7 +58,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .filter(|facts| facts.pending_corrections > 0)
     {
         let day = facts.day;
-        let pending = counted(facts.pending_corrections, "pending correction");
+        let pending = plural(facts.pending_corrections, "pending correction");
         notes.push(format!(
             "{day}: {pending}, taken over by {} -s {day} -f",
             args.config.program("import")

@@ -17,10 +17,10 @@ use crate::ledger::read::Reader;
 use crate::month::Month;
 use crate::open::open_source;
 use crate::output::{self, Column, Document, Unit, Value};
+use crate::plural::plural;
 use crate::source::Source;
 use crate::terminal;
 use crate::verify::{self, DayVerdict, Difference, Name, Request, Verdict};
-use crate::words::counted;
 
 /// Read the source again and compare the ledger with it
 ///
@@ -156,16 +156,16 @@ fn document(
     let figures: u64 = verdicts.iter().map(|verdict| verdict.figures).sum();
     let mut notes = vec![format!(
         "{} compared: {equal} equal, {} different; {}, {}",
-        counted(equal + differing.len(), "day"),
+        plural(equal + differing.len(), "day"),
         differing.len(),
-        counted(source_rows, "row"),
-        counted(figures, "record")
+        plural(source_rows, "row"),
+        plural(figures, "record")
     )];
     let differences = verdicts.iter().flat_map(|verdict| &verdict.differences);
     let acknowledged = differences.filter(|difference| difference.acknowledged);
     let acknowledged = acknowledged.count();
     if acknowledged > 0 {
-        let told = counted(acknowledged, "difference");
+        let told = plural(acknowledged, "difference");
         notes.push(format!("{told} acknowledged: no look is needed"));
     }
     if !gone.is_empty() {

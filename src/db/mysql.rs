@@ -16,7 +16,7 @@ use super::field::Field;
 use crate::config::{MysqlTls, MysqlUri};
 use crate::day::Day;
 use crate::instant::Utc;
-use crate::words::counted;
+use crate::plural::plural;
 
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;
@@ -152,7 +152,7 @@ fn within<T: Send + 'static>(
 }
 
 fn no_answer(server: &str, after: Duration) -> anyhow::Error {
-    let seconds = counted(after.as_secs(), "second");
+    let seconds = plural(after.as_secs(), "second");
     anyhow!("{server}: no answer within {seconds}")
 }
 
@@ -329,7 +329,7 @@ fn tls_in_words(err: &rustls::Error, tls: &MysqlTls, host: &str) -> String {
 fn explain(err: mysql::Error, read_timeout: Duration) -> anyhow::Error {
     match io_kind(&err) {
         Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            let seconds = counted(read_timeout.as_secs(), "second");
+            let seconds = plural(read_timeout.as_secs(), "second");
             return anyhow!("no answer within {seconds}");
         }
         // The driver makes an error of no kind of its own when a packet breaks off.

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::config::LogFormat;
 use crate::instant::Utc;
-use crate::words::counted;
+use crate::plural::plural;
 
 /// Lines that wait to be written.
 const MOST_WAITING: usize = 4096;
@@ -125,7 +125,7 @@ impl Log {
         if left_out > 0 {
             let text = format!(
                 "{} of the log left out before this one",
-                counted(left_out, "line")
+                plural(left_out, "line")
             );
             line = format!("{}\n{line}", self.noted(&text));
         }

@@ -16,7 +16,7 @@ use super::upstream::{self, Failure};
 use crate::http::frame;
 use crate::http::response::Reply;
 use crate::http::state::Call;
-use crate::words::counted;
+use crate::plural::plural;
 
 /// A client may take the time of `write_timeout` for each piece of this many bytes.
 const WRITE_PIECE: usize = 1 << 20;
@@ -170,7 +170,7 @@ fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
         let answered = write_answer(shared, &mut stream, &head, answer, last);
         if let Err(err) = answered {
             if stream::is_late(&err) {
-                let limit = counted(shared.limits.write_timeout.as_secs(), "second");
+                let limit = plural(shared.limits.write_timeout.as_secs(), "second");
                 shared.slow_readers.note(&shared.server.log, || {
                     format!("{client}: an answer was not read within {limit}")
                 });
@@ -278,7 +278,7 @@ fn read_head(
             Ok(0) => return Received::Nothing,
             Ok(count) => received.extend_from_slice(&chunk[..count]),
             Err(err) if stream::is_late(&err) && begun => {
-                let limit = counted(limits.header_timeout.as_secs(), "second");
+                let limit = plural(limits.header_timeout.as_secs(), "second");
                 return Received::Refused(Refusal {
                     status: 408,
                     message: format!("no whole request came within {limit}"),

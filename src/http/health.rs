@@ -20,7 +20,7 @@ use crate::instant::Utc;
 use crate::ledger::read::state::{ImportRun, LedgerState};
 use crate::ledger::read::{OtherSchema, Reader};
 use crate::ledger::timezones::disagreement;
-use crate::words::counted;
+use crate::plural::plural;
 
 /// What a client of the listener has for its request, and again for taking the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ pub fn readiness(
         Ok(Some(day)) => {
             let age = today.days_since(day);
             (age > max_age_days).then(|| {
-                let age = counted(age, "day");
+                let age = plural(age, "day");
                 format!(
                     "the newest closed day is {day}, {age} ago: server.max_age allows {max_age_days}"
                 )

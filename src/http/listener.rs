@@ -25,7 +25,7 @@ use super::state;
 use super::tls::Tls;
 use super::upstream::Upstream;
 use crate::config::Limits;
-use crate::words;
+use crate::plural::plural;
 
 /// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
 /// after a second.
@@ -151,7 +151,7 @@ fn receive(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr) {
     if sent_away > 0 {
         shared.server.metrics.sent_away(sent_away);
         shared.sendings.note(&shared.server.log, || {
-            let some = words::counted(sent_away as u64, "connection");
+            let some = plural(sent_away as u64, "connection");
             format!("server.max_connections is reached: {some} sent away for others")
         });
     }

@@ -6,8 +6,8 @@ use crate::aggregate::window::DayBounds;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::hours;
 use crate::ledger::day::StoredDay;
+use crate::plural::plural;
 use crate::row::UsageRow;
-use crate::words::counted;
 
 /// Why a day's source rows seem purged, if they do. Rows never vanish by themselves: an administrator deletes
 /// those that ended before some instant, which can fall within a local day, and CloudStack 4.22 does so in batches, by
@@ -39,7 +39,7 @@ pub fn rows_gone(
     if had > 0 && has == 0 {
         return Some(format!(
             "the source has no rows of it any more; what {} gave is kept",
-            counted(had, "row")
+            plural(had, "row")
         ));
     }
     if has >= had {
@@ -48,8 +48,8 @@ pub fn rows_gone(
     let kept = |before: &str| {
         Some(format!(
             "the source has only {} of it left and none {before}; what {} gave is kept",
-            counted(has, "row"),
-            counted(had, "row")
+            plural(has, "row"),
+            plural(had, "row")
         ))
     };
     // Rows written late have high ids, so that there may be older ones by date.
@@ -98,7 +98,7 @@ pub fn without_rows(usage: &DayUsage, before: Option<StoredDay>) -> Option<Findi
         resource: None,
         detail: format!(
             "the source has no rows of it, and {} of the day before",
-            counted(before, "row")
+            plural(before, "row")
         ),
     })
 }

@@ -13,7 +13,7 @@ use tempfile::TempPath;
 
 use super::{APPLICATION_ID, insist_on_current, open};
 
-use crate::words::counted;
+use crate::plural::plural;
 
 /// Faults that are told; there may be thousands.
 const MOST_FAULTS: usize = 5;
@@ -151,7 +151,7 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
         let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(format!(
             "{} of {table} without its row in {parent}",
-            counted(count, "row")
+            plural(count, "row")
         ))
     })?;
     Ok(orphans.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?)

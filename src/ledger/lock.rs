@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::access::explained;
-use crate::words::counted;
+use crate::plural::plural;
 
 /// How often a waiting import looks again.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ impl ImportLock {
                     "ledger {}: in use by {}; waited {}",
                     ledger.display(),
                     holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
-                    counted(timeout.as_secs(), "second")
+                    plural(timeout.as_secs(), "second")
                 ),
                 Err(TryLockError::Error(err)) => return Err(err).with_context(named),
             }

@@ -15,7 +15,7 @@ use super::sum::Sum;
 use super::{Ledger, insist_on_current, open};
 use crate::day::{Day, DayRange};
 use crate::month::{Month, months_of};
-use crate::words::counted;
+use crate::plural::plural;
 
 /// What an account used of one metric and one resource, by their ids; in the metric's unit.
 pub type MonthSum = ((i64, i64), f64);
@@ -142,7 +142,7 @@ pub struct WrongMonth {
 
 impl fmt::Display for WrongMonth {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (month, accounts) = (self.month, counted(self.accounts, "account"));
+        let (month, accounts) = (self.month, plural(self.accounts, "account"));
         match self.mended {
             true => write!(
                 f,

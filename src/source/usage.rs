@@ -8,8 +8,8 @@ use crate::aggregate::runs::{Rewind, Rewinds, Runs};
 use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::cloud::Fingerprint;
 use crate::db::{Connection, Field, Row};
+use crate::plural::plural;
 use crate::row::{Identity, IdentityHasher, UsageRow};
-use crate::words::counted;
 
 /// CloudStack's daily aggregation range, in minutes.
 const DAILY_RANGE: i64 = 1440;
@@ -98,7 +98,7 @@ impl UsageReader {
         if self.undated_rows > 0 {
             sentences.push(format!(
                 "cloud_usage: {} on no day, for want of an end_date that can be",
-                counted(self.undated_rows, "row")
+                plural(self.undated_rows, "row")
             ));
         }
         sentences

@@ -11,8 +11,8 @@ use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::proof::{DayFigures, Figure};
 use crate::metric::Metric;
+use crate::plural::plural;
 use crate::row::{Digest, UsageRow};
-use crate::words::counted;
 
 /// A day of the ledger beside what its source gives now.
 pub struct Comparison<'a> {
@@ -162,7 +162,7 @@ impl Comparison<'_> {
             std::cmp::Ordering::Less => Kind::RowRemoved,
             std::cmp::Ordering::Equal => Kind::RowChanged,
         };
-        let rows = format!("{}, {} when imported", counted(now.rows, "row"), then.rows);
+        let rows = format!("{}, {} when imported", plural(now.rows, "row"), then.rows);
         // The sums differ by the hash of the one row that has come.
         let added = now.sum.wrapping_sub(then.sum);
         // Of rows that say the same, the newest is the one that has come.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "causes",
     "command_line",
-    "words",
+    "plural",
+    "suggestion",
     "day",
     "instant",
     "month",
@@ -78,7 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("signal_hook", &["http.rs"]),
     ("siphasher", &["row"]),
     ("socket2", &["http"]),
-    ("strsim", &["words"]),
+    ("strsim", &["suggestion"]),
     ("tempfile", &["htpasswd", "ledger/backup.rs", "sample"]),
     ("time", &["day", "instant"]),
     ("tiny_http", &["http"]),

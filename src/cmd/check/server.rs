@@ -15,8 +15,8 @@ use crate::htpasswd;
 use crate::http::{self, Protection};
 use crate::ledger::read::accounts::{Account, AccountFilter, list_accounts};
 use crate::ledger::read::{Page, Reader};
+use crate::plural::plural;
 use crate::scope::{Scope, ScopeLimits};
-use crate::words::counted;
 
 /// How long before a certificate ends somebody should see to it.
 const CERTIFICATE_DAYS: u32 = 21;
@@ -102,7 +102,7 @@ fn check_users(server: &config::Server, file: &Path) -> Vec<CheckLine> {
         Ok(users) => users,
         Err(err) => return vec![error(what, format!("{err:#}"))],
     };
-    let count = counted(users.len() as u64, "user");
+    let count = plural(users.len() as u64, "user");
     let mut lines = vec![if users.is_empty() {
         let name = file.display();
         look(

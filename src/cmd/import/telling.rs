@@ -7,8 +7,8 @@ use crate::import::{DayReport, LookedAt, Outcome};
 use crate::ledger::day::{Completion, Written};
 use crate::ledger::runs::RunTotal;
 use crate::output::{Column, Document, Tone, Unit, Value};
+use crate::plural::plural;
 use crate::terminal;
-use crate::words::counted;
 
 /// Differences of one day that are told in full; the ledger's findings hold all of them.
 const DIFFERENCES_TOLD: usize = 10;
@@ -47,7 +47,7 @@ pub fn tell(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     {
         terminal::eprint_line(&format!(
             "{day} is sealed: {} pending for it now, see rbc-usage corrections --pending {day}",
-            counted(written.pending, "correction")
+            plural(written.pending, "correction")
         ));
     }
     let differences = report.differences();
@@ -141,12 +141,12 @@ impl Total {
             writeln!(
                 out,
                 "{} read again, to be looked at: {}",
-                counted(self.reread.0, "closed day"),
+                plural(self.reread.0, "closed day"),
                 self.reread.1
             )?;
         }
         if let (0, 0, Some(first)) = (self.days, self.reread.0, self.looked_at.first) {
-            let days = counted(self.looked_at.days, "closed day");
+            let days = plural(self.looked_at.days, "closed day");
             writeln!(
                 out,
                 "looked again at {days} from {first}: nothing has changed"
@@ -160,19 +160,19 @@ impl Total {
         writeln!(
             out,
             "{kept}{}, {}, {} added, {} overwritten, {}, {:.1} s",
-            counted(self.days + self.reread.0, "day"),
-            counted(self.rows + self.reread_rows, "row"),
-            counted(self.added, "record"),
+            plural(self.days + self.reread.0, "day"),
+            plural(self.rows + self.reread_rows, "row"),
+            plural(self.added, "record"),
             self.overwritten,
-            counted(self.findings, "finding"),
+            plural(self.findings, "finding"),
             took.as_secs_f64()
         )?;
         if self.hidden_rows > 0 {
-            let rows = counted(self.hidden_rows, "hidden row");
+            let rows = plural(self.hidden_rows, "hidden row");
             terminal::eprint_line(&format!("not counted: {rows}"));
         }
         if self.per_vm_volume_rows > 0 {
-            let rows = counted(self.per_vm_volume_rows, "volume row");
+            let rows = plural(self.per_vm_volume_rows, "volume row");
             terminal::eprint_line(&format!(
                 "not counted: {rows} per attached VM, as the volumes have their own"
             ));

@@ -6,12 +6,12 @@ use crate::instant::Utc;
 use crate::ledger::read::days::DayState;
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
+use crate::plural::plural;
 use crate::source::Events;
 use crate::source::WatermarkKind;
 use crate::status::{StatusProblem, finished_day, without_jobs};
 use crate::view;
 use crate::view::days::{DayRow, FOR_COMMANDS, tone};
-use crate::words::counted;
 
 pub fn check_document(problems: &[StatusProblem]) -> Document {
     let row = |problem: &StatusProblem| {
@@ -296,7 +296,7 @@ fn notes(overview: &Overview) -> anyhow::Result<Vec<String>> {
         };
         let days = run
             .days
-            .map_or(String::new(), |days| format!(", {}", counted(days, "day")));
+            .map_or(String::new(), |days| format!(", {}", plural(days, "day")));
         let error = run
             .error
             .as_deref()

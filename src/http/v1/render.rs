@@ -6,7 +6,7 @@ use crate::day::{Day, DayRange};
 use crate::instant::Utc;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
 use crate::output::{self, Document, Style, Unit, Value};
-use crate::words::counted;
+use crate::plural::plural;
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
 const MOST_ACCOUNT_DAYS: i64 = 400_000;
@@ -74,7 +74,7 @@ impl PeriodFacts {
         if !asking.query.requires_complete()? || open + missing == 0 {
             return Ok(());
         }
-        let open = counted(open, "day");
+        let open = plural(open, "day");
         let detail = format!("the figures are not final: {open} open, {missing} missing");
         let list = |days: &[Day]| days.iter().map(Day::to_string).collect::<Vec<_>>().into();
         Err(Problem::new(409, detail)

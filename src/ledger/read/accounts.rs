@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::{Page, Snapshot};
 use crate::scope::{Scope, Seen};
-use crate::words::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// An account as of the last import.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,15 +1,6 @@
-//! Numbers in sentences, `1 day`, `2 days`, and names that somebody may have meant. Every layer has sentences, so this
-//! is below all of them.
+//! Names that somebody may have meant. Every layer looks for names, so this is below all of them.
 
-use std::fmt::Display;
-
-/// A number and what it counts, whose plural must end in s. Counts come as integers of any size.
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
-    let plural = if count == N::from(1) { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
-/// How much like the name that was written another one has to be, from 0 to 1, and how many are told at most.
+/// How much like the name that was written another one has to be, from 0 to 1, and how many are suggested at most.
 const ALIKE: f64 = 0.85;
 const MOST_NAMES: usize = 3;
 
@@ -41,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_names_are_told_of() {
+    fn the_nearest_names_are_suggested() {
         let known = ["alice", "Alina", "bob", "acme-production", "alice"];
         for (name, end) in [
             ("alcie", ": did you mean alice?"),
@@ -52,12 +43,5 @@ mod tests {
         ] {
             assert_eq!(did_you_mean(name, known), end, "{name}");
         }
-    }
-
-    #[test]
-    fn one_thing_is_no_plural() {
-        assert_eq!(counted(0_u64, "day"), "0 days");
-        assert_eq!(counted(1_usize, "day"), "1 day");
-        assert_eq!(counted(1000_i64, "closed day"), "1000 closed days");
     }
 }
