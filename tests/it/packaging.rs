@@ -1,8 +1,9 @@
 //! The files of `packaging/`: what they start is what the program takes.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 fn text_of(name: &str) -> String {
     let is_it = |(path, _): &(PathBuf, String)| path.ends_with(name);
@@ -137,4 +138,34 @@ fn alerts_are_about_metrics_that_there_are() {
     for metric in metrics {
         assert!(watch.contains(&format!("| `{metric}")), "{metric}");
     }
+}
+
+/// With a program that ends with each exit code in turn: monitoring reads the first line and the code.
+#[test]
+fn the_plugin_says_what_status_found() {
+    let sandbox = Sandbox::new();
+    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/check_rbc_usage");
+    // A shell writes the program: what this process writes, another test may have open while it starts a program.
+    let status = |code: i32, output: &str| {
+        let script = format!(
+            "mkdir -p bin && printf '#!/bin/sh\\n{output}\\nexit {code}\\n' >bin/rbc-usage && \
+             chmod +x bin/rbc-usage && PATH=$PWD/bin:/usr/bin:/bin exec {}",
+            plugin.display()
+        );
+        let mut shell = Command::new("sh");
+        Run::of(shell.args(["-c", &script]).current_dir(sandbox.folder()))
+            .exits(code)
+            .stdout
+    };
+    assert_eq!(status(0, ":"), "RBC-USAGE OK: nothing needs a look\n");
+    let problems = "echo what; echo day_missing,1; echo day_missing,2; echo wrong_zone,a|b";
+    assert_eq!(
+        status(1, &problems.replace('|', "\\|")),
+        "RBC-USAGE WARNING: 2 day_missing, 1 wrong_zone\nwhat\nday_missing,1\nday_missing,2\nwrong_zone,a/b\n"
+    );
+    let error = "echo rbc-usage: ledger: no such file >&2";
+    assert_eq!(
+        status(2, error),
+        "RBC-USAGE CRITICAL: rbc-usage: ledger: no such file\n"
+    );
 }
