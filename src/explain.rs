@@ -12,6 +12,7 @@ use crate::aggregate::window::{DayBounds, Part};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::import::{add_up, rows_gone, running_vms};
+use crate::ledger::context::ledger_at;
 use crate::ledger::day::{ClosedDay, Completion, Policy};
 use crate::ledger::day_reader::DayReader;
 use crate::ledger::read::accounts::{Account, find_one};
@@ -125,7 +126,7 @@ fn explain_in(
     question: &Question,
     open_source: &dyn Fn() -> anyhow::Result<Source>,
 ) -> anyhow::Result<Explanation> {
-    let named = || format!("ledger {}", question.ledger.display());
+    let named = || ledger_at(question.ledger);
     let (range, today) = (question.range, question.today);
     let coverage = find_coverage(snapshot, Some(range), today).with_context(named)?;
     let account = find_one(snapshot, question.account).with_context(named)?;

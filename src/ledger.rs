@@ -4,6 +4,7 @@
 mod access;
 mod acknowledge;
 pub mod backup;
+pub mod context;
 pub mod day;
 pub mod day_reader;
 mod guest_oses;
@@ -34,6 +35,7 @@ use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::zones::Zones;
+use context::ledger_at;
 
 /// Marks a SQLite file as a ledger: "RBCU".
 pub const APPLICATION_ID: i32 = 0x5242_4355;
@@ -84,7 +86,7 @@ pub enum Initialised {
 /// Creates the ledger with mode 0600, or brings it to this program's schema. `timezone` is written into a new
 /// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
 pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Initialised> {
-    let named = || format!("ledger {}", path.display());
+    let named = || ledger_at(path);
     let mut options = OpenOptions::new();
     options
         .read(true)
@@ -135,7 +137,7 @@ fn migrate(
 
 /// Opens the file and sets what every connection wants. Never creates it.
 fn open(path: &Path, flags: OpenFlags) -> anyhow::Result<Connection> {
-    let named = || format!("ledger {}", path.display());
+    let named = || ledger_at(path);
     let access = match flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         true => Access::Write,
         false => Access::Read,
@@ -162,7 +164,7 @@ fn version(connection: &Connection, path: &Path) -> anyhow::Result<Option<i64>> 
         }
         other => other
             .map_err(|err| access::explained_by_place(err, path))
-            .with_context(|| format!("ledger {}", path.display()))?,
+            .with_context(|| ledger_at(path))?,
     };
     if objects == 0 && version == 0 {
         return Ok(None);
@@ -206,7 +208,7 @@ impl Ledger {
 
     /// Keeps what was done since it was opened as a whole.
     pub fn keep(&mut self) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.insist_on_file().with_context(|| named.clone())?;
         self.connection
             .execute_batch("commit")
@@ -225,7 +227,7 @@ impl Ledger {
             "there is no ledger {}: run rbc-usage initdb",
             path.display()
         );
-        let named = || format!("ledger {}", path.display());
+        let named = || ledger_at(path);
         let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         insist_on_current(&connection, path)?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::statements::count_revision;
 use super::{Ledger, refusals};
+use crate::ledger::context::ledger_at;
 
 impl Ledger {
     /// Acknowledges findings, all or none. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn acknowledge(&mut self, ids: &[i64], reason: &str, now: &str) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             for id in ids {
                 if refusals::acknowledge(connection, *id, Some((reason, now)))? {
@@ -25,7 +26,7 @@ impl Ledger {
 
     /// Takes acknowledgements back, all or none.
     pub fn unacknowledge(&mut self, ids: &[i64]) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             for id in ids {
                 if refusals::acknowledge(connection, *id, None)? {
@@ -47,7 +48,7 @@ impl Ledger {
         ids: &[i64],
         acknowledged: Option<(&str, &str)>,
     ) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         let (reason, now) = acknowledged.unzip();
         self.transaction(|connection, _| {
             let known = "select acknowledged_at from stored_corrections where id = ?1 and kind = 'pending'";

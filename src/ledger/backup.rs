@@ -13,6 +13,7 @@ use tempfile::TempPath;
 
 use super::{APPLICATION_ID, insist_on_current, open};
 
+use crate::ledger::context::ledger_at;
 use crate::plural::plural;
 
 /// Faults that are told; there may be thousands.
@@ -133,7 +134,7 @@ pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec
         faults.extend(list_orphans(&connection)?);
         Ok(faults)
     };
-    look().with_context(|| format!("ledger {}", ledger.display()))
+    look().with_context(|| ledger_at(ledger))
 }
 
 fn list_faults(connection: &Connection, pragma: &str) -> anyhow::Result<Vec<String>> {
@@ -159,8 +160,7 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
 
 /// The ledger and what belongs to it must never be written over, nor a file of somebody else.
 fn refuse_other_files(ledger: &Path, target: &Path) -> anyhow::Result<()> {
-    let ledger =
-        fs::canonicalize(ledger).with_context(|| format!("ledger {}", ledger.display()))?;
+    let ledger = fs::canonicalize(ledger).with_context(|| ledger_at(ledger))?;
     let file = match fs::symlink_metadata(target) {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             let folder = target.parent().filter(|folder| *folder != Path::new(""));

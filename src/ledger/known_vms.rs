@@ -12,6 +12,7 @@ use super::day::Policy;
 use super::registry::Registry;
 use crate::cloud::Names;
 use crate::day::Day;
+use crate::ledger::context::ledger_at;
 
 /// Of the VMs of one day, and of every account.
 pub struct KnownVms<'a> {
@@ -30,7 +31,7 @@ impl Ledger {
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
         KnownVms::of(&self.connection, &mut self.registry, day, policy, vms)
-            .with_context(|| format!("ledger {}", self.path.display()))
+            .with_context(|| ledger_at(&self.path))
     }
 }
 

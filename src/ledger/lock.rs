@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::access::explained;
+use crate::ledger::context::ledger_at;
 use crate::plural::plural;
 
 /// How often a waiting import looks again.
@@ -29,8 +30,7 @@ impl ImportLock {
         if let Some(folder) = folder {
             let is_folder = match fs::metadata(folder) {
                 Err(err) if err.kind() == ErrorKind::PermissionDenied => {
-                    return Err(explained(err, folder))
-                        .with_context(|| format!("ledger {}", ledger.display()));
+                    return Err(explained(err, folder)).with_context(|| ledger_at(ledger));
                 }
                 other => other.is_ok_and(|found| found.is_dir()),
             };

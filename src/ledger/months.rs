@@ -14,6 +14,7 @@ use super::statements::count_revision;
 use super::sum::Sum;
 use super::{Ledger, insist_on_current, open};
 use crate::day::{Day, DayRange};
+use crate::ledger::context::ledger_at;
 use crate::month::{Month, months_of};
 use crate::plural::plural;
 
@@ -175,7 +176,7 @@ impl Ledger {
         if self.dry_run {
             return Ok(());
         }
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         let months = list_complete(&self.connection).with_context(|| named.clone())?;
         for month in months {
             self.transaction(|connection, _| sum_month(connection, month))
@@ -191,7 +192,7 @@ impl Ledger {
         month: Month,
         equal: &BTreeSet<Day>,
     ) -> anyhow::Result<Option<WrongMonth>> {
-        let named = format!("ledger {}: sums of {month}", self.path.display());
+        let named = format!("{}: sums of {month}", ledger_at(&self.path));
         self.transaction(|connection, _| {
             let text = month.to_string();
             if !is_summed(connection, &text)? {
@@ -292,7 +293,7 @@ pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Resul
         }
         Ok(wrong)
     };
-    look().with_context(|| format!("ledger {}", ledger.display()))
+    look().with_context(|| ledger_at(ledger))
 }
 
 fn find_wrong(connection: &Connection, month: Month) -> anyhow::Result<Option<WrongMonth>> {

@@ -13,6 +13,7 @@ use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
+use crate::ledger::context::ledger_at;
 use crate::metric::Metric;
 use crate::row::Digest;
 
@@ -95,8 +96,7 @@ pub(super) fn day_figures(
 impl Ledger {
     /// A day's figures and how its source looked.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
-        day_figures(&self.connection, &self.registry, day)
-            .with_context(|| format!("ledger {}", self.path.display()))
+        day_figures(&self.connection, &self.registry, day).with_context(|| ledger_at(&self.path))
     }
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.
@@ -126,7 +126,7 @@ impl Ledger {
         fingerprint: &Fingerprint,
         now: &str,
     ) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, now);
             if statements.list_digests()?.is_empty() {
@@ -142,7 +142,7 @@ impl Ledger {
     /// Notes that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
     /// `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn note_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             Statements::new(connection, day, now).mark_verified()?;
             count_revision(connection)
@@ -157,7 +157,7 @@ impl Ledger {
         kind: FindingKind,
         findings: &[Finding],
     ) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, registry| {
             let statements = Statements::new(connection, day, "");
             let mut kept = Vec::new();
@@ -197,7 +197,7 @@ impl Ledger {
 
     /// Notes that a day was not found equal.
     pub fn note_unequal(&mut self, day: Day) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, "");
             statements.forget_verification()?;
@@ -208,7 +208,7 @@ impl Ledger {
 
     /// Seals closed days, all or none. Those that are sealed stay as they are.
     pub fn seal_days(&mut self, days: &[Day], now: &str) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let sql = "update stored_days set sealed_at = coalesce(sealed_at, ?2) \
                        where day = ?1 and state = 'closed'";
@@ -227,7 +227,7 @@ impl Ledger {
     /// Gives days back to the imports, all or none. Days with pending corrections hold what their source does
     /// not say any more, so that it is looked at again.
     pub fn unseal_days(&mut self, days: &[Day]) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let pending = "select 1 from stored_corrections where day = ?1 and kind = 'pending'";
             let forget = "delete from stored_digests where day = ?1";

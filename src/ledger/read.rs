@@ -30,6 +30,7 @@ use super::sum::Sum;
 use super::timezones::find_zones;
 use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
+use crate::ledger::context::ledger_at;
 use crate::scope::Scope;
 use crate::zones::Zones;
 
@@ -121,12 +122,12 @@ impl Page {
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
     pub fn open(path: &Path) -> anyhow::Result<Reader> {
-        open(path, BUSY_TIMEOUT).with_context(|| format!("ledger {}", path.display()))
+        open(path, BUSY_TIMEOUT).with_context(|| ledger_at(path))
     }
 
     /// The same, for whom it is an error at once if somebody else keeps the ledger to himself.
     pub fn open_without_waiting(path: &Path) -> anyhow::Result<Reader> {
-        open(path, Duration::ZERO).with_context(|| format!("ledger {}", path.display()))
+        open(path, Duration::ZERO).with_context(|| ledger_at(path))
     }
 
     /// The reader, if its path still names the file that was opened, and not another one or none.
@@ -147,7 +148,7 @@ impl Reader {
             .connection
             .prepare_cached("pragma data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-        changes.with_context(|| format!("ledger {}", self.path.display()))
+        changes.with_context(|| ledger_at(&self.path))
     }
 
     /// What it covers, and the last run of an import.
@@ -209,7 +210,7 @@ impl Reader {
                 check_schema_version(&tx)?;
                 question(&Snapshot { tx })
             });
-        answer.with_context(|| format!("ledger {}", self.path.display()))
+        answer.with_context(|| ledger_at(&self.path))
     }
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::Ledger;
 use super::statements::{Statements, count_revision};
 use crate::day::Day;
+use crate::ledger::context::ledger_at;
 
 /// What speaks against a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Ledger {
         cause: Cause,
         now: &str,
     ) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             if !see_again(connection, day, reason, now)? {
                 settle(connection, day)?;
@@ -83,7 +84,7 @@ impl Ledger {
 
     /// Nothing speaks against the day any more.
     pub fn settle_refusal(&mut self, day: Day) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             if settle(connection, day)? {
                 count_revision(connection)?;

@@ -3,6 +3,7 @@
 use anyhow::Context;
 
 use super::Ledger;
+use crate::ledger::context::ledger_at;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,12 @@ impl Ledger {
         if !self.dry_run {
             self.connection
                 .pragma_update(None, "synchronous", "normal")
-                .with_context(|| format!("ledger {}", self.path.display()))?;
+                .with_context(|| ledger_at(&self.path))?;
         }
         let sql = "insert into imports (started_at) values (?1) returning id";
         self.connection
             .query_row(sql, [now], |row| row.get(0))
-            .with_context(|| format!("ledger {}", self.path.display()))
+            .with_context(|| ledger_at(&self.path))
     }
 
     /// Notes how it ended, and settles what was written; `error` is the line that was told.
@@ -69,11 +70,10 @@ impl Ledger {
         );
         self.connection
             .execute(sql, values)
-            .with_context(|| format!("ledger {}", self.path.display()))?;
+            .with_context(|| ledger_at(&self.path))?;
         if self.dry_run {
             return Ok(());
         }
-        self.settle()
-            .with_context(|| format!("ledger {}", self.path.display()))
+        self.settle().with_context(|| ledger_at(&self.path))
     }
 }

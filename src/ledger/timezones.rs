@@ -8,6 +8,7 @@ use super::Ledger;
 use super::statements::count_revision;
 use crate::day::Day;
 use crate::instant::Utc;
+use crate::ledger::context::ledger_at;
 use crate::zone::Zone;
 use crate::zones::{ZoneChange, Zones};
 
@@ -78,7 +79,7 @@ impl Ledger {
 
     /// From now on its days are of these zones. What was stored before is to be written again by whoever calls this.
     pub fn replace_zones(&mut self, zones: Zones) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             connection.execute("delete from timezones", [])?;
             let sql = "insert into timezones (since_day, timezone, begins_at) values (?1, ?2, ?3)";
@@ -106,7 +107,7 @@ impl Ledger {
 
     /// A closed day that lasts longer in its new zone is not over yet. A sealed one stays sealed.
     pub fn reopen_day(&mut self, day: Day) -> anyhow::Result<()> {
-        let named = format!("ledger {}", self.path.display());
+        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let sql = "update stored_days set state = 'open', verified_at = null where day = ?1 and sealed_at is null";
             connection.execute(sql, [day.to_string()])?;

@@ -16,6 +16,7 @@ use super::{Ledger, refusals};
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};
+use crate::ledger::context::ledger_at;
 use crate::metric::Metric;
 
 impl Ledger {
@@ -32,7 +33,7 @@ impl Ledger {
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
         let path = self.path.clone();
-        let named = || format!("ledger {}", path.display());
+        let named = || ledger_at(&path);
         let stored = self.find_day(new.day).with_context(named)?;
         self.transaction(|connection, registry| {
             let written = DayWriter::new(connection, registry, new, stored).write()?;
