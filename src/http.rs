@@ -1,5 +1,4 @@
-//! Starting, signals, and an orderly end. The workers answer behind the gate, each with a connection of its own to
-//! the ledger. What a request asks is `route`'s business, what an answer looks like `reply`'s.
+//! Starting, signals, and an orderly end. What a request asks and what an answer looks like is for the rooms below.
 
 mod access_log;
 mod answer;
@@ -9,13 +8,11 @@ mod client;
 mod connection;
 mod connections;
 mod descriptors;
-mod folder;
-mod frame;
 mod health;
 mod ledger_pool;
 mod listener;
 mod metrics;
-mod neighbourhood;
+mod question;
 mod refusal;
 mod reload;
 mod request;
@@ -25,46 +22,44 @@ mod state;
 mod stream;
 mod tls;
 mod unread;
-mod upstream;
+mod usage;
 mod v1;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{bail, ensure};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tiny_http::Server;
 
 use crate::config;
 use crate::plural::plural;
 use crate::zones::Zones;
-use access_log::Log;
-use answer::{Checked, Desk, MOST_WAITING};
+use access_log::AccessLog;
 use auth::Auth;
-use cache::Memory;
+use cache::Cache;
+use client::Proxies;
 pub use health::may_tell;
-use ledger_pool::Ledgers;
-use listener::Gate;
+use ledger_pool::LedgerPool;
+use listener::{Clients, Listener};
 use metrics::Metrics;
 use reload::Reload;
+use route::Endpoints;
 pub use state::written_timezone;
-use state::{Reread, Shared, anybody, scopes_of};
+use state::{LoadConfig, State, anybody, scopes_of};
 use tls::Tls;
 pub use tls::look as look_at_tls;
+use unread::UnreadBytes;
 
-/// Connections of the gate to each worker: while one is being answered, the next request is there already.
-const UPSTREAMS: usize = 2;
-
-/// What workers may take to end once there is nothing left to answer.
-const GRACE: Duration = Duration::from_secs(1);
+/// What a client of the listener of metrics has for its request.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What makes it safe to answer others than this machine.
 #[derive(Clone, Copy)]
@@ -107,13 +102,13 @@ pub fn may_limit(settings: &config::Server) -> anyhow::Result<()> {
 }
 
 /// Where answers come from, and how to read the configuration again.
-pub struct Ground<'a> {
+pub struct ServeOptions<'a> {
     pub ledger: &'a Path,
     /// The ledger's.
     pub zones: Zones,
     /// `main.timezone`, if it is written.
     pub timezone: Option<String>,
-    pub reread: Reread,
+    pub load_config: LoadConfig,
 }
 
 /// Answers until SIGTERM or SIGINT, then finishes the requests in hand. `out` gets a line with the
@@ -121,7 +116,7 @@ pub struct Ground<'a> {
 pub fn serve(
     address: SocketAddr,
     settings: &config::Server,
-    ground: Ground,
+    options: ServeOptions,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let protection = Protection {
@@ -134,106 +129,90 @@ pub fn serve(
     let tls = settings.tls.clone().map(Tls::load).transpose()?;
     let tls = tls.map(Arc::new);
     let users = settings.users.as_ref();
-    let auth = users.map(|file| Auth::open(file, || scopes_of(&ground.reread)));
-    let listener = listener::listen(address)?;
-    let address = listener.local_addr()?;
+    let auth = users.map(|file| Auth::open(file, || scopes_of(&options.load_config)));
+    let socket = listener::bind(address)?;
+    let address = socket.local_addr()?;
     let limits = descriptors::within_descriptors(&settings.limits, settings.workers)?;
-    let log = Arc::new(Log::start(settings.log_format)?);
-    let shared = Arc::new(Shared {
-        ledger: ground.ledger.to_owned(),
-        zones: Mutex::new(ground.zones),
-        timezone: Mutex::new(ground.timezone),
+    let ledger = options.ledger;
+    let state = Arc::new(State {
+        ledger: ledger.to_owned(),
+        timezone: Mutex::new(options.timezone),
         max_days: AtomicI64::new(limits.max_days),
-        max_age_days: AtomicI64::new(settings.max_age_days),
+        max_age_days: AtomicI64::new(settings.max_age_days.unwrap_or(0)),
         auth: auth.transpose()?,
         anybody: anybody(),
-        metrics_here: settings.metrics_bind.is_none(),
-        metrics: Arc::new(Metrics::new()),
-        log: log.clone(),
-        memory: Memory::new(ground.ledger.to_owned()),
-        ledgers: Ledgers::new(settings.workers),
-        reread: ground.reread,
+        metrics: Metrics::new(),
+        log: AccessLog::start(settings.log_format)?,
+        cache: Cache::new(ledger.to_owned(), options.zones),
+        ledgers: LedgerPool::new(ledger.to_owned(), settings.workers),
+        unread: UnreadBytes::default(),
+        load_config: options.load_config,
         reading: Mutex::default(),
     });
-    shared
-        .metrics
-        .certificate_ends(tls.as_deref().and_then(Tls::ends_at));
-    shared.warn_of_strangers();
-    if let Some(address) = settings.metrics_bind {
-        let listener = health::listen(address, settings.behind_proxy)?;
-        let address = listener.local_addr()?;
-        health::answer_metrics(listener, shared.clone())?;
-        log.note(&format!("metrics at http://{address}/metrics"));
-    }
-    let folder = folder::private_folder()?;
-    let socket = folder.path().join("workers");
-    let server = Arc::new(Server::http_unix(&socket).map_err(|err| anyhow!(err))?);
+    let ends_at = tls.as_deref().and_then(Tls::ends_at);
+    state.metrics.certificate_ends(ends_at);
+    state.warn_of_unused_scopes();
+    let metrics = settings.metrics_bind;
+    let metrics = metrics.map(|address| open_metrics(address, settings, &state));
+    let metrics = metrics.transpose()?;
     let (stop, stopped) = mpsc::channel();
     let reload = Reload {
         tls: tls.clone(),
-        shared: shared.clone(),
+        state: state.clone(),
         running: settings.clone(),
     };
-    heed_signals(stop.clone(), reload)?;
-    let all_ended = start_workers(settings.workers, &server, &shared, &stop)?;
+    heed_signals(stop, reload)?;
     let drain_timeout = limits.drain_timeout;
     let proxies = match settings.behind_proxy {
         true => settings.trusted_proxies.clone(),
         false => Vec::new(),
     };
-    let upstreams = settings.workers * UPSTREAMS + MOST_WAITING;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let gate = Gate::open(listener, limits, proxies, tls, socket, upstreams, shared)?;
+    let endpoints = match metrics {
+        Some(_) => Endpoints::AllButMetrics,
+        None => Endpoints::All,
+    };
+    let mut clients = Clients::new(state.clone(), endpoints, limits);
+    (clients.proxies, clients.tls) = (Proxies(proxies), tls);
+    let listener = Listener::open(socket, clients)?;
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
     tell_systemd(&[NotifyState::Ready]);
 
-    let reason = stopped.recv()?;
+    stopped.recv()?;
     tell_systemd(&[NotifyState::Stopping]);
     let deadline = Instant::now() + drain_timeout;
-    let cut_off = gate.drain(deadline);
-    (0..settings.workers).for_each(|_| server.unblock());
-    let ended = all_ended.recv_timeout(deadline.saturating_duration_since(Instant::now()) + GRACE);
-    log.end();
-    reason.context("accept connections")?;
+    let mut cut_off = listener.drain(deadline);
+    cut_off += metrics.map_or(0, |metrics| metrics.drain(deadline));
+    state.log.end();
     ensure!(
-        cut_off == 0 && ended == Err(RecvTimeoutError::Disconnected),
+        cut_off == 0,
         "a request was not finished {} after the signal to stop",
         plural(drain_timeout.as_secs(), "second")
     );
     Ok(())
 }
 
-/// Starts the workers, and the one that checks passwords for them. The channel closes when all have ended.
-fn start_workers(
-    workers: usize,
-    server: &Arc<Server>,
-    shared: &Arc<Shared>,
-    stop: &Sender<io::Result<()>>,
-) -> anyhow::Result<Receiver<()>> {
-    // Nothing is ever sent here.
-    let (working, all_ended) = mpsc::channel::<()>();
-    let (checker, waiting) = mpsc::sync_channel(MOST_WAITING);
-    let checked = Arc::new(Checked::default());
-    for number in 1..=workers {
-        let (server, stop, checker) = (server.clone(), stop.clone(), checker.clone());
-        let (working, checked) = (working.clone(), checked.clone());
-        let mut desk = Desk::new(shared.clone());
-        thread::Builder::new()
-            .name(format!("worker {number}"))
-            .spawn(move || {
-                let _working = working;
-                desk.work(&server, &checker, &checked, &stop);
-            })?;
-    }
-    let (desk, server) = (Desk::new(shared.clone()), server.clone());
-    thread::Builder::new()
-        .name("passwords".to_owned())
-        .spawn(move || {
-            let _working = working;
-            desk.check_passwords(&waiting, &checked, &server);
-        })?;
-    Ok(all_ended)
+/// Lets whoever gathers the metrics in.
+fn open_metrics(
+    address: SocketAddr,
+    settings: &config::Server,
+    state: &Arc<State>,
+) -> anyhow::Result<Listener> {
+    may_tell(address, settings.behind_proxy)?;
+    let socket = listener::bind(address)?;
+    let address = socket.local_addr()?;
+    let limits = config::Limits {
+        max_connections: descriptors::OF_METRICS,
+        max_connections_per_address: descriptors::OF_METRICS,
+        header_timeout: METRICS_TIMEOUT,
+        ..settings.limits.clone()
+    };
+    let clients = Clients::new(state.clone(), Endpoints::Metrics, limits);
+    let listener = Listener::open(socket, clients)?;
+    let note = format!("metrics at http://{address}/metrics");
+    state.log.note(&note);
+    Ok(listener)
 }
 
 /// Does nothing where systemd does not wait for it.
@@ -243,7 +222,7 @@ fn tell_systemd(state: &[NotifyState]) {
 }
 
 /// Says on the channel that it is time to end when SIGTERM or SIGINT comes, and reads files again at SIGHUP.
-fn heed_signals(stop: Sender<io::Result<()>>, mut reload: Reload) -> anyhow::Result<()> {
+fn heed_signals(stop: Sender<()>, mut reload: Reload) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new()
         .name("signals".to_owned())
@@ -257,7 +236,7 @@ fn heed_signals(stop: Sender<io::Result<()>>, mut reload: Reload) -> anyhow::Res
                     tell_systemd(&[NotifyState::Ready]);
                 } else {
                     // Only the first one is read; after that the end is under way.
-                    let _ = stop.send(Ok(()));
+                    let _ = stop.send(());
                 }
             }
         })?;

@@ -39,14 +39,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let zones = Reader::open(&config.ledger)?.zones()?;
     let config = with_flags(&args, config);
     let server = &config.server;
-    let reread = move || Ok(with_flags(&args, args.config.load_as_written()?));
-    let ground = http::Ground {
+    let load_config = move || Ok(with_flags(&args, args.config.load_as_written()?));
+    let options = http::ServeOptions {
         ledger: &config.ledger,
         zones,
         timezone: http::written_timezone(&config),
-        reread: Box::new(reread),
+        load_config: Box::new(load_config),
     };
-    http::serve(server.bind, server, ground, out)?;
+    http::serve(server.bind, server, options, out)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -18,7 +18,7 @@ pub const KEYS: [(&str, Option<&str>); 29] = [
     ("server.users", Some("")),
     ("server.behind_proxy", Some("no")),
     ("server.trusted_proxies", Some("")),
-    ("server.max_age", Some("3")),
+    ("server.max_age", Some("")),
     ("server.log_format", Some("combined")),
     ("server.metrics_bind", Some("")),
     ("server.max_connections", Some("512")),

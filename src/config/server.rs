@@ -25,8 +25,8 @@ pub struct Server {
     pub behind_proxy: bool,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many days old the newest closed day may be for the server to be ready.
-    pub max_age_days: i64,
+    /// How many days old the newest closed day may be for the server to be ready; `None`: any age.
+    pub max_age_days: Option<i64>,
     pub log_format: LogFormat,
     /// Where metrics are answered without a password; none: beside the questions, with one.
     pub metrics_bind: Option<SocketAddr>,
@@ -59,7 +59,12 @@ pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
     let users = values.read("server.users", |text| Ok(file(text, folder)));
     let behind_proxy = values.read("server.behind_proxy", parse_switch);
     let trusted_proxies = values.read("server.trusted_proxies", parse_networks);
-    let max_age = values.read("server.max_age", |text| whole(text, 1, 366, "days"));
+    let max_age = values.read("server.max_age", |text| {
+        Some(text)
+            .filter(|text| !text.is_empty())
+            .map(|text| whole(text, 1, 366, "days"))
+            .transpose()
+    });
     let log_format = values.read("server.log_format", parse_log_format);
     let metrics_bind = values.read("server.metrics_bind", |text| {
         Some(text)
@@ -80,7 +85,7 @@ pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
         users: users?,
         behind_proxy: behind_proxy?,
         trusted_proxies: trusted_proxies?,
-        max_age_days: i64::try_from(max_age?).ok()?,
+        max_age_days: max_age?.and_then(|days| i64::try_from(days).ok()),
         log_format: log_format?,
         metrics_bind: metrics_bind?,
         scopes: scopes?,
@@ -224,7 +229,7 @@ mod tests {
             users: None,
             behind_proxy: false,
             trusted_proxies: vec![],
-            max_age_days: 3,
+            max_age_days: None,
             log_format: LogFormat::Combined,
             metrics_bind: None,
             scopes: BTreeMap::new(),

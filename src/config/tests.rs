@@ -80,7 +80,7 @@ fn the_environment_replaces_every_key() {
     assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
     assert_eq!(replaced.server.workers, 64);
     assert_eq!(replaced.server.users, Some(PathBuf::from("/etc/users")));
-    assert_eq!(replaced.server.max_age_days, 7);
+    assert_eq!(replaced.server.max_age_days, Some(7));
 }
 
 #[test]

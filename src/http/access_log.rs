@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -30,7 +30,10 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long the end waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-pub struct Log {
+/// At most one line of a kind that an attack can cause comes in this time.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub struct AccessLog {
     /// May change when the configuration is read again.
     format: RwLock<LogFormat>,
     lines: SyncSender<Line>,
@@ -57,13 +60,25 @@ pub struct Entry<'a> {
     pub id: &'a str,
 }
 
-impl Log {
-    pub fn start(format: LogFormat) -> io::Result<Log> {
+/// A kind of line that may come too often: an attack must fill no disk.
+#[derive(Default)]
+pub struct LogThrottle {
+    last: Mutex<LastLine>,
+}
+
+#[derive(Default)]
+struct LastLine {
+    written: Option<Instant>,
+    left_out: u64,
+}
+
+impl AccessLog {
+    pub fn start(format: LogFormat) -> io::Result<AccessLog> {
         let (lines, waiting) = mpsc::sync_channel(MOST_WAITING);
         thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || write_all(&waiting))?;
-        Ok(Log {
+        Ok(AccessLog {
             format: RwLock::new(format),
             lines,
             left_out: AtomicU64::new(0),
@@ -121,6 +136,9 @@ impl Log {
     }
 
     fn send(&self, mut line: String) {
+        if !line.is_ascii() {
+            line = visible(&line);
+        }
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
             let text = format!(
@@ -140,6 +158,30 @@ impl Log {
         if self.lines.try_send(Line::End(done)).is_ok() {
             let _ = is_done.recv_timeout(LAST_LINES);
         }
+    }
+}
+
+impl LogThrottle {
+    /// Writes the line, or counts it for the next one.
+    pub fn note(&self, log: &AccessLog, line: impl FnOnce() -> String) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .written
+            .is_some_and(|written| written.elapsed() < INTERVAL)
+        {
+            last.left_out += 1;
+            return;
+        }
+        let more = match last.left_out {
+            0 => String::new(),
+            count => format!(" (and {count} like it before)"),
+        };
+        *last = LastLine {
+            written: Some(Instant::now()),
+            left_out: 0,
+        };
+        drop(last);
+        log.note(&format!("{}{more}", line()));
     }
 }
 
@@ -236,6 +278,26 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Without the characters that a terminal obeys or hides: text that turns around reads as what it is not.
+fn visible(line: &str) -> String {
+    let mut visible = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            '\u{80}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => {
+                let _ = write!(visible, "\\u{:04x}", u32::from(c));
+            }
+            c => visible.push(c),
+        }
+    }
+    visible
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +339,14 @@ mod tests {
             "{\"bytes\":321,\"id\":\"5f3a-7\",\"method\":\"GET\",\"peer\":\"192.0.2.1\",\"seconds\":0.001235,\
              \"status\":200,\"target\":\"/usage/\\\"x\\\\\\n?start=2013-06-01\",\"time\":\"2013-06-01T23:59:59.250Z\",\
              \"user\":\"jane doe\"}"
+        );
+    }
+
+    #[test]
+    fn text_that_turns_around_is_shown_as_it_is_written() {
+        assert_eq!(
+            visible("\u{202e}enaj \u{e9}\u{9b}2J"),
+            "\\u202eenaj \u{e9}\\u009b2J"
         );
     }
 }

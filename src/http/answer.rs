@@ -1,284 +1,218 @@
-//! What a worker does with a request: finds out who asks, answers, and logs it. A password that bcrypt has to tell of
-//! is left to one thread for all, the checker, so that guesses hold up nobody who is known.
+//! The one place where a request becomes a response: which endpoint, who asks, what was answered before, the ledger,
+//! and the record of it all. It knows no socket.
 
-use std::collections::VecDeque;
-use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use tiny_http::{Request, Response, Server};
+use tiny_http::Method;
 
-use super::auth::{Claim, First, Refusal, User};
-use super::frame;
-use super::health;
-use super::ledger_pool::{self, Ledger};
-use super::response::{self, Reply};
-use super::route::{Place, place};
-use super::state::{Call, Shared};
-use super::upstream::HELLO;
+use super::access_log::Entry;
+use super::auth::{AuthError, QuickCheck, User};
+use super::cache::CacheVersion;
+use super::ledger_pool::{Busy, Cost};
+use super::question::Question;
+use super::refusal::{error, no_such_path, refuse};
+use super::request::Request;
+use super::response::Response;
+use super::route::{self, Access, Endpoints, Reuse, Route};
+use super::state::{State, today};
+use super::unread::NoRoom;
 use super::v1;
-use crate::ledger::read::Reader;
-use crate::scope::Scope;
 
-/// Requests whose passwords wait to be checked: room for a program that begins with 32 connections at once.
-pub const MOST_WAITING: usize = 32;
-
-/// How long one may wait for that.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// What one worker answers from.
-pub struct Desk {
-    shared: Arc<Shared>,
-    ledger: Ledger,
-}
-
-/// A request on its way through.
-struct Task {
-    request: Request,
-    place: Place,
-    peer: IpAddr,
-    id: String,
-    since: Instant,
-}
-
-/// A request that waits for the checker.
-pub struct Waiting {
-    task: Task,
-    claim: Claim,
-}
-
-/// Requests whose passwords were right, for the next worker that is free.
-#[derive(Default)]
-pub struct Checked(Mutex<VecDeque<(Task, User)>>);
-
-impl Checked {
-    /// Puts it in the workers' queue: one of them is woken up for it when it is its turn.
-    fn add(&self, task: Task, user: User, server: &Server) {
-        self.lock().push_back((task, user));
-        server.unblock();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Task, User)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Desk {
-    pub fn new(shared: Arc<Shared>) -> Desk {
-        Desk {
-            shared,
-            ledger: Ledger::default(),
-        }
-    }
-
-    /// Answers requests until the server is told to end or can accept no more.
-    pub fn work(
-        &mut self,
-        server: &Server,
-        checker: &SyncSender<Waiting>,
-        checked: &Checked,
-        stop: &Sender<io::Result<()>>,
-    ) {
-        loop {
-            let request = match server.recv() {
-                Ok(request) => request,
-                Err(err) => {
-                    // Woken up for one of these, or for the end.
-                    let next = checked.lock().pop_front();
-                    if let Some((task, user)) = next {
-                        self.finish(task, &user);
-                        continue;
-                    }
-                    // A server that cannot accept must not live on deaf: it ends, and its supervisor starts
-                    // it again. When the end was asked for, the signal came first and this is not read.
-                    let _ = stop.send(Err(err));
-                    return;
-                }
-            };
-            if request.url() == HELLO {
-                // The gate has opened a connection. It never fails to read what it asked for.
-                let _ = request.respond(Response::empty(200));
-                continue;
-            }
-            let task = Task::of(request);
-            match self.shared.who_asks(&task.call(), task.place) {
-                First::Known(user) => self.finish(task, &user),
-                First::Refused(refusal) => {
-                    let reply = refused(&task, refusal);
-                    self.send(task, None, &reply);
-                }
-                First::Unsure(claim) => match checker.try_send(Waiting { task, claim }) {
-                    Ok(()) => {}
-                    Err(TrySendError::Full(waiting) | TrySendError::Disconnected(waiting)) => {
-                        let reply = too_busy(&waiting.task);
-                        self.send(waiting.task, None, &reply);
-                    }
-                },
-            }
-        }
-    }
-
-    /// Checks passwords, until no worker is left to send any. Whoever has the right one is answered by a worker.
-    pub fn check_passwords(&self, waiting: &Receiver<Waiting>, checked: &Checked, server: &Server) {
-        while let Ok(Waiting { task, claim }) = waiting.recv() {
-            if task.since.elapsed() > LONGEST_WAIT {
-                let reply = too_busy(&task);
-                self.send(task, None, &reply);
-                continue;
-            }
-            let shared = self.shared.clone();
-            let Some(auth) = &shared.auth else { continue };
-            match auth.check(&claim, task.peer, Instant::now()) {
-                Ok(user) => checked.add(task, user, server),
-                Err(refusal) => {
-                    if refusal == Refusal::Unauthorized {
-                        self.shared.metrics.auth_failed();
-                    }
-                    let reply = refused(&task, refusal);
-                    self.send(task, None, &reply);
+/// Answers a request, whatever happens, and counts and logs the answer: all that is left is to send it.
+pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Response> {
+    let _in_flight = state.metrics.request_begins();
+    let path = request.head.path();
+    let found = route::find(path, endpoints);
+    let name = found
+        .as_ref()
+        .map_or_else(|| route::name_of_nothing(path), |(route, _)| route.name);
+    let access = match (&found, endpoints) {
+        (_, Endpoints::Metrics) => Access::Anyone,
+        (Some((route, _)), _) => route.access,
+        // Users alone may know what there is.
+        (None, _) => Access::Users,
+    };
+    let mut user = None;
+    let answered = guarded(state, &request.head.target, || {
+        match who_asks(state, request, access) {
+            Ok(known) => {
+                let user = user.insert(known);
+                match found {
+                    Some(found) => of_endpoint(state, request, user, found),
+                    None => Ok(Arc::new(match endpoints {
+                        Endpoints::Metrics => error(404, "no such path: ask for /metrics"),
+                        Endpoints::All | Endpoints::AllButMetrics => no_such_path(path),
+                    })),
                 }
             }
+            Err(err) => Ok(Arc::new(unauthorized(&request.head.target, err))),
         }
-    }
-
-    /// Answers who may ask.
-    fn finish(&mut self, task: Task, user: &User) {
-        let target = task.request.url();
-        let (reply, failure) = ledger_pool::guarded(target, || self.answer(&task, user));
-        if let Some(failure) = failure {
-            self.ledger.close();
-            self.shared.note_failure(&reply, target, &failure);
-        }
-        self.send(task, Some(user), &reply);
-    }
-
-    /// Fails only if the ledger cannot be read.
-    fn answer(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
-        let shared = self.shared.clone();
-        match task.place {
-            Place::Health => Ok(response::json(200, &serde_json::json!({"status": "alive"}))),
-            Place::Ready => {
-                let read = self.ledger.reader(&shared).and_then(Reader::state);
-                match &read {
-                    Ok(state) => shared.follow(&state.zones),
-                    Err(err) => {
-                        self.ledger.close();
-                        shared.log.note(&format!("not ready: {err:#}"));
-                    }
-                }
-                let today = shared.today()?;
-                let max_age_days = shared.max_age_days.load(Ordering::Relaxed);
-                let timezone = shared.timezone();
-                Ok(health::readiness(
-                    read,
-                    timezone.as_deref(),
-                    today,
-                    max_age_days,
-                ))
-            }
-            // Somebody who is limited to some accounts has no business with the sum of all.
-            Place::Metrics if shared.metrics_here && *user.scope == Scope::All => {
-                health::metrics(&shared, self.ledger.reader(&shared).ok())
-            }
-            Place::V1(_) => self.answer_v1(task, user),
-            Place::Metrics | Place::Usage | Place::Other => {
-                let terms = shared.terms()?;
-                ledger_pool::answer(&shared, &mut self.ledger, &task.call(), user, terms)
-            }
-        }
-    }
-
-    fn answer_v1(&mut self, task: &Task, user: &User) -> anyhow::Result<Reply> {
-        let shared = self.shared.clone();
-        let request = v1::Request {
-            method: task.request.method(),
-            target: task.request.url(),
-            accept: header(&task.request, "Accept"),
-            accept_encoding: header(&task.request, "Accept-Encoding"),
-            if_none_match: header(&task.request, "If-None-Match"),
-        };
-        let terms = v1::Terms {
-            scope: &user.scope,
-            max_days: shared.max_days.load(Ordering::Relaxed),
-        };
-        v1::answer(&request, &terms, self.ledger.reader(&shared)?)
-    }
-
-    /// Sends the reply, counts it and logs it. `user` is who has proved it.
-    fn send(&self, task: Task, user: Option<&User>, reply: &Reply) {
-        self.shared.note(&task.call(), task.place, user, reply);
-        let mut bytes = frame::head(reply, &task.id).into_bytes();
-        bytes.extend_from_slice(b"\r\n");
-        if *task.request.method() != tiny_http::Method::Head {
-            bytes.extend_from_slice(&reply.body);
-        }
-        // All at once: tiny_http's own way to respond takes two writes, and who waits wakes up for each.
-        let mut writer = task.request.into_writer();
-        // A client that has gone away needs no answer.
-        let _ = writer.write_all(&bytes).and_then(|()| writer.flush());
-    }
+    });
+    let length = match request.head.method {
+        Method::Head => 0,
+        _ => answered.body.len(),
+    };
+    let (response, bytes) = match request.unread.resize(length) {
+        Ok(()) => (answered, length),
+        Err(NoRoom) => (Arc::new(no_room(&request.head.target)), 0),
+    };
+    record(state, request, name, user.as_ref(), (&response, bytes));
+    response
 }
 
-impl Task {
-    /// Peer and id are in headers that only the gate can write.
-    fn of(request: Request) -> Task {
-        let peer = header(&request, "X-Rbc-Peer").and_then(|peer| peer.parse().ok());
-        let id = header(&request, "X-Rbc-Request-Id")
-            .unwrap_or("-")
-            .to_owned();
-        Task {
-            place: place(request.url()),
-            peer: peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            id,
-            since: Instant::now(),
-            request,
+/// Turns an error and even a panic into an answer, and logs what happened.
+fn guarded(
+    state: &State,
+    target: &str,
+    answer: impl FnOnce() -> anyhow::Result<Arc<Response>>,
+) -> Arc<Response> {
+    let (response, failure) = match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(Ok(response)) => return response,
+        Ok(Err(err)) if err.is::<NoRoom>() => return Arc::new(no_room(target)),
+        Ok(Err(err)) if err.is::<Busy>() => {
+            return Arc::new(try_again(target, "too much is being asked: try again", 1));
         }
-    }
+        Ok(Err(err)) => (
+            refuse(target, 503, "the ledger cannot be read"),
+            format!("{err:#}"),
+        ),
+        Err(_) => (
+            refuse(target, 500, "the server made an error"),
+            "panicked".to_owned(),
+        ),
+    };
+    let status = response.status;
+    state.log.note(&format!("{status} {target:?}: {failure}"));
+    Arc::new(response)
+}
 
-    fn call(&self) -> Call<'_> {
-        Call {
-            method: self.request.method().as_str(),
-            target: self.request.url(),
-            authorization: header(&self.request, "Authorization"),
-            peer: self.peer,
-            id: &self.id,
-            since: self.since,
+fn who_asks(state: &State, request: &Request, access: Access) -> Result<User, AuthError> {
+    let Some(auth) = state.auth.as_ref().filter(|_| access == Access::Users) else {
+        return Ok(state.anybody.clone());
+    };
+    if auth.has_changed(request.arrived) {
+        state.read_users(auth);
+    }
+    let authorization = request.head.authorization.as_deref();
+    match auth.quick_check(authorization, request.client, request.arrived) {
+        QuickCheck::Known(user) => Ok(user),
+        QuickCheck::Rejected(err) => Err(err),
+        QuickCheck::NeedsBcrypt(credentials) => {
+            let checked = auth.check(&credentials, request.client);
+            if matches!(checked, Err(AuthError::Unauthorized)) {
+                state.metrics.auth_failed();
+            }
+            checked
         }
     }
 }
 
-fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
-    let mut headers = request.headers().iter();
-    let header = headers.find(|header| header.field.equiv(name))?;
-    Some(header.value.as_str())
+/// What was answered to the same question before, if nothing has changed since, or else what the ledger says now.
+fn of_endpoint(
+    state: &State,
+    request: &Request,
+    user: &User,
+    (route, arguments): (&'static Route, Vec<String>),
+) -> anyhow::Result<Arc<Response>> {
+    let ledger = match route.cost {
+        Cost::Nothing => None,
+        Cost::Bounded | Cost::High => state.cache.look(),
+    };
+    let yesterday = today(&state.cache.zones())?.previous();
+    let max_days = state.max_days.load(Ordering::Relaxed);
+    let version = ledger.map(|ledger| CacheVersion {
+        ledger,
+        yesterday,
+        max_days,
+    });
+    let key = version.zip(reuse_key(route.reuse, request));
+    if let Some((version, key)) = &key
+        && let Some(kept) = state.cache.get(*version, key, &user.scope)
+    {
+        return Ok(v1::unless_known(request, kept));
+    }
+    let question = Question {
+        state,
+        request,
+        user,
+        parameters: route.parameters,
+        formats: route.formats,
+        arguments,
+        yesterday,
+        max_days,
+    };
+    let mut ledger = state.ledgers.lease(request.client, route.cost);
+    let answered = (route.answer)(&question, &mut ledger);
+    if answered.is_err() {
+        ledger.close();
+    }
+    let response = Arc::new(answered?);
+    // Before somebody else gets the connection, who may ask the same.
+    if let Some((version, key)) = &key {
+        state.cache.put(*version, key, &user.scope, &response);
+    }
+    Ok(response)
 }
 
-fn refused(task: &Task, refusal: Refusal) -> Reply {
-    let target = task.request.url();
-    match refusal {
-        Refusal::Unauthorized => {
-            let mut reply =
-                response::refusal(target, 401, "give the name and the password of a user");
-            let challenge = "Basic realm=\"rbc-usage\", charset=\"UTF-8\"".to_owned();
-            reply.headers.push(("WWW-Authenticate", challenge));
-            reply
+/// What two requests must have in common to get the same answer; none: nothing is enough.
+fn reuse_key<'a>(reuse: Reuse, request: &'a Request) -> Option<Cow<'a, str>> {
+    let head = &request.head;
+    match reuse {
+        Reuse::Never => None,
+        Reuse::SameTarget => Some(Cow::Borrowed(&head.target)),
+        Reuse::SameForm => {
+            let [accept, encoding] = [&head.accept, &head.accept_encoding]
+                .map(|header| header.as_deref().unwrap_or_default());
+            Some(Cow::Owned(format!("{}\n{accept}\n{encoding}", head.target)))
         }
-        Refusal::Wait(left) => {
+    }
+}
+
+fn unauthorized(target: &str, err: AuthError) -> Response {
+    match err {
+        AuthError::Unauthorized => {
+            let challenge = "Basic realm=\"rbc-usage\", charset=\"UTF-8\"";
+            refuse(target, 401, "give the name and the password of a user")
+                .with("WWW-Authenticate", challenge)
+        }
+        AuthError::Wait(left) => {
             let why = "too many wrong passwords from this address: wait before the next";
-            retry_after(response::refusal(target, 429, why), left.as_secs() + 1)
+            refuse(target, 429, why).with("Retry-After", (left.as_secs() + 1).to_string())
         }
+        AuthError::Busy => try_again(target, "too many passwords are being checked: try again", 2),
     }
 }
 
-fn too_busy(task: &Task) -> Reply {
-    let why = "too many passwords are being checked: try again";
-    retry_after(response::refusal(task.request.url(), 503, why), 2)
+fn no_room(target: &str) -> Response {
+    try_again(target, "too many answers wait to be read: try again", 1)
 }
 
-fn retry_after(mut reply: Reply, seconds: u64) -> Reply {
-    reply.headers.push(("Retry-After", seconds.to_string()));
-    reply
+fn try_again(target: &str, why: &str, seconds: u32) -> Response {
+    refuse(target, 503, why).with("Retry-After", seconds.to_string())
+}
+
+/// Counts an answer and logs it. `user` is who has proved it.
+fn record(
+    state: &State,
+    request: &Request,
+    name: &'static str,
+    user: Option<&User>,
+    (response, bytes): (&Response, usize),
+) {
+    let status = response.status;
+    let seconds = request.arrived.elapsed().as_secs_f64();
+    state.metrics.answered(name, status, seconds);
+    state.log.request(&Entry {
+        peer: request.client,
+        user: user.map(|user| &*user.name).filter(|name| !name.is_empty()),
+        method: request.head.method.as_str(),
+        target: &request.head.target,
+        status,
+        bytes,
+        seconds,
+        id: &request.id,
+    });
 }

@@ -1,8 +1,9 @@
 //! Who asks: HTTP Basic against the file of users. A password that was right lately is known again by a keyed hash,
-//! at once; any other is a `Claim` that costs bcrypt, which one thread checks for all. An unknown user, a wrong
-//! password and any two users take the same time and get the same answer.
+//! at once; any other costs bcrypt, one at a time behind a turnstile. An unknown user, a wrong password and any two
+//! users take the same time and get the same answer.
 
 mod backoff;
+mod turnstile;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
@@ -17,7 +18,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-use self::backoff::Delays;
+use self::backoff::Backoff;
+use self::turnstile::Turnstile;
 use crate::htpasswd::{self, Hash};
 use crate::scope::Scope;
 
@@ -30,7 +32,7 @@ const GONE: &str =
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Whose request it is, and what he may see.
+/// Whose request it is, and what they may see.
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: Arc<str>,
@@ -38,23 +40,24 @@ pub struct User {
 }
 
 /// What can be said at once.
-pub enum First {
+pub enum QuickCheck {
     Known(User),
-    Refused(Refusal),
-    /// Bcrypt has to tell.
-    Unsure(Claim),
+    Rejected(AuthError),
+    NeedsBcrypt(Credentials),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Refusal {
+pub enum AuthError {
     /// No password, or a wrong one.
     Unauthorized,
-    /// Too many wrong ones from this address: nothing is looked at until then.
+    /// Too many wrong ones for this user from this address: nothing is looked at until then.
     Wait(Duration),
+    /// Too many passwords are being checked.
+    Busy,
 }
 
 /// A name and a password, not believed yet.
-pub struct Claim {
+pub struct Credentials {
     name: String,
     password: Vec<u8>,
 }
@@ -63,26 +66,27 @@ pub struct Claim {
 type Scopes = BTreeMap<String, Scope>;
 
 pub struct Auth {
-    book: RwLock<Arc<Book>>,
+    table: RwLock<Arc<UserTable>>,
     looked: Mutex<Instant>,
     /// Why the file could not be read again.
     fault: Mutex<Option<String>>,
-    delays: Mutex<Delays>,
+    backoff: Mutex<Backoff>,
+    turnstile: Turnstile,
     /// Of this process alone, and gone with it.
     key: hmac::Key,
 }
 
 /// The file as it was read, and the scopes that go with it.
-struct Book {
+struct UserTable {
     file: PathBuf,
     stamp: Option<Stamp>,
     scopes: Scopes,
-    users: HashMap<String, Entry>,
+    users: HashMap<String, KnownUser>,
     /// The highest in the file: what every failure takes.
     cost: u32,
 }
 
-struct Entry {
+struct KnownUser {
     user: User,
     hash: Hash,
     /// The last right password's hash under our key, and when it was last used. One a user, so the file bounds them.
@@ -102,10 +106,11 @@ impl Auth {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new())
             .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
         Ok(Auth {
-            book: RwLock::new(Arc::new(Book::read(file, scopes)?)),
+            table: RwLock::new(Arc::new(UserTable::read(file, scopes)?)),
             looked: Mutex::new(Instant::now()),
             fault: Mutex::default(),
-            delays: Mutex::default(),
+            backoff: Mutex::default(),
+            turnstile: Turnstile::default(),
             key,
         })
     }
@@ -116,9 +121,9 @@ impl Auth {
         file: Option<&Path>,
         scopes: impl FnOnce() -> anyhow::Result<Scopes>,
     ) -> anyhow::Result<()> {
-        let new = Book::read(file.context(GONE)?, scopes)?;
-        new.remember(&self.book());
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        let new = UserTable::read(file.context(GONE)?, scopes)?;
+        new.remember(&self.table());
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         Ok(())
     }
 
@@ -129,9 +134,9 @@ impl Auth {
             return false;
         }
         *looked = now;
-        let book = self.book();
-        let stamp = stamp(&book.file);
-        stamp != book.stamp
+        let table = self.table();
+        let stamp = stamp(&table.file);
+        stamp != table.stamp
     }
 
     /// Whether this is why the file could not be read, and was not the last time; none: it was read.
@@ -143,78 +148,91 @@ impl Auth {
     }
 
     /// Scopes whose users are not in the file.
-    pub fn strangers(&self) -> Vec<String> {
-        let book = self.book();
-        let known = |name: &&String| !book.users.contains_key(*name);
-        book.scopes.keys().filter(known).cloned().collect()
+    pub fn scopes_without_user(&self) -> Vec<String> {
+        let table = self.table();
+        let known = |name: &&String| !table.users.contains_key(*name);
+        table.scopes.keys().filter(known).cloned().collect()
     }
 
-    /// Tells at once what can be told. `authorization` is the header's value.
-    pub fn first(&self, authorization: Option<&str>, address: IpAddr, now: Instant) -> First {
-        let Some(claim) = authorization.and_then(Claim::of) else {
-            return First::Refused(Refusal::Unauthorized);
+    /// Says at once what can be said. `authorization` is the header's value.
+    pub fn quick_check(
+        &self,
+        authorization: Option<&str>,
+        address: IpAddr,
+        now: Instant,
+    ) -> QuickCheck {
+        let Some(credentials) = authorization.and_then(Credentials::of) else {
+            return QuickCheck::Rejected(AuthError::Unauthorized);
         };
-        if let Some(user) = self.known(&claim, now) {
-            return First::Known(user);
+        if let Some(user) = self.known(&credentials, now) {
+            return QuickCheck::Known(user);
         }
-        match lock(&self.delays).wait(address, now) {
-            Some(left) => First::Refused(Refusal::Wait(left)),
-            None => First::Unsure(claim),
+        match lock(&self.backoff).wait(address, &credentials.name, now) {
+            Some(left) => QuickCheck::Rejected(AuthError::Wait(left)),
+            None => QuickCheck::NeedsBcrypt(credentials),
         }
     }
 
-    /// Checks a claim, which may take a second. For one thread: it asks again what may have changed meanwhile.
-    pub fn check(&self, claim: &Claim, address: IpAddr, now: Instant) -> Result<User, Refusal> {
-        if let Some(user) = self.known(claim, now) {
-            return Ok(user);
+    /// Waits for its turn at bcrypt, and takes it. What may have changed meanwhile is asked again.
+    pub fn check(&self, credentials: &Credentials, address: IpAddr) -> Result<User, AuthError> {
+        // Of the key, so that nobody can choose which two look alike.
+        let tag = hmac::sign(&self.key, &credentials.message());
+        let known = || self.known(credentials, Instant::now());
+        let turn = self.turnstile.pass(&credentials.name, tag.as_ref(), known);
+        let _turn = match turn {
+            Ok(turn) => turn,
+            Err(Some(user)) => return Ok(user),
+            Err(None) => return Err(AuthError::Busy),
+        };
+        let backoff = lock(&self.backoff).wait(address, &credentials.name, Instant::now());
+        if let Some(left) = backoff {
+            return Err(AuthError::Wait(left));
         }
-        if let Some(left) = lock(&self.delays).wait(address, now) {
-            return Err(Refusal::Wait(left));
-        }
-        let book = self.book();
-        let entry = book.users.get(&claim.name);
-        if let Some(entry) = entry.filter(|entry| entry.hash.verify(&claim.password)) {
-            let tag = hmac::sign(&self.key, &claim.message());
-            *lock(&entry.recent) = Some((tag, now));
+        let table = self.table();
+        let entry = table.users.get(&credentials.name);
+        if let Some(entry) = entry.filter(|entry| entry.hash.verify(&credentials.password)) {
+            *lock(&entry.recent) = Some((tag, Instant::now()));
             return Ok(entry.user.clone());
         }
         // What was spent so far is 2 to the power of the user's cost, or nothing. All failures take as long as the
-        // dearest hash of the file, or the time would tell who is in it.
+        // dearest hash of the file, or the time would say who is in it.
         match entry {
-            Some(entry) => {
-                (entry.hash.cost..book.cost).for_each(|cost| htpasswd::waste(&claim.password, cost))
-            }
-            None => htpasswd::waste(&claim.password, book.cost),
+            Some(entry) => (entry.hash.cost..table.cost)
+                .for_each(|cost| htpasswd::waste(&credentials.password, cost)),
+            None => htpasswd::waste(&credentials.password, table.cost),
         }
-        lock(&self.delays).note(address, Instant::now());
-        Err(Refusal::Unauthorized)
+        lock(&self.backoff).note(address, &credentials.name, Instant::now());
+        Err(AuthError::Unauthorized)
     }
 
     /// The user, if this very password was right and used a short while ago.
-    fn known(&self, claim: &Claim, now: Instant) -> Option<User> {
-        let book = self.book();
-        let entry = book.users.get(&claim.name)?;
+    fn known(&self, credentials: &Credentials, now: Instant) -> Option<User> {
+        let table = self.table();
+        let entry = table.users.get(&credentials.name)?;
         let mut recent = lock(&entry.recent);
         let (tag, used) = recent.as_mut()?;
         let fresh = now.saturating_duration_since(*used) < KNOWN;
         // Compares in constant time.
-        let same = hmac::verify(&self.key, &claim.message(), tag.as_ref()).is_ok();
+        let same = hmac::verify(&self.key, &credentials.message(), tag.as_ref()).is_ok();
         if !(fresh && same) {
             return None;
         }
-        // Nothing but the file can make a password wrong, and who asks all the time is never asked to wait for bcrypt.
+        // Nothing but the file can make a password wrong, and clients that ask all the time never wait for bcrypt.
         *used = now.max(*used);
         Some(entry.user.clone())
     }
 
-    fn book(&self) -> Arc<Book> {
-        let book = self.book.read();
-        book.unwrap_or_else(PoisonError::into_inner).clone()
+    fn table(&self) -> Arc<UserTable> {
+        let table = self.table.read();
+        table.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Book {
-    fn read(file: &Path, scopes: impl FnOnce() -> anyhow::Result<Scopes>) -> anyhow::Result<Book> {
+impl UserTable {
+    fn read(
+        file: &Path,
+        scopes: impl FnOnce() -> anyhow::Result<Scopes>,
+    ) -> anyhow::Result<UserTable> {
         // Before the reading: a change between the two is then seen as one.
         let stamp = stamp(file);
         let hashes = htpasswd::read(file)?;
@@ -228,10 +246,10 @@ impl Book {
                 scope: Arc::new(scope),
             };
             let recent = Mutex::default();
-            (name, Entry { user, hash, recent })
+            (name, KnownUser { user, hash, recent })
         };
         let users = hashes.into_iter().map(entry).collect();
-        Ok(Book {
+        Ok(UserTable {
             file: file.to_owned(),
             stamp,
             scopes,
@@ -241,7 +259,7 @@ impl Book {
     }
 
     /// Takes over which passwords were right lately, of users whose hash is the same.
-    fn remember(&self, old: &Book) {
+    fn remember(&self, old: &UserTable) {
         for (name, entry) in &self.users {
             let same = old.users.get(name).filter(|old| old.hash == entry.hash);
             if let Some(old) = same {
@@ -251,8 +269,8 @@ impl Book {
     }
 }
 
-impl Claim {
-    fn of(authorization: &str) -> Option<Claim> {
+impl Credentials {
+    fn of(authorization: &str) -> Option<Credentials> {
         let (scheme, encoded) = authorization.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
@@ -262,10 +280,10 @@ impl Claim {
         let password = decoded.split_off(colon + 1);
         decoded.pop();
         let name = String::from_utf8(decoded).ok()?;
-        Some(Claim { name, password })
+        Some(Credentials { name, password })
     }
 
-    /// Name and password in one, so that no two claims look the same: a name holds no colon.
+    /// Name and password in one, so that no two look the same: a name holds no colon.
     fn message(&self) -> Vec<u8> {
         [self.name.as_bytes(), b":", &self.password].concat()
     }

@@ -1,7 +1,7 @@
-//! Who a client is when a proxy stands between: the address that the trusted proxies vouch for, and never one
-//! that a client made up.
+//! Who a client is: the address that trusted proxies vouch for, never one that a client made up, and what that address
+//! is counted under wherever there is a limit for each.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -37,6 +37,15 @@ fn address(entry: &str) -> Option<IpAddr> {
     let with_port = || Some(entry.parse::<SocketAddr>().ok()?.ip());
     let address = entry.parse().ok().or_else(with_port)?;
     Some(address.to_canonical())
+}
+
+/// What an address is counted under: connections, unread answers, turns at the ledger, wrong passwords. A network of
+/// IPv6 (64 bits) counts as one, because that is what one customer gets.
+pub fn rate_limit_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +90,19 @@ mod tests {
         let none = Proxies(Vec::new());
         let peer = "10.0.0.1".parse().unwrap();
         assert_eq!(none.client(peer, "192.0.2.7"), peer);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_and_each_address_of_ipv4() {
+        for (address, counted) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:0:1::99", "2001:db8:0:1::"),
+            ("2001:db8:0:1:ffff::", "2001:db8:0:1::"),
+            ("2001:db8:0:2::99", "2001:db8:0:2::"),
+        ] {
+            let [address, counted] = [address, counted].map(|text| text.parse::<IpAddr>().unwrap());
+            assert_eq!(rate_limit_key(address), counted);
+        }
     }
 }

@@ -1,21 +1,20 @@
-//! One client's connection from its first byte to its last: read a head, ask the workers, write the answer, again
-//! and again. Each step has its deadline.
+//! One client's connection from its first byte to its last: read a head, answer it, write the answer, again and again.
+//! Each step has its deadline.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connections::Place;
-use super::listener::Shared;
-use super::refusal::Refused;
-use super::request::{self, Head, Method, Refusal, Version, refusal};
+use tiny_http::{HTTPVersion, Method};
+
+use super::answer::answer;
+use super::connections::Slot;
+use super::listener::Clients;
+use super::refusal::refuse;
+use super::request::{self, BadRequest, Head, Request};
+use super::response::Response;
 use super::stream::{self, Stream};
-use super::unread::Hold;
-use super::upstream::{self, Failure};
-use crate::http::frame;
-use crate::http::response::Reply;
-use crate::http::state::Call;
 use crate::plural::plural;
 
 /// A client may take the time of `write_timeout` for each piece of this many bytes.
@@ -33,54 +32,57 @@ const CHUNK: usize = 4096;
 /// The first byte of a client who speaks TLS.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// Of the line of a refused request, this much is logged.
+const LOGGED: usize = 200;
+
 /// What came of reading a head.
 enum Received {
-    Request(Head),
+    Head(Head),
     /// The client has ended, or was silent for too long.
     Nothing,
-    Refused(Refusal),
+    Bad(BadRequest),
 }
 
-/// An answer whose head lacks its end: one that was made here, or that of a worker.
-enum Answer<'a> {
-    Here {
-        head: String,
-        reply: Arc<Reply>,
-        _hold: Hold<'a>,
-    },
-    OfWorker(upstream::Answer<'a>),
+/// A request without an answer.
+struct Refused<'a> {
+    peer: IpAddr,
+    /// What was received of it.
+    received: &'a [u8],
+    why: &'a BadRequest,
+    id: &'a str,
 }
 
 /// Serves a connection to its end.
-pub fn serve(shared: &Shared, place: &Place, socket: Arc<TcpStream>, peer: IpAddr) {
-    shared.server.metrics.connection_opened();
-    let limits = &shared.limits;
+pub fn serve(clients: &Clients, slot: &Slot, socket: Arc<TcpStream>, peer: IpAddr) {
+    let _open = clients.state.metrics.connection_opens();
+    let limits = &clients.limits;
     let deadline = Instant::now()
-        + match shared.tls {
+        + match clients.tls {
             Some(_) => limits.handshake_timeout,
             None => limits.header_timeout,
         };
-    // Who ends without a word, or says none in time, is told none.
+    // A client that ends without a word, or says none in time, gets none.
     if let Ok(Some(_)) = stream::first_byte(&socket, deadline) {
-        place.begin();
-        if let Some(stream) = open(shared, socket, peer, deadline) {
-            converse(shared, place, stream, peer);
+        slot.begin();
+        if let Some(stream) = open(clients, socket, peer, deadline) {
+            converse(clients, slot, stream, peer);
         }
     }
-    shared.server.metrics.connection_closed();
 }
 
-/// Tells a connection that there is no place for it.
-pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Refusal) {
-    shared.server.metrics.refused(why.status);
-    if let Some(stream) = open(shared, socket, peer, Instant::now() + REFUSAL) {
+/// Says to a connection that there is no place for it.
+pub fn reject(clients: &Clients, socket: Arc<TcpStream>, peer: IpAddr, why: &BadRequest) {
+    clients.state.metrics.refused(why.status);
+    if let Some(stream) = open(clients, socket, peer, Instant::now() + REFUSAL) {
+        let id = &clients.ids.next();
+        let received = b"";
         say(
             stream,
             &Refused {
                 peer,
-                request: b"",
+                received,
                 why,
-                id: &shared.ids.next(),
+                id,
             },
         );
     }
@@ -88,25 +90,31 @@ pub fn turn_away(shared: &Shared, socket: Arc<TcpStream>, peer: IpAddr, why: &Re
 
 /// Shakes hands where TLS is spoken.
 fn open(
-    shared: &Shared,
+    clients: &Clients,
     socket: Arc<TcpStream>,
     peer: IpAddr,
     deadline: Instant,
 ) -> Option<Stream> {
-    let Some(tls) = &shared.tls else {
+    let Some(tls) = &clients.tls else {
         return Some(Stream::plain(socket));
     };
     match stream::first_byte(&socket, deadline) {
         Ok(Some(TLS_HANDSHAKE)) => {}
         Ok(Some(_)) => {
-            let why = refusal(400, "this port speaks TLS: write https");
-            let refused = Refused {
-                peer,
-                request: b"",
-                why: &why,
-                id: &shared.ids.next(),
-            };
-            refuse(shared, Stream::plain(socket), &refused);
+            let why = &BadRequest::new(400, "this port speaks TLS: write https");
+            let id = &clients.ids.next();
+            let received = b"";
+            let stream = Stream::plain(socket);
+            turn_down(
+                clients,
+                stream,
+                &Refused {
+                    peer,
+                    received,
+                    why,
+                    id,
+                },
+            );
             return None;
         }
         Ok(None) | Err(_) => return None,
@@ -114,7 +122,7 @@ fn open(
     match Stream::encrypted(socket, tls.current(), deadline) {
         Ok(stream) => Some(stream),
         Err(err) => {
-            shared.handshakes.note(&shared.server.log, || {
+            clients.failed_handshakes.note(&clients.state.log, || {
                 let late = stream::is_late(&err);
                 let why = if late {
                     "took too long".to_owned()
@@ -128,111 +136,64 @@ fn open(
     }
 }
 
-fn converse(shared: &Shared, place: &Place, mut stream: Stream, peer: IpAddr) {
+fn converse(clients: &Clients, slot: &Slot, mut stream: Stream, peer: IpAddr) {
     let mut received = Vec::new();
-    for number in 1..=shared.limits.max_requests_per_connection {
-        let (head, id) = match read_head(shared, &mut stream, &mut received, number == 1) {
-            Received::Request(head) => (head, shared.ids.next()),
+    for number in 1..=clients.limits.max_requests_per_connection {
+        let head = match read_head(clients, &mut stream, &mut received, number == 1) {
+            Received::Head(head) => head,
             Received::Nothing => break,
-            Received::Refused(why) => {
+            Received::Bad(why) => {
                 let refused = Refused {
                     peer,
-                    request: &received,
+                    received: &received,
                     why: &why,
-                    id: &shared.ids.next(),
+                    id: &clients.ids.next(),
                 };
-                return refuse(shared, stream, &refused);
+                return turn_down(clients, stream, &refused);
             }
         };
-        if !place.begin_answer() {
+        if !slot.begin_answer() {
             return;
         }
-        let client = shared.proxies.client(peer, &head.forwarded_for);
-        let answer = match answer(shared, &head, client, &id) {
-            Ok(answer) => answer,
-            Err(failure) => {
-                place.wait_for_client();
-                let why = unanswered(shared, failure);
-                let request = format!("{} {} HTTP/1.1", head.method.name(), head.target);
-                let refused = Refused {
-                    peer: client,
-                    request: request.as_bytes(),
-                    why: &why,
-                    id: &id,
-                };
-                return refuse(shared, stream, &refused);
-            }
+        let client = clients.proxies.client(peer, &head.forwarded_for);
+        let request = Request {
+            head,
+            client,
+            id: clients.ids.next(),
+            arrived: Instant::now(),
+            unread: clients.state.unread.hold(client),
         };
-        let last = !head.keep_alive
-            || number == shared.limits.max_requests_per_connection
-            || shared.table.is_draining();
-        place.wait_for_reader();
-        let answered = write_answer(shared, &mut stream, &head, answer, last);
-        if let Err(err) = answered {
+        let response = answer(&clients.state, &request, clients.endpoints);
+        let last = !request.head.keep_alive
+            || number == clients.limits.max_requests_per_connection
+            || clients.connections.is_draining();
+        slot.wait_for_reader();
+        if let Err(err) = write(clients, &mut stream, &request, &response, last) {
             if stream::is_late(&err) {
-                let limit = plural(shared.limits.write_timeout.as_secs(), "second");
-                shared.slow_readers.note(&shared.server.log, || {
+                let limit = plural(clients.limits.write_timeout.as_secs(), "second");
+                clients.slow_readers.note(&clients.state.log, || {
                     format!("{client}: an answer was not read within {limit}")
                 });
             }
             return;
         }
-        place.wait_for_client();
-        // Asked after the place was marked: a drain that began before sees the mark, one that begins now is seen.
-        if last || shared.table.is_draining() {
+        slot.wait_for_client();
+        // Asked after the slot was marked: a drain that began before sees the mark, one that begins now is seen.
+        if last || clients.connections.is_draining() {
             break;
         }
     }
     stream.end();
 }
 
-/// Most questions of `/usage` are answered here, anything else takes a worker.
-fn answer<'a>(
-    shared: &'a Shared,
-    head: &Head,
-    client: IpAddr,
-    id: &str,
-) -> Result<Answer<'a>, Failure> {
-    let call = Call {
-        method: head.method.name(),
-        target: &head.target,
-        authorization: head.authorization.as_deref(),
-        peer: client,
-        id,
-        since: Instant::now(),
-    };
-    match shared.server.answer(&call) {
-        Some(reply) => {
-            let length = match head.method {
-                Method::Get => reply.body.len(),
-                Method::Head => 0,
-            };
-            Ok(Answer::Here {
-                head: frame::head(&reply, id),
-                _hold: shared
-                    .upstream
-                    .held
-                    .hold(client, length)
-                    .ok_or(Failure::NoRoom)?,
-                reply,
-            })
-        }
-        None => {
-            let request = head.for_workers(client, id);
-            let answer = shared.upstream.ask(&request, head.method, client)?;
-            Ok(Answer::OfWorker(answer))
-        }
-    }
-}
-
 /// Reads until a whole head is there and takes it from what was received; what follows it stays.
 fn read_head(
-    shared: &Shared,
+    clients: &Clients,
     stream: &mut Stream,
     received: &mut Vec<u8>,
     first: bool,
 ) -> Received {
-    let limits = &shared.limits;
+    let limits = &clients.limits;
     // A new client has something to ask; one that was answered may be silent for a while.
     let silence = if first {
         limits.header_timeout
@@ -253,7 +214,7 @@ fn read_head(
             deadline = Instant::now() + limits.header_timeout;
         }
         if received.first() == Some(&TLS_HANDSHAKE) {
-            return Received::Refused(refusal(400, "this port speaks no TLS: write http"));
+            return Received::Bad(BadRequest::new(400, "this port speaks no TLS: write http"));
         }
         match request::find_end(received, seen) {
             Ok(Some(end)) if end <= limits.max_header_bytes => {
@@ -261,14 +222,14 @@ fn read_head(
                 return match parsed {
                     Ok(head) => {
                         received.drain(..end);
-                        Received::Request(head)
+                        Received::Head(head)
                     }
-                    Err(why) => Received::Refused(why),
+                    Err(why) => Received::Bad(why),
                 };
             }
-            Err(why) => return Received::Refused(why),
+            Err(why) => return Received::Bad(why),
             Ok(_) if received.len() >= limits.max_header_bytes => {
-                return Received::Refused(too_long(received, limits.max_header_bytes));
+                return Received::Bad(too_long(received, limits.max_header_bytes));
             }
             Ok(_) => seen = received.len(),
         }
@@ -279,84 +240,85 @@ fn read_head(
             Ok(count) => received.extend_from_slice(&chunk[..count]),
             Err(err) if stream::is_late(&err) && begun => {
                 let limit = plural(limits.header_timeout.as_secs(), "second");
-                return Received::Refused(Refusal {
-                    status: 408,
-                    message: format!("no whole request came within {limit}"),
-                });
+                let why = format!("no whole request came within {limit}");
+                return Received::Bad(BadRequest::new(408, why));
             }
             Err(_) => return Received::Nothing,
         }
     }
 }
 
-fn too_long(received: &[u8], limit: usize) -> Refusal {
+fn too_long(received: &[u8], limit: usize) -> BadRequest {
     let (status, what) = if received.contains(&b'\n') {
         (431, "the request's headers take")
     } else {
         (414, "the request's target takes")
     };
-    let message = format!("{what} more than {limit} bytes");
-    Refusal { status, message }
+    BadRequest::new(status, format!("{what} more than {limit} bytes"))
 }
 
-fn unanswered(shared: &Shared, failure: Failure) -> Refusal {
-    match failure {
-        Failure::Busy => refusal(503, "too much is being asked: try again"),
-        Failure::NoRoom => refusal(503, "too many answers wait to be read: try again"),
-        Failure::Broken(err) => {
-            shared.server.log.note(&format!("{err:#}"));
-            refusal(500, "the server made an error")
-        }
-    }
-}
-
-fn write_answer(
-    shared: &Shared,
+fn write(
+    clients: &Clients,
     stream: &mut Stream,
-    request: &Head,
-    mut answer: Answer,
+    request: &Request,
+    response: &Response,
     last: bool,
 ) -> io::Result<()> {
-    let (head, body): (&mut String, &[u8]) = match &mut answer {
-        Answer::Here { head, reply, .. } if request.method == Method::Get => (head, &reply.body),
-        Answer::Here { head, .. } => (head, &[]),
-        Answer::OfWorker(answer) => (&mut answer.head, &answer.body),
-    };
-    head.push_str(match (last, request.version) {
+    let mut head = response.head(&request.id);
+    head.push_str(match (last, &request.head.version) {
         (true, _) => "Connection: close\r\n",
         // What HTTP/1.1 does unasked, HTTP/1.0 wants to hear.
-        (false, Version::Http10) => "Connection: keep-alive\r\n",
-        (false, Version::Http11) => "",
+        (false, HTTPVersion(1, 0)) => "Connection: keep-alive\r\n",
+        (false, _) => "",
     });
     head.push_str("\r\n");
+    let body: &[u8] = match request.head.method {
+        Method::Head => &[],
+        _ => &response.body,
+    };
     if body.len() <= COPIED {
-        let mut bytes = std::mem::take(head).into_bytes();
+        let mut bytes = head.into_bytes();
         bytes.extend_from_slice(body);
-        let deadline = Instant::now() + shared.limits.write_timeout;
+        let deadline = Instant::now() + clients.limits.write_timeout;
         return stream.write_all(&bytes, &[], deadline);
     }
     let (first, rest) = body.split_at(body.len().min(WRITE_PIECE.saturating_sub(head.len())));
     let mut write = |head: &str, body| {
-        let deadline = Instant::now() + shared.limits.write_timeout;
+        let deadline = Instant::now() + clients.limits.write_timeout;
         stream.write_all(head.as_bytes(), body, deadline)
     };
-    write(head, first)?;
+    write(&head, first)?;
     rest.chunks(WRITE_PIECE)
         .try_for_each(|piece| write("", piece))
 }
 
-/// Tells the client and the log why there is no answer, and ends the connection.
-fn refuse(shared: &Shared, stream: Stream, refused: &Refused) {
-    shared.server.metrics.refused(refused.why.status);
-    refused.log(&shared.server.log);
+/// Says to the client and to the log why there is no answer, and ends the connection.
+fn turn_down(clients: &Clients, stream: Stream, refused: &Refused) {
+    let BadRequest { status, message } = refused.why;
+    clients.state.metrics.refused(*status);
+    let mut lines = refused.received.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = lines.next().unwrap_or_default();
+    let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
+    let log = &clients.state.log;
+    log.refusal(refused.peer, *status, &line, message, refused.id);
     say(stream, refused);
 }
 
+/// A whole answer, after which the connection ends. What was asked for decides on its shape alone, as far as it can be
+/// read.
 fn say(mut stream: Stream, refused: &Refused) {
-    if stream
-        .write_all(&refused.reply(), &[], Instant::now() + REFUSAL)
-        .is_ok()
-    {
+    let BadRequest { status, message } = refused.why;
+    let mut words = refused.received.split(|byte| byte.is_ascii_whitespace());
+    let is_head = words.next() == Some(b"HEAD");
+    let target = std::str::from_utf8(words.next().unwrap_or_default());
+    let mut response = refuse(target.unwrap_or_default(), *status, message);
+    if matches!(status, 429 | 503) {
+        response = response.with("Retry-After", "1");
+    }
+    let head = response.head(refused.id) + "Connection: close\r\n\r\n";
+    let body: &[u8] = if is_head { &[] } else { &response.body };
+    let deadline = Instant::now() + REFUSAL;
+    if stream.write_all(head.as_bytes(), body, deadline).is_ok() {
         stream.end();
     }
 }

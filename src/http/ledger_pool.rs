@@ -1,133 +1,291 @@
-//! Answers to `/usage`: by whoever holds a connection to the ledger, a worker or the gate. What is wrong with the ledger
-//! is an answer too.
+//! Connections to the ledger, lent for one answer each. Questions of bounded cost have two of their own and so never
+//! wait behind long ones; among addresses that wait, the one that holds the fewest is served first.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::auth::User;
-use super::cache::Terms;
-use super::response::{self, Reply};
-use super::route::route;
-use super::state::{Call, Shared};
+use super::client::rate_limit_key;
 use crate::ledger::read::Reader;
 
-/// A connection to the ledger that is kept from one request to the next; none before the first and after a failure.
+/// How long a question waits for a connection.
+const QUEUE: Duration = Duration::from_secs(10);
+
+/// Connections that are kept for questions of bounded cost.
+pub const RESERVED: usize = 2;
+
+/// What one answer may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cost {
+    /// The ledger is not even looked at.
+    Nothing,
+    /// Some rows of the ledger, as many as one account or one page has.
+    Bounded,
+    /// As long as it takes.
+    High,
+}
+
+pub struct LedgerPool {
+    ledger: PathBuf,
+    /// Connections that long answers may hold.
+    most_high: usize,
+    places: Mutex<Places>,
+}
+
 #[derive(Default)]
-pub struct Ledger(Option<Reader>);
+struct Places {
+    idle: Vec<Connection>,
+    /// Those that are lent for long answers.
+    high: usize,
+    lent: HashMap<IpAddr, usize>,
+    waiting: VecDeque<Waiting>,
+    next: u64,
+}
 
-impl Ledger {
-    /// A deleted file can still be read by who has it open, so it is looked for each time.
-    pub fn reader(&mut self, shared: &Shared) -> anyhow::Result<&mut Reader> {
-        let reader = match self.0.take().and_then(Reader::if_current) {
-            Some(reader) => reader,
-            None => Reader::open(&shared.ledger)?,
+/// Kept open from one answer to the next; none before the first and after a failure.
+#[derive(Default)]
+struct Connection(Option<Reader>);
+
+/// A question that waits for a connection.
+struct Waiting {
+    number: u64,
+    key: IpAddr,
+    cost: Cost,
+    hand: SyncSender<Connection>,
+}
+
+/// The right to one connection, which is taken when it is first needed and given back when this is dropped.
+pub struct Lease<'a> {
+    pool: &'a LedgerPool,
+    key: IpAddr,
+    cost: Cost,
+    connection: Option<Connection>,
+}
+
+/// All connections are in use, and have been for long.
+#[derive(Debug)]
+pub struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "no connection to the ledger was free")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+impl LedgerPool {
+    /// `workers` long answers at a time, and `RESERVED` more short ones.
+    pub fn new(ledger: PathBuf, workers: usize) -> LedgerPool {
+        let idle = (0..workers + RESERVED).map(|_| Connection::default());
+        LedgerPool {
+            ledger,
+            most_high: workers,
+            places: Mutex::new(Places {
+                idle: idle.collect(),
+                ..Places::default()
+            }),
+        }
+    }
+
+    pub fn lease(&self, client: IpAddr, cost: Cost) -> Lease<'_> {
+        Lease {
+            pool: self,
+            key: rate_limit_key(client),
+            cost,
+            connection: None,
+        }
+    }
+
+    fn take(&self, key: IpAddr, cost: Cost) -> Result<Connection, Busy> {
+        let mut places = self.lock();
+        if let Some(connection) = places.lend(key, cost, self.most_high) {
+            return Ok(connection);
+        }
+        let (hand, handed) = mpsc::sync_channel(1);
+        let number = places.next;
+        places.next += 1;
+        places.waiting.push_back(Waiting {
+            number,
+            key,
+            cost,
+            hand,
+        });
+        drop(places);
+        if let Ok(connection) = handed.recv_timeout(QUEUE) {
+            return Ok(connection);
+        }
+        // Connections are handed over under the lock: from here on, there is one or there will be none.
+        let mut places = self.lock();
+        places.waiting.retain(|waiting| waiting.number != number);
+        handed.try_recv().map_err(|_| Busy)
+    }
+
+    fn give_back(&self, key: IpAddr, cost: Cost, connection: Connection) {
+        let mut places = self.lock();
+        places.high -= usize::from(cost == Cost::High);
+        if let Some(count) = places.lent.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                places.lent.remove(&key);
+            }
+        }
+        places.idle.push(connection);
+        while let Some(next) = places.next_waiting(self.most_high) {
+            let Some(waiting) = places.waiting.remove(next) else {
+                return;
+            };
+            if let Some(connection) = places.lend(waiting.key, waiting.cost, self.most_high) {
+                // It is not full, and whoever waits holds the other end until it has left the queue.
+                let _ = waiting.hand.try_send(connection);
+            }
+        }
+    }
+
+    /// A panic of another thread leaves the places whole: nothing here panics halfway.
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn has_room(&self, cost: Cost, most_high: usize) -> bool {
+        !self.idle.is_empty() && (cost != Cost::High || self.high < most_high)
+    }
+
+    /// An idle connection, if one may be lent for such a question.
+    fn lend(&mut self, key: IpAddr, cost: Cost, most_high: usize) -> Option<Connection> {
+        if !self.has_room(cost, most_high) {
+            return None;
+        }
+        let connection = self.idle.pop()?;
+        self.high += usize::from(cost == Cost::High);
+        *self.lent.entry(key).or_default() += 1;
+        Some(connection)
+    }
+
+    /// Whose turn it is, of those there is room for: of the address that holds the fewest, who has waited longest.
+    fn next_waiting(&self, most_high: usize) -> Option<usize> {
+        let waiting = self.waiting.iter().enumerate();
+        let could = waiting.filter(|(_, one)| self.has_room(one.cost, most_high));
+        let held = |one: &Waiting| self.lent.get(&one.key).copied().unwrap_or(0);
+        could
+            .min_by_key(|(_, one)| held(one))
+            .map(|(place, _)| place)
+    }
+}
+
+impl Lease<'_> {
+    /// Waits for a connection, unless it has one. A deleted file can still be read by who has it open, so it is looked
+    /// for each time.
+    pub fn reader(&mut self) -> anyhow::Result<&mut Reader> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.pool.take(self.key, self.cost)?,
         };
-        Ok(self.0.insert(reader))
+        let connection = self.connection.insert(connection);
+        let reader = match connection.0.take().and_then(Reader::if_current) {
+            Some(reader) => reader,
+            None => Reader::open(&self.pool.ledger)?,
+        };
+        Ok(connection.0.insert(reader))
     }
 
+    /// Closes the connection, for nobody knows what is wrong with it.
     pub fn close(&mut self) {
-        self.0 = None;
-    }
-}
-
-/// How long a request waits for a connection before it is left to a worker.
-const QUEUE: Duration = Duration::from_secs(2);
-
-/// Connections to the ledger for whoever needs one for a moment.
-pub struct Ledgers {
-    idle: Mutex<Vec<Ledger>>,
-    freed: Condvar,
-}
-
-impl Ledgers {
-    pub fn new(number: usize) -> Ledgers {
-        Ledgers {
-            idle: Mutex::new((0..number).map(|_| Ledger::default()).collect()),
-            freed: Condvar::new(),
+        if let Some(connection) = &mut self.connection {
+            connection.0 = None;
         }
     }
-
-    /// Lends a connection; `None`: all were in use for too long. `act` does not panic.
-    pub fn lend<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> Option<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let none = |idle: &mut Vec<Ledger>| idle.is_empty();
-        let waited = self.freed.wait_timeout_while(idle, QUEUE, none);
-        let mut ledger = waited.unwrap_or_else(PoisonError::into_inner).0.pop()?;
-        let done = act(&mut ledger);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(ledger);
-        drop(idle);
-        self.freed.notify_one();
-        Some(done)
-    }
 }
 
-/// Fails only if the ledger cannot be read.
-pub fn answer(
-    shared: &Shared,
-    ledger: &mut Ledger,
-    call: &Call,
-    user: &User,
-    terms: Terms,
-) -> anyhow::Result<Reply> {
-    let Terms {
-        yesterday,
-        max_days,
-    } = terms;
-    let question = match route(call.method, call.target, yesterday, max_days) {
-        Ok(question) => question,
-        Err(reply) => return Ok(reply),
-    };
-    let reader = ledger.reader(shared)?;
-    let usage = reader.account_usage(&question.uuid, question.range, &user.scope)?;
-    Ok(match usage {
-        Some(usage) => {
-            shared.follow(&usage.zones);
-            response::usage(question.range, &usage)
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.close();
         }
-        None => {
-            let uuid = question.uuid;
-            response::error(404, &format!("no account or project has the uuid {uuid}"))
-        }
-    })
-}
-
-/// Turns an error and even a panic into a reply, and tells what happened.
-pub fn guarded(
-    target: &str,
-    answer: impl FnOnce() -> anyhow::Result<Reply>,
-) -> (Reply, Option<String>) {
-    match catch_unwind(AssertUnwindSafe(answer)) {
-        Ok(Ok(reply)) => (reply, None),
-        Ok(Err(err)) => {
-            let reply = response::refusal(target, 503, "the ledger cannot be read");
-            (reply, Some(format!("{err:#}")))
-        }
-        Err(_) => {
-            let reply = response::refusal(target, 500, "the server made an error");
-            (reply, Some("panicked".to_owned()))
+        if let Some(connection) = self.connection.take() {
+            self.pool.give_back(self.key, self.cost, connection);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::Sender;
+    use std::thread;
+
     use super::*;
 
-    #[test]
-    fn a_panic_is_answered_with_500() {
-        let (reply, failure) = guarded("/usage/u", || panic!("a panic on purpose"));
-        assert_eq!(reply, response::error(500, "the server made an error"));
-        assert_eq!(failure.as_deref(), Some("panicked"));
+    fn address(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn pool(workers: usize) -> LedgerPool {
+        LedgerPool::new(PathBuf::from("none"), workers)
     }
 
     #[test]
-    fn an_error_is_answered_with_503_and_told_in_full() {
-        let (reply, failure) = guarded("/usage/u", || {
-            Err(anyhow::anyhow!("disk I/O error").context("ledger x"))
+    fn two_places_are_kept_for_questions_of_bounded_cost() {
+        let pool = pool(1);
+        let take = |cost| pool.lock().lend(address(1), cost, pool.most_high).is_some();
+        assert!(take(Cost::High));
+        assert!(!take(Cost::High));
+        assert!(take(Cost::Bounded) && take(Cost::Bounded));
+        assert!(!take(Cost::Bounded));
+    }
+
+    #[test]
+    fn who_holds_the_fewest_is_served_next() {
+        let pool = pool(2);
+        let held: Vec<Connection> = [1, 1]
+            .map(|last| pool.take(address(last), Cost::High).unwrap())
+            .into();
+        let (served, order) = mpsc::channel();
+        let wait = |last: u8, served: Sender<u8>| {
+            let connection = pool.take(address(last), Cost::High).unwrap();
+            served.send(last).unwrap();
+            connection
+        };
+        thread::scope(|scope| {
+            for (count, last) in [(1, 1), (2, 1), (3, 2)] {
+                let (wait, served) = (&wait, served.clone());
+                scope.spawn(move || wait(last, served));
+                while pool.lock().waiting.len() < count {
+                    thread::yield_now();
+                }
+            }
+            // Address 1 waits for longer, and holds another one.
+            for connection in held {
+                pool.give_back(address(1), Cost::High, connection);
+            }
+            assert_eq!(
+                [order.recv().unwrap(), order.recv().unwrap()]
+                    .into_iter()
+                    .max(),
+                Some(2)
+            );
+            pool.give_back(address(2), Cost::High, Connection::default());
+            assert_eq!(order.recv().unwrap(), 1);
         });
-        assert_eq!(reply, response::error(503, "the ledger cannot be read"));
-        assert_eq!(failure.as_deref(), Some("ledger x: disk I/O error"));
+        assert!(pool.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn what_was_lent_comes_back_after_a_panic() {
+        let pool = pool(1);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut lease = pool.lease(address(1), Cost::High);
+            lease.connection = pool.take(lease.key, lease.cost).ok();
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        let places = pool.lock();
+        assert_eq!((places.idle.len(), places.high), (1 + RESERVED, 0));
+        assert!(places.lent.is_empty());
     }
 }

@@ -1,29 +1,26 @@
-//! The gate between the network and the workers. It owns the sockets, enforces every limit and every deadline, and takes
-//! nothing but one clean request without a body. What `Shared::answer` can answer it sends itself, and passes all else
-//! on: tiny_http, which has no limits of its own, listens on a private socket behind it and sees nothing that a client
-//! wrote. One thread a connection, their number bounded.
+//! A socket that clients connect to: bind, accept, find a place and a thread for each connection, and an end that lets
+//! the answers in hand finish. One thread a connection, their number bounded. The server has a second listener where
+//! `/metrics` has an address of its own.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ipnet::IpNet;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::access_log::LogThrottle;
 use super::client::Proxies;
 use super::connection;
-use super::connections::{Full, Table};
-use super::refusal::Seldom;
-use super::request::refusal;
-use super::state;
+use super::connections::{Connections, Full};
+use super::request::BadRequest;
+use super::route::Endpoints;
+use super::state::State;
 use super::tls::Tls;
-use super::upstream::Upstream;
 use crate::config::Limits;
 use crate::plural::plural;
 
@@ -31,43 +28,44 @@ use crate::plural::plural;
 /// after a second.
 const BACKLOG: i32 = 4096;
 
-/// TLS needs most of it.
-const STACK: usize = 256 << 10;
+/// Of a connection's thread. Only what is used of it takes memory; packing a long answer takes most, and a program
+/// built without optimisation takes several times as much as a release.
+const STACK: usize = 2 << 20;
 
 /// Connections beyond the limits that are told so at the same time; more than these are just closed.
-pub const MOST_TURNED_AWAY: usize = 32;
+pub const MOST_REJECTED: usize = 32;
 
 /// How long accepting rests when the system is out of something.
 const REST: Duration = Duration::from_millis(50);
 
-/// What all connections share.
-pub struct Shared {
-    pub server: Arc<state::Shared>,
+/// What the connections of a listener share.
+pub struct Clients {
+    pub state: Arc<State>,
+    pub endpoints: Endpoints,
     pub limits: Limits,
-    pub table: Arc<Table>,
-    pub upstream: Upstream,
+    pub connections: Arc<Connections>,
     pub proxies: Proxies,
     pub tls: Option<Arc<Tls>>,
     pub ids: Ids,
-    turned_away: AtomicUsize,
-    crowded: Seldom,
-    sendings: Seldom,
-    pub handshakes: Seldom,
-    pub slow_readers: Seldom,
+    rejected: AtomicUsize,
+    rejections: LogThrottle,
+    evictions: LogThrottle,
+    pub failed_handshakes: LogThrottle,
+    pub slow_readers: LogThrottle,
 }
 
-/// The gate, open until it is told to drain.
-pub struct Gate {
-    shared: Arc<Shared>,
-    door: TcpListener,
+/// Takes clients until it is told to drain.
+pub struct Listener {
+    clients: Arc<Clients>,
+    socket: TcpListener,
 }
 
-/// Listens. Whether the address may be listened on is said by `may_listen`.
-pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    bind(address).with_context(|| format!("listen on {address}"))
+/// Binds an address. Whether it may be listened on is for `may_listen` to say.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| format!("listen on {address}"))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     // Connections inherit it. Without it, an answer may wait 40 ms for the client's acknowledgement.
@@ -77,125 +75,132 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-impl Gate {
-    /// Lets clients in to the workers who answer at the private socket.
-    pub fn open(
-        listener: TcpListener,
-        limits: Limits,
-        proxies: Vec<IpNet>,
-        tls: Option<Arc<Tls>>,
-        socket: PathBuf,
-        upstreams: usize,
-        server: Arc<state::Shared>,
-    ) -> anyhow::Result<Gate> {
-        let shared = Arc::new(Shared {
-            server,
-            table: Arc::new(Table::new(
+impl Clients {
+    pub fn new(state: Arc<State>, endpoints: Endpoints, limits: Limits) -> Clients {
+        Clients {
+            state,
+            endpoints,
+            connections: Arc::new(Connections::new(
                 limits.max_connections,
                 limits.max_connections_per_address,
             )),
             limits,
-            upstream: Upstream::open(socket, upstreams)?,
-            proxies: Proxies(proxies),
-            tls,
+            proxies: Proxies(Vec::new()),
+            tls: None,
             ids: Ids::new(),
-            turned_away: AtomicUsize::new(0),
-            crowded: Seldom::default(),
-            sendings: Seldom::default(),
-            handshakes: Seldom::default(),
-            slow_readers: Seldom::default(),
-        });
-        let door = listener.try_clone()?;
-        let accepting = shared.clone();
-        thread::Builder::new()
-            .name("gate".to_owned())
-            .spawn(move || accept(&accepting, &listener))?;
-        Ok(Gate { shared, door })
-    }
-
-    /// Takes no new connection, lets the answers in hand finish, and tells how many had to be cut off.
-    pub fn drain(&self, deadline: Instant) -> usize {
-        self.shared.table.drain();
-        // Shutting the socket down, and not closing it, ends the wait of the thread that accepts. Where a
-        // system refuses that, connections stay unanswered from here on instead of being turned away.
-        let _ = SockRef::from(&self.door).shutdown(Shutdown::Both);
-        self.shared.table.wait_until_empty(deadline)
+            rejected: AtomicUsize::new(0),
+            rejections: LogThrottle::default(),
+            evictions: LogThrottle::default(),
+            failed_handshakes: LogThrottle::default(),
+            slow_readers: LogThrottle::default(),
+        }
     }
 }
 
-/// Accepts until the gate is drained. No error ends it: a server that cannot accept for a while must not
-/// stay deaf for ever.
-fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
-    let errors = Seldom::default();
+impl Listener {
+    /// Lets clients in.
+    pub fn open(socket: TcpListener, clients: Clients) -> anyhow::Result<Listener> {
+        let clients = Arc::new(clients);
+        let accepting = (clients.clone(), socket.try_clone()?);
+        thread::Builder::new()
+            .name("listener".to_owned())
+            .spawn(move || accept(&accepting.0, &accepting.1))?;
+        Ok(Listener { clients, socket })
+    }
+
+    /// Takes no new connection, lets the answers in hand finish, and returns how many had to be cut off.
+    pub fn drain(&self, deadline: Instant) -> usize {
+        self.clients.connections.drain();
+        // Shutting the socket down, and not closing it, ends the wait of the thread that accepts. Where a
+        // system refuses that, connections stay unanswered from here on instead of being rejected.
+        let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+        self.clients.connections.wait_until_empty(deadline)
+    }
+}
+
+/// Accepts until the listener is drained. No error ends it: a server that cannot accept for a while must not
+/// stay deaf forever.
+fn accept(clients: &Arc<Clients>, socket: &TcpListener) {
+    let errors = LogThrottle::default();
     loop {
-        let accepted = listener.accept();
-        if shared.table.is_draining() {
+        let accepted = socket.accept();
+        if clients.connections.is_draining() {
             return;
         }
         match accepted {
-            Ok((socket, peer)) => receive(shared, Arc::new(socket), peer.ip().to_canonical()),
+            Ok((socket, peer)) => receive(clients, Arc::new(socket), peer.ip().to_canonical()),
             Err(err) if err.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(err) => {
-                errors.note(&shared.server.log, || format!("accept a connection: {err}"));
+                errors.note(&clients.state.log, || format!("accept a connection: {err}"));
                 thread::sleep(REST);
             }
         }
     }
 }
 
-/// Finds a place and a thread for a connection, or turns it away.
-fn receive(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr) {
-    let counted = !shared.proxies.trusts(peer);
-    let admitted = shared.table.admit(&socket, peer, counted);
-    let sent_away = shared.table.count_sent_away();
-    if sent_away > 0 {
-        shared.server.metrics.sent_away(sent_away);
-        shared.sendings.note(&shared.server.log, || {
-            let some = plural(sent_away as u64, "connection");
+/// Finds a slot and a thread for a connection, or rejects it.
+fn receive(clients: &Arc<Clients>, socket: Arc<TcpStream>, peer: IpAddr) {
+    let counted_in = !clients.proxies.trusts(peer);
+    let admitted = clients.connections.admit(&socket, peer, counted_in);
+    let evicted = clients.connections.take_evicted();
+    if evicted > 0 {
+        clients.state.metrics.evicted(evicted);
+        clients.evictions.note(&clients.state.log, || {
+            let some = plural(evicted as u64, "connection");
             format!("server.max_connections is reached: {some} sent away for others")
         });
     }
-    let place = match admitted {
-        Ok(place) => place,
-        Err(full) => return turn_away(shared, socket, peer, &full),
+    let slot = match admitted {
+        Ok(slot) => slot,
+        Err(full) => return reject(clients, socket, peer, &full),
     };
-    let own = shared.clone();
+    let own = clients.clone();
     let spawned = thread::Builder::new()
         .name("connection".to_owned())
         .stack_size(STACK)
-        .spawn(move || connection::serve(&own, &place, socket, peer));
+        .spawn(move || connection::serve(&own, &slot, socket, peer));
     if let Err(err) = spawned {
-        shared.crowded.note(&shared.server.log, || {
+        clients.rejections.note(&clients.state.log, || {
             format!("{peer}: no thread for a connection: {err}")
         });
     }
 }
 
 /// Says to a connection beyond the limits that it is one.
-fn turn_away(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: IpAddr, full: &Full) {
+fn reject(clients: &Arc<Clients>, socket: Arc<TcpStream>, peer: IpAddr, full: &Full) {
     let why = match full {
-        Full::Address => refusal(429, "too many connections from this address"),
-        Full::Table => refusal(503, "too many connections"),
+        Full::Address => BadRequest::new(429, "too many connections from this address"),
+        Full::Server => BadRequest::new(503, "too many connections"),
         // As all that come a moment later.
         Full::Draining => return,
     };
-    shared.crowded.note(&shared.server.log, || {
+    clients.rejections.note(&clients.state.log, || {
         format!("{peer}: {} {}", why.status, why.message)
     });
-    if shared.turned_away.fetch_add(1, Ordering::SeqCst) >= MOST_TURNED_AWAY {
-        shared.turned_away.fetch_sub(1, Ordering::SeqCst);
+    let rejected = Rejected::count(clients);
+    if clients.rejected.load(Ordering::SeqCst) > MOST_REJECTED {
         return;
     }
-    let own = shared.clone();
-    let spawned = thread::Builder::new()
-        .name("turned away".to_owned())
+    // Where there is no thread to be had, the connection is just closed.
+    let _ = thread::Builder::new()
+        .name("rejection".to_owned())
         .stack_size(STACK)
-        .spawn(move || {
-            connection::turn_away(&own, socket, peer, &why);
-            own.turned_away.fetch_sub(1, Ordering::SeqCst);
-        });
-    if spawned.is_err() {
-        shared.turned_away.fetch_sub(1, Ordering::SeqCst);
+        .spawn(move || connection::reject(&rejected.0, socket, peer, &why));
+}
+
+/// Counts a connection as being rejected until it is dropped.
+struct Rejected(Arc<Clients>);
+
+impl Rejected {
+    fn count(clients: &Arc<Clients>) -> Rejected {
+        clients.rejected.fetch_add(1, Ordering::SeqCst);
+        Rejected(clients.clone())
+    }
+}
+
+impl Drop for Rejected {
+    fn drop(&mut self) {
+        self.0.rejected.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the server counts, and the text in which `/metrics` tells it, together with the state of the ledger: the
-//! OpenMetrics format. Nothing is told per account.
+//! What the server counts, and the text of `/metrics`, which has the state of the ledger as well: OpenMetrics for
+//! clients that ask for it, the older text format of Prometheus for all others. Nothing is reported per account.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -20,8 +20,18 @@ const BUCKETS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// The media type of the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A format of the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Exposition {
+    Prometheus,
+    OpenMetrics,
+}
+
+/// Counts a connection as open until it is dropped.
+pub struct OpenConnection(Gauge);
+
+/// Counts a request as in flight until it is dropped.
+pub struct InFlight(Gauge);
 
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -29,8 +39,9 @@ pub struct Metrics {
     seconds: Family<Route, Histogram>,
     refused: Family<Status, Counter>,
     connections: Counter,
-    sent_away: Counter,
+    evicted: Counter,
     open_connections: Gauge,
+    in_flight: Gauge,
     auth_failures: Counter,
     /// 0: nothing is encrypted, or it is not known.
     certificate_ends_at: AtomicI64,
@@ -81,8 +92,9 @@ impl Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             refused: Family::default(),
             connections: Counter::default(),
-            sent_away: Counter::default(),
+            evicted: Counter::default(),
             open_connections: Gauge::default(),
+            in_flight: Gauge::default(),
             auth_failures: Counter::default(),
             certificate_ends_at: AtomicI64::default(),
             registry: Mutex::default(),
@@ -96,13 +108,13 @@ impl Metrics {
         );
         registry.register_with_unit(
             "http_request_duration",
-            "From a request's arrival at a worker, or where answers are remembered, to its answer",
+            "From a request's arrival to its answer",
             Unit::Seconds,
             metrics.seconds.clone(),
         );
         registry.register(
             "http_refused",
-            "Requests and connections refused before they came to the workers",
+            "Requests and connections refused by their look or a limit",
             metrics.refused.clone(),
         );
         registry.register(
@@ -113,12 +125,17 @@ impl Metrics {
         registry.register(
             "sent_away_connections",
             "Connections sent away for others when there were max_connections",
-            metrics.sent_away.clone(),
+            metrics.evicted.clone(),
         );
         registry.register(
             "open_connections",
             "Connections open",
             metrics.open_connections.clone(),
+        );
+        registry.register(
+            "requests_in_flight",
+            "Requests that are being answered",
+            metrics.in_flight.clone(),
         );
         registry.register(
             "auth_failures",
@@ -142,17 +159,19 @@ impl Metrics {
         self.refused.get_or_create(&Status(status)).inc();
     }
 
-    pub fn sent_away(&self, connections: usize) {
-        self.sent_away.inc_by(connections as u64);
+    pub fn evicted(&self, connections: usize) {
+        self.evicted.inc_by(connections as u64);
     }
 
-    pub fn connection_opened(&self) {
+    pub fn connection_opens(&self) -> OpenConnection {
         self.connections.inc();
         self.open_connections.inc();
+        OpenConnection(self.open_connections.clone())
     }
 
-    pub fn connection_closed(&self) {
-        self.open_connections.dec();
+    pub fn request_begins(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
     }
 
     pub fn auth_failed(&self) {
@@ -165,15 +184,78 @@ impl Metrics {
             .store(at.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// All of it, in OpenMetrics.
-    pub fn text(&self, ledger: &LedgerGauges) -> Result<String, fmt::Error> {
+    /// All of it.
+    pub fn text(&self, format: Exposition, ledger: &LedgerGauges) -> Result<String, fmt::Error> {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         encode_registry(&mut text, &registry)?;
         let ends = Some(self.certificate_ends_at.load(Ordering::Relaxed)).filter(|at| *at != 0);
         encode_registry(&mut text, &registry_of(ledger, ends))?;
-        encode_eof(&mut text)?;
+        match format {
+            Exposition::OpenMetrics => encode_eof(&mut text)?,
+            Exposition::Prometheus => text = as_prometheus(&text),
+        }
         Ok(text)
+    }
+}
+
+impl Exposition {
+    /// The first is for clients that ask for neither.
+    pub const ALL: [Exposition; 2] = [Exposition::Prometheus, Exposition::OpenMetrics];
+
+    /// As `Accept` names it.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Exposition::Prometheus => "text/plain",
+            Exposition::OpenMetrics => "application/openmetrics-text",
+        }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Exposition::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Exposition::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The same samples as Prometheus had them before OpenMetrics: no units, no infos, and what is said about a counter is
+/// said about the name that its samples have.
+fn as_prometheus(text: &str) -> String {
+    let mut old = String::with_capacity(text.len());
+    let mut help = None;
+    for line in text.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            help = described.split_once(' ');
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|described| described.split_once(' '))
+        {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", kind),
+                "info" => ("_info", "gauge"),
+                kind => ("", kind),
+            };
+            if let Some((_, help)) = help.take() {
+                old.push_str(&format!("# HELP {name}{suffix} {help}\n"));
+            }
+            old.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
+        } else if !line.starts_with('#') {
+            old.extend([line, "\n"]);
+        }
+    }
+    old
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -281,16 +363,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn what_was_counted_is_reported() {
         let metrics = Metrics::new();
         metrics.answered("usage", 200, 0.002);
         metrics.answered("usage", 200, 20.0);
         metrics.answered("other", 404, 0.0001);
         metrics.refused(431);
-        metrics.connection_opened();
-        metrics.connection_opened();
-        metrics.connection_closed();
-        metrics.sent_away(3);
+        let _open = metrics.connection_opens();
+        drop(metrics.connection_opens());
+        metrics.evicted(3);
         metrics.auth_failed();
         metrics.certificate_ends(Some(1_401_580_800));
         let ledger = LedgerGauges {
@@ -306,7 +387,7 @@ mod tests {
                 exit_code: 1,
             }),
         };
-        let text = metrics.text(&ledger).unwrap();
+        let text = metrics.text(Exposition::OpenMetrics, &ledger).unwrap();
         for line in [
             concat!(
                 "rbc_usage_build_info{version=\"",
@@ -334,11 +415,31 @@ mod tests {
             "rbc_usage_last_import_duration_seconds 12.5",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+            let old = metrics.text(Exposition::Prometheus, &ledger).unwrap();
+            assert!(old.lines().any(|told| told == line), "{line}\n{old}");
         }
         assert!(text.ends_with("\n# EOF\n"), "{text}");
-        let unknown = Metrics::new().text(&LedgerGauges::default()).unwrap();
+        let unknown = Metrics::new()
+            .text(Exposition::Prometheus, &LedgerGauges::default())
+            .unwrap();
         for left_out in ["ledger", "pending", "certificate"] {
             assert!(!unknown.contains(left_out), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn the_old_format_describes_the_names_that_samples_have() {
+        let text = Metrics::new().text(Exposition::Prometheus, &LedgerGauges::default());
+        let text = text.unwrap();
+        for part in [
+            "# HELP rbc_usage_connections_total Connections accepted.\n# TYPE rbc_usage_connections_total counter\n\
+             rbc_usage_connections_total 0\n",
+            "# TYPE rbc_usage_build_info gauge\nrbc_usage_build_info{",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        for none in ["# EOF", "# UNIT", " info\n"] {
+            assert!(!text.contains(none), "{none}\n{text}");
         }
     }
 }

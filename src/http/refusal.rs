@@ -1,93 +1,146 @@
-//! What the gate itself says: the answer that refuses a request, its line in the log, and the lines that are written
-//! once a second at most, so that an attack fills no disk.
+//! Which shape an error takes: problem details (RFC 9457) under `/v1`, and the old program's shape everywhere else.
 
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use serde_json::{Map, Value, json};
 
-use super::request::Refusal;
-use crate::http::access_log::Log;
-use crate::http::frame;
-use crate::http::response;
+use super::response::{REVALIDATE, Response, reason};
 
-/// At most one line of a kind in this time.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// What else than the target the answers under `/v1` depend on.
+pub const VARY: &str = "Accept, Accept-Encoding";
 
-/// Of a refused request line, this much is logged.
-const LOGGED: usize = 200;
-
-/// A request that is not answered.
-pub struct Refused<'a> {
-    pub peer: IpAddr,
-    /// What was received of it.
-    pub request: &'a [u8],
-    pub why: &'a Refusal,
-    pub id: &'a str,
+/// Why there is no answer under `/v1`.
+#[derive(Debug, PartialEq)]
+pub struct Problem {
+    pub status: u16,
+    /// One sentence for people.
+    pub detail: String,
+    /// Further members for programs.
+    pub members: Map<String, Value>,
 }
 
-impl Refused<'_> {
-    /// A whole answer, after which the connection ends.
-    pub fn reply(&self) -> Vec<u8> {
-        let Refusal { status, message } = self.why;
-        let mut reply = response::refusal(self.target(), *status, message);
-        if matches!(status, 429 | 503) {
-            reply.headers.push(("Retry-After", "1".to_owned()));
+/// What keeps a question from being answered: the client can do something about a problem, and nothing about the
+/// ledger.
+pub enum Rejection {
+    Problem(Problem),
+    Ledger(anyhow::Error),
+}
+
+impl From<Problem> for Rejection {
+    fn from(problem: Problem) -> Rejection {
+        Rejection::Problem(problem)
+    }
+}
+
+impl From<anyhow::Error> for Rejection {
+    fn from(err: anyhow::Error) -> Rejection {
+        Rejection::Ledger(err)
+    }
+}
+
+/// Whether errors for a target have the shape of `/v1`.
+pub fn is_v1(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or(target);
+    path == "/openapi.json" || path == "/v1" || path.starts_with("/v1/")
+}
+
+/// An error in the shape that goes with a target.
+pub fn refuse(target: &str, status: u16, message: &str) -> Response {
+    if is_v1(target) {
+        Problem::new(status, message).response()
+    } else {
+        error(status, message)
+    }
+}
+
+/// 404 for a path that is none.
+pub fn no_such_path(path: &str) -> Response {
+    let message = if is_v1(path) {
+        "no such path: /openapi.json tells which there are"
+    } else {
+        "no such path: ask for /usage/<account uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD"
+    };
+    refuse(path, 404, message)
+}
+
+/// An error in the old shape. A 405 names what is allowed.
+pub fn error(status: u16, message: &str) -> Response {
+    let body = json!({"responseType": "errorResponse", "message": message});
+    let response = Response::json(status, &body);
+    match status {
+        405 => response.with("Allow", "GET, HEAD"),
+        _ => response,
+    }
+}
+
+impl Problem {
+    pub fn new(status: u16, detail: impl Into<String>) -> Problem {
+        Problem {
+            status,
+            detail: detail.into(),
+            members: Map::new(),
         }
-        frame::last(&reply, self.id, !self.request.starts_with(b"HEAD "))
     }
 
-    /// What was asked for, as far as it can be told: it decides on the shape of the answer alone.
-    fn target(&self) -> &str {
-        let mut words = self.request.split(|byte| byte.is_ascii_whitespace());
-        let target = words.nth(1).unwrap_or_default();
-        std::str::from_utf8(target).unwrap_or_default()
+    /// 400, about one parameter of the query.
+    pub fn of_parameter(name: &str, detail: impl Into<String>) -> Problem {
+        Problem::new(400, detail).with("parameter", json!(name))
     }
 
-    /// One line in the log.
-    pub fn log(&self, log: &Log) {
-        let line = self
-            .request
-            .split(|byte| matches!(byte, b'\r' | b'\n'))
-            .next();
-        let line = line.unwrap_or_default();
-        let line = String::from_utf8_lossy(&line[..line.len().min(LOGGED)]);
-        let Refusal { status, message } = self.why;
-        log.refusal(self.peer, *status, &line, message, self.id);
+    pub fn with(mut self, member: &str, value: Value) -> Problem {
+        self.members.insert(member.to_owned(), value);
+        self
     }
-}
 
-/// A kind of line that may come too often.
-#[derive(Default)]
-pub struct Seldom {
-    last: Mutex<Last>,
-}
-
-#[derive(Default)]
-struct Last {
-    written: Option<Instant>,
-    left_out: u64,
-}
-
-impl Seldom {
-    /// Writes the line, or counts it for the next one.
-    pub fn note(&self, log: &Log, line: impl FnOnce() -> String) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last
-            .written
-            .is_some_and(|written| written.elapsed() < INTERVAL)
-        {
-            last.left_out += 1;
-            return;
+    /// A 405 names what is allowed.
+    pub fn response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": reason(self.status),
+            "status": self.status,
+            "detail": self.detail,
+        });
+        for (member, value) in self.members {
+            body[member] = value;
         }
-        let more = match last.left_out {
-            0 => String::new(),
-            count => format!(" (and {count} like it before)"),
-        };
-        *last = Last {
-            written: Some(Instant::now()),
-            left_out: 0,
-        };
-        drop(last);
-        log.note(&format!("{}{more}", line()));
+        let body = format!("{body}\n").into_bytes();
+        let response = Response::of("application/problem+json", self.status, body);
+        let response = response.with(REVALIDATE.0, REVALIDATE.1);
+        match self.status {
+            405 => response.with("Allow", "GET, HEAD"),
+            406 => response.with("Vary", VARY),
+            _ => response,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: Response) -> String {
+        String::from_utf8(response.body).unwrap()
+    }
+
+    #[test]
+    fn a_problem_has_the_five_members_and_more() {
+        let response = Problem::of_parameter("metric", "no metric is called \"x\"\r\n").response();
+        assert_eq!(
+            response.header("Content-Type"),
+            Some("application/problem+json")
+        );
+        assert_eq!(
+            text(response),
+            "{\"detail\":\"no metric is called \\\"x\\\"\\r\\n\",\"parameter\":\"metric\",\"status\":400,\
+             \"title\":\"Bad Request\",\"type\":\"about:blank\"}\n"
+        );
+        let refused = Problem::new(405, "only GET and HEAD are answered").response();
+        assert_eq!(refused.header("Allow"), Some("GET, HEAD"));
+    }
+
+    #[test]
+    fn an_error_quotes_what_the_client_sent() {
+        assert_eq!(
+            text(error(404, "no \"\u{1}\u{7f}é\"")),
+            "{\"message\":\"no \\\"\\u0001\u{7f}é\\\"\",\"responseType\":\"errorResponse\"}\n"
+        );
     }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
-use super::state::{Shared, scopes_of, written_timezone};
+use super::state::{State, scopes_of, written_timezone};
 use super::tls::Tls;
 use crate::config::{Config, Limits, Server};
 
 pub struct Reload {
     pub tls: Option<Arc<Tls>>,
-    pub shared: Arc<Shared>,
+    pub state: Arc<State>,
     /// What the server works by.
     pub running: Server,
 }
@@ -19,26 +19,26 @@ pub struct Reload {
 impl Reload {
     /// Reads everything again and logs what came of it.
     pub fn reload(&mut self) {
-        let shared = self.shared.clone();
-        let _reading = shared.reading.lock();
+        let state = self.state.clone();
+        let _reading = state.reading.lock();
         let mut said = Vec::new();
         let reloaded = self.tls.as_deref().map(|tls| {
             tls.reload()
-                .map(|()| shared.metrics.certificate_ends(tls.ends_at()))
+                .map(|()| state.metrics.certificate_ends(tls.ends_at()))
         });
         match reloaded {
             Some(Ok(())) => said.push("reloaded the certificate".to_owned()),
             Some(Err(err)) => said.push(format!("the old certificate stays: {err:#}")),
             None => {}
         }
-        match (shared.reread)() {
+        match (state.load_config)() {
             Ok(config) => {
                 said.extend(self.take_over_timezone(written_timezone(&config)));
                 let Config { server, ledger, .. } = config;
-                let auth = shared.auth.as_ref();
-                said.extend(auth.map(|auth| users(auth, &server, &shared)));
+                let auth = state.auth.as_ref();
+                said.extend(auth.map(|auth| users(auth, &server, &state)));
                 said.extend(self.take_over(&server));
-                if ledger != shared.ledger {
+                if ledger != state.ledger {
                     let restart = "main.rbc_usage_uri changed, which takes a restart";
                     said.push(restart.to_owned());
                 }
@@ -56,13 +56,13 @@ impl Reload {
             said.push("nothing to reload".to_owned());
         }
         for said in said {
-            shared.log.note(&format!("SIGHUP: {said}"));
+            state.log.note(&format!("SIGHUP: {said}"));
         }
-        shared.warn_of_strangers();
+        state.warn_of_unused_scopes();
     }
 
     fn take_over_timezone(&self, timezone: Option<String>) -> Option<String> {
-        let known = self.shared.timezone.lock();
+        let known = self.state.timezone.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         if *known == timezone {
             return None;
@@ -76,31 +76,34 @@ impl Reload {
 
     /// Takes over the keys that may change at any time.
     fn take_over(&mut self, new: &Server) -> Vec<String> {
-        let (running, shared) = (&mut self.running, &self.shared);
+        let (running, state) = (&mut self.running, &self.state);
         let mut taken = Vec::new();
         if running.max_age_days != new.max_age_days {
             running.max_age_days = new.max_age_days;
-            let days = new.max_age_days;
-            shared.max_age_days.store(days, Ordering::Relaxed);
-            taken.push(format!("server.max_age is {days} now"));
+            let days = new.max_age_days.unwrap_or(0);
+            state.max_age_days.store(days, Ordering::Relaxed);
+            taken.push(match new.max_age_days {
+                Some(days) => format!("server.max_age is {days} now"),
+                None => "server.max_age is not set any more".to_owned(),
+            });
         }
         if running.limits.max_days != new.limits.max_days {
             running.limits.max_days = new.limits.max_days;
             let days = new.limits.max_days;
-            shared.max_days.store(days, Ordering::Relaxed);
+            state.max_days.store(days, Ordering::Relaxed);
             taken.push(format!("server.max_days is {days} now"));
         }
         if running.log_format != new.log_format {
             running.log_format = new.log_format;
-            shared.log.set_format(new.log_format);
+            state.log.set_format(new.log_format);
             taken.push("server.log_format has changed".to_owned());
         }
         taken
     }
 }
 
-fn users(auth: &Auth, new: &Server, shared: &Shared) -> String {
-    match auth.reload(new.users.as_deref(), || scopes_of(&shared.reread)) {
+fn users(auth: &Auth, new: &Server, state: &State) -> String {
+    match auth.reload(new.users.as_deref(), || scopes_of(&state.load_config)) {
         Ok(()) => "reloaded users and scopes".to_owned(),
         Err(err) => format!("the old users and scopes stay: {err:#}"),
     }

@@ -1,84 +1,95 @@
-//! One request head: from a client's bytes to what the workers are asked, or to the status that refuses it.
-//! Stricter than most servers, for what two programs may read in two ways is how one of them gets deceived. No
-//! sockets and no clock.
+//! One request: from a client's bytes to its head, or to the status that refuses it. Stricter than most servers,
+//! because what two programs may read in two ways is how one of them is deceived. No sockets and no clock.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use percent_encoding::percent_decode;
+use tiny_http::{HTTPVersion, Method};
 
-/// More header lines than this are refused.
+use super::unread::Hold;
+
+/// Requests with more header lines are refused.
 const MAX_HEADERS: usize = 64;
 
-/// Headers that are passed on as they came; several of one name become one, joined by commas.
-const PASSED_ON: [&str; 3] = ["Accept", "Accept-Encoding", "If-None-Match"];
+const HTTP_1_0: HTTPVersion = HTTPVersion(1, 0);
+const HTTP_1_1: HTTPVersion = HTTPVersion(1, 1);
 
-/// A clean request without a body.
+/// A request, and whose it is.
+pub struct Request<'a> {
+    pub head: Head,
+    pub client: IpAddr,
+    pub id: String,
+    /// When its head was complete.
+    pub arrived: Instant,
+    /// The bytes of its answer, from the moment they are made until the client has read them.
+    pub unread: Hold<'a>,
+}
+
+/// What a clean request without a body says. Headers that were given several times are one, joined by commas.
 #[derive(Debug, PartialEq)]
 pub struct Head {
+    /// `Get` or `Head`.
     pub method: Method,
     /// Path and query, checked and not decoded; begins with a slash.
     pub target: String,
-    host: String,
     pub authorization: Option<String>,
-    /// In the order of `PASSED_ON`.
-    passed_on: [Option<String>; 3],
-    /// All of `X-Forwarded-For`, joined by commas; empty if there is none.
+    pub accept: Option<String>,
+    pub accept_encoding: Option<String>,
+    pub if_none_match: Option<String>,
+    /// Empty if there is none.
     pub forwarded_for: String,
-    pub version: Version,
+    pub version: HTTPVersion,
     /// What the client wants to happen to the connection after the answer.
     pub keep_alive: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Head,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    Http10,
-    Http11,
-}
-
-/// Why a request is not answered. The connection ends with it.
+/// Why a request, or a connection, gets no answer but a status. The connection ends with it.
 #[derive(Debug, PartialEq)]
-pub struct Refusal {
+pub struct BadRequest {
     pub status: u16,
     pub message: String,
 }
 
-pub fn refusal(status: u16, message: &str) -> Refusal {
-    Refusal {
-        status,
-        message: message.to_owned(),
-    }
-}
-
-impl Method {
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
+impl BadRequest {
+    pub fn new(status: u16, message: impl Into<String>) -> BadRequest {
+        BadRequest {
+            status,
+            message: message.into(),
         }
     }
 }
 
+impl Head {
+    /// The target without its query.
+    pub fn path(&self) -> &str {
+        let target = &self.target;
+        target.split_once('?').map_or(target, |(path, _)| path)
+    }
+
+    /// What follows the path, without the question mark.
+    pub fn query(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
 /// Where the head ends in what was received, if it is whole. The bytes before `seen` were looked at before.
-/// A byte that no head may hold is refused as soon as it is there, and not when the client deigns to finish.
-pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
+/// A byte that no head may hold is refused as soon as it is there, and not when the client has finished.
+pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, BadRequest> {
     for at in seen..bytes.len() {
         match bytes[at] {
             b'\n' if at == 0 || bytes[at - 1] != b'\r' => {
-                return Err(refusal(400, "a line must end with CR and LF"));
+                return Err(BadRequest::new(400, "a line must end with CR and LF"));
             }
             b'\n' if bytes[..at].ends_with(b"\r\n\r") => return Ok(Some(at + 1)),
             b'\n' | b'\t' => {}
             _ if at > 0 && bytes[at - 1] == b'\r' => {
-                return Err(refusal(400, "a CR without LF"));
+                return Err(BadRequest::new(400, "a CR without LF"));
             }
             b'\r' => {}
-            0..0x20 | 0x7f => return Err(refusal(400, "a control character in the request")),
+            0..0x20 | 0x7f => {
+                return Err(BadRequest::new(400, "a control character in the request"));
+            }
             _ => {}
         }
     }
@@ -86,93 +97,69 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
 }
 
 /// Reads a whole head, as `find_end` delimits it.
-pub fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
+pub fn parse(bytes: &[u8]) -> Result<Head, BadRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
-        Ok(_) => return Err(refusal(400, "not an HTTP request")),
+        Ok(_) => return Err(BadRequest::new(400, "not an HTTP request")),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(Refusal {
-                status: 431,
-                message: format!("more than {MAX_HEADERS} header lines"),
-            });
+            return Err(BadRequest::new(
+                431,
+                format!("more than {MAX_HEADERS} header lines"),
+            ));
         }
         Err(httparse::Error::Version) if names_a_version(bytes) => {
-            return Err(refusal(505, "only HTTP/1.0 and HTTP/1.1 are spoken here"));
+            return Err(BadRequest::new(
+                505,
+                "only HTTP/1.0 and HTTP/1.1 are spoken here",
+            ));
         }
         Err(err) => {
-            return Err(Refusal {
-                status: 400,
-                message: format!("not an HTTP request: {err}"),
-            });
+            return Err(BadRequest::new(400, format!("not an HTTP request: {err}")));
         }
     }
     let version = match request.version {
-        Some(0) => Version::Http10,
-        _ => Version::Http11,
+        Some(0) => HTTP_1_0,
+        _ => HTTP_1_1,
     };
     let lines = Lines(request.headers);
-    let has_body = announces_body(&lines, version)?;
+    let has_body = announces_body(&lines, &version)?;
     let method = match request.method {
         Some("GET") => Method::Get,
         Some("HEAD") => Method::Head,
-        _ => return Err(refusal(405, "only GET and HEAD are answered")),
+        _ => return Err(BadRequest::new(405, "only GET and HEAD are answered")),
     };
     if has_body {
-        return Err(refusal(413, "a request has no body here"));
+        return Err(BadRequest::new(413, "a request has no body here"));
     }
     if lines
         .list("Expect")?
         .is_some_and(|expected| !expected.eq_ignore_ascii_case("100-continue"))
     {
-        return Err(refusal(
+        return Err(BadRequest::new(
             417,
             "no expectation but 100-continue is understood",
         ));
     }
+    check_host(&lines, &version)?;
     let connection = lines.list("Connection")?.unwrap_or_default();
     let asks = |word: &str| {
         connection
             .split(',')
             .any(|token| token.trim().eq_ignore_ascii_case(word))
     };
-    let [accept, accept_encoding, if_none_match] = PASSED_ON;
     Ok(Head {
         method,
         target: target(request.path.unwrap_or_default())?,
-        host: host(&lines, version)?,
         authorization: lines.single("Authorization")?.map(str::to_owned),
-        passed_on: [
-            lines.list(accept)?,
-            lines.list(accept_encoding)?,
-            lines.list(if_none_match)?,
-        ],
+        accept: lines.list("Accept")?,
+        accept_encoding: lines.list("Accept-Encoding")?,
+        if_none_match: lines.list("If-None-Match")?,
         forwarded_for: lines.list("X-Forwarded-For")?.unwrap_or_default(),
+        keep_alive: !asks("close") && (version == HTTP_1_1 || asks("keep-alive")),
         version,
-        keep_alive: !asks("close") && (version == Version::Http11 || asks("keep-alive")),
     })
-}
-
-impl Head {
-    /// What the workers get: this and nothing else a client sent.
-    pub fn for_workers(&self, peer: IpAddr, id: &str) -> String {
-        let mut text = format!(
-            "{} {} HTTP/1.1\r\nHost: {}\r\nX-Rbc-Peer: {peer}\r\nX-Rbc-Request-Id: {id}\r\n",
-            self.method.name(),
-            self.target,
-            self.host
-        );
-        let passed_on = PASSED_ON.iter().zip(&self.passed_on);
-        let authorization = [(&"Authorization", &self.authorization)];
-        for (name, value) in authorization.into_iter().chain(passed_on) {
-            if let Some(value) = value {
-                text.extend([name, ": ", value, "\r\n"]);
-            }
-        }
-        text.push_str("\r\n");
-        text
-    }
 }
 
 /// The header lines of a request.
@@ -180,41 +167,41 @@ struct Lines<'a>(&'a [httparse::Header<'a>]);
 
 impl<'a> Lines<'a> {
     /// Values of one name, which must be plain ASCII.
-    fn values(&self, name: &str) -> impl Iterator<Item = Result<&'a str, Refusal>> {
+    fn values(&self, name: &str) -> impl Iterator<Item = Result<&'a str, BadRequest>> {
         let lines = self
             .0
             .iter()
             .filter(move |line| line.name.eq_ignore_ascii_case(name));
         lines.map(|line| match std::str::from_utf8(line.value) {
             Ok(value) if value.is_ascii() => Ok(value.trim()),
-            _ => Err(Refusal {
-                status: 400,
-                message: format!("{} is not plain ASCII", line.name),
-            }),
+            _ => Err(BadRequest::new(
+                400,
+                format!("{} is not plain ASCII", line.name),
+            )),
         })
     }
 
     /// A value that may be given once.
-    fn single(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
+    fn single(&self, name: &str) -> Result<Option<&'a str>, BadRequest> {
         let mut values = self.values(name);
         let value = values.next().transpose()?;
         match values.next() {
             None => Ok(value),
-            Some(_) => Err(Refusal {
-                status: 400,
-                message: format!("{name} is given more than once"),
-            }),
+            Some(_) => Err(BadRequest::new(
+                400,
+                format!("{name} is given more than once"),
+            )),
         }
     }
 
     /// A value that may be spread over several lines.
-    fn list(&self, name: &str) -> Result<Option<String>, Refusal> {
+    fn list(&self, name: &str) -> Result<Option<String>, BadRequest> {
         let values: Vec<&str> = self.values(name).collect::<Result<_, _>>()?;
         Ok((!values.is_empty()).then(|| values.join(", ")))
     }
 }
 
-/// Whether it is a request line but for its version, which is none of ours.
+/// Whether it is a request line of another version of HTTP.
 fn names_a_version(bytes: &[u8]) -> bool {
     let line = bytes
         .split(|byte| *byte == b'\r')
@@ -226,22 +213,22 @@ fn names_a_version(bytes: &[u8]) -> bool {
 }
 
 /// Whether a body follows. What leaves its length open to opinion is refused.
-fn announces_body(lines: &Lines, version: Version) -> Result<bool, Refusal> {
+fn announces_body(lines: &Lines, version: &HTTPVersion) -> Result<bool, BadRequest> {
     let length = lines.single("Content-Length")?;
     let encoding = lines.list("Transfer-Encoding")?;
-    if encoding.is_some() && (length.is_some() || version == Version::Http10) {
-        return Err(refusal(
+    if encoding.is_some() && (length.is_some() || *version == HTTP_1_0) {
+        return Err(BadRequest::new(
             400,
             "Transfer-Encoding beside Content-Length or in HTTP/1.0",
         ));
     }
     match (length, encoding.as_deref()) {
         (Some(digits), _) if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) => {
-            Err(refusal(400, "Content-Length is not a number"))
+            Err(BadRequest::new(400, "Content-Length is not a number"))
         }
         (Some(digits), _) => Ok(digits.bytes().any(|digit| digit != b'0')),
         (None, Some(encoding)) if encoding.eq_ignore_ascii_case("chunked") => Ok(true),
-        (None, Some(_)) => Err(refusal(
+        (None, Some(_)) => Err(BadRequest::new(
             501,
             "no Transfer-Encoding but chunked is understood",
         )),
@@ -249,20 +236,20 @@ fn announces_body(lines: &Lines, version: Version) -> Result<bool, Refusal> {
     }
 }
 
-/// HTTP/1.1 wants exactly one Host.
-fn host(lines: &Lines, version: Version) -> Result<String, Refusal> {
+/// HTTP/1.1 wants exactly one Host. Nothing here depends on which it is.
+fn check_host(lines: &Lines, version: &HTTPVersion) -> Result<(), BadRequest> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte);
     match lines.single("Host")? {
-        Some(host) if host.bytes().all(allowed) => Ok(host.to_owned()),
-        Some(_) => Err(refusal(400, "Host is not a host's name")),
-        None if version == Version::Http10 => Ok(String::new()),
-        None => Err(refusal(400, "Host is missing")),
+        Some(host) if host.bytes().all(allowed) => Ok(()),
+        Some(_) => Err(BadRequest::new(400, "Host is not a host's name")),
+        None if *version == HTTP_1_0 => Ok(()),
+        None => Err(BadRequest::new(400, "Host is missing")),
     }
 }
 
 /// Path and query of a target in origin form or absolute form. What it decodes to is checked here: text
 /// in UTF-8, without NUL.
-fn target(text: &str) -> Result<String, Refusal> {
+fn target(text: &str) -> Result<String, BadRequest> {
     let origin = match text.find("://") {
         Some(colon) if text[..colon].bytes().all(|byte| byte.is_ascii_alphabetic()) => {
             let rest = &text[colon + 3..];
@@ -274,20 +261,23 @@ fn target(text: &str) -> Result<String, Refusal> {
     let bytes = origin.as_bytes();
     let foreign = |byte: u8| !byte.is_ascii_graphic() || b"\"#<>\\^`{|}".contains(&byte);
     if !origin.starts_with('/') || bytes.iter().copied().any(foreign) {
-        return Err(refusal(400, "the target is not a path with a query"));
+        return Err(BadRequest::new(
+            400,
+            "the target is not a path with a query",
+        ));
     }
     let hexadecimal = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     let mut signs = (0..bytes.len()).filter(|at| bytes[*at] == b'%');
     if !signs.all(|at| hexadecimal(at + 1) && hexadecimal(at + 2)) {
-        return Err(refusal(
+        return Err(BadRequest::new(
             400,
             "a % in the target without two hexadecimal digits",
         ));
     }
     match percent_decode(bytes).decode_utf8() {
         Ok(decoded) if !decoded.contains('\0') => Ok(origin),
-        Ok(_) => Err(refusal(400, "the target holds a NUL")),
-        Err(_) => Err(refusal(400, "the target is not UTF-8")),
+        Ok(_) => Err(BadRequest::new(400, "the target holds a NUL")),
+        Err(_) => Err(BadRequest::new(400, "the target is not UTF-8")),
     }
 }
 

@@ -1,179 +1,129 @@
-//! What goes back to a client: a status and a JSON body. The keys of the usage answer are a contract
-//! with billing systems; the misspelled `responeType` is one of them.
+//! What goes back to a client: status, headers and body, and the bytes of its head on the wire.
 
-use std::collections::BTreeMap;
+use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use tiny_http::StatusCode;
 
-use super::v1;
-use crate::day::{Day, DayRange};
-use crate::ledger::read::AccountUsage;
-
-/// The lists that are in every answer, empty or not: all metrics per account, then each metric per resource.
-const LISTS: [&str; 7] = [
-    "usage",
-    "backup_byte_hours",
-    "ip_address_allocated",
-    "network_offering",
-    "os_usage",
-    "vm_allocated",
-    "vm_running",
-];
+/// For answers that clients may keep, but have to ask about before they use them again. Answers without
+/// `Cache-Control` are kept by nobody.
+pub const REVALIDATE: (&str, &str) = ("Cache-Control", "private, no-cache");
 
 /// An answer, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub struct Response {
     pub status: u16,
-    /// All but those that `frame` adds. Plain ASCII, and nothing as a client sent it: they are written as they
+    /// All but those that `head` adds. Plain ASCII, and nothing as a client sent it: they are written as they
     /// are, line feeds and all.
     pub headers: Vec<(&'static str, String)>,
     /// With a line feed at the end for people with a shell.
     pub body: Vec<u8>,
 }
 
-/// 200: what an account used in a range of days.
-pub fn usage(range: DayRange, usage: &AccountUsage) -> Reply {
-    let mut lists: BTreeMap<&str, Vec<(&str, f64)>> = LISTS.map(|key| (key, Vec::new())).into();
-    for total in &usage.totals {
-        // A metric per resource that is not among the lists gets one of its own: nothing is left out.
-        let (key, name) = match &total.resource_uuid {
-            Some(uuid) => (total.metric.as_str(), uuid),
-            None => ("usage", &total.metric),
-        };
-        lists.entry(key).or_default().push((name, total.quantity));
+impl Response {
+    /// JSON, followed by a line feed.
+    pub fn json(status: u16, body: &Value) -> Response {
+        Response::of("application/json", status, format!("{body}\n").into_bytes())
     }
-    let complete = usage.open_days.is_empty() && usage.missing_days.is_empty();
-    let mut values: BTreeMap<&str, String> = [
-        ("start", json!(range.first().to_string())),
-        ("end", json!(range.last().to_string())),
-        ("responeType", json!("usageResponse")),
-        ("responseType", json!("usageResponse")),
-        ("timezone", json!(usage.zones.of(range.last()).name())),
-        ("complete", json!(complete)),
-        ("open_days", json!(dates(&usage.open_days))),
-        ("missing_days", json!(dates(&usage.missing_days))),
-    ]
-    .map(|(key, value)| (key, value.to_string()))
-    .into();
-    for (key, list) in lists {
-        let text = serde_json::to_string(&list).expect("strings and numbers have a JSON text");
-        values.insert(key, text);
-    }
-    // As one `Value`, an answer would be copied twice, string by string.
-    let members = values
-        .iter()
-        .map(|(key, text)| format!("{}:{text}", Value::from(*key)));
-    let members: Vec<String> = members.collect();
-    json_text(200, format!("{{{}}}\n", members.join(",")))
-}
 
-/// Any status but 200. A 405 names what is allowed.
-pub fn error(status: u16, message: &str) -> Reply {
-    let body = json!({"responseType": "errorResponse", "message": message});
-    let mut reply = json(status, &body);
-    if status == 405 {
-        reply.headers.push(("Allow", "GET, HEAD".to_owned()));
+    pub fn of(content_type: &str, status: u16, body: Vec<u8>) -> Response {
+        Response {
+            status,
+            headers: vec![("Content-Type", content_type.to_owned())],
+            body,
+        }
     }
-    reply
-}
 
-/// The same for any target: under `/v1` errors have a shape of their own.
-pub fn refusal(target: &str, status: u16, message: &str) -> Reply {
-    if v1::owns(target) {
-        v1::Problem::new(status, message).reply()
-    } else {
-        error(status, message)
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(had, _)| *had == name)?;
+        Some(value)
+    }
+
+    /// Status line and headers, without the empty line at their end: whether the connection goes on is for others to
+    /// say. `id` is the request's.
+    pub fn head(&self, id: &str) -> String {
+        let status = self.status;
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        let mut head = format!("HTTP/1.1 {status} {}\r\nDate: {date}\r\n", reason(status));
+        for (name, value) in &self.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        if self.header(REVALIDATE.0).is_none() {
+            head.push_str("Cache-Control: no-store\r\n");
+        }
+        head.extend(["X-Request-Id: ", id, "\r\n"]);
+        // On a 304 it would be the length of the answer that is not sent, which is not 0.
+        if status != 304 {
+            head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+        }
+        head
     }
 }
 
-/// A reply in JSON.
-pub fn json(status: u16, body: &Value) -> Reply {
-    json_text(status, format!("{body}\n"))
-}
-
-fn json_text(status: u16, body: String) -> Reply {
-    Reply {
-        status,
-        headers: vec![("Content-Type", "application/json".to_owned())],
-        body: body.into_bytes(),
+/// What a status is called.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        // Its name since RFC 9110.
+        413 => "Content Too Large",
+        status => StatusCode(status).default_reason_phrase(),
     }
-}
-
-fn dates(days: &[Day]) -> Vec<String> {
-    days.iter().map(Day::to_string).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::read::Total;
-    use crate::zone::Zone;
 
-    fn total(metric: &str, resource_uuid: Option<&str>, quantity: f64) -> Total {
-        Total {
-            metric: metric.to_owned(),
-            resource_uuid: resource_uuid.map(str::to_owned),
-            quantity,
+    fn lines(status: u16, headers: Vec<(&'static str, String)>) -> Vec<String> {
+        let response = Response {
+            status,
+            headers,
+            body: b"1234\n".to_vec(),
+        };
+        let head = response.head("5f3a-7");
+        assert!(
+            head.ends_with("\r\n") && !head.contains("\r\n\r\n"),
+            "{head:?}"
+        );
+        let lines = head.lines().filter(|line| !line.starts_with("Date: "));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_head_has_all_but_its_end() {
+        let (name, value) = REVALIDATE;
+        assert_eq!(
+            lines(200, vec![("ETag", "\"7\"".to_owned())]),
+            [
+                "HTTP/1.1 200 OK",
+                "ETag: \"7\"",
+                "Cache-Control: no-store",
+                "X-Request-Id: 5f3a-7",
+                "Content-Length: 5"
+            ]
+        );
+        assert_eq!(
+            lines(304, vec![(name, value.to_owned())]),
+            [
+                "HTTP/1.1 304 Not Modified",
+                "Cache-Control: private, no-cache",
+                "X-Request-Id: 5f3a-7"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_status_in_use_has_a_name() {
+        for status in [
+            200, 304, 400, 401, 404, 405, 406, 408, 409, 413, 414, 417, 429, 431, 500, 501, 503,
+            505,
+        ] {
+            assert_ne!(reason(status), "Unknown", "{status}");
         }
-    }
-
-    fn text(reply: Reply) -> String {
-        String::from_utf8(reply.body).unwrap()
-    }
-
-    fn range() -> DayRange {
-        DayRange::new("2013-04-01".parse().unwrap(), "2013-04-03".parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn an_account_with_no_usage_has_empty_lists() {
-        let none = AccountUsage {
-            zones: Zone::parse("GMT").unwrap().into(),
-            totals: vec![],
-            open_days: vec!["2013-04-02".parse().unwrap()],
-            missing_days: vec!["2013-04-03".parse().unwrap()],
-        };
-        assert_eq!(
-            text(usage(range(), &none)),
-            concat!(
-                r#"{"backup_byte_hours":[],"complete":false,"end":"2013-04-03","ip_address_allocated":[],"#,
-                r#""missing_days":["2013-04-03"],"network_offering":[],"open_days":["2013-04-02"],"os_usage":[],"#,
-                r#""responeType":"usageResponse","responseType":"usageResponse","start":"2013-04-01","#,
-                r#""timezone":"GMT","usage":[],"vm_allocated":[],"vm_running":[]}"#,
-                "\n"
-            )
-        );
-    }
-
-    #[test]
-    fn a_metric_nobody_foresaw_is_answered_too() {
-        let some = AccountUsage {
-            zones: Zone::parse("Europe/Stockholm").unwrap().into(),
-            totals: vec![
-                total("gpu_hours", Some("a"), 1.5),
-                total("gpu_hours", Some("b"), 24.0),
-                total("usage_type_99", None, 3.0),
-            ],
-            open_days: vec![],
-            missing_days: vec![],
-        };
-        let body = text(usage(range(), &some));
-        assert!(
-            body.contains(r#""gpu_hours":[["a",1.5],["b",24.0]]"#),
-            "{body}"
-        );
-        assert!(
-            body.contains(r#""usage":[["usage_type_99",3.0]]"#),
-            "{body}"
-        );
-        assert!(body.contains(r#""complete":true"#), "{body}");
-    }
-
-    #[test]
-    fn an_error_quotes_what_the_client_sent() {
-        assert_eq!(
-            text(error(404, "no \"\u{1}\u{7f}é\"")),
-            "{\"message\":\"no \\\"\\u0001\u{7f}é\\\"\",\"responseType\":\"errorResponse\"}\n"
-        );
     }
 }

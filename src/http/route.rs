@@ -1,268 +1,274 @@
-//! What a request asks for: from its method and its target to a question for the ledger, or to the
-//! reply that says why there is none. No sockets, no clock, no ledger.
+//! Every endpoint, once: its path, its name in metrics, what it takes and comes as, who may ask, what it costs, and the
+//! function that answers. To add an endpoint, add it here and to `v1/openapi.json`.
 
 use percent_encoding::percent_decode_str;
 
-use super::response::{self, Reply};
-use super::v1;
-use crate::day::{Day, DayRange};
+use super::ledger_pool::{Cost, Lease};
+use super::question::Question;
+use super::response::Response;
+use super::v1::negotiate::FORMATS;
+use super::{health, refusal, usage, v1};
+use crate::output::Format;
 
-/// What a path is about.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    Health,
-    Ready,
-    Metrics,
-    Usage,
-    /// Of the API, by the name of its route.
-    V1(&'static str),
-    /// There is nothing.
-    Other,
-}
-
-impl Place {
+pub struct Route {
+    /// `{…}` stands for one segment.
+    pub pattern: &'static str,
     /// In metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Place::Health => "healthz",
-            Place::Ready => "readyz",
-            Place::Metrics => "metrics",
-            Place::Usage => "usage",
-            Place::V1(name) => name,
-            Place::Other => "other",
+    pub name: &'static str,
+    /// Every parameter that the query may have.
+    pub parameters: &'static [&'static str],
+    /// What the answer comes as; the first is the default.
+    pub formats: &'static [(Format, &'static str)],
+    pub access: Access,
+    pub cost: Cost,
+    pub reuse: Reuse,
+    /// Fails only if the ledger cannot be read.
+    pub answer: fn(&Question, &mut Lease) -> anyhow::Result<Response>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Access {
+    /// Without a password: the answer says nothing about anybody.
+    Anyone,
+    Users,
+}
+
+/// How far an answer may serve for the next question.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reuse {
+    Never,
+    /// For the same target, until the ledger changes.
+    SameTarget,
+    /// The same, if the headers that name formats are the same as well.
+    SameForm,
+}
+
+/// Which endpoints a listener has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Endpoints {
+    All,
+    /// All but `/metrics`, which has a listener of its own.
+    AllButMetrics,
+    /// `/metrics` alone, without a password.
+    Metrics,
+}
+
+const JSON: &[(Format, &str)] = FORMATS.split_at(1).0;
+
+/// One under `/v1`.
+const fn v1(
+    pattern: &'static str,
+    name: &'static str,
+    (parameters, formats): (&'static [&'static str], &'static [(Format, &'static str)]),
+    cost: Cost,
+    answer: fn(&Question, &mut Lease) -> anyhow::Result<Response>,
+) -> Route {
+    Route {
+        pattern,
+        name,
+        parameters,
+        formats,
+        access: Access::Users,
+        cost,
+        reuse: Reuse::SameForm,
+        answer,
+    }
+}
+
+pub static ROUTES: [Route; 13] = [
+    Route {
+        pattern: "/healthz",
+        name: "healthz",
+        parameters: &[],
+        formats: JSON,
+        access: Access::Anyone,
+        cost: Cost::Nothing,
+        reuse: Reuse::Never,
+        answer: health::alive,
+    },
+    Route {
+        pattern: "/readyz",
+        name: "readyz",
+        parameters: &[],
+        formats: JSON,
+        access: Access::Anyone,
+        cost: Cost::Bounded,
+        reuse: Reuse::Never,
+        answer: health::ready,
+    },
+    Route {
+        pattern: "/metrics",
+        name: "metrics",
+        parameters: &[],
+        formats: &[],
+        access: Access::Users,
+        cost: Cost::Bounded,
+        reuse: Reuse::Never,
+        answer: health::metrics,
+    },
+    Route {
+        pattern: "/usage/{uuid}",
+        name: "usage",
+        parameters: &usage::PARAMETERS,
+        formats: JSON,
+        access: Access::Users,
+        cost: Cost::Bounded,
+        reuse: Reuse::SameTarget,
+        answer: usage::answer,
+    },
+    v1(
+        "/openapi.json",
+        "openapi",
+        (&[], JSON),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::openapi::answer),
+    ),
+    v1(
+        "/v1/version",
+        "v1_version",
+        (&[], JSON),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::version::answer),
+    ),
+    v1(
+        "/v1/accounts",
+        "v1_accounts",
+        (&v1::accounts::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::accounts::answer),
+    ),
+    v1(
+        "/v1/accounts/{uuid}/usage",
+        "v1_account_usage",
+        (&v1::usage::PARAMETERS, &FORMATS),
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, v1::usage::of_account),
+    ),
+    v1(
+        "/v1/usage",
+        "v1_usage",
+        (&v1::usage::PARAMETERS_OF_ALL, &FORMATS),
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, v1::usage::of_all),
+    ),
+    v1(
+        "/v1/domains/{path}/usage",
+        "v1_domain_usage",
+        (&v1::usage::PARAMETERS, &FORMATS),
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, v1::usage::of_domain),
+    ),
+    v1(
+        "/v1/days",
+        "v1_days",
+        (&v1::days::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::days::answer),
+    ),
+    v1(
+        "/v1/findings",
+        "v1_findings",
+        (&v1::findings::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::findings::answer),
+    ),
+    v1(
+        "/v1/corrections",
+        "v1_corrections",
+        (&v1::corrections::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::corrections::answer),
+    ),
+];
+
+impl Route {
+    /// What stands in the places of the pattern's parameters; none if a path is of another form.
+    fn arguments(&self, path: &str) -> Option<Vec<String>> {
+        let mut arguments = Vec::new();
+        let mut given = path.split('/');
+        for wanted in self.pattern.split('/') {
+            let segment = given.next()?;
+            if wanted.starts_with('{') {
+                // Decoded once, and after the path was taken apart: a slash in a name is %2F.
+                let argument = percent_decode_str(segment).decode_utf8().ok()?;
+                (!argument.is_empty()).then(|| arguments.push(argument.into_owned()))?;
+            } else if segment != wanted {
+                return None;
+            }
         }
-    }
-
-    /// Answered without a password: it tells nothing of anybody.
-    pub fn is_open(self) -> bool {
-        matches!(self, Place::Health | Place::Ready)
+        given.next().is_none().then_some(arguments)
     }
 }
 
-/// What a target is about.
-pub fn place(target: &str) -> Place {
-    let path = target.split('?').next().unwrap_or(target);
-    match path {
-        "/healthz" => Place::Health,
-        "/readyz" => Place::Ready,
-        "/metrics" => Place::Metrics,
-        path if path.starts_with("/usage/") => Place::Usage,
-        path if v1::owns(path) => Place::V1(v1::name_of(path)),
-        _ => Place::Other,
-    }
-}
-
-/// `GET /usage/<uuid>?start=&end=`
-#[derive(Debug, PartialEq)]
-pub struct Question {
-    /// Of an account or of a project, as the client wrote it.
-    pub uuid: String,
-    pub range: DayRange,
-}
-
-/// Reads a request. `yesterday` is the start where none is given, `max_days` bounds the work of one request.
-pub fn route(method: &str, target: &str, yesterday: Day, max_days: i64) -> Result<Question, Reply> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let uuid = path
-        .strip_prefix("/usage/")
-        .filter(|uuid| !uuid.is_empty() && !uuid.contains('/'))
-        .ok_or_else(|| {
-            response::error(
-                404,
-                "no such path: ask for /usage/<account uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD",
-            )
-        })?;
-    if !matches!(method, "GET" | "HEAD") {
-        return Err(response::error(405, "only GET and HEAD are answered"));
-    }
-    Ok(Question {
-        uuid: percent_decode_str(uuid).decode_utf8_lossy().into_owned(),
-        range: asked_range(query, yesterday, max_days)
-            .map_err(|message| response::error(400, &message))?,
-    })
-}
-
-/// Parameters other than `start` and `end` are ignored, as the old server did.
-fn asked_range(query: &str, yesterday: Day, max_days: i64) -> Result<DayRange, String> {
-    let start = parameter(query, "start")?;
-    let first = start.unwrap_or(yesterday);
-    let last = parameter(query, "end")?.unwrap_or(first);
-    let range = DayRange::new(first, last).map_err(|err| match start {
-        Some(_) => err.to_string(),
-        None => format!("{err} (yesterday, as no start is given)"),
-    })?;
-    let count = range.count_days();
-    if count > max_days {
-        return Err(format!(
-            "{first} to {last} is {count} days: ask for at most {max_days} at a time"
-        ));
-    }
-    Ok(range)
-}
-
-/// A day of the query; none if the parameter is not there.
-fn parameter(query: &str, name: &str) -> Result<Option<Day>, String> {
-    let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
-    let Some((_, text)) = values.next() else {
-        return Ok(None);
+/// The endpoint that a path names, and the parameters in it.
+pub fn find(path: &str, endpoints: Endpoints) -> Option<(&'static Route, Vec<String>)> {
+    let (route, arguments) = ROUTES
+        .iter()
+        .find_map(|route| Some((route, route.arguments(path)?)))?;
+    let is_metrics = route.pattern == "/metrics";
+    let is_here = match endpoints {
+        Endpoints::All => true,
+        Endpoints::AllButMetrics => !is_metrics,
+        Endpoints::Metrics => is_metrics,
     };
-    if values.next().is_some() {
-        return Err(format!("{name} is given more than once"));
+    is_here.then_some((route, arguments))
+}
+
+/// What requests for a path are counted under that names no endpoint.
+pub fn name_of_nothing(path: &str) -> &'static str {
+    match path {
+        "/metrics" => "metrics",
+        path if path.starts_with("/usage/") => "usage",
+        path if refusal::is_v1(path) => "v1_other",
+        _ => "other",
     }
-    let day = text.parse().map_err(|err| format!("{name}: {err}"))?;
-    Ok(Some(day))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn day(text: &str) -> Day {
-        text.parse().unwrap()
-    }
-
-    fn get(target: &str) -> Result<Question, Reply> {
-        route("GET", target, day("2013-06-04"), 3660)
-    }
-
-    #[track_caller]
-    fn asks(target: &str, uuid: &str, first: &str, last: &str) {
-        let question = Question {
-            uuid: uuid.to_owned(),
-            range: DayRange::new(day(first), day(last)).unwrap(),
-        };
-        assert_eq!(get(target), Ok(question), "{target}");
+    fn found(path: &str) -> Option<(&'static str, Vec<String>)> {
+        let (route, arguments) = find(path, Endpoints::All)?;
+        Some((route.name, arguments))
     }
 
     #[test]
-    fn both_days_are_taken_as_written() {
-        asks(
-            "/usage/u1?start=2013-04-01&end=2013-04-30",
-            "u1",
-            "2013-04-01",
-            "2013-04-30",
-        );
-        asks(
-            "/usage/u1?end=2013-04-30&start=2013-04-01",
-            "u1",
-            "2013-04-01",
-            "2013-04-30",
-        );
-        asks(
-            "/usage/u1?st%61rt=2013%2D04-01",
-            "u1",
-            "2013-04-01",
-            "2013-04-01",
-        );
-    }
-
-    #[test]
-    fn without_a_start_it_is_yesterday_and_without_an_end_one_day() {
-        asks("/usage/u1", "u1", "2013-06-04", "2013-06-04");
-        asks("/usage/u1?", "u1", "2013-06-04", "2013-06-04");
-        asks(
-            "/usage/u1?start=2013-04-01",
-            "u1",
-            "2013-04-01",
-            "2013-04-01",
-        );
-        asks("/usage/u1?end=2013-06-05", "u1", "2013-06-04", "2013-06-05");
-    }
-
-    #[test]
-    fn unknown_parameters_are_ignored() {
-        asks(
-            "/usage/u1?_=1&start=2013-04-01&verbose",
-            "u1",
-            "2013-04-01",
-            "2013-04-01",
-        );
-    }
-
-    #[test]
-    fn a_uuid_is_decoded_once() {
-        asks(
-            "/usage/account%3A45?start=2013-04-01",
-            "account:45",
-            "2013-04-01",
-            "2013-04-01",
-        );
-        asks(
-            "/usage/a%2541%2Fb+c?start=2013-04-01",
-            "a%41/b+c",
-            "2013-04-01",
-            "2013-04-01",
-        );
-    }
-
-    #[test]
-    fn the_longest_range_is_ten_years() {
-        asks(
-            "/usage/u1?start=2010-01-01&end=2020-01-08",
-            "u1",
-            "2010-01-01",
-            "2020-01-08",
-        );
-        let message = "2010-01-01 to 2020-01-09 is 3661 days: ask for at most 3660 at a time";
-        let reply = response::error(400, message);
-        assert_eq!(get("/usage/u1?start=2010-01-01&end=2020-01-09"), Err(reply));
-    }
-
-    #[test]
-    fn a_bad_range_is_refused_by_name() {
-        for (query, message) in [
+    fn a_path_names_one_endpoint_letter_by_letter() {
+        for (path, name, arguments) in [
+            ("/healthz", "healthz", &[][..]),
+            ("/usage/account%3A45", "usage", &["account:45"]),
+            ("/usage/a%2541%2Fb+c", "usage", &["a%41/b+c"]),
+            ("/v1/accounts/u/usage", "v1_account_usage", &["u"]),
             (
-                "start=2013-02-30",
-                "start: 2013-02-30 is not a day of the calendar",
+                "/v1/domains/%2Facme%2F/usage",
+                "v1_domain_usage",
+                &["/acme/"],
             ),
-            (
-                "end=1.4.2013",
-                "end: \"1.4.2013\" is not a day: write YYYY-MM-DD",
-            ),
-            ("start=", "start: \"\" is not a day: write YYYY-MM-DD"),
-            ("start", "start: \"\" is not a day: write YYYY-MM-DD"),
-            (
-                "start=2013-04-30&end=2013-04-01",
-                "the end 2013-04-01 is before the start 2013-04-30",
-            ),
-            (
-                "end=2013-04-01",
-                "the end 2013-04-01 is before the start 2013-06-04 (yesterday, as no start is given)",
-            ),
-            (
-                "start=2013-04-01&start=2013-04-01",
-                "start is given more than once",
-            ),
-            ("end=2013-04-01&end=x", "end is given more than once"),
         ] {
-            let refused = get(&format!("/usage/u1?{query}"));
-            assert_eq!(refused, Err(response::error(400, message)), "{query}");
+            let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(found(path), Some((name, arguments)), "{path}");
         }
-    }
-
-    #[test]
-    fn there_is_one_path() {
-        for target in [
+        for path in [
             "/",
             "/usage",
             "/usage/",
             "/usage/u1/",
             "/usage/u1/x",
             "/Usage/u1",
-            "*",
             "",
+            "/v1/accounts//usage",
+            "/v1/%76ersion",
         ] {
-            assert_eq!(get(target).unwrap_err().status, 404, "{target}");
+            assert_eq!(found(path), None, "{path}");
         }
     }
 
     #[test]
-    fn there_are_two_methods() {
-        let ask =
-            |method| route(method, "/usage/u1", day("2013-06-04"), 3660).map_err(|r| r.status);
-        assert!(ask("HEAD").is_ok());
-        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-            assert_eq!(ask(method), Err(405));
-        }
+    fn metrics_are_where_they_are_meant_to_be() {
+        let has = |path, endpoints| find(path, endpoints).is_some();
+        assert!(has("/metrics", Endpoints::All) && has("/metrics", Endpoints::Metrics));
+        assert!(!has("/metrics", Endpoints::AllButMetrics));
+        assert!(!has("/healthz", Endpoints::Metrics));
     }
 }

@@ -1,81 +1,100 @@
-//! The bytes of answers that their clients have not read yet: bounded, and for each address, so that who does not read
-//! leaves room for others.
+//! The bytes of answers from the moment they are made until their clients have read them: bounded in all and for each
+//! address, so that clients that do not read leave room for others.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::http::neighbourhood::neighbourhood;
+use super::client::rate_limit_key;
 
-/// All together.
+/// Of all answers together.
 const MOST: usize = 128 << 20;
 
-/// Of one address.
+/// Of the answers to one address.
 const MOST_OF_ADDRESS: usize = MOST / 2;
 
-/// Answers up to this length are not counted and never refused: there are no more of them than connections.
+/// Answers up to this length are neither counted nor refused: there are no more of them than connections.
 const SHORT: usize = 64 << 10;
 
 #[derive(Default)]
-pub struct Held {
-    bytes: Mutex<Bytes>,
+pub struct UnreadBytes {
+    counts: Mutex<Counts>,
 }
 
 #[derive(Default)]
-struct Bytes {
+struct Counts {
     all: usize,
     of_address: HashMap<IpAddr, usize>,
 }
 
-/// Bytes that are counted until it is dropped.
+/// The bytes of one answer, counted until this is dropped.
 pub struct Hold<'a> {
-    held: &'a Held,
+    unread: &'a UnreadBytes,
     address: IpAddr,
-    length: usize,
+    length: Cell<usize>,
 }
 
-impl Held {
-    /// Counts the bytes of an answer; none: there is no room for them. Who has none there may have one that is longer
-    /// than his share, and if nobody has any, it may be longer than all.
-    pub fn hold(&self, address: IpAddr, length: usize) -> Option<Hold<'_>> {
-        let mut hold = Hold {
-            held: self,
-            address: neighbourhood(address),
-            length: 0,
-        };
-        if length > SHORT {
-            let mut bytes = self.lock();
-            let own = bytes.of_address.get(&hold.address).copied().unwrap_or(0);
-            let fits = |before: usize, most| before == 0 || before.saturating_add(length) <= most;
-            if !fits(own, MOST_OF_ADDRESS) || !fits(bytes.all, MOST) {
-                return None;
-            }
-            bytes.all += length;
-            bytes.of_address.insert(hold.address, own + length);
-            hold.length = length;
+/// Too many bytes wait to be read.
+#[derive(Debug)]
+pub struct NoRoom;
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "too many answers wait to be read")
+    }
+}
+
+impl std::error::Error for NoRoom {}
+
+impl UnreadBytes {
+    /// Nothing yet, on behalf of an address.
+    pub fn hold(&self, address: IpAddr) -> Hold<'_> {
+        Hold {
+            unread: self,
+            address: rate_limit_key(address),
+            length: Cell::new(0),
         }
-        Some(hold)
     }
 
-    /// What a panic of another thread leaves behind is whole: nothing here panics half-way.
-    fn lock(&self) -> MutexGuard<'_, Bytes> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic of another thread leaves the counts whole: nothing here panics halfway.
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hold<'_> {
+    /// Counts so many bytes instead of those so far, unless there is no room for them. The only answer of an address may
+    /// be longer than its share, and the only answer there is longer than all.
+    pub fn resize(&self, length: usize) -> Result<(), NoRoom> {
+        let length = if length > SHORT { length } else { 0 };
+        let before = self.length.get();
+        if length == before {
+            return Ok(());
+        }
+        let mut counts = self.unread.lock();
+        let others = counts.all - before;
+        let of_address = counts.of_address.get(&self.address).copied();
+        let other_own = of_address.unwrap_or(0) - before;
+        let fits = |others: usize, most| others == 0 || others.saturating_add(length) <= most;
+        if length > before && !(fits(other_own, MOST_OF_ADDRESS) && fits(others, MOST)) {
+            return Err(NoRoom);
+        }
+        counts.all = others + length;
+        match other_own + length {
+            0 => counts.of_address.remove(&self.address),
+            own => counts.of_address.insert(self.address, own),
+        };
+        self.length.set(length);
+        Ok(())
     }
 }
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        if self.length == 0 {
-            return;
-        }
-        let mut bytes = self.held.lock();
-        bytes.all -= self.length;
-        if let Some(own) = bytes.of_address.get_mut(&self.address) {
-            *own -= self.length;
-            if *own == 0 {
-                bytes.of_address.remove(&self.address);
-            }
-        }
+        // Fewer bytes always fit.
+        let _ = self.resize(0);
     }
 }
 
@@ -85,49 +104,65 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
-    fn address(last: u8) -> IpAddr {
-        [192, 0, 2, last].into()
+    fn hold(unread: &UnreadBytes, last: u8, length: usize) -> Option<Hold<'_>> {
+        let hold = unread.hold([192, 0, 2, last].into());
+        hold.resize(length).is_ok().then_some(hold)
     }
 
     #[test]
     fn an_address_has_a_share_and_leaves_the_rest_to_others() {
-        let held = Held::default();
+        let unread = UnreadBytes::default();
         let mut kept: Vec<Hold> = (0..16)
-            .map(|_| held.hold(address(1), 4 * MIB).unwrap())
+            .map(|_| hold(&unread, 1, 4 * MIB).unwrap())
             .collect();
-        assert!(held.hold(address(1), 4 * MIB).is_none());
-        assert!(held.hold(address(1), SHORT + 1).is_none());
-        kept.extend((0..16).map(|_| held.hold(address(2), 4 * MIB).unwrap()));
+        assert!(hold(&unread, 1, 4 * MIB).is_none());
+        assert!(hold(&unread, 1, SHORT + 1).is_none());
+        kept.extend((0..16).map(|_| hold(&unread, 2, 4 * MIB).unwrap()));
         // Twice 64 MiB is all there is.
-        assert!(held.hold(address(5), 4 * MIB).is_none());
+        assert!(hold(&unread, 5, 4 * MIB).is_none());
         kept.pop();
-        assert!(held.hold(address(5), 4 * MIB).is_some());
+        assert!(hold(&unread, 5, 4 * MIB).is_some());
         drop(kept);
-        assert_eq!(held.lock().all, 0);
-        assert!(held.lock().of_address.is_empty());
+        assert_eq!(unread.lock().all, 0);
+        assert!(unread.lock().of_address.is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_grows_is_counted_once() {
+        let unread = UnreadBytes::default();
+        let growing = hold(&unread, 1, MIB).unwrap();
+        let other = hold(&unread, 1, 60 * MIB).unwrap();
+        assert!(growing.resize(4 * MIB).is_ok());
+        assert!(growing.resize(5 * MIB).is_err());
+        // What did not fit is not counted.
+        assert_eq!(unread.lock().all, 64 * MIB);
+        drop(other);
+        assert!(growing.resize(200 * MIB).is_ok());
+        assert!(growing.resize(SHORT).is_ok());
+        assert_eq!(unread.lock().all, 0);
     }
 
     #[test]
     fn short_answers_always_have_room() {
-        let held = Held::default();
-        let long = held.hold(address(1), 200 * MIB);
+        let unread = UnreadBytes::default();
+        let long = hold(&unread, 1, 200 * MIB);
         assert!(long.is_some());
         for from in [1, 2] {
-            assert!(held.hold(address(from), 0).is_some());
-            assert!(held.hold(address(from), SHORT).is_some());
-            assert!(held.hold(address(from), SHORT + 1).is_none());
+            assert!(hold(&unread, from, 0).is_some());
+            assert!(hold(&unread, from, SHORT).is_some());
+            assert!(hold(&unread, from, SHORT + 1).is_none());
         }
     }
 
     #[test]
     fn one_long_answer_has_room_where_its_address_has_no_other() {
-        let held = Held::default();
-        let _first = held.hold(address(1), 64 * MIB).unwrap();
-        let second = held.hold(address(2), 64 * MIB);
+        let unread = UnreadBytes::default();
+        let _first = hold(&unread, 1, 64 * MIB).unwrap();
+        let second = hold(&unread, 2, 64 * MIB);
         assert!(second.is_some());
-        assert!(held.hold(address(3), 64 * MIB).is_none());
+        assert!(hold(&unread, 3, 64 * MIB).is_none());
         drop(second);
-        assert!(held.hold(address(1), MIB).is_none());
-        assert!(held.hold(address(3), 64 * MIB).is_some());
+        assert!(hold(&unread, 1, MIB).is_none());
+        assert!(hold(&unread, 3, 64 * MIB).is_some());
     }
 }

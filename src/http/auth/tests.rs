@@ -15,15 +15,16 @@ fn auth(folder: &Path) -> Auth {
     let file = folder.join("users");
     htpasswd::set_password(&file, "jane", "pass:word", 4).unwrap();
     htpasswd::set_password(&file, "bob", "hunter2", 5).unwrap();
+    htpasswd::set_password(&file, "eve", "right", 4).unwrap();
     Auth::open(&file, || Ok(Scopes::new())).unwrap()
 }
 
-fn claim(auth: &Auth, user: &str, password: &str) -> Result<User, Refusal> {
+fn check(auth: &Auth, user: &str, password: &str) -> Result<User, AuthError> {
     let now = Instant::now();
-    match auth.first(Some(&header(user, password)), peer(), now) {
-        First::Known(user) => Ok(user),
-        First::Refused(refusal) => Err(refusal),
-        First::Unsure(claim) => auth.check(&claim, peer(), now),
+    match auth.quick_check(Some(&header(user, password)), peer(), now) {
+        QuickCheck::Known(user) => Ok(user),
+        QuickCheck::Rejected(err) => Err(err),
+        QuickCheck::NeedsBcrypt(credentials) => auth.check(&credentials, peer()),
     }
 }
 
@@ -33,9 +34,14 @@ fn a_right_password_is_known_again_for_a_while() {
     let auth = auth(folder.path());
     let header = header("jane", "pass:word");
     let now = Instant::now();
-    let known = |at| matches!(auth.first(Some(&header), peer(), at), First::Known(_));
+    let known = |at| {
+        matches!(
+            auth.quick_check(Some(&header), peer(), at),
+            QuickCheck::Known(_)
+        )
+    };
     assert!(!known(now));
-    assert_eq!(&*claim(&auth, "jane", "pass:word").unwrap().name, "jane");
+    assert_eq!(&*check(&auth, "jane", "pass:word").unwrap().name, "jane");
     let now = Instant::now();
     assert!(known(now));
     // Each use makes it known for another while.
@@ -43,25 +49,31 @@ fn a_right_password_is_known_again_for_a_while() {
     assert!(known(now + KNOWN));
     assert!(known(now));
     assert!(!known(now + KNOWN * 2));
-    assert!(claim(&auth, "jane", "pass").is_err());
-    assert!(claim(&auth, "bob", "pass:word").is_err());
+    assert!(check(&auth, "jane", "pass").is_err());
+    assert!(check(&auth, "bob", "pass:word").is_err());
 }
 
 #[test]
 fn wrong_guesses_are_put_off_and_known_users_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let auth = auth(folder.path());
-    claim(&auth, "jane", "pass:word").unwrap();
-    for user in ["jane", "nobody", "bob"] {
-        assert_eq!(claim(&auth, user, "x").unwrap_err(), Refusal::Unauthorized);
+    check(&auth, "jane", "pass:word").unwrap();
+    for _ in 0..3 {
+        for user in ["jane", "nobody", "bob"] {
+            assert_eq!(
+                check(&auth, user, "x").unwrap_err(),
+                AuthError::Unauthorized
+            );
+        }
     }
-    // Even the right one, from where so much was guessed.
-    let refused = claim(&auth, "bob", "hunter2").unwrap_err();
-    assert!(matches!(refused, Refusal::Wait(_)), "{refused:?}");
-    claim(&auth, "jane", "pass:word").unwrap();
+    // Even the right one, of a user for whom so much was guessed from there.
+    let refused = check(&auth, "bob", "hunter2").unwrap_err();
+    assert!(matches!(refused, AuthError::Wait(_)), "{refused:?}");
+    check(&auth, "jane", "pass:word").unwrap();
+    check(&auth, "eve", "right").unwrap();
     let elsewhere = "192.0.2.2".parse().unwrap();
-    let first = auth.first(Some(&header("bob", "hunter2")), elsewhere, Instant::now());
-    assert!(matches!(first, First::Unsure(_)));
+    let quick = auth.quick_check(Some(&header("bob", "hunter2")), elsewhere, Instant::now());
+    assert!(matches!(quick, QuickCheck::NeedsBcrypt(_)));
 }
 
 #[test]
@@ -77,9 +89,9 @@ fn what_is_no_basic_authorization_is_refused_at_once() {
         Some("Basic amFuZQ=="),
         Some("Basic /zp4"),
     ] {
-        let first = auth.first(header, peer(), Instant::now());
+        let first = auth.quick_check(header, peer(), Instant::now());
         assert!(
-            matches!(first, First::Refused(Refusal::Unauthorized)),
+            matches!(first, QuickCheck::Rejected(AuthError::Unauthorized)),
             "{header:?}"
         );
     }
@@ -88,14 +100,14 @@ fn what_is_no_basic_authorization_is_refused_at_once() {
 proptest::proptest! {
     #[test]
     fn no_header_can_do_more_than_be_refused(header in ".{0,80}", decoded: Vec<u8>) {
-        Claim::of(&header);
-        let claim = Claim::of(&format!("basic {}", STANDARD.encode(&decoded)));
+        Credentials::of(&header);
+        let check = Credentials::of(&format!("basic {}", STANDARD.encode(&decoded)));
         let colon = decoded.iter().position(|byte| *byte == b':');
         let name = colon.and_then(|at| std::str::from_utf8(&decoded[..at]).ok());
-        proptest::prop_assert_eq!(claim.as_ref().map(|claim| claim.name.as_str()), name);
-        if let (Some(claim), Some(at)) = (claim, colon) {
-            proptest::prop_assert_eq!(&claim.password, &decoded[at + 1..]);
-            proptest::prop_assert_eq!(claim.message(), decoded);
+        proptest::prop_assert_eq!(check.as_ref().map(|check| check.name.as_str()), name);
+        if let (Some(check), Some(at)) = (check, colon) {
+            proptest::prop_assert_eq!(&check.password, &decoded[at + 1..]);
+            proptest::prop_assert_eq!(check.message(), decoded);
         }
     }
 }
@@ -107,29 +119,29 @@ fn a_change_of_the_file_is_seen_and_a_spoilt_file_changes_nothing() {
     let file = folder.path().join("users");
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
     let reload = || auth.reload(Some(&file), || Ok(Scopes::new()));
-    claim(&auth, "jane", "pass:word").unwrap();
+    check(&auth, "jane", "pass:word").unwrap();
     assert!(!auth.has_changed(later(2)));
     htpasswd::set_password(&file, "jane", "new", 4).unwrap();
     assert!(!auth.has_changed(later(2)), "looked at it just now");
     let known = |user: &str, password: &str| {
         let header = header(user, password);
         matches!(
-            auth.first(Some(&header), peer(), Instant::now()),
-            First::Known(_)
+            auth.quick_check(Some(&header), peer(), Instant::now()),
+            QuickCheck::Known(_)
         )
     };
-    claim(&auth, "bob", "hunter2").unwrap();
+    check(&auth, "bob", "hunter2").unwrap();
     assert!(auth.has_changed(later(4)));
     reload().unwrap();
     assert!(known("bob", "hunter2"), "nothing has changed for him");
     assert!(!known("jane", "pass:word"));
-    assert!(claim(&auth, "jane", "pass:word").is_err());
-    claim(&auth, "jane", "new").unwrap();
+    assert!(check(&auth, "jane", "pass:word").is_err());
+    check(&auth, "jane", "new").unwrap();
     std::fs::write(&file, "jane:plain\n").unwrap();
     assert!(auth.has_changed(later(6)));
     reload().unwrap_err();
     assert!(auth.has_changed(later(8)), "it is looked at again");
     let news = [Some("x"), Some("x"), Some("y"), None, Some("y")].map(|why| auth.is_new_fault(why));
     assert_eq!(news, [true, false, true, true, true]);
-    claim(&auth, "jane", "new").unwrap();
+    check(&auth, "jane", "new").unwrap();
 }

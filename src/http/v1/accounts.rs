@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::context::{Body, Context};
 use super::query::PAGE;
-use super::{Answer, Asking, Problem, Refusal, cursor, render};
+use super::{cursor, render};
+use crate::http::refusal::{Problem, Rejection};
 use crate::ledger::read::Page;
 use crate::ledger::read::accounts::{
     Account, AccountFilter, count_accounts, domain_path, list_accounts,
@@ -14,12 +16,12 @@ use crate::view::accounts::CELLS;
 
 pub const PARAMETERS: [&str; 5] = ["search", "domain", "limit", "cursor", "format"];
 
-pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
-    let limit = asking.query.limit()?.unwrap_or(PAGE);
-    let visible = asking.visible_ids()?;
-    check_domain(asking, visible.as_ref())?;
-    let (accounts, next) = page(asking, visible.as_ref(), Some(limit))?;
-    let total = count_accounts(asking.snapshot, filter(asking, visible.as_ref()))?;
+pub fn answer(context: &Context) -> Result<Body, Rejection> {
+    let limit = context.query.limit()?.unwrap_or(PAGE);
+    let visible = context.visible_ids()?;
+    check_domain(context, visible.as_ref())?;
+    let (accounts, next) = page(context, visible.as_ref(), Some(limit))?;
+    let total = count_accounts(context.snapshot, filter(context, visible.as_ref()))?;
     let document = Document {
         facts: vec![
             ("total", Value::Count(total)),
@@ -30,12 +32,12 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         rows: view::rows(CELLS, &accounts),
         ..Document::default()
     };
-    Ok(render::answer(asking, None, next, &document)?)
+    Ok(render::answer(context, None, next, &document)?)
 }
 
 /// Refuses a domain that no account is in, or none that the user may see: a typing error must not look like no usage.
-pub fn check_domain(asking: &Asking, visible: Option<&BTreeSet<i64>>) -> Result<(), Refusal> {
-    let Some(domain) = asking.query.get("domain") else {
+pub fn check_domain(context: &Context, visible: Option<&BTreeSet<i64>>) -> Result<(), Rejection> {
+    let Some(domain) = context.query.get("domain") else {
         return Ok(());
     };
     if domain.is_empty() {
@@ -47,7 +49,7 @@ pub fn check_domain(asking: &Asking, visible: Option<&BTreeSet<i64>>) -> Result<
         only: visible,
         ..AccountFilter::default()
     };
-    match count_accounts(asking.snapshot, in_domain)? {
+    match count_accounts(context.snapshot, in_domain)? {
         0 => Err(no_domain(&domain_path(domain))
             .with("parameter", "domain".into())
             .into()),
@@ -63,35 +65,35 @@ pub fn no_domain(path: &str) -> Problem {
 /// The accounts that a question asks for, from its cursor on, and the cursor of the next page. Without a limit they
 /// are all on one page.
 pub fn page(
-    asking: &Asking,
+    context: &Context,
     visible: Option<&BTreeSet<i64>>,
     limit: Option<u32>,
-) -> Result<(Vec<Account>, Option<String>), Refusal> {
-    let cursor = asking.query.get("cursor");
+) -> Result<(Vec<Account>, Option<String>), Rejection> {
+    let cursor = context.query.get("cursor");
     let last: Option<[String; 2]> = cursor.map(cursor::read).transpose()?;
     let after = last
         .as_ref()
         .map(|[name, uuid]| (name.as_str(), uuid.as_str()));
     let filter = AccountFilter {
         after,
-        ..filter(asking, visible)
+        ..filter(context, visible)
     };
     // One more than asked for tells whether there is a next page.
     let page = Page {
         limit: limit.map(|limit| limit + 1),
         offset: 0,
     };
-    let mut accounts = list_accounts(asking.snapshot, filter, page)?;
+    let mut accounts = list_accounts(context.snapshot, filter, page)?;
     let next = render::cut(&mut accounts, limit, |last| {
         cursor::make(&[&last.name, &last.uuid])
     });
     Ok((accounts, next))
 }
 
-fn filter<'a>(asking: &'a Asking, visible: Option<&'a BTreeSet<i64>>) -> AccountFilter<'a> {
+fn filter<'a>(context: &'a Context, visible: Option<&'a BTreeSet<i64>>) -> AccountFilter<'a> {
     AccountFilter {
-        search: asking.query.get("search"),
-        domain: asking.query.get("domain"),
+        search: context.query.get("search"),
+        domain: context.query.get("domain"),
         only: visible,
         after: None,
     }

@@ -1,7 +1,9 @@
 //! `GET /v1/corrections`: values of closed days that changed, in the order they were found, page by page.
 
+use super::context::{Body, Context};
 use super::query::PAGE;
-use super::{Answer, Asking, Problem, Refusal, cursor, render};
+use super::{cursor, render};
+use crate::http::refusal::{Problem, Rejection};
 use crate::instant::is_day_or_instant;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
@@ -15,14 +17,14 @@ pub const PARAMETERS: [&str; 9] = [
 
 const KINDS: [&str; 3] = ["overwritten", "pending", "applied"];
 
-pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
-    let query = asking.query;
-    let range = query.optional_period(asking.terms.max_days)?;
+pub fn answer(context: &Context) -> Result<Body, Rejection> {
+    let query = context.query;
+    let range = query.optional_period(context.max_days)?;
     let kind = query.word("kind", &KINDS)?.map(|place| KINDS[place]);
     let since = query.get("since").map(instant).transpose()?;
     let limit = query.limit()?.unwrap_or(PAGE);
     let after = query.get("cursor").map(last_seen).transpose()?;
-    let accounts = asking.listed_ids()?;
+    let accounts = context.listed_ids()?;
     let filter = CorrectionFilter {
         range,
         kind,
@@ -35,7 +37,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         limit: Some(limit + 1),
         offset: 0,
     };
-    let mut corrections = list_corrections(asking.snapshot, filter, page)?;
+    let mut corrections = list_corrections(context.snapshot, filter, page)?;
     let next = render::cut(&mut corrections, Some(limit), |last: &StoredCorrection| {
         cursor::make(&[&last.id.to_string()])
     });
@@ -46,7 +48,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         rows: view::rows(CELLS, &corrections),
         ..Document::default()
     };
-    Ok(render::answer(asking, None, next, &document)?)
+    Ok(render::answer(context, None, next, &document)?)
 }
 
 fn instant(text: &str) -> Result<&str, Problem> {

@@ -1,7 +1,7 @@
 //! Where the next page begins, as a text that clients hand back as it is. It names the last row they have, so that
 //! rows which come or go in the meantime neither repeat nor hide others.
 
-use super::problem::Problem;
+use crate::http::refusal::Problem;
 
 /// Makes a cursor of the words that tell where the page ends.
 pub fn make(words: &[&str]) -> String {

@@ -1,6 +1,8 @@
 //! `GET /v1/days`: what is known of each day, from its state to the instants it holds.
 
-use super::{Answer, Asking, Refusal, render};
+use super::context::{Body, Context};
+use super::render;
+use crate::http::refusal::Rejection;
 use crate::ledger::read::days::list_days;
 use crate::output::Document;
 use crate::scope::Scope;
@@ -9,13 +11,13 @@ use crate::view::days::{DayRow, FOR_SERVER};
 
 pub const PARAMETERS: [&str; 4] = ["start", "end", "month", "format"];
 
-pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
-    let range = asking.query.period(asking.terms.max_days)?;
-    let mut period = render::period_facts(asking, range)?;
+pub fn answer(context: &Context) -> Result<Body, Rejection> {
+    let range = context.query.period(context.max_days)?;
+    let mut period = render::period_facts(context, range)?;
     // Counts are of all accounts, which a user who may see some of them must not learn.
-    let counts = *asking.terms.scope == Scope::All;
-    let days = list_days(asking.snapshot, range)?.into_iter();
-    let days = days.map(|facts| DayRow::of(facts, &asking.state.zones, counts));
+    let counts = *context.scope == Scope::All;
+    let days = list_days(context.snapshot, range)?.into_iter();
+    let days = days.map(|facts| DayRow::of(facts, &context.state.zones, counts));
     let days: Vec<DayRow> = days.collect::<anyhow::Result<_>>()?;
     let document = Document {
         facts: std::mem::take(&mut period.facts),
@@ -24,5 +26,5 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         rows: view::rows(FOR_SERVER, &days),
         ..Document::default()
     };
-    Ok(render::answer(asking, Some(period), None, &document)?)
+    Ok(render::answer(context, Some(period), None, &document)?)
 }

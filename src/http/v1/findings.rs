@@ -1,8 +1,10 @@
 //! `GET /v1/findings`: what was doubtful in the source, page by page.
 
+use super::context::{Body, Context};
 use super::query::PAGE;
-use super::{Answer, Asking, Refusal, cursor, render};
+use super::{cursor, render};
 use crate::finding::FindingKind;
+use crate::http::refusal::Rejection;
 use crate::ledger::read::Page;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
 use crate::output::{Document, Value};
@@ -21,9 +23,9 @@ pub const PARAMETERS: [&str; 9] = [
     "format",
 ];
 
-pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
-    let query = asking.query;
-    let range = query.optional_period(asking.terms.max_days)?;
+pub fn answer(context: &Context) -> Result<Body, Rejection> {
+    let query = context.query;
+    let range = query.optional_period(context.max_days)?;
     let acknowledged = match query.word("acknowledged", &["left-out", "included"])? {
         Some(1) => Acknowledged::Included,
         _ => Acknowledged::LeftOut,
@@ -32,7 +34,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
     let kind = query.word("kind", &kinds)?.map(|place| kinds[place]);
     let limit = query.limit()?.unwrap_or(PAGE);
     let after = query.get("cursor").map(last_seen).transpose()?;
-    let accounts = asking.listed_ids()?;
+    let accounts = context.listed_ids()?;
     let filter = FindingFilter {
         range,
         kind,
@@ -45,7 +47,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         limit: Some(limit + 1),
         offset: 0,
     };
-    let mut findings = list_findings(asking.snapshot, filter, page)?;
+    let mut findings = list_findings(context.snapshot, filter, page)?;
     let next = render::cut(&mut findings, Some(limit), |last: &StoredFinding| {
         cursor::make(&[&last.day.to_string(), &last.id.to_string()])
     });
@@ -56,7 +58,7 @@ pub fn answer(asking: &Asking) -> Result<Answer, Refusal> {
         rows: view::rows(FOR_SERVER, &findings),
         ..Document::default()
     };
-    Ok(render::answer(asking, None, next, &document)?)
+    Ok(render::answer(context, None, next, &document)?)
 }
 
 fn last_seen(text: &str) -> Result<(crate::day::Day, i64), super::Problem> {

@@ -1,6 +1,6 @@
 //! What a client says it can take: the `Accept…` headers, and the entity tags it has. Pure: texts in, choices out.
 
-use super::problem::Problem;
+use crate::http::refusal::Problem;
 use crate::output::Format;
 
 /// What an answer can come as, in the order of our liking.
@@ -30,13 +30,25 @@ pub fn format(
         Some((format, weight)) if weight > 0 => Ok(format),
         _ => {
             let names: Vec<&str> = formats.iter().map(|(_, name)| *name).collect();
-            let detail = format!(
-                "this comes as {}, and Accept allows neither",
-                names.join(" or ")
-            );
+            let allows = match names[..] {
+                [_] => "does not allow it",
+                _ => "allows neither",
+            };
+            let detail = format!("this comes as {}, and Accept {allows}", names.join(" or "));
             Err(Problem::new(406, detail))
         }
     }
+}
+
+/// The place of the most welcome media type, or of the first where none is better.
+pub fn first_choice(accept: Option<&str>, names: &[&str]) -> usize {
+    let weights = names
+        .iter()
+        .map(|name| weight(accept.unwrap_or_default(), name));
+    let ranked = weights.enumerate().rev();
+    ranked
+        .max_by_key(|(_, weight)| *weight)
+        .map_or(0, |(place, _)| place)
 }
 
 /// How welcome a media type is, in thousandths: by the most specific range that has it.

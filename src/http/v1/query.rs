@@ -6,7 +6,7 @@ use crate::ledger::read::totals::Granularity;
 use crate::metric::Metric;
 use crate::month::Month;
 
-use super::problem::Problem;
+use crate::http::refusal::Problem;
 
 /// May be given several times.
 const REPEATED: &str = "metric";

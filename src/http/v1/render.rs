@@ -1,8 +1,8 @@
 //! How answers are written: documents as JSON or CSV, the facts that every period comes with, links to next pages.
 
-use super::problem::Problem;
-use super::{Answer, Asking};
+use super::context::{Body, Context};
 use crate::day::{Day, DayRange};
+use crate::http::refusal::Problem;
 use crate::instant::Utc;
 use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
 use crate::output::{self, Document, Style, Unit, Value};
@@ -23,10 +23,10 @@ pub struct PeriodFacts {
 }
 
 /// Reads what is to be known of the days of a range.
-pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFacts> {
-    let unfinished = list_unfinished(asking.snapshot, range)?;
-    let as_of = find_as_of(asking.snapshot, range)?;
-    let zones = &asking.state.zones;
+pub fn period_facts(context: &Context, range: DayRange) -> anyhow::Result<PeriodFacts> {
+    let unfinished = list_unfinished(context.snapshot, range)?;
+    let as_of = find_as_of(context.snapshot, range)?;
+    let zones = &context.state.zones;
     let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
     let timezone = zones.of(range.last()).name();
     let (start, end) = zones.bounds(range);
@@ -65,13 +65,13 @@ pub fn period_facts(asking: &Asking, range: DayRange) -> anyhow::Result<PeriodFa
 
 impl PeriodFacts {
     /// 409 with the days in question, if `require=complete` was asked for and they are not all closed.
-    pub fn check_requirement(&self, asking: &Asking) -> Result<(), Problem> {
+    pub fn check_requirement(&self, context: &Context) -> Result<(), Problem> {
         let Unfinished {
             open_days,
             missing_days,
         } = &self.unfinished;
         let (open, missing) = (open_days.len(), missing_days.len());
-        if !asking.query.requires_complete()? || open + missing == 0 {
+        if !context.query.requires_complete()? || open + missing == 0 {
             return Ok(());
         }
         let open = plural(open, "day");
@@ -85,31 +85,31 @@ impl PeriodFacts {
 
 /// A document of rows that are all there.
 pub fn answer(
-    asking: &Asking,
+    context: &Context,
     period: Option<PeriodFacts>,
     next: Option<String>,
     document: &Document,
-) -> anyhow::Result<Answer> {
+) -> anyhow::Result<Body> {
     let mut body = Vec::new();
     let style = Style {
-        format: asking.format,
+        format: context.format,
         colour: false,
     };
     output::write(document, style, &mut body)?;
-    Ok(Answer {
-        headers: headers(asking, period, next),
-        body,
+    Ok(Body {
+        headers: headers(context, period, next),
+        bytes: body,
     })
 }
 
 /// The headers that tell of the period and of the next page.
 pub fn headers(
-    asking: &Asking,
+    context: &Context,
     period: Option<PeriodFacts>,
     next: Option<String>,
 ) -> Vec<(&'static str, String)> {
     let mut headers = period.map_or_else(Vec::new, |period| period.headers);
-    let link = next.map(|cursor| link(asking, &cursor));
+    let link = next.map(|cursor| link(context, &cursor));
     headers.extend(
         link.filter(|link| link.len() <= LONGEST_LINK)
             .map(|link| ("Link", link)),
@@ -117,18 +117,18 @@ pub fn headers(
     headers
 }
 
-/// The same question for what comes after. Nothing in it is as a client sent it, so nothing can end the line or the
-/// address: the query is encoded anew, and only paths that a `Route` compares letter by letter have pages.
-fn link(asking: &Asking, cursor: &str) -> String {
+/// The same question for what comes after, relative to the address that the client asked: a proxy may have put a path
+/// before it. Nothing in it is as a client sent it, so nothing can end the line or the address.
+fn link(context: &Context, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let pairs = asking
+    let pairs = context
         .query
         .pairs()
         .iter()
         .filter(|(name, _)| name != "cursor");
     query.extend_pairs(pairs);
     query.append_pair("cursor", cursor);
-    format!("<{}?{}>; rel=\"next\"", asking.path, query.finish())
+    format!("<?{}>; rel=\"next\"", query.finish())
 }
 
 /// Refuses a question that would take too long to answer.

@@ -1,9 +1,11 @@
 //! `GET /v1/…/usage`: totals of one account, of every account, of a domain with all that is in it.
 
-use super::problem::Problem;
+use super::context::{Body, Context};
 use super::render::{PeriodFacts, period_facts};
-use super::{Answer, Asking, Refusal, accounts, render};
+use super::{accounts, render};
 use crate::day::DayRange;
+use crate::http::refusal::Problem;
+use crate::http::refusal::Rejection;
 use crate::ledger::read::Page;
 use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_accounts};
 use crate::ledger::read::totals::{
@@ -49,72 +51,72 @@ const PIECE: usize = 1_000;
 const LONGEST_BODY: usize = 64 << 20;
 
 /// What all three are asked, checked.
-struct Asked {
+struct UsageQuery {
     range: DayRange,
     granularity: Granularity,
     metrics: Vec<String>,
 }
 
-pub fn of_account(asking: &Asking, uuid: &str) -> Result<Answer, Refusal> {
-    let asked = Asked::read(asking)?;
-    let account = asking.find_account(uuid)?;
-    let mut period = asked.period(asking)?;
+pub fn of_account(context: &Context) -> Result<Body, Rejection> {
+    let asked = UsageQuery::read(context)?;
+    let account = context.find_account(context.argument)?;
+    let mut period = asked.period(context)?;
     period.facts.extend(view::accounts::facts(&account));
     let account = std::slice::from_ref(&account);
-    written(asking, &asked, period, None, account, false)
+    written(context, &asked, period, None, account, false)
 }
 
-pub fn of_domain(asking: &Asking, path: &str) -> Result<Answer, Refusal> {
-    let asked = Asked::read(asking)?;
-    let path = domain_path(path);
-    let visible = asking.visible_ids()?;
+pub fn of_domain(context: &Context) -> Result<Body, Rejection> {
+    let asked = UsageQuery::read(context)?;
+    let path = domain_path(context.argument);
+    let visible = context.visible_ids()?;
     let filter = AccountFilter {
         domain: Some(&path),
         only: visible.as_ref(),
         ..AccountFilter::default()
     };
-    let found = list_accounts(asking.snapshot, filter, Page::default())?;
+    let found = list_accounts(context.snapshot, filter, Page::default())?;
     if found.is_empty() {
         return Err(accounts::no_domain(&path).into());
     }
     render::check_work(found.len(), asked.range)?;
-    let mut period = asked.period(asking)?;
+    let mut period = asked.period(context)?;
     period.facts.push(("domain_path", Value::Text(path)));
     let count = Value::Count(found.len() as u64);
     period.facts.push(("accounts", count));
-    written(asking, &asked, period, None, &found, false)
+    written(context, &asked, period, None, &found, false)
 }
 
-pub fn of_all(asking: &Asking) -> Result<Answer, Refusal> {
-    let asked = Asked::read(asking)?;
-    let limit = asking.query.limit()?;
-    let visible = asking.visible_ids()?;
-    accounts::check_domain(asking, visible.as_ref())?;
-    let mut period = asked.period(asking)?;
-    let (accounts, next) = accounts::page(asking, visible.as_ref(), limit)?;
+pub fn of_all(context: &Context) -> Result<Body, Rejection> {
+    let asked = UsageQuery::read(context)?;
+    let limit = context.query.limit()?;
+    let visible = context.visible_ids()?;
+    accounts::check_domain(context, visible.as_ref())?;
+    let mut period = asked.period(context)?;
+    let (accounts, next) = accounts::page(context, visible.as_ref(), limit)?;
     render::check_work(accounts.len(), asked.range)?;
     period
         .facts
         .push(("next_cursor", Value::text(next.clone())));
-    written(asking, &asked, period, next, &accounts, true)
+    written(context, &asked, period, next, &accounts, true)
 }
 
-impl Asked {
-    fn read(asking: &Asking) -> Result<Asked, Problem> {
-        let query = asking.query;
+impl UsageQuery {
+    fn read(context: &Context) -> Result<UsageQuery, Problem> {
+        let query = context.query;
         // Looked at here, so that a wrong word is told before anything is looked for.
         query.requires_complete()?;
-        Ok(Asked {
-            range: query.period(asking.terms.max_days)?,
+        Ok(UsageQuery {
+            range: query.period(context.max_days)?,
             granularity: query.granularity()?,
             metrics: query.metrics()?,
         })
     }
 
     /// The state of the days, unless a complete answer is asked for and there is none.
-    fn period(&self, asking: &Asking) -> Result<PeriodFacts, Refusal> {
-        let mut period = period_facts(asking, self.range)?;
-        period.check_requirement(asking)?;
+    fn period(&self, context: &Context) -> Result<PeriodFacts, Rejection> {
+        let mut period = period_facts(context, self.range)?;
+        period.check_requirement(context)?;
         let granularity = match self.granularity {
             Granularity::Total => "total",
             Granularity::Month => "month",
@@ -127,10 +129,10 @@ impl Asked {
 
     fn figures<'a>(
         &'a self,
-        asking: &Asking<'a>,
+        context: &Context<'a>,
         accounts: &'a [Account],
         by_account: bool,
-    ) -> Result<Vec<Figure<'a>>, Refusal> {
+    ) -> Result<Vec<Figure<'a>>, Rejection> {
         let question = Question {
             accounts,
             range: self.range,
@@ -141,10 +143,10 @@ impl Asked {
                 time: self.granularity,
                 ..Dimensions::default()
             },
-            zones: &asking.state.zones,
+            zones: &context.state.zones,
             most_sums: MOST_SUMS,
         };
-        list_totals(asking.snapshot, &question).map_err(|err| match err.downcast_ref() {
+        list_totals(context.snapshot, &question).map_err(|err| match err.downcast_ref() {
             Some(TooManySums) => {
                 let why = format!("more than {MOST_SUMS} sums have to be added up for the answer");
                 too_much(&why, by_account).into()
@@ -167,13 +169,13 @@ impl Asked {
 /// The answer, refused if it gets too long. Beside its text, a portion of the accounts is held at a time, if they are
 /// told apart, and a piece of the rows.
 fn written(
-    asking: &Asking,
-    asked: &Asked,
+    context: &Context,
+    asked: &UsageQuery,
     mut period: PeriodFacts,
     next: Option<String>,
     accounts: &[Account],
     by_account: bool,
-) -> Result<Answer, Refusal> {
+) -> Result<Body, Rejection> {
     let at_once = if by_account {
         asked.accounts_at_once()?
     } else {
@@ -187,23 +189,24 @@ fn written(
         ..Document::default()
     };
     let mut body = Vec::new();
-    output::write_head(&head, asking.format, &mut body)?;
+    output::write_head(&head, context.format, &mut body)?;
     let mut first = true;
     for portion in accounts.chunks(at_once) {
-        for piece in asked.figures(asking, portion, by_account)?.chunks(PIECE) {
+        for piece in asked.figures(context, portion, by_account)?.chunks(PIECE) {
             let rows: Vec<Vec<Value>> = piece.iter().map(|figure| view.row(figure)).collect();
-            output::write_rows(&head.columns, &rows, first, asking.format, &mut body)?;
+            output::write_rows(&head.columns, &rows, first, context.format, &mut body)?;
             first = false;
+            context.make_room(body.len())?;
             if body.len() > LONGEST_BODY {
                 let why = format!("the answer is longer than {} MiB", LONGEST_BODY >> 20);
                 return Err(too_much(&why, by_account).into());
             }
         }
     }
-    output::write_end(first, asking.format, &mut body)?;
-    Ok(Answer {
-        headers: render::headers(asking, Some(period), next),
-        body,
+    output::write_end(first, context.format, &mut body)?;
+    Ok(Body {
+        headers: render::headers(context, Some(period), next),
+        bytes: body,
     })
 }
 

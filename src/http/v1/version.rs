@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{Answer, Asking};
+use super::context::{Body, Context};
+use crate::http::refusal::Rejection;
 use crate::ledger::SCHEMA_VERSION;
 
-pub fn answer(asking: &Asking) -> Answer {
-    let state = asking.state;
+pub fn answer(context: &Context) -> Result<Body, Rejection> {
+    let state = context.state;
     let date = |day: Option<crate::day::Day>| day.map(|day| day.to_string());
     let body = json!({
         "name": "rbc-usage",
@@ -19,8 +20,8 @@ pub fn answer(asking: &Asking) -> Answer {
         "last_day": date(state.days.map(|days| days.last())),
         "newest_closed_day": date(state.newest_closed_day),
     });
-    Answer {
+    Ok(Body {
         headers: Vec::new(),
-        body: format!("{body}\n").into_bytes(),
-    }
+        bytes: format!("{body}\n").into_bytes(),
+    })
 }
