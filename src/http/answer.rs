@@ -51,14 +51,13 @@ pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Res
             Err(err) => Ok(Arc::new(unauthorized(&request.head.target, err))),
         }
     });
-    let length = match request.head.method {
-        Method::Head => 0,
-        _ => answered.body.len(),
+    let is_head = request.head.method == Method::Head;
+    let length = |response: &Response| if is_head { 0 } else { response.body.len() };
+    let response = match request.unread.resize(length(&answered)) {
+        Ok(()) => answered,
+        Err(NoRoom) => Arc::new(no_room(&request.head.target)),
     };
-    let (response, bytes) = match request.unread.resize(length) {
-        Ok(()) => (answered, length),
-        Err(NoRoom) => (Arc::new(no_room(&request.head.target)), 0),
-    };
+    let bytes = length(&response);
     record(state, request, name, user.as_ref(), (&response, bytes));
     response
 }

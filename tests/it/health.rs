@@ -32,7 +32,7 @@ fn with_settings(sandbox: &Sandbox, settings: &str) {
 #[test]
 fn alive_and_ready_are_two_things() {
     let sandbox = sandbox();
-    with_settings(&sandbox, "log_format = off\nusers = users\n");
+    with_settings(&sandbox, "log_format = off\nusers = users\nmax_age = 3\n");
     sandbox.write("users", "");
     let server = Server::start(&sandbox);
     let ready = |status: u16, body: &str| {
@@ -92,7 +92,19 @@ fn metrics_tell_of_requests_and_of_the_ledger_and_of_no_account() {
     let mut client = server.connect();
     client.send_bytes("BREW / HTTP/1.1\r\nHost: x\r\n\r\n");
     client.receive("GET");
-    let answer = server.get("/metrics");
+    let mut client = server.connect();
+    client.send("GET", "/metrics");
+    let old = client.receive("GET");
+    assert_eq!(
+        old.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert!(!old.body.contains("# EOF"), "{}", old.body);
+    client.send_bytes(
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text;version=1.0.0;q=0.6,\
+         text/plain;version=0.0.4;q=0.3,*/*;q=0.1\r\n\r\n",
+    );
+    let answer = client.receive("GET");
     assert_eq!(
         answer.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -149,23 +161,24 @@ fn metrics_may_have_a_listener_of_their_own() {
         let _ = stream.read_to_string(&mut answer);
         answer
     };
-    let answer = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let get = |path: &str| ask(&format!("GET {path} HTTP/1.0\r\n\r\n"));
+    let answer = get("/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("rbc_usage_build_info"), "{answer}");
-    assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
-    assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
-    assert_eq!(ask(&"x".repeat(20_000)), "");
-    // Three who connect and are silent keep nobody waiting, and more of them for some seconds at most.
+    assert!(get("/healthz").starts_with("HTTP/1.1 404 "));
+    assert!(ask("POST /metrics HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    assert!(ask(&"x".repeat(20_000)).starts_with("HTTP/1.1 414 "));
+    // Who connects and is silent keeps nobody waiting.
     let silent = || TcpStream::connect(address).unwrap();
     let mut some = [silent(), silent(), silent()];
-    assert!(ask("GET /metrics HTTP/1.1\r\n\r\n").contains("# EOF"));
+    assert!(get("/metrics").contains("rbc_usage_build_info"));
     for silent in &mut some {
         silent.set_nonblocking(true).unwrap();
         let err = silent.read(&mut [0]).unwrap_err();
         assert_eq!(err.kind(), ErrorKind::WouldBlock, "it is still waited for");
     }
     let more = [silent(), silent(), silent()];
-    assert!(ask("GET /metrics HTTP/1.1\r\n\r\n").contains("# EOF"));
+    assert!(get("/metrics").contains("rbc_usage_build_info"));
     drop((some, more));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -267,15 +280,11 @@ fn a_remembered_answer_is_sent_counted_and_logged_like_the_first() {
     let (first, id) = ask("GET", "");
     assert_eq!(first.status, 200);
     let mut ids = vec![id];
-    let sleeps = server.sleeps_of("worker");
     for _ in 0..200 {
         let (answer, id) = ask("GET", "");
         assert_eq!(answer, first);
         ids.push(id);
     }
-    // Each question that a worker answers puts one to sleep at least once.
-    let asleep = server.sleeps_of("worker") - sleeps;
-    assert!(asleep < 100, "the workers were asked: {asleep}");
     let (head, id) = ask("HEAD", "");
     assert_eq!((&head.headers, head.body.as_str()), (&first.headers, ""));
     ids.push(id);
@@ -356,7 +365,7 @@ fn a_log_that_nobody_reads_holds_up_no_answer() {
 #[test]
 fn sighup_takes_over_what_needs_no_restart() {
     let sandbox = sandbox();
-    with_settings(&sandbox, "log_format = off\n");
+    with_settings(&sandbox, "log_format = off\nmax_age = 3\n");
     let server = Server::of(&mut sandbox.command(&["serve", "--bind", "127.0.0.1:0"]));
     let (day, nine_ago) = (
         "/usage/x?start=2013-04-01&end=2013-04-02",

@@ -310,7 +310,7 @@ fn a_server_is_not_ready_while_zones_disagree_and_answers_by_the_new_ones() {
     let server = "[server]\nbind = 127.0.0.1:0\nlog_format = off\n";
     cloud.configure("GMT", server);
     let serving = Server::start(&cloud.sandbox);
-    let newest = "the newest closed day is 2026-06-11";
+    let newest = "\"newest_closed_day\":\"2026-06-11\"";
     let answer = serving.get("/readyz");
     assert!(answer.body.contains(newest), "{answer:?}");
     let run = cloud

@@ -63,14 +63,13 @@ fn a_client_is_whom_a_trusted_proxy_names() {
         let mut command = sandbox.command(&["serve", "--log-format", "combined"]);
         let server = Server::of(&mut command);
         let mut stream = BufReader::new(connect_from(from, &server));
-        let forged = format!("X-Forwarded-For: {forwarded_for}\r\nX-Rbc-Peer: 198.51.100.1");
+        let forged = format!("X-Forwarded-For: {forwarded_for}");
         let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n{forged}\r\n\r\n", target());
         stream.get_mut().write_all(request.as_bytes()).unwrap();
         assert_eq!(read_answer(&mut stream).0, 200);
         server.says(&format!("{client} - - ["));
         server.signal("TERM");
-        let run = server.end().exits(0);
-        assert!(!run.stderr.contains("198.51.100.1"), "{run}");
+        server.end().exits(0);
     }
 }
 
@@ -98,15 +97,6 @@ fn the_signal_to_stop_lets_answers_finish_and_sends_the_idle_away() {
         began.elapsed()
     );
     assert!(TcpStream::connect(address).is_err());
-    // The folder of the private socket is gone.
-    let left = std::fs::read_dir(sandbox.folder()).unwrap();
-    let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert!(
-        !names
-            .iter()
-            .any(|name| name.to_string_lossy().starts_with("rbc-usage-")),
-        "{names:?}"
-    );
 }
 
 /// With no time to finish anything, there is still nothing to finish where nothing is asked.
@@ -141,10 +131,9 @@ fn a_server_that_is_stopped_for_a_moment_goes_on_with_what_it_has_in_hand() {
         .unwrap();
     writer.execute_batch("begin exclusive").unwrap();
     let mut client = server.connect();
-    let sleeps = server.sleeps_of("worker");
-    // What takes a worker, so that two threads wait: one for the ledger and one for the other.
+    let sleeps = server.sleeps_of("connection");
     client.send("GET", "/v1/version");
-    while server.sleeps_of("worker") < sleeps + 3 {
+    while server.sleeps_of("connection") < sleeps + 4 {
         std::thread::sleep(Duration::from_millis(1));
     }
     server.signal("STOP");

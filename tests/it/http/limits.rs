@@ -262,8 +262,8 @@ fn start_with_descriptors(sandbox: &Sandbox, most: u32) -> Server {
 #[test]
 fn few_descriptors_make_few_connections() {
     let sandbox = sandbox("");
-    let server = start_with_descriptors(&sandbox, 264);
-    server.says("server.max_connections: 48 instead of 512, as 264 open files are allowed\n");
+    let server = start_with_descriptors(&sandbox, 140);
+    server.says("server.max_connections: 48 instead of 512, as 140 open files are allowed\n");
     let kept: Vec<_> = (1..=150)
         .map(|n| connect_from(&format!("127.0.1.{n}"), &server))
         .collect();
@@ -279,7 +279,7 @@ fn few_descriptors_are_enough_for_all_that_is_promised() {
     let slow = "slow:$2y$14$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
     let quick = "apache:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
     sandbox.write("users", &format!("{slow}{quick}"));
-    let server = start_with_descriptors(&sandbox, 264);
+    let server = start_with_descriptors(&sandbox, 140);
     let ask = |client: &mut BufReader<TcpStream>, user: &str, target: &str| {
         let user = STANDARD.encode(user);
         let head =

@@ -327,7 +327,7 @@ fn the_address_of_the_next_page_holds_nothing_as_it_was_sent() {
             let answer = server.get(&format!("{host}/v1/accounts?search={sent}&limit=3"));
             let cursor = json(&answer)["next_cursor"].as_str().unwrap().to_owned();
             let next = format!("/v1/accounts?search={linked}&limit=3&cursor={cursor}");
-            let link = format!("<{next}>; rel=\"next\"");
+            let link = format!("<{}>; rel=\"next\"", &next["/v1/accounts".len()..]);
             assert_eq!(answer.header("link"), Some(link.as_str()), "{host} {sent}");
             assert_eq!(answer.header("set-cookie"), None);
             let last = json(&server.get(&next));

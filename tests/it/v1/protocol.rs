@@ -225,7 +225,7 @@ fn other_methods_paths_and_forms_are_refused() {
     refuses(
         &ask_with(&server, "GET", "/v1/version", &["Accept: text/csv"]),
         406,
-        "this comes as application/json, and Accept allows neither",
+        "this comes as application/json, and Accept does not allow it",
     );
     // Beside all this the old path keeps its own shape.
     let old = server.get("/usage/nobody?start=2013-06-01");

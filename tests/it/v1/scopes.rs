@@ -215,7 +215,10 @@ fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
         )
         .unwrap();
     let server = Server::start(&cloud.sandbox);
-    let worked = || server.time_of_thread("worker 1") + server.time_of_thread("worker 2");
+    let mut client = server.connect();
+    client.send("GET", "/healthz");
+    assert_eq!(client.receive("GET").status, 200);
+    let worked = || server.time_of_thread("connection");
     for path in [
         "/v1/accounts/NAME/usage?start=2013-06-01",
         "/v1/findings?account=NAME",
@@ -224,8 +227,12 @@ fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
         let [hidden, none] = ["carol-uuid", "eve-uuid"].map(|uuid| {
             let times = (0..10).map(|_| {
                 let before = worked();
-                let answer = ask(&server, "north", &path.replace("NAME", uuid));
-                assert_eq!(answer.status, 404, "{path}");
+                let credentials = STANDARD.encode("north:secret");
+                client.send_bytes(&format!(
+                    "GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\n\r\n",
+                    path.replace("NAME", uuid)
+                ));
+                assert_eq!(client.receive("GET").status, 404, "{path}");
                 worked() - before
             });
             times.min().unwrap()
@@ -243,7 +250,14 @@ fn who_is_not_known_is_refused_in_the_same_form() {
     let description = json(&ask(&server, "boss", "/openapi.json"));
     for (path, item) in description["paths"].as_object().unwrap() {
         let answer = server.get(&path.replace(['{', '}'], ""));
-        refuses(&answer, 401, "give the name and the password of a user");
+        if ["/healthz", "/readyz"].contains(&path.as_str()) {
+            assert_eq!(answer.status, 200);
+            continue;
+        }
+        if path.starts_with("/v1") || path == "/openapi.json" {
+            refuses(&answer, 401, "give the name and the password of a user");
+        }
+        assert_eq!(answer.status, 401);
         assert!(answer.header("www-authenticate").is_some());
         assert!(item["get"]["responses"]["401"].is_object(), "{path}");
     }
