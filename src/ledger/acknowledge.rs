@@ -4,8 +4,9 @@
 use anyhow::{Context, bail};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::handle::Ledger;
+use super::refusals;
 use super::statements::count_revision;
-use super::{Ledger, refusals};
 use crate::ledger::context::ledger_at;
 
 impl Ledger {

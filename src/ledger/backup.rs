@@ -11,7 +11,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempPath;
 
-use super::{APPLICATION_ID, insist_on_current, open};
+use super::file::open;
+use super::schema::{APPLICATION_ID, insist_on_current};
 
 use crate::ledger::context::ledger_at;
 use crate::plural::plural;

@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
-use super::Ledger;
 use super::day::{Completion, StoredDay};
+use super::handle::Ledger;
 use super::statements::count_revision;
 use crate::cloud::first_id;
 use crate::day::{Day, DayRange};

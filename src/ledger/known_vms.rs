@@ -7,8 +7,8 @@ use std::collections::hash_map::Entry;
 use anyhow::Context;
 use rusqlite::Connection;
 
-use super::Ledger;
 use super::day::Policy;
+use super::handle::Ledger;
 use super::registry::Registry;
 use crate::cloud::Names;
 use crate::day::Day;

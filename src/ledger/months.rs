@@ -10,9 +10,11 @@ use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, named_params};
 
 use super::backup::Step;
+use super::file::open;
+use super::handle::Ledger;
+use super::schema::insist_on_current;
 use super::statements::count_revision;
 use super::sum::Sum;
-use super::{Ledger, insist_on_current, open};
 use crate::day::{Day, DayRange};
 use crate::ledger::context::ledger_at;
 use crate::month::{Month, months_of};

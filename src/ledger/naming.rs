@@ -1,6 +1,6 @@
 //! Uuids and names as the ledger holds them, beside those that `cloud` has now.
 
-use super::Ledger;
+use super::handle::Ledger;
 use super::registry::{Registry, stand_in};
 use crate::metric::Per;
 

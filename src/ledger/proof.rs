@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, named_params, params_from_iter};
 
+use super::handle::Ledger;
 use super::held::find_day;
+use super::refusals;
 use super::registry::Registry;
 use super::statements::{Statements, count_revision};
-use super::{Ledger, refusals};
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::{Day, DayRange};

@@ -12,9 +12,7 @@ pub mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::fs::Metadata;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,10 +23,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, named_params};
 use self::accounts::find_account;
 use self::days::{Unfinished, list_unfinished};
 use super::access::{Access, explained, explained_by_place, insist_on_access};
+use super::file::identity;
 use super::months::{MonthSum, list_parts};
+use super::schema::{APPLICATION_ID, SCHEMA_VERSION};
 use super::sum::Sum;
 use super::timezones::find_zones;
-use super::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::day::{Day, DayRange};
 use crate::ledger::context::ledger_at;
 use crate::scope::Scope;
@@ -237,11 +236,6 @@ fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
         file,
         connection,
     })
-}
-
-/// Device and inode.
-pub(super) fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 fn check_application_id(connection: &Connection, path: &Path) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Ledger;
+use super::handle::Ledger;
 use super::statements::{Statements, count_revision};
 use crate::day::Day;
 use crate::ledger::context::ledger_at;

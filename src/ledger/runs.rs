@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::Ledger;
+use super::handle::Ledger;
 use crate::ledger::context::ledger_at;
 
 /// How a run ended.

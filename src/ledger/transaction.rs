@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use rusqlite::Connection;
 
-use super::Ledger;
+use super::handle::Ledger;
 use super::registry::Registry;
 
 impl Ledger {

@@ -8,11 +8,12 @@ use super::day::{
     ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
     StoredDay, Written,
 };
+use super::handle::Ledger;
 use super::held::find_day;
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
+use super::refusals;
 use super::registry::{Registry, stand_in};
 use super::statements::{Statements, count_revision};
-use super::{Ledger, refusals};
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::finding::{Finding, FindingKind};

@@ -1,6 +1,7 @@
 //! Ledgers that are made, upgraded and refused.
 
 use super::*;
+use crate::ledger::Ledger;
 
 #[test]
 fn the_list_of_migrations_is_the_folder() {
