@@ -10,11 +10,8 @@ use crate::output::Value;
 /// What keeps days that were asked for from being all there.
 #[derive(Debug, Default, PartialEq)]
 pub struct Coverage {
-    /// Imported before the source had finished them, in order.
-    pub open_days: Vec<Day>,
-    /// Not in the ledger, in order.
-    pub missing_days: Vec<Day>,
-    /// Of these, the days after today.
+    pub unfinished: Unfinished,
+    /// Of the missing days, those after today.
     pub future_days: Vec<Day>,
     /// The ledger has no day at all.
     pub nothing_imported: bool,
@@ -27,17 +24,13 @@ pub fn find_coverage(
     today: Day,
 ) -> anyhow::Result<Coverage> {
     let nothing_imported = find_state(snapshot)?.days.is_none();
-    let Unfinished {
-        open_days,
-        missing_days,
-    } = match range {
+    let unfinished = match range {
         Some(range) => list_unfinished(snapshot, range)?,
         None => Unfinished::default(),
     };
     Ok(Coverage {
-        future_days: after(&missing_days, today).to_vec(),
-        open_days,
-        missing_days,
+        future_days: after(&unfinished.missing_days, today).to_vec(),
+        unfinished,
         nothing_imported,
     })
 }
@@ -50,12 +43,12 @@ fn after(days: &[Day], today: Day) -> &[Day] {
 impl Coverage {
     /// The ledger has every day, and something at all.
     pub fn is_whole(&self) -> bool {
-        self.missing_days.is_empty() && !self.nothing_imported
+        self.unfinished.missing_days.is_empty() && !self.nothing_imported
     }
 
     /// Every day is there, and the source has finished it.
     pub fn is_final(&self) -> bool {
-        self.is_whole() && self.open_days.is_empty()
+        self.unfinished.is_complete() && !self.nothing_imported
     }
 
     /// What is not there, a line each.
@@ -63,9 +56,12 @@ impl Coverage {
         if self.nothing_imported {
             return vec!["the ledger is empty: rbc-usage import".to_owned()];
         }
-        let begun = self.missing_days.len() - self.future_days.len();
+        let begun = self.unfinished.missing_days.len() - self.future_days.len();
         let lines = [
-            ("missing in the ledger", &self.missing_days[..begun]),
+            (
+                "missing in the ledger",
+                &self.unfinished.missing_days[..begun],
+            ),
             ("not begun", &self.future_days[..]),
         ];
         let lines = lines.iter().filter(|(_, days)| !days.is_empty());
@@ -77,8 +73,11 @@ impl Coverage {
     /// The same, and which days are not final.
     pub fn sentences(&self) -> Vec<String> {
         let mut lines = self.absences();
-        if !self.open_days.is_empty() {
-            lines.push(format!("not finished: {}", in_ranges(&self.open_days)));
+        if !self.unfinished.open_days.is_empty() {
+            lines.push(format!(
+                "not finished: {}",
+                in_ranges(&self.unfinished.open_days)
+            ));
         }
         lines
     }
@@ -87,8 +86,8 @@ impl Coverage {
     pub fn facts(&self) -> Vec<(&'static str, Value)> {
         let list = |days: &[Day]| Value::List(days.iter().map(Day::to_string).collect());
         vec![
-            ("open_days", list(&self.open_days)),
-            ("missing_days", list(&self.missing_days)),
+            ("open_days", list(&self.unfinished.open_days)),
+            ("missing_days", list(&self.unfinished.missing_days)),
             ("future_days", list(&self.future_days)),
         ]
     }
@@ -107,8 +106,10 @@ mod tests {
         let missing = days(&["2013-06-02", "2013-06-05", "2013-06-06", "2013-06-07"]);
         let coverage = Coverage {
             future_days: after(&missing, "2013-06-05".parse().unwrap()).to_vec(),
-            missing_days: missing,
-            open_days: days(&["2013-06-04"]),
+            unfinished: Unfinished {
+                missing_days: missing,
+                open_days: days(&["2013-06-04"]),
+            },
             nothing_imported: false,
         };
         assert_eq!(
@@ -121,7 +122,10 @@ mod tests {
         );
         assert!(!coverage.is_whole());
         let whole = Coverage {
-            open_days: days(&["2013-06-04"]),
+            unfinished: Unfinished {
+                open_days: days(&["2013-06-04"]),
+                ..Unfinished::default()
+            },
             ..Coverage::default()
         };
         assert!(whole.is_whole() && !whole.is_final());
@@ -131,7 +135,10 @@ mod tests {
     #[test]
     fn an_empty_ledger_says_so_and_names_no_days() {
         let empty = Coverage {
-            missing_days: days(&["2013-06-02"]),
+            unfinished: Unfinished {
+                missing_days: days(&["2013-06-02"]),
+                ..Unfinished::default()
+            },
             nothing_imported: true,
             ..Coverage::default()
         };

@@ -191,7 +191,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
                 ..question
             };
             let daily = list_totals(snapshot, &question)?;
-            let missing = &subject.coverage.missing_days;
+            let missing = &subject.coverage.unfinished.missing_days;
             report::draw_days(&mut rows, &figures, &daily, subject.range, missing)?;
         }
         Ok(Document {

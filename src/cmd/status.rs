@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
 use crate::config::Config;
+use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
 use crate::import::{Advice, advise};
@@ -61,6 +62,8 @@ struct Overview {
     /// Days that were asked for and are not shown, as they have not begun.
     future: Option<DayRange>,
     days: Vec<DayFacts>,
+    /// Every day of the range is there, and the source has finished it.
+    complete: bool,
     /// Of the days asked for, or all of them.
     refusals: BTreeMap<Day, RefusedDay>,
     source: anyhow::Result<Progress>,
@@ -102,6 +105,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
     };
     let days = range.map(|range| reader.read(|snapshot| list_days(snapshot, range)));
     let days = days.transpose()?.unwrap_or_default();
+    let coverage = reader.read(|snapshot| find_coverage(snapshot, range, today))?;
     let refusals = reader.read(|snapshot| list_refusals(snapshot, asked))?;
     let mut advice = None;
     let source = open_source(config).and_then(|mut source| {
@@ -125,6 +129,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
         range,
         future: asked.zip(range).and_then(left_out),
         days,
+        complete: coverage.is_final(),
         refusals,
         source,
         advice,

@@ -103,6 +103,27 @@ fn a_refused_day_says_why_it_was_refused() {
     assert!(!check().contains("day_refused"), "{}", check());
 }
 
+/// A day that the source has not finished is not complete for being refused, and all commands agree on that.
+#[test]
+fn an_open_day_that_is_refused_is_not_complete() {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.account(2, "alice-uuid", "alice");
+    for day in ["2013-06-01", "2013-06-02"] {
+        cloud.add_usage(&[UsageRow::of_day(day, 10, 2, 1)]);
+    }
+    cloud.finished_until("2013-06-01 23:59:59");
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-01", "-e", "2013-06-02"]);
+    cloud.usage("update cloud_usage set start_date = '2013-06-09 00:00:00' where id = 2");
+    cloud.run(&["import", "-s", "2013-06-02"]).exits(1);
+    for command in ["status", "report"] {
+        let run = cloud.run(&[command, "2013-06-02", "--format", "json"]);
+        assert!(run.stdout.contains("\"complete\": false"), "{run}");
+    }
+    let days = cloud.run(&["status", "2013-06-02", "--format", "csv"]);
+    assert!(days.stdout.contains("\n2013-06-02,refused,"), "{days}");
+}
+
 /// The newest finished day is years after the ledger's, and no import has a reason to complain.
 #[test]
 fn a_check_is_silent_while_all_is_well() {

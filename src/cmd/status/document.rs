@@ -111,20 +111,12 @@ fn mark(state: DayState) -> Mark {
 
 fn facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let day = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
-    let unfinished = [DayState::Missing, DayState::Open];
-    let complete = !overview
-        .days
-        .iter()
-        .any(|facts| unfinished.contains(&facts.state));
     let state = &overview.state;
     let mut facts = vec![
         ("start", day(overview.range.map(DayRange::first))),
         ("end", day(overview.range.map(DayRange::last))),
         ("timezone", Value::Text(state.zones.name().to_owned())),
-        (
-            "complete",
-            Value::Truth(complete && overview.range.is_some()),
-        ),
+        ("complete", Value::Truth(overview.complete)),
         ("first_day", day(state.days.map(DayRange::first))),
         ("newest_closed_day", day(state.newest_closed_day)),
         ("refused_days", refused_days(overview)),

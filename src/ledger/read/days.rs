@@ -16,6 +16,13 @@ pub struct Unfinished {
     pub missing_days: Vec<Day>,
 }
 
+impl Unfinished {
+    /// Every day is there, and the source has finished it.
+    pub fn is_complete(&self) -> bool {
+        self.open_days.is_empty() && self.missing_days.is_empty()
+    }
+}
+
 /// What is known of one day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DayFacts {
