@@ -74,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sd_notify", &["http"]),
     (
         "serde_json",
-        &["http", "ledger/read.rs", "output", "report"],
+        &["http", "ledger/read/account_usage.rs", "output", "report"],
     ),
     ("signal_hook", &["http.rs"]),
     ("siphasher", &["row"]),

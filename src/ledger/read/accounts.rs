@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, named_params};
 
-use super::{Page, Snapshot};
+use super::reader::{Page, Snapshot};
 use crate::scope::{Scope, Seen};
 use crate::suggestion::did_you_mean;
 

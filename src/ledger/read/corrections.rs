@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::named_params;
 
 use super::accounts::id_list;
-use super::{Page, Snapshot};
+use super::reader::{Page, Snapshot};
 use crate::day::{Day, DayRange};
 
 /// One value that changed.

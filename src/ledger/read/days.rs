@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::named_params;
 
-use super::Snapshot;
+use super::reader::Snapshot;
 use crate::day::{Day, DayRange};
 
 /// Days of a range whose figures are not final.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::named_params;
 
 use super::accounts::id_list;
-use super::{Page, Snapshot};
+use super::reader::{Page, Snapshot};
 use crate::day::{Day, DayRange};
 
 /// A finding as the ledger holds it. Its id is another one once its day is written again.

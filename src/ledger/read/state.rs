@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::super::timezones::find_zones;
-use super::Snapshot;
+use super::reader::{Reader, Snapshot};
 use crate::day::{Day, DayRange};
+use crate::ledger::timezones::find_zones;
 use crate::zones::Zones;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,18 @@ pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
         })
     });
     Ok(counts?)
+}
+
+impl Reader {
+    /// What it covers, and the last run of an import.
+    pub fn state(&mut self) -> anyhow::Result<LedgerState> {
+        self.read(find_state)
+    }
+
+    /// What monitoring watches beside the state.
+    pub fn counts(&mut self) -> anyhow::Result<Counts> {
+        self.read(find_counts)
+    }
 }
 
 pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {

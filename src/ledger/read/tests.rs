@@ -2,12 +2,15 @@
 
 use rusqlite::{Connection, StatementStatus};
 
+use super::account_usage::NAMES;
 use super::corrections::{CorrectionFilter, list_corrections};
 use super::days::{DayFacts, list_days, list_unfinished};
 use super::findings::{Acknowledged, FindingFilter, list_findings};
 use super::state::find_state;
 use super::*;
+use crate::day::DayRange;
 use crate::ledger::initialise;
+use crate::scope::Scope;
 
 /// Seven days of one kind each, the first of them missing.
 fn reader(folder: &tempfile::TempDir) -> Reader {

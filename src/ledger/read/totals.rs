@@ -13,8 +13,8 @@ use std::rc::Rc;
 use anyhow::ensure;
 use rusqlite::named_params;
 
-use super::Snapshot;
 use super::accounts::Account;
+use super::reader::Snapshot;
 use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthPart, list_parts};
 use crate::ledger::sum::Sum;
@@ -22,6 +22,7 @@ use crate::metric::GIB;
 use crate::month::{Month, months_of};
 use crate::zones::Zones;
 use names::Names;
+pub use names::{MetricFacts, ResourceFacts};
 
 /// What is asked for.
 pub struct Question<'a> {
@@ -93,23 +94,6 @@ pub struct Who<'a> {
     pub domain_path: Option<&'a str>,
     pub project_uuid: Option<&'a str>,
     pub project_name: Option<&'a str>,
-}
-
-#[derive(Debug, PartialEq)]
-pub struct MetricFacts {
-    pub name: String,
-    pub unit: String,
-    per_resource: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct ResourceFacts {
-    /// `service_offering`, `guest_os`, `ip_address` …
-    pub kind: String,
-    /// CloudStack's, or a stand-in such as `service_offering:123`.
-    pub uuid: String,
-    /// Where a resource was renamed, the newest name that the records have.
-    pub name: String,
 }
 
 /// Where a sum belongs: who, slot of time, metric id, resource by its place among `Names`.

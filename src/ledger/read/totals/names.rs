@@ -6,7 +6,6 @@ use std::rc::Rc;
 use anyhow::Context;
 use rusqlite::named_params;
 
-use super::{MetricFacts, ResourceFacts};
 use crate::ledger::read::Snapshot;
 
 /// What the ledger calls metrics and resources.
@@ -91,4 +90,21 @@ fn load_metrics(snapshot: &Snapshot) -> anyhow::Result<BTreeMap<i64, Rc<MetricFa
         metrics.insert(row.get(0)?, Rc::new(facts));
     }
     Ok(metrics)
+}
+
+#[derive(Debug, PartialEq)]
+pub struct MetricFacts {
+    pub name: String,
+    pub unit: String,
+    pub per_resource: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResourceFacts {
+    /// `service_offering`, `guest_os`, `ip_address` …
+    pub kind: String,
+    /// CloudStack's, or a stand-in such as `service_offering:123`.
+    pub uuid: String,
+    /// Where a resource was renamed, the newest name that the records have.
+    pub name: String,
 }

@@ -1,0 +1,122 @@
+//! What one account used in a range of days: the answer of `/usage`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::{Context, ensure};
+use rusqlite::{Transaction, named_params};
+
+use super::accounts::find_account;
+use super::days::{Unfinished, list_unfinished};
+use super::reader::Reader;
+use crate::day::{Day, DayRange};
+use crate::ledger::months::{MonthSum, list_parts};
+use crate::ledger::sum::Sum;
+use crate::ledger::timezones::find_zones;
+use crate::scope::Scope;
+use crate::zones::Zones;
+
+/// What one account used in a range of days.
+#[derive(Debug, PartialEq)]
+pub struct AccountUsage {
+    /// The zones that the ledger's days are of.
+    pub zones: Zones,
+    /// Sorted by metric, then resource.
+    pub totals: Vec<Total>,
+    /// Days of the range whose usage is not final yet, in order.
+    pub open_days: Vec<Day>,
+    /// Days of the range the ledger does not have, in order.
+    pub missing_days: Vec<Day>,
+}
+
+/// One metric, of one resource where it is kept per resource, summed over the range.
+#[derive(Debug, PartialEq)]
+pub struct Total {
+    pub metric: String,
+    /// None where the metric is kept per account only.
+    pub resource_uuid: Option<String>,
+    /// In the metric's unit; finite.
+    pub quantity: f64,
+}
+
+impl Reader {
+    /// Usage of the account that has this uuid or whose project has it; none if there is no such account in the
+    /// scope.
+    pub fn account_usage(
+        &mut self,
+        uuid: &str,
+        range: DayRange,
+        scope: &Scope,
+    ) -> anyhow::Result<Option<AccountUsage>> {
+        self.read(|snapshot| {
+            let tx = &snapshot.tx;
+            let Some(account) = find_account(snapshot, uuid, scope)? else {
+                return Ok(None);
+            };
+            let Unfinished {
+                open_days,
+                missing_days,
+            } = list_unfinished(snapshot, range)?;
+            Ok(Some(AccountUsage {
+                zones: find_zones(tx)?,
+                totals: list_totals(tx, account.id, range)?,
+                open_days,
+                missing_days,
+            }))
+        })
+    }
+}
+
+/// A metric's name, and a resource's uuid where the metric is kept per resource.
+type FigureName = (String, Option<String>);
+
+fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
+    let months: Vec<Vec<MonthSum>> = list_parts(tx, range)?
+        .iter()
+        .map(|part| part.list_sums(tx, account))
+        .collect::<anyhow::Result<_>>()?;
+    let names = list_names(tx, months.iter().flatten().map(|(ids, _)| *ids).collect())?;
+    let mut totals: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+    for sums in months {
+        // A resource that was renamed upstream has two rows with one uuid: the names join them again.
+        let mut month: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+        for (ids, quantity) in sums {
+            let name = names.get(&ids).context("a record of an unknown metric")?;
+            month.entry(name).or_default().add(quantity);
+        }
+        for (name, sum) in month {
+            totals.entry(name).or_default().add(sum.value());
+        }
+    }
+    totals
+        .into_iter()
+        .map(|((metric, resource_uuid), sum)| {
+            let (metric, resource_uuid) = (metric.clone(), resource_uuid.clone());
+            let quantity = sum.value();
+            ensure!(quantity.is_finite(), "the sum of {metric} is not a number");
+            Ok(Total {
+                metric,
+                resource_uuid,
+                quantity,
+            })
+        })
+        .collect()
+}
+
+/// The names of all figures of an answer, by the ids of metric and resource.
+fn list_names(
+    tx: &Transaction,
+    ids: BTreeSet<(i64, i64)>,
+) -> anyhow::Result<HashMap<(i64, i64), FigureName>> {
+    let mut statement = tx.prepare_cached(NAMES)?;
+    let ids = serde_json::to_string(&ids)?;
+    let names = statement.query_map(named_params! {":ids": ids}, |row| {
+        Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))
+    })?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) const NAMES: &str =
+    "select metrics.id, resources.id, metrics.name, iif(per is null, null, resources.uuid)
+     from json_each(:ids) asked
+     join metrics on metrics.id = asked.value ->> 0
+     join resources on resources.id = asked.value ->> 1";
