@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DayReport, Request, run};
+use super::one_day::{DayReport, ImportRules, import_days};
 use crate::aggregate::window::DayBounds;
 use crate::config::RereadDays;
 use crate::day::Day;
@@ -20,14 +20,13 @@ pub struct LookedAt {
 }
 
 /// Reads those of the newest closed days again whose source rows are not those that were imported, or that an import
-/// could not leave settled. Where a
-/// row of a day that is read reaches back into an earlier one, that one is read as well. `done` are the days
+/// could not leave settled. Where a row of a day that is read reaches back into an earlier one, that one is read as well. `done` are the days
 /// that this import has read already, `reached` the days that their rows reach back into.
 pub fn reread(
     within: RereadDays,
     done: &[Day],
     mut reached: BTreeSet<Day>,
-    request: &Request,
+    rules: &ImportRules,
     source: &mut Source,
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
@@ -39,7 +38,7 @@ pub fn reread(
     left.retain(|imported| !done.contains(&imported.day));
     let mut changed = Vec::new();
     for imported in &left {
-        let bounds = DayBounds::of(imported.day, request.zones);
+        let bounds = DayBounds::of(imported.day, rules.zones);
         let now = source.fingerprint(bounds)?;
         // Nothing is to be learned from a source that is gone: a settled day needs it no more, and of another it is
         // known already. Whatever else a settled day was refused for is gone with it.
@@ -55,7 +54,7 @@ pub fn reread(
             }
         }
     }
-    run(&changed, request, source, ledger, &mut |report| {
+    import_days(&changed, rules, source, ledger, &mut |report| {
         reached.extend(report.reaches_back());
         on_day(report)
     })?;
@@ -64,7 +63,7 @@ pub fn reread(
         .map(|imported| imported.day)
         .filter(|day| reached.contains(day) && !changed.contains(day))
         .collect();
-    run(&neighbours, request, source, ledger, on_day)?;
+    import_days(&neighbours, rules, source, ledger, on_day)?;
     Ok(LookedAt {
         days: left.len(),
         first: left.first().map(|imported| imported.day),

@@ -4,8 +4,10 @@
 
 use anyhow::{Context, anyhow, bail};
 
+use super::add_up::{add_up, running_vms};
+use super::due::is_closed;
+use super::one_day::{Cut, DayReport, ImportRules, Misfits, Outcome, import_days};
 use super::purge::purged;
-use super::{Cut, DayReport, Misfits, Outcome, Request, add_up, is_closed, run, running_vms};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
@@ -38,7 +40,7 @@ pub struct Moved {
     pub kept_before: bool,
 }
 
-/// `on_day` is told of each day that was read again.
+/// `on_day` gets the report of each day that was read again.
 pub fn rezone(
     asked: &Move,
     source: &mut Source,
@@ -70,8 +72,7 @@ pub fn rezone(
     let kept = kept.collect();
     days.retain(|day| *day >= since.previous() && last_gone.is_none_or(|gone| *day > gone));
     let watermark = source.progress()?.watermark;
-    let request = Request {
-        range: None,
+    let rules = ImportRules {
         closed_day: ClosedDay::Overwrite,
         zones: &zones,
         misfits: Misfits::Stored,
@@ -82,7 +83,7 @@ pub fn rezone(
     };
     let mut fits = false;
     let mut reports = Vec::new();
-    run(&days, &request, source, ledger, &mut |report| {
+    import_days(&days, &rules, source, ledger, &mut |report| {
         let day = report.day;
         if let Outcome::Refused(reason) = &report.outcome {
             bail!("{day}: {reason}");

@@ -33,8 +33,8 @@ const ORDER: &[&str] = &[
     "coverage",
     "sealing",
     "sample",
-    "import",
     "status",
+    "import",
     "report",
     "verify",
     "explain",
@@ -58,7 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("form_urlencoded", &["http"]),
     ("httparse", &["http"]),
     ("httpdate", &["http"]),
-    ("indicatif", &["terminal"]),
+    ("indicatif", &["cmd/import/report.rs", "terminal"]),
     ("ipnet", &["config", "http"]),
     ("mysql", &["db/mysql.rs"]),
     (

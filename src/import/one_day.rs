@@ -1,0 +1,320 @@
+//! One day: its rows are read, added up and written, or the day is refused and stays as it is.
+
+use anyhow::Context;
+
+use super::add_up::{add_up, running_vms};
+use super::due::is_closed;
+use super::purge::{before_the_source, begins_within, purged, without_rows};
+use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::{misfit, windows_of};
+use crate::day::{Day, DayRange};
+use crate::finding::{Finding, FindingKind};
+use crate::ledger::Ledger;
+use crate::ledger::day::{
+    ClosedDay, Completion, FigureDifference, NewDay, Policy, StoredDay, Written,
+};
+use crate::ledger::refusals::Cause;
+use crate::row::{BadRow, UsageRow};
+use crate::source::{Source, SourceDay};
+use crate::zones::Zones;
+
+/// How days are imported.
+pub struct ImportRules<'a> {
+    pub closed_day: ClosedDay,
+    pub zones: &'a Zones,
+    pub misfits: Misfits,
+    pub cut: Cut,
+    /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
+    pub now: &'a str,
+    /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
+    pub clock: i64,
+    /// From this day on closed days were provisional: what the source says of them now is taken over.
+    pub provisional_from: Option<Day>,
+}
+
+impl ImportRules<'_> {
+    fn closed_day_of(&self, day: Day) -> ClosedDay {
+        match self.provisional_from.is_some_and(|from| day >= from) {
+            true => ClosedDay::Overwrite,
+            false => self.closed_day,
+        }
+    }
+}
+
+/// What becomes of days whose windows are those of another zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfits {
+    Refused,
+    /// Stored all the same, with a finding.
+    Stored,
+}
+
+/// Whether a day that the ledger has begins and ends where it did when it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    AsBefore,
+    /// Its zone is another one: that fewer rows touch it is no purge.
+    Anew,
+}
+
+/// What became of one day.
+#[derive(Debug, PartialEq)]
+pub struct DayReport {
+    pub day: Day,
+    pub source_rows: u64,
+    pub replayed_rows: u64,
+    pub hidden_rows: u64,
+    pub per_vm_volume_rows: u64,
+    /// The earliest day that a row which ends on this one has a part in, if it is another.
+    pub reaches_back_to: Option<Day>,
+    /// Somebody has acknowledged every difference, or the refusal.
+    pub acknowledged: bool,
+    /// That its windows are those of another zone.
+    pub wrong_zone: Option<String>,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    Written(Written),
+    /// The ledger holds what the source no longer has, or a row of it cannot be; the day stays as it is.
+    Refused(String),
+    /// The source no longer has the day, which does not need it any more: that is routine, and the day stays as it is.
+    SourceGone(StoredDay, String),
+}
+
+/// Imports days in order; `on_day` gets the report of each once it is safely in the ledger.
+pub fn import_days(
+    days: &[Day],
+    rules: &ImportRules,
+    source: &mut Source,
+    ledger: &mut Ledger,
+    on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    source.read_ahead(days, rules.zones, "import", &mut |day, read| {
+        let imported = match read {
+            Ok(read) => import_day(day, rules, read, ledger),
+            Err(bad) => Err(bad.into()),
+        };
+        let report = imported.or_else(|err| {
+            let bad = err.downcast::<BadRow>()?;
+            refuse(day, bad.to_string(), Cause::BadRow, rules, ledger)
+        });
+        on_day(report.with_context(|| format!("import {day}"))?)
+    })
+}
+
+/// Leaves a day as it is, and keeps why.
+fn refuse(
+    day: Day,
+    reason: String,
+    cause: Cause,
+    rules: &ImportRules,
+    ledger: &mut Ledger,
+) -> anyhow::Result<DayReport> {
+    ledger.refuse_day(day, &reason, cause, rules.now)?;
+    leave(day, Outcome::Refused(reason), ledger)
+}
+
+/// The report of a day that stays as it is.
+fn leave(day: Day, outcome: Outcome, ledger: &Ledger) -> anyhow::Result<DayReport> {
+    Ok(DayReport {
+        day,
+        source_rows: 0,
+        replayed_rows: 0,
+        hidden_rows: 0,
+        per_vm_volume_rows: 0,
+        reaches_back_to: None,
+        acknowledged: ledger.is_acknowledged(day)?,
+        wrong_zone: None,
+        outcome,
+    })
+}
+
+fn import_day(
+    day: Day,
+    rules: &ImportRules,
+    read: SourceDay,
+    ledger: &mut Ledger,
+) -> anyhow::Result<DayReport> {
+    let SourceDay {
+        mut rows,
+        names,
+        fingerprint,
+        watermark,
+        oldest,
+        lowest_id,
+        stuck_since,
+        rewinds,
+    } = read;
+    let bounds = DayBounds::of(day, rules.zones);
+    let reaches_back_to = reaches_back_to(&rows, bounds, rules.zones)?;
+    let stored = ledger.find_day(day)?;
+    ledger.add_names(names);
+    let closed_day = match stored {
+        Some(_) => rules.closed_day_of(day),
+        None => rules.closed_day,
+    };
+    let policy = Policy::of(stored, closed_day);
+    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
+    let mut usage = add_up(
+        &mut rows,
+        &rewinds,
+        bounds,
+        rules.zones,
+        &known,
+        &mut |_| (),
+    )?;
+    if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
+        usage.findings.push(stuck(rules.zones.day_at(since)?));
+    }
+    usage.findings.extend(begins_within(&rows, oldest, bounds));
+    let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
+    let wrong_zone = misfit(&windows, day, rules.zones).map(|misfit| misfit.to_string());
+    if let (Misfits::Stored, Some(misfit)) = (rules.misfits, &wrong_zone) {
+        usage.findings.push(of_another_zone(misfit.clone()));
+    }
+    if let (Misfits::Refused, Some(misfit)) = (rules.misfits, &wrong_zone) {
+        let refused = refuse(day, misfit.clone(), Cause::WrongZone, rules, ledger)?;
+        return Ok(DayReport {
+            wrong_zone,
+            ..refused
+        });
+    }
+    let refusal = match stored {
+        Some(_) if rules.cut == Cut::Anew => None,
+        Some(stored) => purged(stored, &usage, oldest, lowest_id, bounds),
+        None if closed_day == ClosedDay::Overwrite => None,
+        None => before_the_source(&usage, oldest, bounds),
+    };
+    match (refusal, stored) {
+        (Some(reason), Some(stored)) if stored.is_settled() => {
+            ledger.settle_refusal(day)?;
+            return leave(day, Outcome::SourceGone(stored, reason), ledger);
+        }
+        (Some(reason), Some(_)) => {
+            return refuse(day, reason, Cause::SourceGone, rules, ledger);
+        }
+        // There is nothing to be settled of a day that neither ledger nor source knows.
+        (Some(reason), None) => return leave(day, Outcome::Refused(reason), ledger),
+        (None, _) => {}
+    }
+    let completion = match is_closed(day, rules.zones, watermark, rules.clock) {
+        true => Completion::Closed,
+        false => Completion::Open,
+    };
+    if completion == Completion::Closed {
+        let before = ledger.find_day(day.previous())?;
+        usage.findings.extend(without_rows(&usage, before));
+    }
+    // The next day is read meanwhile, and two days of rows are more than there should be.
+    let vms = counted_vms(&rows, bounds);
+    drop(rows);
+    let written = ledger.write_day(&NewDay {
+        day,
+        completion,
+        usage: &usage,
+        vms: &vms,
+        fingerprint: &fingerprint,
+        closed_day,
+        now: rules.now,
+    })?;
+    Ok(DayReport {
+        day,
+        source_rows: usage.source_rows,
+        replayed_rows: usage.replayed_rows,
+        hidden_rows: usage.hidden_rows,
+        per_vm_volume_rows: usage.per_vm_volume_rows,
+        reaches_back_to,
+        acknowledged: ledger.is_acknowledged(day)?,
+        wrong_zone,
+        outcome: Outcome::Written(written),
+    })
+}
+
+/// The VMs whose running was counted, each with its template.
+fn counted_vms(rows: &[UsageRow], day: DayBounds) -> Vec<(u64, u64)> {
+    let touches = |row: &&UsageRow| row.start < day.end && row.end > day.start;
+    let running = rows
+        .iter()
+        .filter(touches)
+        .filter(|row| row.usage_type == Some(1));
+    running.map(|row| (row.usage_id, row.template_id)).collect()
+}
+
+/// The day of the earliest start among the rows that end on this day, if that is before it.
+fn reaches_back_to(
+    rows: &[UsageRow],
+    day: DayBounds,
+    zones: &Zones,
+) -> anyhow::Result<Option<Day>> {
+    let ends_here = |row: &&UsageRow| row.end > day.start && row.end <= day.end;
+    let earliest = rows.iter().filter(ends_here).map(|row| row.start).min();
+    match earliest {
+        Some(start) if start < day.start => Ok(Some(zones.day_at(start)?)),
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn of_another_zone(detail: String) -> Finding {
+    Finding {
+        kind: FindingKind::WrongZone,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail,
+    }
+}
+
+fn stuck(since: Day) -> Finding {
+    let detail = format!(
+        "the newest usage jobs all start on {since}: a usage event cannot be processed and every run writes the days \
+         since then again"
+    );
+    Finding {
+        kind: FindingKind::UsageJobStuck,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail,
+    }
+}
+
+impl DayReport {
+    /// Earlier days that rows which end on this one have parts in.
+    pub fn reaches_back(&self) -> impl Iterator<Item = Day> {
+        let first = self.reaches_back_to;
+        let last = self.day.previous();
+        let range = first.and_then(|first| DayRange::new(first, last).ok());
+        range.into_iter().flat_map(DayRange::days)
+    }
+
+    /// Whether the ledger has changed, or should.
+    pub fn is_news(&self) -> bool {
+        let changed = match &self.outcome {
+            Outcome::Written(written) => written.added + written.overwritten > 0,
+            Outcome::Refused(_) | Outcome::SourceGone(..) => false,
+        };
+        changed || self.needs_a_look()
+    }
+
+    /// Something a person should look at, and nobody has.
+    pub fn needs_a_look(&self) -> bool {
+        match &self.outcome {
+            Outcome::Written(written) => {
+                let differs = !written.differences.is_empty() && !self.acknowledged;
+                differs || written.pending > 0
+            }
+            Outcome::Refused(_) => !self.acknowledged,
+            Outcome::SourceGone(..) => false,
+        }
+    }
+
+    /// Values of a closed day that are not what the source says.
+    pub fn differences(&self) -> &[FigureDifference] {
+        match &self.outcome {
+            Outcome::Written(written) => &written.differences,
+            Outcome::Refused(_) | Outcome::SourceGone(..) => &[],
+        }
+    }
+}
