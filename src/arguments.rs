@@ -12,7 +12,7 @@ pub use config_file::{ConfigFile, shell_word};
 pub use format::{FormatArgs, style};
 pub use period::{DayArgs, PeriodArgs, begun};
 
-/// Parses a whole number of an argument. What clap says of one is about Rust's types.
+/// Parses a whole number. Clap's own message would name Rust's types.
 pub fn whole(text: &str, lowest: u64, highest: u64) -> anyhow::Result<u64> {
     let number = text.parse().ok();
     let number = number.filter(|number| (lowest..=highest).contains(number));

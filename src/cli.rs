@@ -54,7 +54,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Cli::Backup(args) => cmd::backup::run(args, &mut out),
         Cli::Check(args) => cmd::check::run(args, &mut out),
     };
-    // Who stops reading what is left changes nothing about what was done.
+    // A reader that leaves before the end changes nothing about what was done.
     let flushed = out.flush().map_err(anyhow::Error::from);
     let flushed = flushed.or_else(|err| {
         if is_closed_pipe(&err) {
@@ -69,7 +69,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Err(err) => {
             // Several problems of a configuration are a line each.
             for line in causes::in_one_line(&err).lines() {
-                // A reader of stderr that has gone away is no reason to panic.
+                // If nobody reads stderr any more, that is no reason to panic.
                 let _ = writeln!(io::stderr(), "rbc-usage: {line}");
             }
             ExitCode::from(2)
@@ -77,7 +77,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// Someone read the first lines of our output and left, as `head` does.
+/// Whether the reader of the output left before its end, as `head` does.
 fn is_closed_pipe(err: &anyhow::Error) -> bool {
     let io = err.downcast_ref::<io::Error>();
     io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::metric::Per;
+use crate::metric::Breakdown;
 
 /// An account as `cloud` knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Names {
     /// When accounts were removed, in seconds since 1970 UTC.
     pub removed_accounts: HashMap<u64, i64>,
     /// Uuid and name by kind and id.
-    pub resources: HashMap<(Per, u64), (String, String)>,
+    pub resources: HashMap<(Breakdown, u64), (String, String)>,
     pub vms: HashMap<u64, Vm>,
     /// Guest OS id by template id.
     pub templates: HashMap<u64, u64>,

@@ -49,7 +49,7 @@ fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<H
     open::hold_days(config, range, &Utc::at(now)?.to_string())
 }
 
-/// Creates or upgrades the ledger, and says which.
+/// Creates or upgrades the ledger, and prints which.
 fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     let now = Utc::at(unix_now()?)?.to_string();
     let done = match open::initialise_ledger(config, &now)? {

@@ -37,7 +37,7 @@ pub struct Config {
     pub cloud: SourceUri,
     /// The ledger's file, absolute or relative to the working directory.
     pub ledger: PathBuf,
-    /// GMT where `main.timezone` is not written, until whoever knows better puts another in its place.
+    /// GMT if `main.timezone` is not written; commands then replace it by the zone of the ledger or of CloudStack.
     pub zone: Zone,
     pub zone_is_written: bool,
     pub import: Import,

@@ -1,4 +1,4 @@
-//! Which days of a period the ledger has: one rule for all commands, whatever they tell of the days. A day is
+//! Which days of a period the ledger has: one rule for all commands. A day is
 //! missing if the ledger does not have it, and it may be so because it has not begun.
 
 use crate::day::{Day, DayRange, in_ranges};
@@ -7,7 +7,7 @@ use crate::ledger::read::days::{Unfinished, list_unfinished};
 use crate::ledger::read::state::find_state;
 use crate::output::Value;
 
-/// What keeps days that were asked for from being all there.
+/// What a period lacks.
 #[derive(Debug, Default, PartialEq)]
 pub struct Coverage {
     pub unfinished: Unfinished,
@@ -51,7 +51,7 @@ impl Coverage {
         self.unfinished.is_complete() && !self.nothing_imported
     }
 
-    /// What is not there, a line each.
+    /// What is missing, one line each.
     pub fn absences(&self) -> Vec<String> {
         if self.nothing_imported {
             return vec!["the ledger is empty: rbc-usage import".to_owned()];
@@ -70,7 +70,7 @@ impl Coverage {
             .collect()
     }
 
-    /// The same, and which days are not final.
+    /// The same, and the days that are not final.
     pub fn sentences(&self) -> Vec<String> {
         let mut lines = self.absences();
         if !self.unfinished.open_days.is_empty() {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_begun_is_told_apart_from_what_is_missing() {
+    fn days_that_have_not_begun_are_not_missing_yet() {
         let missing = days(&["2013-06-02", "2013-06-05", "2013-06-06", "2013-06-07"]);
         let coverage = Coverage {
             future_days: after(&missing, "2013-06-05".parse().unwrap()).to_vec(),

@@ -97,7 +97,7 @@ impl Day {
         i64::from(self.0.to_julian_day()) - 2_440_588
     }
 
-    /// For whoever adds a time of day.
+    /// To add a time of day to.
     pub fn date(self) -> Date {
         self.0
     }

@@ -13,7 +13,7 @@ use bcrypt::HashParts;
 /// A password takes bcrypt this power of two of rounds: about a tenth of a second.
 pub const COST: u32 = 10;
 
-/// What bcrypt can be asked to take, and what a server can be asked to wait for.
+/// The costs that bcrypt takes and a server can wait for.
 pub const COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 
 /// bcrypt reads no more of a password.
@@ -34,7 +34,7 @@ impl Hash {
     }
 }
 
-/// Hashes a password that belongs to nobody, for the time that it takes.
+/// Hashes a password of an unknown user, so that the answer takes as long as for a known one.
 pub fn waste(password: &[u8], cost: u32) {
     std::hint::black_box(bcrypt::hash_with_salt(password, cost, [7; 16]).is_ok());
 }
@@ -75,7 +75,7 @@ fn entry(line: &str) -> anyhow::Result<Option<(&str, Hash)>> {
     let bcrypt = ["$2y$", "$2b$", "$2a$"].iter().any(|p| hash.starts_with(p));
     ensure!(
         bcrypt,
-        "not a bcrypt hash, the only kind that is taken: make it anew by rbc-usage passwd or htpasswd -B"
+        "not a bcrypt hash, the only kind that is taken: create it again with rbc-usage passwd or htpasswd -B"
     );
     let parts: Option<HashParts> = hash.parse().ok();
     let cost = parts.context("not a whole bcrypt hash")?.get_cost();
@@ -89,7 +89,7 @@ fn entry(line: &str) -> anyhow::Result<Option<(&str, Hash)>> {
     Ok(Some((name, Hash { text, cost })))
 }
 
-/// What cannot be a user's name in such a file, or in a request.
+/// Refuses what cannot be a user's name in such a file, or in a request.
 pub fn check_name(name: &str) -> anyhow::Result<()> {
     ensure!(!name.is_empty(), "the user's name is empty");
     ensure!(
@@ -103,7 +103,7 @@ pub fn check_name(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What bcrypt would not tell from another password.
+/// Refuses passwords that bcrypt would cut short or cannot take.
 pub fn check_password(password: &str) -> anyhow::Result<()> {
     ensure!(!password.is_empty(), "the password is empty");
     ensure!(
@@ -139,7 +139,7 @@ pub enum UserChange {
     Added,
     Replaced,
     Deleted,
-    /// There was nobody to delete.
+    /// There was no such user.
     Absent,
 }
 

@@ -45,7 +45,7 @@ pub enum Metric {
 
 /// What kind of resource a metric is kept per: the table of `cloud` its uuid and name come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Per {
+pub enum Breakdown {
     ServiceOffering,
     GuestOs,
     IpAddress,
@@ -119,7 +119,7 @@ impl Metric {
             .chain([Metric::OsUsage, Metric::UntypedUsage])
     }
 
-    /// The metric that somebody asks for by its published name; or else why no record is kept under that name. The
+    /// The metric with a published name, or why no record is kept under that name. The
     /// number of a usage type whose meaning is known is no name, but for backup rows (28), which may not be hours.
     pub fn asked_for(name: &str) -> Result<Metric, String> {
         let metric = Metric::of_name(name)
@@ -206,13 +206,13 @@ impl Metric {
     }
 
     /// What the metric is kept per; `None`: one figure an account and day.
-    pub fn per(self) -> Option<Per> {
+    pub fn per(self) -> Option<Breakdown> {
         match self {
-            Metric::VmRunning | Metric::VmAllocated => Some(Per::ServiceOffering),
-            Metric::OsUsage => Some(Per::GuestOs),
-            Metric::IpAddressAllocated => Some(Per::IpAddress),
-            Metric::NetworkOffering => Some(Per::NetworkOffering),
-            Metric::BackupByteHours => Some(Per::BackupOffering),
+            Metric::VmRunning | Metric::VmAllocated => Some(Breakdown::ServiceOffering),
+            Metric::OsUsage => Some(Breakdown::GuestOs),
+            Metric::IpAddressAllocated => Some(Breakdown::IpAddress),
+            Metric::NetworkOffering => Some(Breakdown::NetworkOffering),
+            Metric::BackupByteHours => Some(Breakdown::BackupOffering),
             Metric::NetworkBytesSent
             | Metric::NetworkBytesReceived
             | Metric::PrimaryByteHours
@@ -237,24 +237,24 @@ impl Metric {
     }
 }
 
-impl Per {
+impl Breakdown {
     /// Every kind, for the ledger to recognise what it stored.
-    pub const ALL: [Per; 5] = [
-        Per::ServiceOffering,
-        Per::GuestOs,
-        Per::IpAddress,
-        Per::NetworkOffering,
-        Per::BackupOffering,
+    pub const ALL: [Breakdown; 5] = [
+        Breakdown::ServiceOffering,
+        Breakdown::GuestOs,
+        Breakdown::IpAddress,
+        Breakdown::NetworkOffering,
+        Breakdown::BackupOffering,
     ];
 
     /// The published name, also the first half of a stand-in such as `service_offering:123`.
     pub fn name(self) -> &'static str {
         match self {
-            Per::ServiceOffering => "service_offering",
-            Per::GuestOs => "guest_os",
-            Per::IpAddress => "ip_address",
-            Per::NetworkOffering => "network_offering",
-            Per::BackupOffering => "backup_offering",
+            Breakdown::ServiceOffering => "service_offering",
+            Breakdown::GuestOs => "guest_os",
+            Breakdown::IpAddress => "ip_address",
+            Breakdown::NetworkOffering => "network_offering",
+            Breakdown::BackupOffering => "backup_offering",
         }
     }
 }
@@ -310,7 +310,7 @@ mod tests {
         let table: Vec<String> = (1..=32)
             .map(|number| {
                 let (metric, measure) = Metric::of_usage_type(Some(number));
-                let per = metric.per().map_or("-", Per::name);
+                let per = metric.per().map_or("-", Breakdown::name);
                 format!(
                     "{number} {} {} {per} {measure:?}",
                     metric.name(),
@@ -383,6 +383,6 @@ mod tests {
             assert_eq!(Metric::asked_for(name), Err(why.to_owned()));
         }
         assert_eq!(Metric::OsUsage.unit(), "hours");
-        assert_eq!(Metric::OsUsage.per(), Some(Per::GuestOs));
+        assert_eq!(Metric::OsUsage.per(), Some(Breakdown::GuestOs));
     }
 }

@@ -16,7 +16,7 @@ pub fn open_source(config: &Config) -> anyhow::Result<Source> {
     })
 }
 
-/// The ledger under the lock of imports: one that writes a day gives its findings new ids.
+/// Opens the ledger under the lock of imports, because an import that writes a day gives its findings new ids.
 pub fn open_alone(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Ledger)> {
     let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
     let ledger = Ledger::open(&config.ledger, config.zone.name(), false)?;

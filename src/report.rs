@@ -18,7 +18,7 @@ use crate::output::{Value, chart};
 use crate::suggestion::did_you_mean;
 use crate::view::figures::{self, FigureCell, hidden};
 
-/// What totals are told apart by.
+/// What totals are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     Account,
@@ -81,7 +81,7 @@ impl FromStr for By {
     }
 }
 
-/// Asks the ledger for what these tell apart. Day wins over month.
+/// The ledger's dimensions for these. Day wins over month.
 pub fn dimensions(by: &[By]) -> Dimensions {
     let has = |one: By| by.contains(&one);
     Dimensions {
@@ -157,7 +157,7 @@ pub fn arrange(figures: &mut Vec<Figure>, by: &[By], top: Option<usize>) {
     *figures = largest.collect();
 }
 
-/// A figure always has a metric: it comes last where nobody asked for it.
+/// A figure always has a metric: it comes last if it is not among the dimensions.
 fn with_metric(by: &[By]) -> Vec<By> {
     let mut by = by.to_vec();
     if !by.contains(&By::Metric) {

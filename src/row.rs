@@ -1,6 +1,6 @@
 //! One usage row as CloudStack wrote it, cut down to what the program needs: 120 bytes, so that a day of
 //! ten thousand accounts fits in memory. Texts are folded into the row's identity on reading. Hashes of rows
-//! are stored in ledgers, so they are SipHash 1-3 with keys of zero for ever.
+//! are stored in ledgers, so they are SipHash 1-3 with keys of zero forever.
 
 use std::fmt;
 
@@ -80,7 +80,7 @@ impl IdentityHasher {
         self.parts.extend(text);
     }
 
-    /// The identity of the parts so far; begins anew.
+    /// The identity of the parts so far; starts over.
     pub fn finish(&mut self) -> Identity {
         let hash = SipHasher13::new().hash(&self.parts);
         let identity = Identity(hash.h1, hash.h2);

@@ -1,5 +1,5 @@
-//! Which accounts somebody may see: all, or those of listed uuids, domains and projects. A plain value, made by
-//! the configuration and asked by whoever answers.
+//! Which accounts a user may see: all, or those of listed uuids, domains and projects. A plain value, made by the
+//! configuration and asked by the server.
 
 use std::collections::BTreeSet;
 

@@ -11,7 +11,7 @@ use crate::plural::plural;
 use crate::source::{Events, Progress};
 use crate::zones::Zones;
 
-/// One thing that somebody should see to.
+/// One thing that needs a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusProblem {
     pub kind: ProblemKind,
@@ -49,10 +49,10 @@ pub enum ProblemKind {
     ImportUnfinished,
 }
 
-/// How many seconds the usage server's clock may be ahead before that is told.
+/// How many seconds the usage server's clock may be ahead before status reports it.
 pub const CLOCKS_DIFFER: i64 = 300;
 
-/// How long an import may run before it is taken for dead.
+/// How long an import may run before it counts as dead.
 const LONGEST_IMPORT: i64 = 86_400;
 
 impl ProblemKind {
@@ -137,7 +137,7 @@ pub fn source_problems(
     Ok(problems)
 }
 
-/// Why no day can be closed: there are usage rows up to an instant, and no job that tells how far they are finished.
+/// Why no day can be closed: there are usage rows up to an instant, but no job that says how far they are finished.
 pub fn without_jobs(newest_row: i64) -> anyhow::Result<String> {
     Ok(format!(
         "cloud_usage.usage_job holds no successful job, although usage rows exist up to {}: no day can be closed until \
@@ -158,16 +158,16 @@ pub struct RefusedDay {
     pub acknowledged: bool,
 }
 
-/// What tells of days beside their facts.
+/// What messages about days need besides the facts of the days.
 pub struct DayWords<'a> {
-    /// Days that imports left as they are, be it out of the ledger.
+    /// Days that imports refused, even if the ledger does not have them.
     pub refusals: &'a BTreeMap<Day, RefusedDay>,
-    /// The program with one of its commands, to be run as it is told.
+    /// Makes the command line that a message suggests.
     pub program: &'a dyn Fn(&str) -> String,
 }
 
 /// What is wrong with days. Those that the source has not finished are not our affair; without a word from it, days
-/// before today are. A refusal is told instead of what it comes to: that the day is missing, or open.
+/// before today are. A refusal is reported instead of its consequence: that the day is missing, or open.
 pub fn day_problems(
     days: &[DayFacts],
     words: &DayWords,

@@ -1,11 +1,11 @@
 //! Names that somebody may have meant. Every layer looks for names, so this is below all of them.
 
-/// How much like the name that was written another one has to be, from 0 to 1, and how many are suggested at most.
+/// How alike a name must be to the written one, from 0 to 1, and how many are suggested at most.
 const ALIKE: f64 = 0.85;
 const MOST_NAMES: usize = 3;
 
-/// The names nearest to one that is not there, as the end of a sentence: `: did you mean alice or alina?`. Empty if
-/// none is like it.
+/// The names nearest to one that does not exist, as the end of a sentence: `: did you mean alice or alina?`. Empty if
+/// no name is similar.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let asked = name.to_lowercase();
     let mut alike: Vec<(f64, &str)> = known

@@ -9,13 +9,13 @@ use crate::coverage::Coverage;
 use crate::ledger::backup::Step;
 use crate::output::Format;
 
-/// A line for people on stderr. A reader of it that has gone away is no reason to stop.
+/// Prints a line for people on stderr. If nobody reads stderr any more, the program goes on.
 pub fn eprint_line(text: &str) {
     let _ = writeln!(io::stderr(), "rbc-usage: {text}");
 }
 
-/// Lines below a table that the other formats have no place for: CSV for none of them, and JSON not for that the
-/// ledger is empty.
+/// Prints the lines below a table that the other formats have no place for: CSV has none for any of them, and JSON has
+/// none for an empty ledger.
 pub fn eprint_beside(lines: &[String], coverage: &Coverage, format: Format) {
     let unsaid = match format {
         Format::Table => false,
@@ -38,7 +38,7 @@ pub fn progress_bar(days: usize) -> ProgressBar {
     ProgressBar::with_draw_target(Some(days as u64), target)
 }
 
-/// What reads a whole ledger, which takes a while once it is large.
+/// For what reads a whole ledger, which takes a while if it is large.
 pub fn step_bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();

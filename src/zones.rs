@@ -45,7 +45,7 @@ impl Zones {
         zones.changes.retain(|known| known.since < change.since);
         let (since, begins) = (change.since, change.begins);
         let before = zones.midnight(since.previous());
-        // From here on it is the same zone again, with no bound of its own.
+        // The day belongs to the same zone as before and begins at its midnight: nothing changes here.
         if *zones.newest() == change.zone && zones.midnight(since) == begins {
             return Ok(zones);
         }

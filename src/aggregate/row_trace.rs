@@ -4,7 +4,7 @@ use super::VmFacts;
 use super::pieces::{Piece, Replay};
 use super::runs::Rewind;
 use super::window::Part;
-use crate::metric::{Metric, Per};
+use crate::metric::{Breakdown, Metric};
 use crate::row::UsageRow;
 
 /// One row that touches the day.
@@ -112,12 +112,12 @@ impl Figures {
             metric => metric,
         };
         let source_id = match metric.per() {
-            Some(Per::ServiceOffering | Per::NetworkOffering | Per::BackupOffering) => {
-                row.offering_id
-            }
-            Some(Per::IpAddress) => row.usage_id,
+            Some(
+                Breakdown::ServiceOffering | Breakdown::NetworkOffering | Breakdown::BackupOffering,
+            ) => row.offering_id,
+            Some(Breakdown::IpAddress) => row.usage_id,
             // Guest OS hours are booked beside the VM's, where its OS is known.
-            Some(Per::GuestOs) | None => 0,
+            Some(Breakdown::GuestOs) | None => 0,
         };
         let runs = metric == Metric::VmRunning;
         Figures {

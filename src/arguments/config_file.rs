@@ -22,7 +22,7 @@ impl ConfigFile {
         Config::load(self.config.as_deref(), std::env::vars_os())
     }
 
-    /// The same, and finds out the zone where none is written.
+    /// The same, and finds the zone if none is written.
     pub fn load(&self) -> anyhow::Result<Config> {
         let mut config = self.load_as_written()?;
         if !config.zone_is_written
@@ -33,7 +33,7 @@ impl ConfigFile {
         Ok(config)
     }
 
-    /// The program as commands that lead on name it: with a command of its own and the same configuration.
+    /// A command line for another command with the same configuration, as messages suggest it.
     pub fn program(&self, command: &str) -> String {
         match self.config.as_deref() {
             Some(file) => format!("rbc-usage {command} --config {}", shell_word(file)),
@@ -42,16 +42,16 @@ impl ConfigFile {
     }
 }
 
-/// The ledger's newest zone if it has days, else CloudStack's, if its setting can be read: the data is held against it, and a
-/// source that cannot be reached is told by whoever needs it.
+/// The ledger's newest zone if it has days, else CloudStack's if its setting can be read. Commands check the data
+/// against it, and those that need the source report that it cannot be reached.
 fn unwritten_zone(config: &Config) -> Option<Zone> {
     let state = Reader::open(&config.ledger).and_then(|mut ledger| ledger.state());
     if let Some(state) = state.ok().filter(|state| state.days.is_some()) {
         return Some(state.zones.newest().clone());
     }
-    let theirs = open_source(config).and_then(|mut source| source.aggregation_timezone());
+    let setting = open_source(config).and_then(|mut source| source.aggregation_timezone());
     // Java, and so CloudStack, takes a name it does not know for GMT.
-    Zone::parse(&theirs.ok()??).ok()
+    Zone::parse(&setting.ok()??).ok()
 }
 
 /// A path as it can be pasted into a shell.

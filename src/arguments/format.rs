@@ -13,13 +13,13 @@ pub struct FormatArgs {
 }
 
 impl FormatArgs {
-    /// With colours if stdout is a terminal that shows them and nobody asked for none.
+    /// With colours if stdout is a terminal that shows them and NO_COLOR is not set.
     pub fn style(&self) -> Style {
         style(self.format)
     }
 }
 
-/// See `FormatArgs::style`.
+/// The same for a format that a command has parsed itself.
 pub fn style(format: Format) -> Style {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");

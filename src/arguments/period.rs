@@ -58,7 +58,7 @@ impl DayArgs {
     }
 }
 
-/// Refuses days that lie in the future altogether: a year was mistyped, and nothing can be said of them.
+/// Refuses a period that lies wholly in the future: its year is probably mistyped, and nothing is known about it.
 pub fn begun(range: DayRange, today: Day, zone: &Zone) -> anyhow::Result<DayRange> {
     ensure!(
         range.first() <= today,

@@ -236,7 +236,7 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
                 let bytes = readable(bytes as f64, Unit::Bytes);
                 lines.push(ok(
                     what,
-                    format!("{bytes}, of this version, not read in whole"),
+                    format!("{bytes}, of this version, not read completely"),
                 ));
             } else {
                 lines.extend(read_ledger(what, path, bytes));
@@ -308,7 +308,7 @@ fn check_room(ledger: &Path, bytes: u64) -> CheckLine {
     ok(what, format!("{name}: {room} are free"))
 }
 
-/// A line if a file that is nobody's business can be read by everybody.
+/// A line if everybody can read a file that holds secrets.
 fn others_read(what: &'static str, file: &Path) -> Option<CheckLine> {
     let mode = fs::metadata(file).ok()?.mode();
     let name = file.display();

@@ -1,4 +1,4 @@
-//! `rbc-usage findings`: what was doubtful in the source, and which of it somebody has looked at.
+//! `rbc-usage findings`: what was doubtful in the source, and what of it is acknowledged.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -157,7 +157,7 @@ fn acknowledge(args: &AckFindings, out: &mut dyn Write) -> anyhow::Result<()> {
         }
     };
     ledger.acknowledge(&ids, reason, &now)?;
-    told(out, ids.len(), "acknowledged")
+    report(out, ids.len(), "acknowledged")
 }
 
 fn unacknowledge(args: &UnackArgs, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -166,10 +166,10 @@ fn unacknowledge(args: &UnackArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let (_lock, mut ledger) = open_alone(&config, &now)?;
     let ids = each_once(&args.ids);
     ledger.unacknowledge(&ids)?;
-    told(out, ids.len(), "not acknowledged any more")
+    report(out, ids.len(), "not acknowledged any more")
 }
 
-fn told(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {
+fn report(out: &mut dyn Write, count: usize, what: &str) -> anyhow::Result<()> {
     writeln!(out, "{} {what}", plural(count, "finding"))?;
     Ok(())
 }

@@ -264,7 +264,7 @@ fn list_pending(
     Ok(corrections)
 }
 
-/// What people should know of the figures. `due` pending corrections nobody has acknowledged.
+/// What people should know about the figures. `due` is the number of pending corrections that are not acknowledged.
 fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
     let mut notes = subject.coverage.sentences();
     if due > 0 {

@@ -72,7 +72,7 @@ struct Overview {
 }
 
 impl Overview {
-    /// There are usage rows, and no job tells that any of them are finished.
+    /// There are usage rows, but no job has finished any of them.
     fn lacks_jobs(&self) -> bool {
         let progress = self.source.as_ref();
         progress.is_ok_and(|progress| progress.newest_row.is_some())
@@ -117,8 +117,8 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
             let program = |command: &str| args.config.program(command);
             advice = found.map(|advice| {
                 let cure = advice.cure(state.days.is_some(), &program);
-                let told = format!("{}: {cure}", advice.misfit.offset_told());
-                (advice, told)
+                let detail = format!("{}: {cure}", advice.misfit.offset_told());
+                (advice, detail)
             });
         }
         Ok(progress)
@@ -208,11 +208,11 @@ fn problems(args: &Args, overview: &Overview, now: i64) -> anyhow::Result<Vec<St
         overview
             .advice
             .as_ref()
-            .map(|(advice, told)| StatusProblem {
+            .map(|(advice, detail)| StatusProblem {
                 kind: ProblemKind::WrongZone,
                 day: Some(advice.from),
                 last_day: None,
-                detail: told.clone(),
+                detail: detail.clone(),
             }),
     );
     if let Some(run) = &overview.state.last_import {

@@ -1,5 +1,5 @@
 //! The environment variables that replace keys of the file: `RBC_USAGE_<SECTION>__<KEY>`. A misspelt one
-//! is an error, as it would be in the file; what is not meant for this program is left alone.
+//! is an error, as it would be in the file; variables of other programs are ignored.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ const PREFIX: &str = "RBC_USAGE_";
 /// Variables by name.
 pub type Variables = BTreeMap<String, OsString>;
 
-/// Those of the environment whose names begin as ours do.
+/// The variables whose names begin with this program's prefix.
 pub fn ours(environment: impl Iterator<Item = (OsString, OsString)>) -> Variables {
     environment
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -24,7 +24,7 @@ pub fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Picks the variables that replace keys, and complains of those that look like it but do not.
+/// Picks the variables that replace keys, and reports those that look like one but replace nothing.
 pub fn overrides(variables: &Variables, problems: &mut Vec<String>) -> config::Map<String, String> {
     let mut overrides = config::Map::new();
     for (name, value) in variables {

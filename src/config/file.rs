@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 
 const HERE: &str = "./cloudusage.cfg";
 
-/// Where the file is looked for when nobody names one.
+/// Where the program looks for the file if neither an option nor a variable names one.
 const PLACES: [&str; 3] = [
     HERE,
     "/opt/redbridge/rbc-usage/etc/cloudusage.cfg",

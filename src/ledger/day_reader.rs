@@ -12,7 +12,7 @@ use super::registry::Registry;
 use super::timezones::agreed_zones;
 use crate::cloud::Names;
 use crate::day::Day;
-use crate::metric::Per;
+use crate::metric::Breakdown;
 use crate::zones::Zones;
 
 pub struct DayReader<'a> {
@@ -69,7 +69,7 @@ impl<'a> DayReader<'a> {
     }
 
     /// The uuid and name that a figure which the ledger does not have would get.
-    pub fn resource_of(&self, per: Per, source_id: u64) -> (String, String) {
+    pub fn resource_of(&self, per: Breakdown, source_id: u64) -> (String, String) {
         self.registry.find_resource(per, source_id)
     }
 }

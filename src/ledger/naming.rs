@@ -2,7 +2,7 @@
 
 use super::handle::Ledger;
 use super::registry::{Registry, stand_in};
-use crate::metric::Per;
+use crate::metric::Breakdown;
 
 /// What `cloud` says now of something that the ledger holds by its uuid and name.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +28,14 @@ impl Ledger {
     }
 
     /// The uuid and name that a figure which the ledger does not have would get.
-    pub fn resource_of(&self, per: Per, source_id: u64) -> (String, String) {
+    pub fn resource_of(&self, per: Breakdown, source_id: u64) -> (String, String) {
         self.registry.find_resource(per, source_id)
     }
 }
 
 impl Registry {
     /// The uuid and name for a resource: as `resource` would store it.
-    pub fn find_resource(&self, per: Per, source_id: u64) -> (String, String) {
+    pub fn find_resource(&self, per: Breakdown, source_id: u64) -> (String, String) {
         let known = self.named_now(per, source_id);
         let newest = self.newest.get(&(per, source_id));
         let newest = newest.and_then(|id| self.resources_by_id.get(id));
@@ -47,10 +47,10 @@ impl Registry {
     }
 
     /// The uuid and name that the source says now.
-    fn named_now(&self, per: Per, source_id: u64) -> Option<(String, String)> {
+    fn named_now(&self, per: Breakdown, source_id: u64) -> Option<(String, String)> {
         let (uuid, name) = self.names.resources.get(&(per, source_id))?;
         let address = match per {
-            Per::IpAddress => self.names.addresses.get(&source_id),
+            Breakdown::IpAddress => self.names.addresses.get(&source_id),
             _ => None,
         };
         Some((uuid.clone(), address.unwrap_or(name).clone()))

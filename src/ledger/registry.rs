@@ -11,12 +11,12 @@ use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
 use crate::cloud::{Account, Names};
 use crate::day::Day;
-use crate::metric::{Metric, Per};
+use crate::metric::{Breakdown, Metric};
 
 /// A resource as it is frozen in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Frozen {
-    pub per: Per,
+    pub per: Breakdown,
     pub source_id: u64,
     pub uuid: String,
     pub name: String,
@@ -37,7 +37,7 @@ pub struct Registry {
     resources: HashMap<Rc<Frozen>, i64>,
     pub(super) resources_by_id: HashMap<i64, Rc<Frozen>>,
     /// The newest resolved resource of a source id.
-    pub(super) newest: HashMap<(Per, u64), i64>,
+    pub(super) newest: HashMap<(Breakdown, u64), i64>,
     pub(super) guest_oses: GuestOses,
     /// What the source says in this run.
     pub(super) names: Names,
@@ -45,7 +45,7 @@ pub struct Registry {
     settled_accounts: HashMap<u64, bool>,
     /// Accounts that the source told of and that are not settled yet.
     told_accounts: Vec<u64>,
-    settled_resources: HashMap<(Per, u64), Resource>,
+    settled_resources: HashMap<(Breakdown, u64), Resource>,
     /// It could not be read again after an error.
     is_lost: bool,
 }
@@ -67,7 +67,7 @@ impl Registry {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let kind: String = row.get(1)?;
-            let Some(per) = Per::ALL.into_iter().find(|per| per.name() == kind) else {
+            let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) else {
                 continue;
             };
             let frozen = Frozen {
@@ -161,7 +161,7 @@ impl Registry {
             return Ok(*id);
         }
         let sql = "insert into metrics (name, unit, per) values (?1, ?2, ?3) returning id";
-        let per = metric.per().map(Per::name);
+        let per = metric.per().map(Breakdown::name);
         let id =
             connection.query_row(sql, (metric.name(), metric.unit(), per), |row| row.get(0))?;
         self.metrics.insert(metric, id);
@@ -280,7 +280,7 @@ impl Registry {
     pub fn resource(
         &mut self,
         connection: &Connection,
-        per: Per,
+        per: Breakdown,
         source_id: u64,
     ) -> anyhow::Result<Resource> {
         if let Some(resource) = self.settled_resources.get(&(per, source_id)) {
@@ -294,10 +294,10 @@ impl Registry {
     fn store_resource(
         &mut self,
         connection: &Connection,
-        per: Per,
+        per: Breakdown,
         source_id: u64,
     ) -> anyhow::Result<Resource> {
-        let address = if per == Per::IpAddress {
+        let address = if per == Breakdown::IpAddress {
             self.names.addresses.get(&source_id)
         } else {
             None
@@ -383,6 +383,6 @@ impl Frozen {
 }
 
 /// The stable text a resource is kept under while its uuid cannot be found.
-pub fn stand_in(per: Per, source_id: u64) -> String {
+pub fn stand_in(per: Breakdown, source_id: u64) -> String {
     format!("{}:{source_id}", per.name())
 }

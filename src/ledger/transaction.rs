@@ -53,7 +53,7 @@ mod tests {
     use crate::day::Day;
     use crate::ledger::day::{ClosedDay, Completion, NewDay, Written};
     use crate::ledger::{Ledger, initialise};
-    use crate::metric::{Metric, Per};
+    use crate::metric::{Breakdown, Metric};
 
     const NOW: &str = "2013-06-03T00:20:00Z";
 
@@ -69,7 +69,7 @@ mod tests {
         let small = ("small-uuid".to_owned(), "small".to_owned());
         Names {
             accounts: HashMap::from([(2, alice)]),
-            resources: HashMap::from([((Per::ServiceOffering, 5), small)]),
+            resources: HashMap::from([((Breakdown::ServiceOffering, 5), small)]),
             ..Names::default()
         }
     }

@@ -86,7 +86,7 @@ fn collide(document: &Document, same: &[usize], uuid: usize) -> bool {
 fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let headings = headings(document);
     let columns = headings.iter().enumerate();
-    // A column of nothing but dashes tells nobody anything.
+    // A column of nothing but dashes is left out.
     let is_empty = |place: usize| {
         let mut values = document.rows.iter().map(|row| &row[place]);
         values.all(|value| *value == Value::Nothing)

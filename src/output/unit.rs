@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit with a name as metrics have it. A metric without a unit of its own has a number as it was stored.
+    /// The unit by the name that metrics use. A metric without a unit keeps the number as it was stored.
     pub fn of_name(name: &str) -> Unit {
         match name {
             "hours" => Unit::Hours,

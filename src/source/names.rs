@@ -9,7 +9,7 @@ use super::probe::Columns;
 use super::usage_row::Addresses;
 use crate::cloud::{Account, Names, Vm};
 use crate::db::{Connection, Row};
-use crate::metric::{Metric, Per};
+use crate::metric::{Breakdown, Metric};
 use crate::row::UsageRow;
 
 /// Ids asked for by one statement.
@@ -24,7 +24,7 @@ pub struct NameReader {
     vms_sql: Option<String>,
     vm_removals: bool,
     templates_sql: Option<String>,
-    resources_sql: Vec<(Per, Option<String>)>,
+    resources_sql: Vec<(Breakdown, Option<String>)>,
     asked: HashSet<(Asked, u64)>,
     found_accounts: HashSet<u64>,
 }
@@ -35,7 +35,7 @@ enum Asked {
     LostAccount,
     Vm,
     Template,
-    Resource(Per),
+    Resource(Breakdown),
 }
 
 impl NameReader {
@@ -54,18 +54,21 @@ impl NameReader {
         let projects =
             Columns::of(cloud, "projects")?.have(&["uuid", "name", "project_account_id"]);
         let resources_sql = vec![
-            (Per::ServiceOffering, service_offerings_sql(cloud)?),
-            (Per::GuestOs, named(cloud, "guest_os", "display_name")?),
+            (Breakdown::ServiceOffering, service_offerings_sql(cloud)?),
             (
-                Per::IpAddress,
+                Breakdown::GuestOs,
+                named(cloud, "guest_os", "display_name")?,
+            ),
+            (
+                Breakdown::IpAddress,
                 named(cloud, "user_ip_address", "public_ip_address")?,
             ),
             (
-                Per::NetworkOffering,
+                Breakdown::NetworkOffering,
                 named(cloud, "network_offerings", "name")?,
             ),
             (
-                Per::BackupOffering,
+                Breakdown::BackupOffering,
                 named(cloud, "backup_offering", "name")?,
             ),
         ];
@@ -120,7 +123,7 @@ impl NameReader {
             );
         }
         for (per, sql) in &self.resources_sql {
-            if sql.is_none() && (backups || *per != Per::BackupOffering) {
+            if sql.is_none() && (backups || *per != Breakdown::BackupOffering) {
                 let kind = per.name();
                 sentences.push(format!(
                     "cloud: the table of {kind} names cannot be read: they are kept as {kind}:<id>"
@@ -234,11 +237,11 @@ impl NameReader {
         rows: &[UsageRow],
         names: &mut Names,
     ) -> anyhow::Result<()> {
-        let mut ids: HashMap<Per, BTreeSet<u64>> = HashMap::new();
+        let mut ids: HashMap<Breakdown, BTreeSet<u64>> = HashMap::new();
         for row in rows {
             let (metric, _) = Metric::of_usage_type(row.usage_type);
             if let Some(per) = metric.per() {
-                let id = if per == Per::IpAddress {
+                let id = if per == Breakdown::IpAddress {
                     row.usage_id
                 } else {
                     row.offering_id
@@ -251,7 +254,9 @@ impl NameReader {
             .values()
             .map(|vm| vm.guest_os_id)
             .chain(names.templates.values().copied());
-        ids.entry(Per::GuestOs).or_default().extend(guest_oses);
+        ids.entry(Breakdown::GuestOs)
+            .or_default()
+            .extend(guest_oses);
         for index in 0..self.resources_sql.len() {
             let per = self.resources_sql[index].0;
             let wanted = self.new_ids(

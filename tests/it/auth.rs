@@ -97,7 +97,7 @@ fn a_file_that_is_not_all_bcrypt_ends_the_start_with_its_line() {
         &format!("{APACHE}\n# old\nsha:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"),
     );
     refused(
-        "line 5: not a bcrypt hash, the only kind that is taken: make it anew by rbc-usage passwd or htpasswd -B",
+        "line 5: not a bcrypt hash, the only kind that is taken: create it again with rbc-usage passwd or htpasswd -B",
     );
     std::fs::remove_file(sandbox.path("users")).unwrap();
     refused("No such file or directory (os error 2)");

@@ -86,7 +86,7 @@ fn a_quick_check_leaves_out_what_reads_a_whole_ledger() {
         &cloud.run(&["check", "--quick"]).exits(0),
         "ok",
         "ledger",
-        "of this version, not read in whole",
+        "of this version, not read completely",
     );
 }
 

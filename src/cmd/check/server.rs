@@ -18,7 +18,7 @@ use crate::ledger::read::{Page, Reader};
 use crate::plural::plural;
 use crate::scope::{Scope, ScopeLimits};
 
-/// How long before a certificate ends somebody should see to it.
+/// How long before a certificate expires check starts to warn.
 const CERTIFICATE_DAYS: u32 = 21;
 
 /// The address, the certificate, the users and their scopes.
@@ -126,7 +126,8 @@ fn check_users(server: &config::Server, file: &Path) -> Vec<CheckLine> {
     lines
 }
 
-/// What scopes list and the ledger has no account of, which may be a slip. A ledger that cannot be read was told of.
+/// Entries of scopes for which the ledger has no account, which may be a slip. A ledger that cannot be read has
+/// been reported already.
 pub fn check_scopes(config: &Config) -> Vec<CheckLine> {
     let read = Reader::open(&config.ledger).and_then(|mut reader| {
         reader.read(|snapshot| list_accounts(snapshot, AccountFilter::default(), Page::default()))

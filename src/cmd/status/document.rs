@@ -159,7 +159,7 @@ fn facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)>> {
     Ok(facts)
 }
 
-/// Days that imports have refused and nobody has settled, be it out of the ledger.
+/// Days that imports refused and nobody has acknowledged, even if the ledger does not have them.
 fn refused_days(overview: &Overview) -> Value {
     let open = overview.refusals.iter();
     let open = open.filter(|(_, refusal)| !refusal.acknowledged);
@@ -182,7 +182,7 @@ fn source_facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)
         Some(Events::Oldest(made)) => Some(made),
         Some(Events::Unreadable | Events::AllProcessed) | None => None,
     };
-    let told_by = watermark.map(|watermark| match watermark.kind {
+    let reported_by = watermark.map(|watermark| match watermark.kind {
         WatermarkKind::Job => "usage_job",
         WatermarkKind::NewestRow => "newest_row",
     });
@@ -197,7 +197,7 @@ fn source_facts(overview: &Overview) -> anyhow::Result<Vec<(&'static str, Value)
             Value::text(finished_day.transpose()?.map(|day| day.to_string())),
         ),
         ("source_finished_until", time(finished)?),
-        ("source_finished_told_by", Value::text(told_by)),
+        ("source_finished_told_by", Value::text(reported_by)),
         (
             "source_stuck_since",
             time(progress.and_then(|progress| progress.stuck_since))?,
@@ -226,8 +226,8 @@ fn notes(overview: &Overview) -> anyhow::Result<Vec<String>> {
         let (since, zone) = (change.since, change.zone.name());
         notes.push(format!("from {since} on days are those of {zone}"));
     }
-    if let Some((advice, told)) = &overview.advice {
-        notes.push(format!("wrong zone since {}: {told}", advice.from));
+    if let Some((advice, detail)) = &overview.advice {
+        notes.push(format!("wrong zone since {}: {detail}", advice.from));
     }
     for (day, refusal) in &overview.refusals {
         if !refusal.acknowledged {

@@ -140,7 +140,7 @@ fn parse_parameters(text: &str, folder: &Path) -> anyhow::Result<(Option<PathBuf
             path => Ok(folder.join(path)),
         };
         let repeated = match name {
-            // They told the old programs' drivers how to decode text; here it is always UTF-8.
+            // The drivers of the old programs needed them to decode text; here it is always UTF-8.
             "charset" | "use_unicode" => false,
             "unix_socket" => socket.replace(path()?).is_some(),
             "ssl_ca" => authority.replace(path()?).is_some(),
