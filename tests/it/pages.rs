@@ -1,6 +1,7 @@
 //! The documentation, held to what the program does: every command of every page is run, and prints what the page
 //! shows; pages fit a terminal, their links lead somewhere, and the reference leaves nothing out.
 
+mod architecture;
 mod markdown;
 mod reference;
 mod shell;
