@@ -4,6 +4,7 @@
 
 mod finding_collector;
 pub mod pieces;
+mod record;
 pub mod row_trace;
 pub mod runs;
 pub mod window;
@@ -18,21 +19,10 @@ use crate::row::{BadRow, Digest, UsageRow};
 use crate::zones::Zones;
 use finding_collector::FindingCollector;
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
+pub use record::{Record, VmFacts};
 use row_trace::{Figures, RowOutcome, RowTrace};
 use runs::Rewinds;
 use window::{DayBounds, part_of_day};
-
-/// One figure of one day.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Record {
-    /// `account.id` in CloudStack.
-    pub account_id: u64,
-    pub metric: Metric,
-    /// Id in CloudStack of what the metric is kept per; 0 if it is not, or if the row names none.
-    pub source_id: u64,
-    /// In the metric's unit.
-    pub quantity: f64,
-}
 
 /// A day's figures, sorted by account, metric and source id.
 #[derive(Debug, Default, PartialEq)]
@@ -48,16 +38,6 @@ pub struct DayUsage {
     pub per_vm_volume_rows: u64,
     /// The rows that touch the day, by usage type; none for rows without one.
     pub digests: BTreeMap<Option<u32>, Digest>,
-}
-
-/// What `cloud` knows of VMs and accounts.
-pub struct VmFacts<'a> {
-    /// The guest OS id of a VM id and template id; 0 for unknown.
-    pub guest_os: &'a dyn Fn(u64, u64) -> u64,
-    /// When the VM was removed, in seconds since 1970 UTC.
-    pub removed: &'a dyn Fn(u64) -> Option<i64>,
-    /// When the account was removed, in seconds since 1970 UTC.
-    pub account_removed: &'a dyn Fn(u64) -> Option<i64>,
 }
 
 /// What is added up as one record.

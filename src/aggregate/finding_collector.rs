@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::pieces::{Replay, resource_of};
+use super::record::{Record, VmFacts};
 use super::runs::Rewind;
 use super::window::DayBounds;
-use super::{Record, VmFacts};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Utc;
 use crate::metric::{Bound, Metric, hours_bound, resource_of_usage_type};

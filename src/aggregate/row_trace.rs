@@ -1,7 +1,7 @@
 //! What becomes of one row on its way into a day's figures, for whoever wants to be told.
 
-use super::VmFacts;
 use super::pieces::{Piece, Replay};
+use super::record::VmFacts;
 use super::runs::Rewind;
 use super::window::Part;
 use crate::metric::{Breakdown, Metric};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 
 use super::config_file::ConfigFile;
-use super::id;
+use super::number::id;
 
 /// What is acknowledged by its ids, and why.
 #[derive(clap::Args)]

@@ -1,11 +1,11 @@
 //! `rbc-usage check`: whether everything that the other commands build on is as it should be. Looks and changes
 //! nothing. The server's files are looked at in `server`; whether the days are complete is `status`'s business.
 
+mod line;
 mod server;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ use crate::source::{Options, Source};
 use crate::terminal;
 use crate::zone::Zone;
 use crate::zones::Zones;
+use line::{CheckLine, Severity, error, look, ok, others_read};
 
 /// A clock that is off by more than this puts days into the wrong state, and breaks certificates.
 const CLOCK_SECONDS: i64 = 10;
@@ -57,20 +58,6 @@ pub struct Args {
     /// Skip what takes longer as the ledger grows: read neither its pages nor its records
     #[arg(long)]
     quick: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Severity {
-    Ok,
-    Look,
-    Error,
-}
-
-/// One line.
-struct CheckLine {
-    what: &'static str,
-    severity: Severity,
-    detail: String,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -306,38 +293,6 @@ fn check_room(ledger: &Path, bytes: u64) -> CheckLine {
         );
     }
     ok(what, format!("{name}: {room} are free"))
-}
-
-/// A line if everybody can read a file that holds secrets.
-fn others_read(what: &'static str, file: &Path) -> Option<CheckLine> {
-    let mode = fs::metadata(file).ok()?.mode();
-    let name = file.display();
-    (mode & 0o004 != 0).then(|| {
-        look(
-            what,
-            format!("everybody can read {name}: chmod o-rwx {name}"),
-        )
-    })
-}
-
-fn ok(what: &'static str, detail: impl Into<String>) -> CheckLine {
-    line(what, Severity::Ok, detail.into())
-}
-
-fn look(what: &'static str, detail: impl Into<String>) -> CheckLine {
-    line(what, Severity::Look, detail.into())
-}
-
-fn error(what: &'static str, detail: impl Into<String>) -> CheckLine {
-    line(what, Severity::Error, detail.into())
-}
-
-fn line(what: &'static str, severity: Severity, detail: String) -> CheckLine {
-    CheckLine {
-        what,
-        severity,
-        detail,
-    }
 }
 
 fn document(lines: &[CheckLine]) -> Document {

@@ -1,6 +1,7 @@
 //! `rbc-usage status`: which days are final, how far the usage server has got, and what needs a look.
 
 mod document;
+mod overview;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,21 +12,21 @@ use crate::config::Config;
 use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
 use crate::finding::FindingKind;
-use crate::import::{Advice, advise};
+use crate::import::advise;
 use crate::instant::Utc;
-use crate::ledger::read::days::{DayFacts, list_days};
+use crate::ledger::read::days::list_days;
 use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
-use crate::ledger::read::state::{LedgerState, find_state};
+use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::open::open_source;
 use crate::output::write;
-use crate::source::Progress;
 use crate::status::{
     DayWords, ProblemKind, RefusedDay, StatusProblem, day_problems, finished_day, import_problem,
     source_problems,
 };
 use document::{check_document, status_document};
+use overview::{NOTHING_TO_IMPORT, Overview};
 
 /// Show which days are final, how far CloudStack has got, and the last import
 ///
@@ -48,35 +49,6 @@ pub struct Args {
     /// Print only what needs a look, of all days unless a period is given; exit with 1 if anything does
     #[arg(long)]
     check: bool,
-}
-
-/// Of an empty ledger that an import would leave empty.
-const NOTHING_TO_IMPORT: &str = "the ledger is empty, and CloudStack has finished no day";
-
-/// All that status shows.
-struct Overview {
-    state: LedgerState,
-    today: Day,
-    /// `None`: nothing was asked for and the ledger is empty.
-    range: Option<DayRange>,
-    /// Days that were asked for and are not shown, as they have not begun.
-    future: Option<DayRange>,
-    days: Vec<DayFacts>,
-    /// Every day of the range is there, and the source has finished it.
-    complete: bool,
-    /// Of the days asked for, or all of them.
-    refusals: BTreeMap<Day, RefusedDay>,
-    source: anyhow::Result<Progress>,
-    /// The source's windows do not fit the ledger's zones.
-    advice: Option<(Advice, String)>,
-}
-
-impl Overview {
-    /// There are usage rows, but no job has finished any of them.
-    fn lacks_jobs(&self) -> bool {
-        let progress = self.source.as_ref();
-        progress.is_ok_and(|progress| progress.newest_row.is_some())
-    }
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {

@@ -16,7 +16,7 @@ use crate::scope::{Scope, ScopeLimits, parse_domains, parse_uuids};
 pub struct Server {
     pub bind: SocketAddr,
     pub workers: usize,
-    pub limits: super::Limits,
+    pub limits: super::limits::Limits,
     /// None: answers are not encrypted.
     pub tls: Option<TlsFiles>,
     /// The htpasswd file; none: everybody may ask.

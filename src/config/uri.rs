@@ -1,14 +1,15 @@
 //! Database URIs of `cloudusage.cfg`, in SQLAlchemy's spelling. No message holds any part of a URI but its
 //! parameters, so that none can hold a password.
 
+mod decoded;
 mod mysql;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use percent_encoding::percent_decode_str;
 
+use decoded::decoded;
 pub use mysql::{MysqlTls, MysqlUri};
 
 /// Where one of CloudStack's two databases is.
@@ -72,16 +73,6 @@ fn parse_sqlite(rest: &str, folder: &Path) -> anyhow::Result<PathBuf> {
         "names no file: write sqlite:///relative/file.db or sqlite:////absolute/file.db"
     );
     Ok(folder.join(path))
-}
-
-/// Percent-decodes; a `%` without two hex digits after it stands for itself.
-fn decoded(text: &str) -> anyhow::Result<String> {
-    let bytes = percent_decode_str(text);
-    // The error itself would show the bytes.
-    let text = bytes.decode_utf8().ok();
-    Ok(text
-        .context("not UTF-8 once the %XX in it are decoded")?
-        .into_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A calendar for people: a line a month, a mark a day.
 
-use super::Tone;
+use super::document::Tone;
 use super::table::paint;
 use crate::day::Day;
 use crate::month::Month;

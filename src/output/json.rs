@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::{Column, Document, Value};
+use super::document::{Column, Document, Value};
 
 pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
     write_head(document, out)?;

@@ -6,8 +6,8 @@ use std::io::Write;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::document::{Document, Tone, Value};
 use super::unit::{readable, with_thousands};
-use super::{Document, Tone, Value};
 
 /// Between two columns.
 const GAP: &str = "  ";

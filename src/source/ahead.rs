@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 
-use super::{Source, SourceDay};
+use super::reader::{Source, SourceDay};
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::row::BadRow;

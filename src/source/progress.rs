@@ -2,26 +2,11 @@
 
 use anyhow::Context;
 
-use super::Source;
 use super::probe::Columns;
+use super::reader::Source;
 use super::usage::{UsageReader, one_moment};
+use super::watermark::{Watermark, WatermarkKind};
 use crate::db::Connection;
-
-/// How far the source has got.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Watermark {
-    /// Everything before this instant is finished; seconds since 1970 UTC.
-    pub finished_until: i64,
-    pub kind: WatermarkKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WatermarkKind {
-    /// From the usage server's own account of its jobs.
-    Job,
-    /// From the newest usage row, as the jobs cannot be read. An idle cloud never gets there.
-    NewestRow,
-}
 
 /// Asked for at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 
-use super::Source;
 use super::names::select;
 use super::probe::Columns;
+use super::reader::Source;
 use crate::db::Connection;
 use crate::metric::resource_of_usage_type;
 use crate::row::UsageRow;

@@ -4,7 +4,8 @@
 use anyhow::Context;
 
 use super::probe::Columns;
-use super::{Options, usage_row};
+use super::reader::Options;
+use super::usage_row;
 use crate::config::SourceUri;
 use crate::db::Connection;
 

@@ -1,6 +1,6 @@
 //! What is used by the hour: where a later run starts within a row's window, the row counts for what was used before.
 
-use super::{Group, Piece, Pieces, Replay};
+use super::piece::{Group, Piece, Pieces, Replay};
 use crate::aggregate::runs::{Rewind, may_repeat};
 use crate::instant::hours;
 

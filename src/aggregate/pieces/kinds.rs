@@ -1,6 +1,6 @@
 //! Usage types that are no plain hours: counters, buckets, backups, VM snapshots, and VMs that were scaled.
 
-use super::{Group, Piece, Pieces, Replay, resource_of};
+use super::piece::{Group, Piece, Pieces, Replay, resource_of};
 use crate::instant::hours;
 
 impl Pieces {

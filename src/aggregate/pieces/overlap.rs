@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{Group, Piece, Pieces, Replay, preference};
+use super::piece::{Group, Piece, Pieces, Replay, preference};
 use crate::aggregate::runs::may_repeat;
 use crate::aggregate::window::{DayBounds, Part, part_of_day};
 use crate::instant::hours;

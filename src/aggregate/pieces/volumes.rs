@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::overlap::seconds_beside;
-use super::{Piece, Pieces, Replay};
+use super::piece::{Piece, Pieces, Replay};
 use crate::row::UsageRow;
 
 impl Pieces {

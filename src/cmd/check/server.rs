@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 
-use super::{CheckLine, error, look, ok, others_read};
+use super::line::{CheckLine, error, look, ok, others_read};
 use crate::config;
 use crate::config::Config;
 use crate::htpasswd;

@@ -1,6 +1,6 @@
 //! How status is shown: the calendar, the days, and the facts.
 
-use super::{NOTHING_TO_IMPORT, Overview};
+use super::overview::{NOTHING_TO_IMPORT, Overview};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::read::days::DayState;

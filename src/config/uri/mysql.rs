@@ -10,7 +10,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::decoded;
+use super::decoded::decoded;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct MysqlUri {

@@ -1,7 +1,7 @@
 //! The virtual machines and all that hangs on them. A machine's fate follows from its number within its
 //! account, so that every account has some of each and a reader can work out what to expect.
 
-use super::{Amount, Lifetime, SampleVm, World, clipped, moment, volume_description};
+use super::resources::{Amount, Lifetime, SampleVm, World, clipped, moment, volume_description};
 use crate::sample::catalog::{
     BACKUP_OFFERING, CUSTOM_OFFERING, ComputeSize, DELETED_OFFERING, GIB, ISOLATED_NETWORK,
     SHARED_NETWORK, SampleAccount, TEMPLATES, Template,

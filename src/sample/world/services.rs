@@ -1,7 +1,7 @@
 //! What an account has besides machines: its network with a router, addresses, traffic and rules, and
 //! templates of its own.
 
-use super::{Address, Amount, Lifetime, OwnedTemplate, SampleVm, World, moment};
+use super::resources::{Address, Amount, Lifetime, OwnedTemplate, SampleVm, World, moment};
 use crate::sample::catalog::{GIB, ROUTER_OFFERING, SampleAccount};
 use crate::sample::period::Span;
 

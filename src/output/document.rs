@@ -1,0 +1,77 @@
+//! What a command has to say: facts, and rows under named columns. How it is printed is left to the formats.
+
+use super::unit::Unit;
+
+/// All that a command has to say.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// A line above the table. Programs find the same in the facts.
+    pub title: String,
+    /// Lines drawn for people, between the title and the table, colours included.
+    pub picture: Vec<String>,
+    /// What holds for all rows: keys of the JSON object. Not in tables and CSV.
+    pub facts: Vec<(&'static str, Value)>,
+    /// The key of the rows in the JSON object.
+    pub rows_name: &'static str,
+    pub columns: Vec<Column>,
+    /// Each as long as `columns`.
+    pub rows: Vec<Vec<Value>>,
+    /// Lines below the table. Programs find the same in the facts.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// In JSON and CSV; a quantity's unit is in it, or in a column beside it.
+    pub name: &'static str,
+    /// In tables; `None`: not for people.
+    pub heading: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Nothing,
+    Text(String),
+    /// A word and what to think of it.
+    State(&'static str, Tone),
+    Truth(bool),
+    Count(u64),
+    /// A number by which something is found, as it is.
+    Id(u64),
+    /// A finite number; the unit says how people want to read it.
+    Quantity(f64, Unit),
+    List(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Good,
+    Doubtful,
+    Bad,
+}
+
+impl Column {
+    /// Everybody sees it.
+    pub const fn shown(name: &'static str, heading: &'static str) -> Column {
+        Column {
+            name,
+            heading: Some(heading),
+        }
+    }
+
+    /// In JSON and CSV only.
+    pub const fn hidden(name: &'static str) -> Column {
+        Column {
+            name,
+            heading: None,
+        }
+    }
+}
+
+impl Value {
+    /// The text, or nothing.
+    pub fn text(text: Option<impl Into<String>>) -> Value {
+        text.map_or(Value::Nothing, |text| Value::Text(text.into()))
+    }
+}

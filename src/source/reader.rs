@@ -1,0 +1,171 @@
+//! CloudStack's two databases, opened together and read day by day, each day of one state.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::fingerprint::{self, read_fingerprint};
+use super::usage::DayRows;
+use super::watermark::Watermark;
+use super::{names, probe, runs, usage, windows};
+use crate::aggregate::runs::{Rewinds, Runs};
+use crate::aggregate::window::DayBounds;
+use crate::aggregate::zone_fit::Window;
+use crate::cloud::{Fingerprint, Names};
+use crate::config::SourceUri;
+use crate::db::{self, Connection};
+use crate::row::UsageRow;
+
+/// CloudStack's two databases.
+pub struct Source {
+    pub(super) cloud_usage: Box<dyn Connection>,
+    pub(super) cloud: Box<dyn Connection>,
+    pub(super) usage: usage::UsageReader,
+    pub(super) runs: runs::RunReader,
+    pub(super) names: names::NameReader,
+}
+
+/// What CloudStack has for one day, all of one state.
+pub struct SourceDay {
+    /// Rows whose windows touch the day, in no order; and where runs wrote it again, those that the windows of these touch.
+    pub rows: Vec<UsageRow>,
+    /// The runs that wrote parts of the day again.
+    pub rewinds: Rewinds,
+    /// Names for ids that no earlier day of this run has brought.
+    pub names: Names,
+    /// The rows that end on the day.
+    pub fingerprint: Fingerprint,
+    /// How far the usage server had got.
+    pub watermark: Option<Watermark>,
+    /// The oldest `end_date` in the source, since 1970 UTC.
+    pub oldest: Option<i64>,
+    /// The lowest id of a row in the source.
+    pub lowest_id: Option<u64>,
+    /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
+    pub stuck_since: Option<i64>,
+}
+
+/// Where to read and how long to wait for an answer.
+pub struct Options<'a> {
+    pub cloud_usage: &'a SourceUri,
+    pub cloud: &'a SourceUri,
+    pub connect_timeout: Duration,
+    pub read_timeout: Duration,
+}
+
+impl Options<'_> {
+    pub(super) fn connect(&self, uri: &SourceUri) -> anyhow::Result<Box<dyn Connection>> {
+        db::connect(uri, self.connect_timeout, self.read_timeout)
+    }
+}
+
+impl Source {
+    /// Connects to both databases and looks at what they hold. Errors name the database.
+    pub fn open(options: &Options) -> anyhow::Result<Source> {
+        let mut cloud_usage = options
+            .connect(options.cloud_usage)
+            .context("open cloud_usage")?;
+        let mut cloud = options.connect(options.cloud).context("open cloud")?;
+        let names = names::NameReader::probe(cloud.as_mut()).context("read cloud")?;
+        let range = probe::aggregation_range_minutes(cloud.as_mut()).context("read cloud")?;
+        let usage =
+            usage::UsageReader::probe(cloud_usage.as_mut(), range).context("read cloud_usage")?;
+        Ok(Source {
+            cloud_usage,
+            cloud,
+            usage,
+            runs: runs::RunReader::default(),
+            names,
+        })
+    }
+
+    /// What cannot be read and is done without, each as a sentence that says what is lost.
+    pub fn limitations(&self) -> Vec<String> {
+        let mut sentences = self.usage.limitations();
+        sentences.extend(self.names.limitations(self.usage.may_have_backups()));
+        sentences
+    }
+
+    /// The first instant any usage row tells of, since 1970 UTC.
+    pub fn first_instant(&mut self) -> anyhow::Result<Option<i64>> {
+        usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
+    }
+
+    /// From now on reads the rows of this account only.
+    pub fn narrow_to(&mut self, account_id: u64) {
+        self.usage.narrow_to(account_id);
+    }
+
+    /// The rows that end on a day, without reading them.
+    pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
+        let runs = self.read_runs(day)?;
+        read_fingerprint(self.cloud_usage.as_mut(), day, &runs).context("read cloud_usage")
+    }
+
+    fn read_runs(&mut self, day: DayBounds) -> anyhow::Result<Runs> {
+        match self.usage.jobs {
+            true => self
+                .runs
+                .read(self.cloud_usage.as_mut(), day, self.usage.longest_window())
+                .context("read cloud_usage"),
+            false => Ok(Runs::default()),
+        }
+    }
+
+    /// The windows that touch a day, each with how many rows have it.
+    pub fn windows(&mut self, day: DayBounds) -> anyhow::Result<Vec<Window>> {
+        let longest = self.usage.longest_window();
+        windows::list_windows(self.cloud_usage.as_mut(), day, longest).context("read cloud_usage")
+    }
+
+    /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.
+    pub fn aggregation_timezone(&mut self) -> anyhow::Result<Option<String>> {
+        probe::aggregation_timezone(self.cloud.as_mut()).context("read cloud")
+    }
+
+    /// Reads one day, all of one state.
+    pub fn read_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
+        self.cloud_usage.begin().context("read cloud_usage")?;
+        self.cloud.begin().context("read cloud")?;
+        let read = self.read_begun_day(day);
+        let ended = self.cloud_usage.end().context("read cloud_usage");
+        let ended = ended.and(self.cloud.end().context("read cloud"));
+        // What went wrong first is the one to tell.
+        read.and_then(|read| ended.map(|()| read))
+    }
+
+    fn read_begun_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
+        let runs = self.read_runs(day)?;
+        let usage = self.cloud_usage.as_mut();
+        let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
+        let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
+        let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
+        let lowest_id = fingerprint::lowest_id(usage).context("read cloud_usage")?;
+        let fingerprint = read_fingerprint(usage, day, &runs).context("read cloud_usage")?;
+        let DayRows {
+            rows,
+            rewinds,
+            addresses,
+        } = self
+            .usage
+            .read_rows(usage, day, &runs, &fingerprint)
+            .context("read cloud_usage")?;
+        let mut names = self
+            .names
+            .read_names(self.cloud.as_mut(), &rows, addresses)
+            .context("read cloud")?;
+        self.names
+            .read_lost_accounts(self.cloud_usage.as_mut(), &rows, &mut names)
+            .context("read cloud_usage")?;
+        Ok(SourceDay {
+            rows,
+            rewinds,
+            names,
+            fingerprint,
+            watermark,
+            oldest,
+            lowest_id,
+            stuck_since,
+        })
+    }
+}
