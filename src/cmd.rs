@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::instant::Utc;
 use crate::ledger::Initialised;
 use crate::open;
-use crate::sealing::Held;
+use crate::sealing::LockedDays;
 
 /// Seconds since 1970 UTC.
 fn unix_now() -> anyhow::Result<i64> {
@@ -43,7 +43,7 @@ fn exit_code(fine: bool) -> ExitCode {
 }
 
 /// Holds the days of a command line against imports; it has to name some.
-fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<Held> {
+fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<LockedDays> {
     let range = period.days(now, &config.zone)?;
     let range = range.context("which days? Write a month, such as 2013-06, or last-month")?;
     open::hold_days(config, range, &Utc::at(now)?.to_string())

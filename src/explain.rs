@@ -23,11 +23,11 @@ use crate::source::{Descriptions, Source, SourceDay};
 use crate::verify::Name;
 use crate::zones::Zones;
 
-/// How often the question is asked again, at most, while the ledger keeps changing.
+/// How often the request is asked again, at most, while the ledger keeps changing.
 const ATTEMPTS: usize = 5;
 
 /// Which figures.
-pub struct Question<'a> {
+pub struct ExplainRequest<'a> {
     pub ledger: &'a Path,
     /// The zone that is configured.
     pub timezone: &'a str,
@@ -103,15 +103,15 @@ pub struct ExplainedRow {
 /// Reads the ledger in one snapshot. If figures differ and somebody has written to the ledger meanwhile, it may be that
 /// an import has taken over what the source says by now: then asks again.
 pub fn explain(
-    question: &Question,
+    request: &ExplainRequest,
     open_source: &dyn Fn() -> anyhow::Result<Source>,
 ) -> anyhow::Result<Explanation> {
-    let mut reader = Reader::open(question.ledger)?;
+    let mut reader = Reader::open(request.ledger)?;
     let mut attempts = 1;
     loop {
         let before = reader.changes()?;
         let explained =
-            reader.read(|snapshot| Ok(explain_in(snapshot, question, open_source)))??;
+            reader.read(|snapshot| Ok(explain_in(snapshot, request, open_source)))??;
         let mut agreements = explained.figures.iter().map(|figure| figure.agreement);
         let is_sure = !agreements.any(Agreement::needs_a_look);
         if is_sure || attempts == ATTEMPTS || reader.changes()? == before {
@@ -123,15 +123,15 @@ pub fn explain(
 
 fn explain_in(
     snapshot: &Snapshot,
-    question: &Question,
+    request: &ExplainRequest,
     open_source: &dyn Fn() -> anyhow::Result<Source>,
 ) -> anyhow::Result<Explanation> {
-    let named = || ledger_at(question.ledger);
-    let (range, today) = (question.range, question.today);
+    let named = || ledger_at(request.ledger);
+    let (range, today) = (request.range, request.today);
     let coverage = find_coverage(snapshot, Some(range), today).with_context(named)?;
-    let account = find_one(snapshot, question.account).with_context(named)?;
+    let account = find_one(snapshot, request.account).with_context(named)?;
     let account = account.map_err(anyhow::Error::msg)?;
-    let mut ledger = DayReader::of(snapshot, question.timezone).with_context(named)?;
+    let mut ledger = DayReader::of(snapshot, request.timezone).with_context(named)?;
     let zones = ledger.zones().clone();
     let mut source = open_source()?;
     let account_id = account.id.unsigned_abs();
@@ -142,7 +142,7 @@ fn explain_in(
         let bounds = DayBounds::of(day, &zones);
         let read = source.read_day(bounds).with_context(named)?;
         let descriptions = source.describe(&read.rows).with_context(named)?;
-        let of_day = explain_day(day, account_id, question, read, &descriptions, &mut ledger);
+        let of_day = explain_day(day, account_id, request, read, &descriptions, &mut ledger);
         figures.extend(of_day.with_context(named)?);
     }
     Ok(Explanation {
@@ -165,7 +165,7 @@ struct FigureParts {
 fn explain_day(
     day: Day,
     account_id: u64,
-    question: &Question,
+    request: &ExplainRequest,
     read: SourceDay,
     descriptions: &Descriptions,
     ledger: &mut DayReader,
@@ -218,11 +218,11 @@ fn explain_day(
         Some(Completion::Open) => Agreement::Open,
         Some(Completion::Closed) => Agreement::Differs,
     };
-    let is_asked_for = |metric| question.metric.is_none_or(|asked| asked == metric);
+    let is_asked_for = |metric| request.metric.is_none_or(|asked| asked == metric);
     Ok(figures
         .into_iter()
         .filter(|((metric, _), _)| is_asked_for(*metric))
-        .map(|(key, figure)| explained(day, key, figure, otherwise, question.tolerance, ledger))
+        .map(|(key, figure)| explained(day, key, figure, otherwise, request.tolerance, ledger))
         .collect())
 }
 

@@ -59,7 +59,7 @@ pub struct Surroundings<'a> {
 }
 
 /// What happens on the way.
-pub enum Progress<'a> {
+pub enum ImportEvent<'a> {
     /// A line for people: what cannot be read, or needs a look.
     Notice(String),
     /// So many days are due.
@@ -84,7 +84,7 @@ pub fn import(
     request: &ImportRequest,
     surroundings: &Surroundings,
     ledger: &mut Ledger,
-    on: &mut dyn FnMut(Progress) -> anyhow::Result<()>,
+    on: &mut dyn FnMut(ImportEvent) -> anyhow::Result<()>,
 ) -> anyhow::Result<Finished> {
     let run = ledger.begin_run(request.now)?;
     let mut totals = ImportTotals::default();
@@ -105,7 +105,7 @@ pub fn import(
     notices.extend(notices::gap(ledger, &refusals, watermark, request.clock)?);
     let needs_a_look = totals.needs_a_look || !notices.is_empty();
     for notice in notices {
-        on(Progress::Notice(notice))?;
+        on(ImportEvent::Notice(notice))?;
     }
     let outcome = match needs_a_look {
         true => RunOutcome::NeedsALook,
@@ -125,11 +125,11 @@ fn import_all(
     surroundings: &Surroundings,
     ledger: &mut Ledger,
     totals: &mut ImportTotals,
-    on: &mut dyn FnMut(Progress) -> anyhow::Result<()>,
+    on: &mut dyn FnMut(ImportEvent) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Watermark>> {
     let mut source = (surroundings.open_source)()?;
     for limitation in source.limitations() {
-        on(Progress::Notice(limitation))?;
+        on(ImportEvent::Notice(limitation))?;
     }
     let zones = ledger.zones().clone();
     let progress = source.progress()?;
@@ -155,21 +155,21 @@ fn import_all(
     let days = due_days(request.range, &rules, watermark, &mut source, ledger)?;
     let mut warn = |warning: Option<String>| {
         totals.needs_a_look |= warning.is_some();
-        warning.map_or(Ok(()), |warning| on(Progress::Notice(warning)))
+        warning.map_or(Ok(()), |warning| on(ImportEvent::Notice(warning)))
     };
     warn(notices::other_zone(&mut source, &zones, &days)?)?;
     warn(notices::source_ahead(watermark, request.clock)?)?;
     warn(notices::no_jobs(&mut source, watermark)?)?;
-    on(Progress::Due(days.len()))?;
+    on(ImportEvent::Due(days.len()))?;
     let mut reached = BTreeSet::new();
     let mut misfit = None;
     import_days(&days, &rules, &mut source, ledger, &mut |report| {
         totals.add(&report);
         misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
         reached.extend(report.reaches_back());
-        on(Progress::Imported(&report))
+        on(ImportEvent::Imported(&report))
     })?;
-    on(Progress::AllImported)?;
+    on(ImportEvent::AllImported)?;
     let rules = ImportRules {
         closed_day: match request.reread {
             Reread::Report => ClosedDay::ReportOnly,
@@ -182,7 +182,7 @@ fn import_all(
     let mut on_day = |report: DayReport| {
         totals.add_reread(&report);
         misfit = misfit.max(report.wrong_zone.as_ref().map(|_| report.day));
-        on(Progress::Reread(&report))
+        on(ImportEvent::Reread(&report))
     };
     let looked_at = reread(
         within,
@@ -197,7 +197,7 @@ fn import_all(
         let (timezone, program) = (request.timezone, surroundings.program);
         let cure = notices::zone_cure(timezone, day, ledger, &mut source, program)?;
         if let Some(cure) = cure {
-            on(Progress::Notice(cure))?;
+            on(ImportEvent::Notice(cure))?;
         }
     }
     totals.looked_at = looked_at;

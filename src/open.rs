@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::day::DayRange;
 use crate::ledger::lock::ImportLock;
 use crate::ledger::{Initialised, Ledger, initialise};
-use crate::sealing::{Held, hold};
+use crate::sealing::{LockedDays, hold};
 use crate::source::{Options, Source};
 
 pub fn open_source(config: &Config) -> anyhow::Result<Source> {
@@ -24,7 +24,7 @@ pub fn open_alone(config: &Config, now: &str) -> anyhow::Result<(ImportLock, Led
 }
 
 /// Holds days against imports.
-pub fn hold_days(config: &Config, range: DayRange, now: &str) -> anyhow::Result<Held> {
+pub fn hold_days(config: &Config, range: DayRange, now: &str) -> anyhow::Result<LockedDays> {
     let timeout = config.import.lock_timeout;
     hold(&config.ledger, timeout, config.zone.name(), range, now)
 }

@@ -13,7 +13,7 @@ use crate::ledger::read::days::{DayFacts, DayState, list_days};
 use crate::output::{Column, Document, Tone, Value};
 
 /// The days of a range, which no import changes for as long as this lives.
-pub struct Held {
+pub struct LockedDays {
     pub ledger: Ledger,
     pub range: DayRange,
     /// As they were when it began.
@@ -29,11 +29,11 @@ pub fn hold(
     timezone: &str,
     range: DayRange,
     now: &str,
-) -> anyhow::Result<Held> {
+) -> anyhow::Result<LockedDays> {
     let lock = ImportLock::acquire(ledger, timeout, now)?;
     let opened = Ledger::open(ledger, timezone, false)?;
     let mut reader = Reader::open(ledger)?;
-    Ok(Held {
+    Ok(LockedDays {
         ledger: opened,
         range,
         days: reader.read(|snapshot| list_days(snapshot, range))?,
@@ -44,7 +44,7 @@ pub fn hold(
 
 /// What speaks against sealing a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum SealObjection {
     Missing,
     /// Missing, as it has not begun.
     Future,
@@ -57,68 +57,71 @@ pub enum Doubt {
 }
 
 /// In the order they are told.
-pub const DOUBTS: [Doubt; 7] = [
-    Doubt::Missing,
-    Doubt::Future,
-    Doubt::Open,
-    Doubt::Provisional,
-    Doubt::Refused,
-    Doubt::Differing,
-    Doubt::Unverified,
+pub const OBJECTIONS: [SealObjection; 7] = [
+    SealObjection::Missing,
+    SealObjection::Future,
+    SealObjection::Open,
+    SealObjection::Provisional,
+    SealObjection::Refused,
+    SealObjection::Differing,
+    SealObjection::Unverified,
 ];
 
-impl Doubt {
+impl SealObjection {
     /// The published name.
     pub fn name(self) -> &'static str {
         match self {
-            Doubt::Missing => "missing",
-            Doubt::Future => "future",
-            Doubt::Open => "open",
-            Doubt::Provisional => "provisional",
-            Doubt::Refused => "refused",
-            Doubt::Differing => "differing",
-            Doubt::Unverified => "unverified",
+            SealObjection::Missing => "missing",
+            SealObjection::Future => "future",
+            SealObjection::Open => "open",
+            SealObjection::Provisional => "provisional",
+            SealObjection::Refused => "refused",
+            SealObjection::Differing => "differing",
+            SealObjection::Unverified => "unverified",
         }
     }
 
     pub fn in_words(self) -> &'static str {
         match self {
-            Doubt::Missing => "missing in the ledger",
-            Doubt::Future => "not begun",
-            Doubt::Open => "not finished",
-            Doubt::Provisional => {
+            SealObjection::Missing => "missing in the ledger",
+            SealObjection::Future => "not begun",
+            SealObjection::Open => "not finished",
+            SealObjection::Provisional => {
                 "provisional, as the newest run of the usage server went back to them or before"
             }
-            Doubt::Refused => "refused by an import",
-            Doubt::Differing => "different from the source",
-            Doubt::Unverified => "not found equal to the source since they were written",
+            SealObjection::Refused => "refused by an import",
+            SealObjection::Differing => "different from the source",
+            SealObjection::Unverified => "not found equal to the source since they were written",
         }
     }
 
     /// Whether the day cannot be sealed at all.
     pub fn forbids(self) -> bool {
-        matches!(self, Doubt::Missing | Doubt::Future | Doubt::Open)
+        matches!(
+            self,
+            SealObjection::Missing | SealObjection::Future | SealObjection::Open
+        )
     }
 }
 
-/// A day that is sealed already is beyond doubt.
-pub fn doubt(facts: &DayFacts, today: Day) -> Option<Doubt> {
+/// A day that is sealed already is beyond objection.
+pub fn objection(facts: &DayFacts, today: Day) -> Option<SealObjection> {
     if facts.sealed_at.is_some() {
         return None;
     }
     match facts.state {
-        DayState::Missing if facts.day > today => Some(Doubt::Future),
-        DayState::Missing => Some(Doubt::Missing),
-        DayState::Open => Some(Doubt::Open),
-        _ if facts.provisional => Some(Doubt::Provisional),
-        DayState::Refused => Some(Doubt::Refused),
-        DayState::Differing => Some(Doubt::Differing),
-        DayState::Closed if facts.verified_at.is_none() => Some(Doubt::Unverified),
+        DayState::Missing if facts.day > today => Some(SealObjection::Future),
+        DayState::Missing => Some(SealObjection::Missing),
+        DayState::Open => Some(SealObjection::Open),
+        _ if facts.provisional => Some(SealObjection::Provisional),
+        DayState::Refused => Some(SealObjection::Refused),
+        DayState::Differing => Some(SealObjection::Differing),
+        DayState::Closed if facts.verified_at.is_none() => Some(SealObjection::Unverified),
         DayState::Closed | DayState::Sealed => None,
     }
 }
 
-impl Held {
+impl LockedDays {
     /// Which of the days the ledger has.
     pub fn coverage(&mut self, today: Day) -> anyhow::Result<Coverage> {
         let range = self.range;
@@ -179,7 +182,7 @@ fn row(before: &DayFacts, now: &DayFacts, today: Day) -> Vec<Value> {
         Value::Text(now.day.to_string()),
         Value::State(now.state.name(), Tone::Plain),
         Value::Truth(before.sealed_at != now.sealed_at),
-        Value::text(doubt(before, today).map(Doubt::name)),
+        Value::text(objection(before, today).map(SealObjection::name)),
         pending,
         Value::text(now.sealed_at.as_deref()),
     ]

@@ -15,9 +15,9 @@ use crate::finding::{Finding, FindingKind};
 use crate::import::{add_up, purged, running_vms};
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Policy, in_words as figures_in_words};
-use crate::ledger::naming::Naming;
-use crate::ledger::proof::{Acknowledged, DayFigures};
+use crate::ledger::naming::NameChange;
 use crate::ledger::refusals::Cause;
+use crate::ledger::verification::{AcknowledgedFinding, DayFigures};
 use crate::metric::Metric;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
@@ -28,7 +28,7 @@ use comparison::Comparison;
 /// figure to the last bit; this leaves room for another program's order of adding.
 pub const TOLERANCE: f64 = 1e-9;
 
-pub struct Request<'a> {
+pub struct VerifyRules<'a> {
     pub zones: &'a Zones,
     /// See `TOLERANCE`.
     pub tolerance: f64,
@@ -113,7 +113,7 @@ impl Difference {
 
     /// The finding that this difference is, if it is one that can be acknowledged. Rows that have changed without a
     /// figure are none: importing the day settles them.
-    fn finding(&self) -> Option<Acknowledged> {
+    fn finding(&self) -> Option<AcknowledgedFinding> {
         let is_figure = self.stored.is_some() || self.source.is_some();
         let (kind, detail) = match self.kind {
             Kind::Remapped => (FindingKind::Remapped, self.detail.clone()),
@@ -141,7 +141,7 @@ impl Difference {
             | Kind::SourceGone => return None,
         };
         let uuid = |name: &Option<Name>| name.as_ref().map(|name| name.uuid.clone());
-        Some(Acknowledged {
+        Some(AcknowledgedFinding {
             kind: kind.name().to_owned(),
             account_uuid: uuid(&self.account),
             metric: self.metric.map(|metric| metric.name().into_owned()),
@@ -180,20 +180,20 @@ impl Kind {
 /// Compares closed days in order; `on_day` is told of each.
 pub fn verify(
     days: &[Day],
-    request: &Request,
+    rules: &VerifyRules,
     source: &mut Source,
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayVerdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
-    source.read_ahead(days, request.zones, "verify", &mut |day, read| {
+    source.read_ahead(days, rules.zones, "verify", &mut |day, read| {
         let verified = match read {
-            Ok(read) => verify_day(day, request, read, ledger, &mut told),
+            Ok(read) => verify_day(day, rules, read, ledger, &mut told),
             Err(bad) => Err(bad.into()),
         };
         let verdict = verified.or_else(|err| {
             let bad = err.downcast::<BadRow>()?;
-            without_rows(day, Cause::BadRow, bad.to_string(), request, ledger)
+            without_rows(day, Cause::BadRow, bad.to_string(), rules, ledger)
         });
         on_day(verdict.with_context(|| format!("verify {day}"))?)
     })
@@ -205,7 +205,7 @@ fn without_rows(
     day: Day,
     cause: Cause,
     reason: String,
-    request: &Request,
+    rules: &VerifyRules,
     ledger: &mut Ledger,
 ) -> anyhow::Result<DayVerdict> {
     let kind = match cause {
@@ -213,9 +213,9 @@ fn without_rows(
         Cause::BadRow => Kind::BadRow,
         Cause::WrongZone => Kind::WrongZone,
     };
-    ledger.refuse_day(day, &reason, cause, request.now)?;
+    ledger.refuse_day(day, &reason, cause, rules.now)?;
     let mut differences = vec![about_day(day, kind, reason)];
-    let verdict = acknowledged(day, &mut differences, request, ledger)?;
+    let verdict = acknowledged(day, &mut differences, rules, ledger)?;
     Ok(DayVerdict {
         day,
         verdict,
@@ -229,7 +229,7 @@ fn without_rows(
 fn acknowledged(
     day: Day,
     differences: &mut [Difference],
-    request: &Request,
+    rules: &VerifyRules,
     ledger: &mut Ledger,
 ) -> anyhow::Result<Verdict> {
     let known = ledger.list_acknowledged(day)?;
@@ -239,16 +239,16 @@ fn acknowledged(
             .is_some_and(|finding| known.contains(&finding));
     }
     if differences.iter().any(Difference::needs_a_look) {
-        ledger.note_unequal(day)?;
+        ledger.mark_unequal(day)?;
         return Ok(Verdict::Different);
     }
-    ledger.note_acknowledged(day, request.now)?;
+    ledger.mark_acknowledged(day, rules.now)?;
     Ok(Verdict::Equal)
 }
 
 fn verify_day(
     day: Day,
-    request: &Request,
+    rules: &VerifyRules,
     read: SourceDay,
     ledger: &mut Ledger,
     told: &mut BTreeSet<String>,
@@ -262,7 +262,7 @@ fn verify_day(
         rewinds,
         ..
     } = read;
-    let bounds = DayBounds::of(day, request.zones);
+    let bounds = DayBounds::of(day, rules.zones);
     ledger.add_names(names);
     let stored = ledger.find_day(day)?;
     let policy = Policy::of(stored, ClosedDay::ReportOnly);
@@ -271,7 +271,7 @@ fn verify_day(
         &mut rows,
         &rewinds,
         bounds,
-        request.zones,
+        rules.zones,
         &known,
         &mut |_| (),
     )?;
@@ -290,12 +290,12 @@ fn verify_day(
             let gone = vec![about_day(day, Kind::SourceGone, reason)];
             return Ok(verdict_of(Verdict::SourceGone, gone));
         }
-        (Some(reason), _) => return without_rows(day, Cause::SourceGone, reason, request, ledger),
+        (Some(reason), _) => return without_rows(day, Cause::SourceGone, reason, rules, ledger),
         (None, _) => {}
     }
     let mut differences = Comparison {
         day,
-        tolerance: request.tolerance,
+        tolerance: rules.tolerance,
         ledger,
         rows: &rows,
         usage: &usage,
@@ -305,17 +305,17 @@ fn verify_day(
     }
     .differences();
     let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
-    let misfit = misfit(&windows, day, request.zones);
+    let misfit = misfit(&windows, day, rules.zones);
     differences.extend(misfit.map(|misfit| about_day(day, Kind::WrongZone, misfit.to_string())));
     let (names, remapped) = names_that_differ(day, ledger, &figures, told);
     differences.extend(names);
     ledger.keep_findings(day, FindingKind::Remapped, &remapped)?;
     let equal = !differences.iter().any(Difference::needs_a_look);
     let verdict = if equal {
-        ledger.mark_verified(day, &usage, &fingerprint, request.now)?;
+        ledger.mark_verified(day, &usage, &fingerprint, rules.now)?;
         Verdict::Equal
     } else {
-        acknowledged(day, &mut differences, request, ledger)?
+        acknowledged(day, &mut differences, rules, ledger)?
     };
     Ok(verdict_of(verdict, differences))
 }
@@ -407,14 +407,14 @@ fn remapped_finding(
     }
 }
 
-fn in_words(naming: Naming) -> Option<(Kind, String)> {
+fn in_words(naming: NameChange) -> Option<(Kind, String)> {
     match naming {
-        Naming::Same => None,
-        Naming::Renamed { stored, now } => Some((
+        NameChange::Same => None,
+        NameChange::Renamed { stored, now } => Some((
             Kind::Renamed,
             format!("stored as {stored:?}, cloud now says {now:?}"),
         )),
-        Naming::Remapped { stored, now } => Some((
+        NameChange::Remapped { stored, now } => Some((
             Kind::Remapped,
             format!("stored as {stored}, cloud now says {now}"),
         )),

@@ -9,7 +9,7 @@ use anyhow::bail;
 use crate::aggregate::runs::Rewind;
 use crate::arguments::{ConfigFile, DayArgs, FormatArgs, begun};
 use crate::day::{Day, DayRange};
-use crate::explain::{Agreement, Explained, ExplainedRow, Explanation, Question, explain};
+use crate::explain::{Agreement, ExplainRequest, Explained, ExplainedRow, Explanation, explain};
 use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::metric::Metric;
@@ -71,7 +71,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let range = begun(range, today, &config.zone)?;
     let metric = metric.map(|name| Metric::asked_for(name).map_err(anyhow::Error::msg));
     let metric = metric.transpose()?;
-    let question = Question {
+    let request = ExplainRequest {
         ledger: &config.ledger,
         timezone: config.zone.name(),
         account: &args.account,
@@ -85,7 +85,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         zones,
         coverage,
         mut figures,
-    } = explain(&question, &|| open_source(&config))?;
+    } = explain(&request, &|| open_source(&config))?;
     if let Some(name) = resource {
         if !figures.iter().any(|figure| figure.is_of_resource(name)) {
             let names = figures.iter().filter_map(|figure| figure.resource.as_ref());

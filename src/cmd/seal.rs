@@ -9,7 +9,7 @@ use crate::instant::Utc;
 use crate::ledger::read::days::DayFacts;
 use crate::output::write;
 use crate::plural::plural;
-use crate::sealing::{DOUBTS, Doubt, doubt};
+use crate::sealing::{OBJECTIONS, SealObjection, objection};
 use crate::terminal;
 
 /// Keep the figures of days for good
@@ -41,13 +41,15 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let now = super::unix_now()?;
     let today = config.zone.day_at(now)?;
     let mut held = super::hold_days(&config, &args.period, now)?;
-    let doubts: Vec<(Day, Doubt)> = held
+    let objections: Vec<(Day, SealObjection)> = held
         .days
         .iter()
-        .filter_map(|facts| Some((facts.day, doubt(facts, today)?)))
+        .filter_map(|facts| Some((facts.day, objection(facts, today)?)))
         .collect();
-    for kind in DOUBTS {
-        let of_kind = doubts.iter().filter(|(_, doubt)| *doubt == kind);
+    for kind in OBJECTIONS {
+        let of_kind = objections
+            .iter()
+            .filter(|(_, objection)| *objection == kind);
         let days: Vec<Day> = of_kind.map(|(day, _)| *day).collect();
         if let (Some(first), Some(last)) = (days.first(), days.last()) {
             let said = format!("{}: {}", kind.in_words(), in_ranges(&days));
@@ -58,8 +60,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
     }
     let mut notes = Vec::new();
-    if doubts.is_empty() || args.anyway {
-        let forbidden = |facts: &&DayFacts| doubt(facts, today).is_some_and(Doubt::forbids);
+    if objections.is_empty() || args.anyway {
+        let forbidden =
+            |facts: &&DayFacts| objection(facts, today).is_some_and(SealObjection::forbids);
         let days = held.days.iter().filter(|facts| !forbidden(facts));
         let days: Vec<Day> = days.map(|facts| facts.day).collect();
         held.ledger.seal_days(&days, &Utc::at(now)?.to_string())?;
@@ -75,17 +78,19 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
     let document = held.document(config.zone.name(), today, notes)?;
     write(&document, args.format.style(), out)?;
-    let cannot_be = |(_, doubt): &(Day, Doubt)| !args.anyway || doubt.forbids();
-    Ok(super::exit_code(!doubts.iter().any(cannot_be)))
+    let cannot_be = |(_, objection): &(Day, SealObjection)| !args.anyway || objection.forbids();
+    Ok(super::exit_code(!objections.iter().any(cannot_be)))
 }
 
-/// The command that settles a doubt about these days.
-fn cure(doubt: Doubt, args: &Args, first: Day, last: Day) -> Option<String> {
-    let (command, days) = match doubt {
-        Doubt::Missing => ("import", format!("-s {first} -e {last}")),
-        Doubt::Refused | Doubt::Differing => ("findings", format!("{first}..{last}")),
-        Doubt::Unverified => ("verify", format!("{first}..{last}")),
-        Doubt::Future | Doubt::Open | Doubt::Provisional => return None,
+/// The command that settles a objection about these days.
+fn cure(objection: SealObjection, args: &Args, first: Day, last: Day) -> Option<String> {
+    let (command, days) = match objection {
+        SealObjection::Missing => ("import", format!("-s {first} -e {last}")),
+        SealObjection::Refused | SealObjection::Differing => {
+            ("findings", format!("{first}..{last}"))
+        }
+        SealObjection::Unverified => ("verify", format!("{first}..{last}")),
+        SealObjection::Future | SealObjection::Open | SealObjection::Provisional => return None,
     };
     Some(format!("{} {days}", args.config.program(command)))
 }

@@ -20,7 +20,7 @@ use crate::output::{self, Column, Document, Unit, Value};
 use crate::plural::plural;
 use crate::source::Source;
 use crate::terminal;
-use crate::verify::{self, DayVerdict, Difference, Name, Request, Verdict};
+use crate::verify::{self, DayVerdict, Difference, Name, Verdict, VerifyRules};
 
 /// Read the source again and compare the ledger with it
 ///
@@ -80,23 +80,23 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let today = config.zone.day_at(clock)?;
     let coverage =
         Reader::open(&config.ledger)?.read(|snapshot| find_coverage(snapshot, range, today))?;
-    let request = Request {
+    let rules = VerifyRules {
         zones: &zones,
         tolerance: args.tolerance,
         now: &now,
     };
     let mut verdicts = Vec::new();
-    compare(&days, &request, &mut source, &mut ledger, &mut verdicts)?;
+    compare(&days, &rules, &mut source, &mut ledger, &mut verdicts)?;
     let months: BTreeSet<Month> = days.iter().map(|day| Month::of(*day)).collect();
     let equal = of_verdict(&verdicts, Verdict::Equal);
     // A mark of an earlier run says nothing of what somebody has changed since.
     let equal: BTreeSet<Day> = equal.into_iter().collect();
     let mut wrong = Vec::new();
     for month in months {
-        wrong.extend(ledger.prove_sums(month, &equal)?);
+        wrong.extend(ledger.check_month_sums(month, &equal)?);
     }
     let equal = wrong.is_empty() && of_verdict(&verdicts, Verdict::Different).is_empty();
-    let document = document(&coverage, &request, verdicts, &wrong);
+    let document = document(&coverage, &rules, verdicts, &wrong);
     output::write(&document, args.format.style(), out)?;
     terminal::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
     for wrong in &wrong {
@@ -112,13 +112,13 @@ fn of_verdict(verdicts: &[DayVerdict], verdict: Verdict) -> Vec<Day> {
 
 fn compare(
     days: &[Day],
-    request: &Request,
+    rules: &VerifyRules,
     source: &mut Source,
     ledger: &mut Ledger,
     verdicts: &mut Vec<DayVerdict>,
 ) -> anyhow::Result<()> {
     let bar = terminal::progress_bar(days.len());
-    verify::verify(days, request, source, ledger, &mut |verdict| {
+    verify::verify(days, rules, source, ledger, &mut |verdict| {
         bar.inc(1);
         verdicts.push(verdict);
         Ok(())
@@ -144,7 +144,7 @@ const COLUMNS: [Column; 12] = [
 
 fn document(
     coverage: &Coverage,
-    request: &Request,
+    rules: &VerifyRules,
     verdicts: Vec<DayVerdict>,
     wrong: &[WrongMonth],
 ) -> Document {
@@ -175,8 +175,8 @@ fn document(
     notes.extend(coverage.sentences());
     let wrong_months = wrong.iter().map(|wrong| wrong.month.to_string());
     let mut facts = vec![
-        ("timezone", Value::Text(request.zones.name().to_owned())),
-        ("tolerance", Value::Quantity(request.tolerance, Unit::None)),
+        ("timezone", Value::Text(rules.zones.name().to_owned())),
+        ("tolerance", Value::Quantity(rules.tolerance, Unit::None)),
         // Numbers of days fit 64 bits.
         ("equal_days", Value::Count(equal as u64)),
         ("different_days", texts(&differing)),

@@ -6,10 +6,10 @@ use rusqlite::Connection;
 use super::day::{Policy, StoredDay};
 use super::held::find_day;
 use super::known_vms::KnownVms;
-use super::proof::{DayFigures, day_figures};
+use super::names::LedgerNames;
 use super::read::Snapshot;
-use super::registry::Registry;
 use super::timezones::agreed_zones;
+use super::verification::{DayFigures, day_figures};
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::metric::Breakdown;
@@ -18,7 +18,7 @@ use crate::zones::Zones;
 pub struct DayReader<'a> {
     connection: &'a Connection,
     zones: Zones,
-    registry: Registry,
+    names: LedgerNames,
 }
 
 impl<'a> DayReader<'a> {
@@ -28,7 +28,7 @@ impl<'a> DayReader<'a> {
         Ok(DayReader {
             connection,
             zones: agreed_zones(connection, timezone)?,
-            registry: Registry::load(connection)?,
+            names: LedgerNames::load(connection)?,
         })
     }
 
@@ -39,7 +39,7 @@ impl<'a> DayReader<'a> {
 
     /// Adds what the source says of ids.
     pub fn add_names(&mut self, names: Names) {
-        self.registry.add_names(names);
+        self.names.add_names(names);
     }
 
     /// What the ledger has of a day.
@@ -54,22 +54,22 @@ impl<'a> DayReader<'a> {
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
-        KnownVms::of(self.connection, &mut self.registry, day, policy, vms)
+        KnownVms::of(self.connection, &mut self.names, day, policy, vms)
     }
 
     /// The figures of a day that the ledger has.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
-        day_figures(self.connection, &self.registry, day)
+        day_figures(self.connection, &self.names, day)
     }
 
     /// The uuid and name that a resource is stored under; `None` for what is not kept per resource.
     pub fn stored_resource(&self, resource_id: i64) -> Option<(String, String)> {
-        let (uuid, name, _) = self.registry.resource_naming(resource_id)?;
+        let (uuid, name, _) = self.names.resource_naming(resource_id)?;
         Some((uuid, name))
     }
 
     /// The uuid and name that a figure which the ledger does not have would get.
     pub fn resource_of(&self, per: Breakdown, source_id: u64) -> (String, String) {
-        self.registry.find_resource(per, source_id)
+        self.names.find_resource(per, source_id)
     }
 }

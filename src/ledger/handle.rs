@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::context::ledger_at;
 use super::file::{identity, open};
-use super::registry::Registry;
+use super::names::LedgerNames;
 use super::schema::insist_on_current;
 use super::timezones;
 use crate::zones::Zones;
@@ -24,7 +24,7 @@ pub struct Ledger {
     pub(super) path: PathBuf,
     /// Device and inode of the file when it was opened.
     pub(super) file: (u64, u64),
-    pub(super) registry: Registry,
+    pub(super) names: LedgerNames,
     pub(super) zones: Zones,
     /// All that is done is one transaction.
     pub(super) dry_run: bool,
@@ -51,7 +51,7 @@ impl Ledger {
             .execute_batch("commit")
             .with_context(|| named.clone())?;
         self.dry_run = false;
-        self.settle().context(named)
+        self.checkpoint().context(named)
     }
 
     fn open_of(
@@ -78,12 +78,12 @@ impl Ledger {
                 .with_context(named)?;
         }
         let zones = zones(&connection).with_context(named)?;
-        let registry = Registry::load(&connection).with_context(named)?;
+        let names = LedgerNames::load(&connection).with_context(named)?;
         Ok(Ledger {
             connection,
             path: path.to_owned(),
             file: identity(&std::fs::metadata(path).with_context(named)?),
-            registry,
+            names,
             zones,
             dry_run,
         })
@@ -101,7 +101,7 @@ impl Ledger {
 
     /// Brings all that was written into the file itself, so that one who copies or restores it finds nothing
     /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
-    pub(super) fn settle(&self) -> anyhow::Result<()> {
+    pub(super) fn checkpoint(&self) -> anyhow::Result<()> {
         let sql = "pragma wal_checkpoint(truncate)";
         Ok(self.connection.query_row(sql, [], |_| Ok(()))?)
     }

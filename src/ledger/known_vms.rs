@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::day::Policy;
 use super::handle::Ledger;
-use super::registry::Registry;
+use super::names::LedgerNames;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::ledger::context::ledger_at;
@@ -30,7 +30,7 @@ impl Ledger {
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
-        KnownVms::of(&self.connection, &mut self.registry, day, policy, vms)
+        KnownVms::of(&self.connection, &mut self.names, day, policy, vms)
             .with_context(|| ledger_at(&self.path))
     }
 }
@@ -38,7 +38,7 @@ impl Ledger {
 impl<'a> KnownVms<'a> {
     pub(super) fn of(
         connection: &Connection,
-        registry: &'a mut Registry,
+        names: &'a mut LedgerNames,
         day: Day,
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
@@ -46,13 +46,13 @@ impl<'a> KnownVms<'a> {
         let mut guest_oses = HashMap::new();
         for (vm, template) in vms {
             if let Entry::Vacant(unknown) = guest_oses.entry((vm, template)) {
-                let guest_os = registry.guest_os(connection, vm, template, day, policy)?;
+                let guest_os = names.guest_os(connection, vm, template, day, policy)?;
                 unknown.insert(guest_os.id);
             }
         }
         Ok(KnownVms {
             guest_oses,
-            names: &registry.names,
+            names: &names.cloud,
         })
     }
 

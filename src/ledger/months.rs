@@ -14,7 +14,7 @@ use super::file::open;
 use super::handle::Ledger;
 use super::schema::insist_on_current;
 use super::statements::count_revision;
-use super::sum::Sum;
+use super::sum::CompensatedSum;
 use crate::day::{Day, DayRange};
 use crate::ledger::context::ledger_at;
 use crate::month::{Month, months_of};
@@ -28,11 +28,11 @@ pub struct MonthPart {
     month: String,
     first: String,
     last: String,
-    held: Held,
+    availability: Availability,
 }
 
 /// Where the ledger has what was used in these days.
-enum Held {
+enum Availability {
     /// It has none of them.
     Nowhere,
     InDays,
@@ -47,9 +47,9 @@ pub fn list_parts(connection: &Connection, range: DayRange) -> anyhow::Result<Ve
             let mut part = MonthPart::of_days(month, days);
             let whole = days == month.days();
             if whole && is_summed(connection, &part.month)? {
-                part.held = Held::InSums;
+                part.availability = Availability::InSums;
             } else if !has_days(connection, &part)? {
-                part.held = Held::Nowhere;
+                part.availability = Availability::Nowhere;
             }
             Ok(part)
         })
@@ -63,7 +63,7 @@ impl MonthPart {
             month: month.to_string(),
             first: days.first().to_string(),
             last: days.last().to_string(),
-            held: Held::InDays,
+            availability: Availability::InDays,
         }
     }
 
@@ -77,10 +77,10 @@ impl MonthPart {
         connection: &Connection,
         account_id: i64,
     ) -> anyhow::Result<Vec<MonthSum>> {
-        match self.held {
-            Held::Nowhere => Ok(Vec::new()),
-            Held::InDays => self.add_up(connection, account_id),
-            Held::InSums => self.read_sums(connection, account_id),
+        match self.availability {
+            Availability::Nowhere => Ok(Vec::new()),
+            Availability::InDays => self.add_up(connection, account_id),
+            Availability::InSums => self.read_sums(connection, account_id),
         }
     }
 
@@ -107,7 +107,7 @@ impl MonthPart {
             ":first": self.first,
             ":last": self.last,
         })?;
-        let mut sums: Vec<((i64, i64), Sum)> = Vec::new();
+        let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
         let mut next = 0;
         while let Some(row) = rows.next()? {
             let key = (row.get(0)?, row.get(1)?);
@@ -116,7 +116,7 @@ impl MonthPart {
                 next = sums
                     .binary_search_by_key(&key, |(had, _)| *had)
                     .unwrap_or_else(|place| {
-                        sums.insert(place, (key, Sum::default()));
+                        sums.insert(place, (key, CompensatedSum::default()));
                         place
                     });
             }
@@ -139,7 +139,7 @@ pub struct WrongMonth {
     pub month: Month,
     /// How many have such sums.
     pub accounts: u64,
-    /// They were made anew.
+    /// They were rebuilt.
     pub mended: bool,
 }
 
@@ -149,7 +149,7 @@ impl fmt::Display for WrongMonth {
         match self.mended {
             true => write!(
                 f,
-                "the sums of {month} were not those of its days, for {accounts}, and were made anew"
+                "the sums of {month} were not those of its days, for {accounts}, and were rebuilt"
             ),
             false => write!(
                 f,
@@ -189,7 +189,7 @@ impl Ledger {
 
     /// Compares the sums of a month with its days, and where they differ makes them anew, if every day of the month is
     /// among those that equal their source: else it may be the days that are wrong.
-    pub fn prove_sums(
+    pub fn check_month_sums(
         &mut self,
         month: Month,
         equal: &BTreeSet<Day>,

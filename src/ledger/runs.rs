@@ -74,6 +74,6 @@ impl Ledger {
         if self.dry_run {
             return Ok(());
         }
-        self.settle().with_context(|| ledger_at(&self.path))
+        self.checkpoint().with_context(|| ledger_at(&self.path))
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use rusqlite::{CachedStatement, Connection};
 
 use super::day::{Completion, CorrectionKind, NewDay, OldRecord, RecordKey};
-use super::registry::Registry;
+use super::names::LedgerNames;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::Day;
@@ -36,23 +36,23 @@ impl<'a> Statements<'a> {
 
     /// The day's records and pending corrections, sorted by key. One look into the table for each account: `cross join`
     /// keeps SQLite from walking along all records, which are many times more than accounts.
-    pub fn list_records(&self, registry: &Registry) -> anyhow::Result<Vec<OldRecord>> {
+    pub fn list_records(&self, names: &LedgerNames) -> anyhow::Result<Vec<OldRecord>> {
         let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
                    from stored_accounts a \
                    cross join stored_records r on r.account_id = a.id and r.day = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([&self.day])?;
-        let mut pending = self.list_pending(registry)?;
+        let mut pending = self.list_pending(names)?;
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let resource_id = row.get(2)?;
-            let key = (row.get(0)?, row.get(1)?, registry.source_id(resource_id));
+            let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
             let stored = Some(row.get(3)?);
             let correction = pending.remove(&(key, resource_id));
             records.push(OldRecord {
                 key,
                 resource_id,
-                stand_in: registry.is_stand_in(resource_id),
+                stand_in: names.is_stand_in(resource_id),
                 stored,
                 corrected: correction.unwrap_or(stored),
                 pending: correction.is_some(),
@@ -61,7 +61,7 @@ impl<'a> Statements<'a> {
         let without_record = |((key, resource_id), corrected)| OldRecord {
             key,
             resource_id,
-            stand_in: registry.is_stand_in(resource_id),
+            stand_in: names.is_stand_in(resource_id),
             stored: None,
             corrected,
             pending: true,
@@ -74,7 +74,7 @@ impl<'a> Statements<'a> {
     /// What the newest pending correction says of each record that has any.
     fn list_pending(
         &self,
-        registry: &Registry,
+        names: &LedgerNames,
     ) -> anyhow::Result<BTreeMap<(RecordKey, i64), Option<f64>>> {
         let sql = "select account_id, metric_id, resource_id, new_quantity from stored_corrections \
                    where day = ?1 and kind = 'pending' order by id";
@@ -83,7 +83,7 @@ impl<'a> Statements<'a> {
         let mut pending = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let resource_id = row.get(2)?;
-            let key = (row.get(0)?, row.get(1)?, registry.source_id(resource_id));
+            let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
             pending.insert((key, resource_id), row.get(3)?);
         }
         Ok(pending)

@@ -4,12 +4,12 @@
 /// A sum that carries along what rounding cuts off (Neumaier's method), as SQLite's own `sum` does: ten
 /// times 0.1 is 1.0, and `sqlite3` finds the same figure.
 #[derive(Clone, Copy, Default)]
-pub struct Sum {
+pub struct CompensatedSum {
     rounded: f64,
     cut_off: f64,
 }
 
-impl Sum {
+impl CompensatedSum {
     pub fn add(&mut self, quantity: f64) {
         let rounded = self.rounded + quantity;
         self.cut_off += if self.rounded.abs() > quantity.abs() {
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     fn sum(quantities: &[f64]) -> f64 {
-        let mut sum = Sum::default();
+        let mut sum = CompensatedSum::default();
         quantities.iter().for_each(|quantity| sum.add(*quantity));
         sum.value()
     }

@@ -4,13 +4,13 @@ use anyhow::ensure;
 use rusqlite::Connection;
 
 use super::handle::Ledger;
-use super::registry::Registry;
+use super::names::LedgerNames;
 
 impl Ledger {
     /// All of what is done, or nothing of it. In a dry run it is a part of the whole that is never committed.
     pub(super) fn transaction<T>(
         &mut self,
-        act: impl FnOnce(&Connection, &mut Registry) -> anyhow::Result<T>,
+        act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let (begin, commit, rollback) = match self.dry_run {
             true => (
@@ -27,7 +27,7 @@ impl Ledger {
             "the dry run was ended by an earlier error"
         );
         self.connection.execute_batch(begin)?;
-        let result = act(&self.connection, &mut self.registry).and_then(|done| {
+        let result = act(&self.connection, &mut self.names).and_then(|done| {
             self.connection.execute_batch(commit)?;
             Ok(done)
         });
@@ -35,7 +35,7 @@ impl Ledger {
             // The error that led here is the one to report; SQLite may have rolled back by itself.
             let _ = self.connection.execute_batch(rollback);
             // Names that were stored meanwhile are not in the file: a later record must not rely on them.
-            return match self.registry.reload(&self.connection) {
+            return match self.names.reload(&self.connection) {
                 Ok(()) => Err(err),
                 Err(unread) => Err(err.context(format!("{unread:#}; after"))),
             };

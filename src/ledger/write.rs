@@ -10,9 +10,9 @@ use super::day::{
 };
 use super::handle::Ledger;
 use super::held::find_day;
+use super::names::{LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::refusals;
-use super::registry::{Registry, stand_in};
 use super::statements::{Statements, count_revision};
 use crate::cloud::Names;
 use crate::day::Day;
@@ -28,7 +28,7 @@ impl Ledger {
 
     /// Adds what the source says of ids, for the days written from now on.
     pub fn add_names(&mut self, names: Names) {
-        self.registry.add_names(names);
+        self.names.add_names(names);
     }
 
     /// Writes a day in one transaction. On an error the day is as it was.
@@ -36,8 +36,8 @@ impl Ledger {
         let path = self.path.clone();
         let named = || ledger_at(&path);
         let stored = self.find_day(new.day).with_context(named)?;
-        self.transaction(|connection, registry| {
-            let written = DayWriter::new(connection, registry, new, stored).write()?;
+        self.transaction(|connection, names| {
+            let written = DayWriter::new(connection, names, new, stored).write()?;
             Ok(written)
         })
         .with_context(named)
@@ -57,7 +57,7 @@ impl Ledger {
 /// What the plan of one day stands on, and what applies it.
 struct DayWriter<'a> {
     connection: &'a Connection,
-    registry: &'a mut Registry,
+    names: &'a mut LedgerNames,
     new: &'a NewDay<'a>,
     stored: Option<StoredDay>,
     policy: Policy,
@@ -67,13 +67,13 @@ struct DayWriter<'a> {
 impl<'a> DayWriter<'a> {
     fn new(
         connection: &'a Connection,
-        registry: &'a mut Registry,
+        names: &'a mut LedgerNames,
         new: &'a NewDay<'a>,
         stored: Option<StoredDay>,
     ) -> DayWriter<'a> {
         DayWriter {
             connection,
-            registry,
+            names,
             new,
             stored,
             policy: Policy::of(stored, new.closed_day),
@@ -83,9 +83,9 @@ impl<'a> DayWriter<'a> {
 
     fn write(&mut self) -> anyhow::Result<Written> {
         let was_closed = self.policy != Policy::Unfinished;
-        self.registry.store_told_accounts(self.connection)?;
+        self.names.store_told_accounts(self.connection)?;
         let old = match self.stored {
-            Some(_) => self.statements.list_records(self.registry)?,
+            Some(_) => self.statements.list_records(self.names)?,
             None => Vec::new(),
         };
         if !was_closed {
@@ -172,12 +172,12 @@ impl<'a> DayWriter<'a> {
     fn name_all(&self, unequal: &[Unequal]) -> anyhow::Result<Vec<FigureDifference>> {
         let name = |unequal: &Unequal| {
             let (account_id, metric_id, _) = unequal.key;
-            let metric = self.registry.find_metric(metric_id);
+            let metric = self.names.find_metric(metric_id);
             Ok(FigureDifference {
-                account: self.registry.account_uuid(account_id),
+                account: self.names.account_uuid(account_id),
                 account_id,
                 metric: metric.context("a record of an unknown metric")?,
-                resource: self.registry.resource_uuid(unequal.resource_id),
+                resource: self.names.resource_uuid(unequal.resource_id),
                 stored: unequal.stored,
                 source: unequal.source,
             })
@@ -214,8 +214,8 @@ impl<'a> DayWriter<'a> {
         let mut records = Vec::with_capacity(self.new.usage.records.len());
         let mut unresolved_account = None;
         for record in &self.new.usage.records {
-            let metric_id = self.registry.metric(self.connection, record.metric)?;
-            if !self.registry.account(self.connection, record.account_id)?
+            let metric_id = self.names.metric(self.connection, record.metric)?;
+            if !self.names.account(self.connection, record.account_id)?
                 && unresolved_account.replace(record.account_id) != Some(record.account_id)
             {
                 let account = format!("account:{}", record.account_id);
@@ -224,9 +224,9 @@ impl<'a> DayWriter<'a> {
             let (resource_id, is_stand_in) = match record.metric.per() {
                 None => (0, false),
                 Some(per) => {
-                    let resource =
-                        self.registry
-                            .resource(self.connection, per, record.source_id)?;
+                    let resource = self
+                        .names
+                        .resource(self.connection, per, record.source_id)?;
                     if resource.stand_in {
                         let name = stand_in(per, record.source_id);
                         findings.push(unresolved(record.account_id, Some(record.metric), name));
@@ -249,9 +249,9 @@ impl<'a> DayWriter<'a> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
         for (vm, template) in self.new.vms {
-            let registry = &mut *self.registry;
-            let guest_os = registry.guest_os(self.connection, *vm, *template, day, self.policy)?;
-            let oses = &mut registry.guest_oses;
+            let names = &mut *self.names;
+            let guest_os = names.guest_os(self.connection, *vm, *template, day, self.policy)?;
+            let oses = &mut names.guest_oses;
             oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
         }
         Ok(())
@@ -275,10 +275,10 @@ impl<'a> DayWriter<'a> {
             .filter(|finding| !only_differences || finding.kind == differs)
         {
             if let Some(account_id) = finding.account_id {
-                self.registry.account(self.connection, account_id)?;
+                self.names.account(self.connection, account_id)?;
             }
             let metric_id = match finding.metric {
-                Some(metric) => Some(self.registry.metric(self.connection, metric)?),
+                Some(metric) => Some(self.names.metric(self.connection, metric)?),
                 None => None,
             };
             self.statements.insert_finding(finding, metric_id)?;

@@ -9,7 +9,7 @@ use crate::aggregate::{DayUsage, Record};
 use crate::cloud::{Fingerprint, runs_told};
 use crate::day::Day;
 use crate::ledger::Ledger;
-use crate::ledger::proof::{DayFigures, Figure};
+use crate::ledger::verification::{DayFigures, StoredFigure};
 use crate::metric::Metric;
 use crate::plural::plural;
 use crate::row::{Digest, UsageRow};
@@ -59,7 +59,7 @@ impl Comparison<'_> {
     }
 
     /// What is to be said of one figure, if it differs.
-    fn figure(&self, now: Option<&Record>, stored: Option<&Figure>) -> Option<Difference> {
+    fn figure(&self, now: Option<&Record>, stored: Option<&StoredFigure>) -> Option<Difference> {
         let source = now.map(|record| record.quantity);
         let ours = stored.and_then(|figure| figure.quantity);
         if self.is_equal(ours, source) {
@@ -187,10 +187,10 @@ struct Change {
 /// What is of one account, metric and id, from two lists sorted by these.
 fn pairs<'a>(
     now: &'a [Record],
-    stored: &'a [Figure],
-) -> Vec<(Option<&'a Record>, Option<&'a Figure>)> {
+    stored: &'a [StoredFigure],
+) -> Vec<(Option<&'a Record>, Option<&'a StoredFigure>)> {
     let of_record = |record: &Record| (record.account_id, record.metric, record.source_id);
-    let of_figure = |figure: &Figure| (figure.account_id, figure.metric, figure.source_id);
+    let of_figure = |figure: &StoredFigure| (figure.account_id, figure.metric, figure.source_id);
     let mut pairs = Vec::with_capacity(now.len());
     let mut stored = stored.iter().peekable();
     for record in now {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use indicatif::ProgressBar;
 
-use crate::import::{DayReport, Finished, Outcome, Progress};
+use crate::import::{DayReport, Finished, ImportEvent, Outcome};
 use crate::ledger::day::{Completion, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
 use crate::plural::plural;
@@ -22,23 +22,23 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn add(&mut self, progress: Progress, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub fn add(&mut self, progress: ImportEvent, out: &mut dyn Write) -> anyhow::Result<()> {
         match progress {
-            Progress::Notice(line) => eprint_line(&line),
-            Progress::Due(days) => self.bar = Some(progress_bar(days)),
-            Progress::Imported(report) => {
+            ImportEvent::Notice(line) => eprint_line(&line),
+            ImportEvent::Due(days) => self.bar = Some(progress_bar(days)),
+            ImportEvent::Imported(report) => {
                 self.rows.push(row(report, Reason::Asked));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                     bar.suspend(|| print_day(report, out))?;
                 }
             }
-            Progress::AllImported => {
+            ImportEvent::AllImported => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
                 }
             }
-            Progress::Reread(report) => {
+            ImportEvent::Reread(report) => {
                 if report.is_news() {
                     self.rows.push(row(report, Reason::Changed));
                     print_day(report, out)?;

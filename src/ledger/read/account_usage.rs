@@ -10,7 +10,7 @@ use super::days::{Unfinished, list_unfinished};
 use super::reader::Reader;
 use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthSum, list_parts};
-use crate::ledger::sum::Sum;
+use crate::ledger::sum::CompensatedSum;
 use crate::ledger::timezones::find_zones;
 use crate::scope::Scope;
 use crate::zones::Zones;
@@ -75,10 +75,10 @@ fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Resul
         .map(|part| part.list_sums(tx, account))
         .collect::<anyhow::Result<_>>()?;
     let names = list_names(tx, months.iter().flatten().map(|(ids, _)| *ids).collect())?;
-    let mut totals: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+    let mut totals: BTreeMap<&FigureName, CompensatedSum> = BTreeMap::new();
     for sums in months {
         // A resource that was renamed upstream has two rows with one uuid: the names join them again.
-        let mut month: BTreeMap<&FigureName, Sum> = BTreeMap::new();
+        let mut month: BTreeMap<&FigureName, CompensatedSum> = BTreeMap::new();
         for (ids, quantity) in sums {
             let name = names.get(&ids).context("a record of an unknown metric")?;
             month.entry(name).or_default().add(quantity);

@@ -17,7 +17,7 @@ use super::accounts::Account;
 use super::reader::Snapshot;
 use crate::day::{Day, DayRange};
 use crate::ledger::months::{MonthPart, list_parts};
-use crate::ledger::sum::Sum;
+use crate::ledger::sum::CompensatedSum;
 use crate::metric::GIB;
 use crate::month::{Month, months_of};
 use crate::zones::Zones;
@@ -112,7 +112,7 @@ pub fn list_totals<'a>(
         Granularity::Day => Vec::new(),
         Granularity::Total | Granularity::Month => list_parts(&snapshot.tx, question.range)?,
     };
-    let mut sums: BTreeMap<Place, Sum> = BTreeMap::new();
+    let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);
         let add = |slot, metric, resource, quantity| {
@@ -134,7 +134,7 @@ pub fn list_totals<'a>(
             }
         }
     }
-    let mut totals: BTreeMap<Place, (Sum, Sum)> = BTreeMap::new();
+    let mut totals: BTreeMap<Place, (CompensatedSum, CompensatedSum)> = BTreeMap::new();
     for ((who, slot, metric_id, resource), sum) in sums {
         let time = match question.by.time {
             Granularity::Total => 0,

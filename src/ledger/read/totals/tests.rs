@@ -290,7 +290,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             zones: &zones,
             most_sums: usize::MAX,
         };
-        let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
+        let mut sums: BTreeMap<String, CompensatedSum> = BTreeMap::new();
         for figure in list_totals(snapshot, &question)? {
             let key = format!(
                 "{:?} {:?}",

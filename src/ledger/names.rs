@@ -15,7 +15,7 @@ use crate::metric::{Breakdown, Metric};
 
 /// A resource as it is frozen in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Frozen {
+pub(super) struct FrozenName {
     pub per: Breakdown,
     pub source_id: u64,
     pub uuid: String,
@@ -31,16 +31,16 @@ pub struct Resource {
 }
 
 #[derive(Default)]
-pub struct Registry {
+pub struct LedgerNames {
     metrics: HashMap<Metric, i64>,
     pub(super) accounts: HashMap<u64, Account>,
-    resources: HashMap<Rc<Frozen>, i64>,
-    pub(super) resources_by_id: HashMap<i64, Rc<Frozen>>,
+    resources: HashMap<Rc<FrozenName>, i64>,
+    pub(super) resources_by_id: HashMap<i64, Rc<FrozenName>>,
     /// The newest resolved resource of a source id.
     pub(super) newest: HashMap<(Breakdown, u64), i64>,
     pub(super) guest_oses: GuestOses,
     /// What the source says in this run.
-    pub(super) names: Names,
+    pub(super) cloud: Names,
     /// Accounts and resources that were looked up in this run, with the answer.
     settled_accounts: HashMap<u64, bool>,
     /// Accounts that the source told of and that are not settled yet.
@@ -50,17 +50,17 @@ pub struct Registry {
     is_lost: bool,
 }
 
-impl Registry {
+impl LedgerNames {
     /// Reads all of it.
-    pub fn load(connection: &Connection) -> anyhow::Result<Registry> {
-        let mut registry = Registry::default();
+    pub fn load(connection: &Connection) -> anyhow::Result<LedgerNames> {
+        let mut names = LedgerNames::default();
         let mut statement = connection.prepare("select id, name from metrics")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let name: String = row.get(1)?;
             let metric = Metric::of_name(&name)
                 .with_context(|| format!("metric {name} is not this program's"))?;
-            registry.metrics.insert(metric, row.get(0)?);
+            names.metrics.insert(metric, row.get(0)?);
         }
         let mut statement = connection
             .prepare("select id, kind, source_id, uuid, name from resources order by id")?;
@@ -70,13 +70,13 @@ impl Registry {
             let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) else {
                 continue;
             };
-            let frozen = Frozen {
+            let frozen = FrozenName {
                 per,
                 source_id: row.get(2)?,
                 uuid: row.get(3)?,
                 name: row.get(4)?,
             };
-            registry.remember(frozen, row.get(0)?);
+            names.remember(frozen, row.get(0)?);
         }
         let mut statement = connection.prepare(
             "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts",
@@ -91,20 +91,20 @@ impl Registry {
                 project_uuid: row.get(5)?,
                 project_name: row.get(6)?,
             };
-            registry.accounts.insert(row.get(0)?, account);
+            names.accounts.insert(row.get(0)?, account);
         }
-        Ok(registry)
+        Ok(names)
     }
 
     /// Reads all of it again, as a transaction that stored names was rolled back. What the source says stays. If it
     /// cannot be read, nothing is known any more, and whoever writes a record gets an error.
     pub fn reload(&mut self, connection: &Connection) -> anyhow::Result<()> {
-        let names = std::mem::take(&mut self.names);
-        *self = Registry {
+        let names = std::mem::take(&mut self.cloud);
+        *self = LedgerNames {
             is_lost: true,
-            ..Registry::default()
+            ..LedgerNames::default()
         };
-        *self = Registry::load(connection)?;
+        *self = LedgerNames::load(connection)?;
         self.add_names(names);
         Ok(())
     }
@@ -112,12 +112,12 @@ impl Registry {
     /// Adds what the source says of ids.
     pub fn add_names(&mut self, names: Names) {
         self.told_accounts.extend(names.accounts.keys());
-        self.names.accounts.extend(names.accounts);
-        self.names.removed_accounts.extend(names.removed_accounts);
-        self.names.resources.extend(names.resources);
-        self.names.vms.extend(names.vms);
-        self.names.templates.extend(names.templates);
-        self.names.addresses.extend(names.addresses);
+        self.cloud.accounts.extend(names.accounts);
+        self.cloud.removed_accounts.extend(names.removed_accounts);
+        self.cloud.resources.extend(names.resources);
+        self.cloud.vms.extend(names.vms);
+        self.cloud.templates.extend(names.templates);
+        self.cloud.addresses.extend(names.addresses);
     }
 
     /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,
@@ -132,7 +132,7 @@ impl Registry {
     ) -> anyhow::Result<GuestOs> {
         let frozen = self.guest_oses.find(connection, vm_id, day)?;
         let known = frozen.filter(|frozen| frozen.id != 0);
-        let own = self.names.vms.get(&vm_id).map(|vm| GuestOs {
+        let own = self.cloud.vms.get(&vm_id).map(|vm| GuestOs {
             id: vm.guest_os_id,
             guessed: false,
         });
@@ -149,7 +149,7 @@ impl Registry {
             }
         };
         Ok(found.unwrap_or_else(|| GuestOs {
-            id: self.names.templates.get(&template_id).copied().unwrap_or(0),
+            id: self.cloud.templates.get(&template_id).copied().unwrap_or(0),
             guessed: true,
         }))
     }
@@ -198,7 +198,7 @@ impl Registry {
     fn store_account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
         let stand_in = format!("account:{id}");
         let stored = self.accounts.get(&id);
-        let known = self.names.accounts.get(&id);
+        let known = self.cloud.accounts.get(&id);
         let uuid = known.and_then(|known| known.uuid.clone());
         if let (Some(stored), Some(uuid)) = (stored.and_then(|stored| stored.uuid.as_ref()), &uuid)
         {
@@ -298,15 +298,15 @@ impl Registry {
         source_id: u64,
     ) -> anyhow::Result<Resource> {
         let address = if per == Breakdown::IpAddress {
-            self.names.addresses.get(&source_id)
+            self.cloud.addresses.get(&source_id)
         } else {
             None
         };
-        let known = self.names.resources.get(&(per, source_id));
+        let known = self.cloud.resources.get(&(per, source_id));
         let frozen = match (known, self.newest.get(&(per, source_id))) {
             (Some((uuid, name)), _) => {
                 let name = address.unwrap_or(name).clone();
-                Frozen {
+                FrozenName {
                     per,
                     source_id,
                     uuid: uuid.clone(),
@@ -322,7 +322,7 @@ impl Registry {
             (None, None) => {
                 let uuid = stand_in(per, source_id);
                 let name = address.unwrap_or(&uuid).clone();
-                Frozen {
+                FrozenName {
                     per,
                     source_id,
                     uuid,
@@ -365,7 +365,7 @@ impl Registry {
             .is_some_and(|frozen| frozen.is_stand_in())
     }
 
-    fn remember(&mut self, frozen: Frozen, id: i64) {
+    fn remember(&mut self, frozen: FrozenName, id: i64) {
         let frozen = Rc::new(frozen);
         if !frozen.is_stand_in() {
             self.newest.insert((frozen.per, frozen.source_id), id);
@@ -375,7 +375,7 @@ impl Registry {
     }
 }
 
-impl Frozen {
+impl FrozenName {
     fn is_stand_in(&self) -> bool {
         // Asked of every record of a day: most uuids are none at a glance.
         self.uuid.starts_with(self.per.name()) && self.uuid == stand_in(self.per, self.source_id)

@@ -7,8 +7,8 @@ use rusqlite::{Connection, named_params, params_from_iter};
 
 use super::handle::Ledger;
 use super::held::find_day;
+use super::names::LedgerNames;
 use super::refusals;
-use super::registry::Registry;
 use super::statements::{Statements, count_revision};
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
@@ -20,7 +20,7 @@ use crate::row::Digest;
 
 /// One figure of a day as the ledger has it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
+pub struct StoredFigure {
     pub account_id: u64,
     pub metric: Metric,
     pub source_id: u64,
@@ -33,7 +33,7 @@ pub struct Figure {
 #[derive(Debug, PartialEq)]
 pub struct DayFigures {
     /// Sorted by account, metric and source id.
-    pub figures: Vec<Figure>,
+    pub figures: Vec<StoredFigure>,
     /// How the source looked; empty: the day was imported before this was kept.
     pub digests: BTreeMap<Option<u32>, Digest>,
     /// The same of its rows by count and ids, as a text.
@@ -43,7 +43,7 @@ pub struct DayFigures {
 
 /// A finding that somebody has acknowledged, by what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Acknowledged {
+pub struct AcknowledgedFinding {
     pub kind: String,
     pub account_uuid: Option<String>,
     pub metric: Option<String>,
@@ -57,18 +57,18 @@ const DONE: &str = "it is done, but a part of it is still in the file -wal besid
 /// A day's figures and how its source looked.
 pub(super) fn day_figures(
     connection: &Connection,
-    registry: &Registry,
+    names: &LedgerNames,
     day: Day,
 ) -> anyhow::Result<DayFigures> {
     let statements = Statements::new(connection, day, "");
     let sealed = find_day(connection, day)?.is_some_and(|stored| stored.sealed);
     let mut figures = Vec::new();
-    for record in statements.list_records(registry)? {
+    for record in statements.list_records(names)? {
         let (account_id, metric_id, source_id) = record.key;
-        let metric = registry
+        let metric = names
             .find_metric(metric_id)
             .context("a record of an unknown metric")?;
-        figures.push(Figure {
+        figures.push(StoredFigure {
             account_id,
             metric,
             source_id,
@@ -97,7 +97,7 @@ pub(super) fn day_figures(
 impl Ledger {
     /// A day's figures and how its source looked.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
-        day_figures(&self.connection, &self.registry, day).with_context(|| ledger_at(&self.path))
+        day_figures(&self.connection, &self.names, day).with_context(|| ledger_at(&self.path))
     }
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.
@@ -142,7 +142,7 @@ impl Ledger {
 
     /// Notes that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
     /// `YYYY-MM-DDTHH:MM:SSZ`.
-    pub fn note_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
+    pub fn mark_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             Statements::new(connection, day, now).mark_verified()?;
@@ -159,12 +159,12 @@ impl Ledger {
         findings: &[Finding],
     ) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
-        self.transaction(|connection, registry| {
+        self.transaction(|connection, names| {
             let statements = Statements::new(connection, day, "");
             let mut kept = Vec::new();
             for finding in findings {
                 let metric = finding.metric;
-                let metric_id = metric.map(|metric| registry.metric(connection, metric));
+                let metric_id = metric.map(|metric| names.metric(connection, metric));
                 kept.push((finding, metric_id.transpose()?));
             }
             if statements.has_findings(kind, &kept)? {
@@ -180,12 +180,12 @@ impl Ledger {
     }
 
     /// What somebody has acknowledged of a day.
-    pub fn list_acknowledged(&self, day: Day) -> anyhow::Result<BTreeSet<Acknowledged>> {
+    pub fn list_acknowledged(&self, day: Day) -> anyhow::Result<BTreeSet<AcknowledgedFinding>> {
         let sql = "select kind, account_uuid, metric, resource, detail from findings \
                    where day = ?1 and acknowledged_at is not null";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([day.to_string()], |row| {
-            Ok(Acknowledged {
+            Ok(AcknowledgedFinding {
                 kind: row.get(0)?,
                 account_uuid: row.get(1)?,
                 metric: row.get(2)?,
@@ -197,7 +197,7 @@ impl Ledger {
     }
 
     /// Notes that a day was not found equal.
-    pub fn note_unequal(&mut self, day: Day) -> anyhow::Result<()> {
+    pub fn mark_unequal(&mut self, day: Day) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, "");
@@ -221,7 +221,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .and_then(|()| self.settle().context(DONE))
+        .and_then(|()| self.checkpoint().context(DONE))
         .context(named)
     }
 
@@ -245,7 +245,7 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .and_then(|()| self.settle().context(DONE))
+        .and_then(|()| self.checkpoint().context(DONE))
         .context(named)
     }
 }
