@@ -23,10 +23,10 @@ use crate::source::{Descriptions, Source, SourceDay};
 use crate::verify::Name;
 use crate::zones::Zones;
 
-/// How often the request is asked again, at most, while the ledger keeps changing.
+/// How often the ledger is read, at most, while it keeps changing.
 const ATTEMPTS: usize = 5;
 
-/// Which figures.
+/// Which figures are explained.
 pub struct ExplainRequest<'a> {
     pub ledger: &'a Path,
     /// The zone that is configured.

@@ -22,6 +22,7 @@ pub mod refusals;
 mod rezone;
 pub mod runs;
 mod schema;
+mod seals;
 mod statements;
 mod sum;
 pub mod timezones;

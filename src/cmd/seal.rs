@@ -82,7 +82,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(super::exit_code(!objections.iter().any(cannot_be)))
 }
 
-/// The command that settles a objection about these days.
+/// The command that settles an objection about these days.
 fn cure(objection: SealObjection, args: &Args, first: Day, last: Day) -> Option<String> {
     let (command, days) = match objection {
         SealObjection::Missing => ("import", format!("-s {first} -e {last}")),

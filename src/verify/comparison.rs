@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Difference, Kind, Name, about_day};
+use super::difference::{Difference, Kind, Name, about_day};
 use crate::aggregate::runs::Rewind;
 use crate::aggregate::{DayUsage, Record};
 use crate::cloud::{Fingerprint, runs_told};
