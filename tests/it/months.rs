@@ -213,7 +213,7 @@ fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
 }
 
 #[test]
-fn sums_that_somebody_changed_are_made_anew_from_days_that_are_right() {
+fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     let cloud = imported();
     let change = |sql: &str| {
         let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
@@ -230,7 +230,7 @@ fn sums_that_somebody_changed_are_made_anew_from_days_that_are_right() {
         "{run}"
     );
     run.complains(
-        "rbc-usage: the sums of 2013-06 were not those of its days, for 1 account, and were made anew\n",
+        "rbc-usage: the sums of 2013-06 were not those of its days, for 1 account, and were rebuilt\n",
     );
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
