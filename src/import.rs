@@ -3,6 +3,7 @@
 
 mod add_up;
 mod advice;
+mod closed;
 mod due;
 mod notices;
 mod one_day;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tiny_http::{HTTPVersion, Method};
 
 use super::answer::answer;
+use super::clients::Clients;
 use super::connections::Slot;
-use super::listener::Clients;
 use super::refusal::refuse;
 use super::request::{self, BadRequest, Head, Request};
 use super::response::Response;

@@ -2,11 +2,10 @@
 //! the answers in hand finish. One thread a connection, their number bounded. The server has a second listener where
 //! `/metrics` has an address of its own.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,14 +13,10 @@ use anyhow::Context;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::access_log::LogThrottle;
-use super::client::Proxies;
+use super::clients::Clients;
 use super::connection;
-use super::connections::{Connections, Full};
+use super::connections::Full;
 use super::request::BadRequest;
-use super::route::Endpoints;
-use super::state::State;
-use super::tls::Tls;
-use crate::config::Limits;
 use crate::plural::plural;
 
 /// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
@@ -37,22 +32,6 @@ pub const MOST_REJECTED: usize = 32;
 
 /// How long accepting rests when the system is out of something.
 const REST: Duration = Duration::from_millis(50);
-
-/// What the connections of a listener share.
-pub struct Clients {
-    pub state: Arc<State>,
-    pub endpoints: Endpoints,
-    pub limits: Limits,
-    pub connections: Arc<Connections>,
-    pub proxies: Proxies,
-    pub tls: Option<Arc<Tls>>,
-    pub ids: Ids,
-    rejected: AtomicUsize,
-    rejections: LogThrottle,
-    evictions: LogThrottle,
-    pub failed_handshakes: LogThrottle,
-    pub slow_readers: LogThrottle,
-}
 
 /// Takes clients until it is told to drain.
 pub struct Listener {
@@ -73,28 +52,6 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-impl Clients {
-    pub fn new(state: Arc<State>, endpoints: Endpoints, limits: Limits) -> Clients {
-        Clients {
-            state,
-            endpoints,
-            connections: Arc::new(Connections::new(
-                limits.max_connections,
-                limits.max_connections_per_address,
-            )),
-            limits,
-            proxies: Proxies(Vec::new()),
-            tls: None,
-            ids: Ids::new(),
-            rejected: AtomicUsize::new(0),
-            rejections: LogThrottle::default(),
-            evictions: LogThrottle::default(),
-            failed_handshakes: LogThrottle::default(),
-            slow_readers: LogThrottle::default(),
-        }
-    }
 }
 
 impl Listener {
@@ -201,28 +158,5 @@ impl Rejected {
 impl Drop for Rejected {
     fn drop(&mut self) {
         self.0.rejected.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Makes the ids by which a request is found in every log: unlike those of an earlier run.
-pub struct Ids {
-    run: u32,
-    next: AtomicU64,
-}
-
-impl Ids {
-    fn new() -> Ids {
-        // Half of a random number is random.
-        let run = (RandomState::new().hash_one(0) >> 32) as u32;
-        let next = AtomicU64::new(1);
-        Ids { run, next }
-    }
-
-    pub fn next(&self) -> String {
-        format!(
-            "{:08x}-{:x}",
-            self.run,
-            self.next.fetch_add(1, Ordering::Relaxed)
-        )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::closed::is_closed;
 use super::one_day::ImportRules;
 use crate::day::{Day, DayRange};
 use crate::ledger::Ledger;
@@ -68,11 +69,4 @@ fn settle_days_of_no_rows(
         }
     }
     Ok(())
-}
-
-/// A day is closed once the source has finished its last second, and that second has passed: a usage server
-/// whose clock was ahead once has not finished the future. `clock` is now, in seconds since 1970 UTC.
-pub fn is_closed(day: Day, zones: &Zones, watermark: Option<Watermark>, clock: i64) -> bool {
-    let end = zones.midnight(day.next());
-    end <= clock && watermark.is_some_and(|watermark| watermark.finished_until >= end)
 }

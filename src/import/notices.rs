@@ -2,7 +2,7 @@
 //! days stay refused or missing. A line each.
 
 use super::advice::advise;
-use super::due::is_closed;
+use super::closed::is_closed;
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::Ledger;

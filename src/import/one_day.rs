@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::add_up::{add_up, running_vms};
-use super::due::is_closed;
+use super::closed::is_closed;
 use super::purge::{before_the_source, begins_within, purged, without_rows};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};

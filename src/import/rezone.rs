@@ -5,7 +5,7 @@
 use anyhow::{Context, anyhow, bail};
 
 use super::add_up::{add_up, running_vms};
-use super::due::is_closed;
+use super::closed::is_closed;
 use super::one_day::{Cut, DayReport, ImportRules, Misfits, Outcome, import_days};
 use super::purge::purged;
 use crate::aggregate::window::DayBounds;

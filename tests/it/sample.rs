@@ -264,7 +264,7 @@ fn the_demo_ends_with_commands_that_work() {
         command.env_clear().env("PATH", "/usr/bin:/bin");
         Run::of(&mut command).exits(0)
     };
-    let run = shell(&["tests/demo.sh"]);
+    let run = shell(&["tests/demo.sh", "target/release/rbc-usage"]);
     let (_, hints) = run.stdout.split_once("What to try next:\n").expect("hints");
     let hints: Vec<&str> = hints.lines().collect();
     assert_eq!(hints.len(), 3, "{run}");
