@@ -7,7 +7,7 @@ use crate::metric::Breakdown;
 
 /// An account as `cloud` knows it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Account {
+pub struct CloudAccount {
     /// NULL in databases upgraded from long ago.
     pub uuid: Option<String>,
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Vm {
 /// What ids of one day stand for. An id that `cloud` does not know is absent.
 #[derive(Debug, Default)]
 pub struct Names {
-    pub accounts: HashMap<u64, Account>,
+    pub accounts: HashMap<u64, CloudAccount>,
     /// When accounts were removed, in seconds since 1970 UTC.
     pub removed_accounts: HashMap<u64, i64>,
     /// Uuid and name by kind and id.

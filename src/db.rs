@@ -23,6 +23,8 @@ pub fn connect(
         SourceUri::Mysql(uri) => {
             Box::new(mysql::Mysql::connect(uri, connect_timeout, read_timeout)?)
         }
-        SourceUri::Sqlite(path) => Box::new(sqlite::Snapshot::open(Path::new(path), read_timeout)?),
+        SourceUri::Sqlite(path) => {
+            Box::new(sqlite::SqliteSnapshot::open(Path::new(path), read_timeout)?)
+        }
     })
 }

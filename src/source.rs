@@ -17,7 +17,7 @@ mod usage_row;
 mod watermark;
 mod windows;
 
-pub use progress::{Events, Progress};
+pub use progress::{Events, SourceProgress};
 pub use reader::{Options, Source, SourceDay};
 pub use resources::Descriptions;
 pub use watermark::{Watermark, WatermarkKind};

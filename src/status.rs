@@ -8,7 +8,7 @@ use crate::instant::Utc;
 use crate::ledger::read::days::{DayFacts, DayState};
 use crate::ledger::read::state::ImportRun;
 use crate::plural::plural;
-use crate::source::{Events, Progress};
+use crate::source::{Events, SourceProgress};
 use crate::zones::Zones;
 
 /// One thing that needs a look.
@@ -78,7 +78,7 @@ impl ProblemKind {
 
 /// What the usage server says of itself. `now` is in seconds since 1970 UTC.
 pub fn source_problems(
-    progress: &Progress,
+    progress: &SourceProgress,
     zones: &Zones,
     now: i64,
 ) -> anyhow::Result<Vec<StatusProblem>> {

@@ -221,7 +221,7 @@ fn report_a_year() {
                 Default::default(),
                 Default::default(),
             )?;
-            let question = ledger::read::totals::Question {
+            let question = ledger::read::totals::TotalsQuery {
                 accounts: &accounts,
                 range,
                 metrics: &[],

@@ -11,7 +11,7 @@ use crate::arguments::{
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
 use crate::instant::Utc;
-use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
+use crate::ledger::read::findings::{FindingFilter, ShowAcknowledged, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader};
 use crate::open::open_alone;
@@ -105,9 +105,9 @@ fn list(args: &FindingsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         range,
         kind: args.kind.map(FindingKind::name),
         acknowledged: if args.all {
-            Acknowledged::Included
+            ShowAcknowledged::Included
         } else {
-            Acknowledged::LeftOut
+            ShowAcknowledged::LeftOut
         },
         ..FindingFilter::default()
     };

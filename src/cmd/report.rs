@@ -12,7 +12,7 @@ use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
 use crate::ledger::read::state::find_state;
-use crate::ledger::read::totals::{Dimensions, Granularity, Question, list_totals};
+use crate::ledger::read::totals::{Dimensions, Granularity, TotalsQuery, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
@@ -186,7 +186,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
                 time: Granularity::Day,
                 ..dimensions
             };
-            let question = Question {
+            let question = TotalsQuery {
                 by: by_day,
                 ..question
             };
@@ -206,8 +206,8 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
     })
 }
 
-fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Question<'a> {
-    Question {
+fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> TotalsQuery<'a> {
+    TotalsQuery {
         accounts: &subject.accounts,
         range: subject.range,
         metrics: &args.metric,

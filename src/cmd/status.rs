@@ -15,7 +15,7 @@ use crate::finding::FindingKind;
 use crate::import::advise;
 use crate::instant::Utc;
 use crate::ledger::read::days::list_days;
-use crate::ledger::read::findings::{Acknowledged, FindingFilter, list_findings};
+use crate::ledger::read::findings::{FindingFilter, ShowAcknowledged, list_findings};
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
@@ -116,7 +116,7 @@ fn list_refusals(
     let filter = FindingFilter {
         range,
         kind: Some(FindingKind::Refused.name()),
-        acknowledged: Acknowledged::Included,
+        acknowledged: ShowAcknowledged::Included,
         ..FindingFilter::default()
     };
     let findings = list_findings(snapshot, filter, Page::default())?;

@@ -11,13 +11,13 @@ use super::connection::{Connection, Row};
 use super::field::Field;
 use crate::instant::Utc;
 
-pub struct Snapshot {
+pub struct SqliteSnapshot {
     connection: rusqlite::Connection,
 }
 
-impl Snapshot {
+impl SqliteSnapshot {
     /// Opens the file; it must be there.
-    pub fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Snapshot> {
+    pub fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<SqliteSnapshot> {
         ensure!(path.is_file(), "{}: there is no such file", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> rusqlite::Result<rusqlite::Connection> {
@@ -27,13 +27,13 @@ impl Snapshot {
             connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
             Ok(connection)
         };
-        Ok(Snapshot {
+        Ok(SqliteSnapshot {
             connection: open().with_context(|| path.display().to_string())?,
         })
     }
 }
 
-impl Connection for Snapshot {
+impl Connection for SqliteSnapshot {
     fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>> {
         let mut statement = self
             .connection

@@ -16,7 +16,7 @@ use super::question::Question;
 use super::refusal::{error, no_such_path, refuse};
 use super::request::Request;
 use super::response::Response;
-use super::route::{self, Access, Endpoints, Reuse, Route};
+use super::route::{self, Audience, Endpoints, Reuse, Route};
 use super::state::{State, today};
 use super::unread::NoRoom;
 use super::v1;
@@ -29,15 +29,15 @@ pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Res
     let name = found
         .as_ref()
         .map_or_else(|| route::name_of_nothing(path), |(route, _)| route.name);
-    let access = match (&found, endpoints) {
-        (_, Endpoints::Metrics) => Access::Anyone,
-        (Some((route, _)), _) => route.access,
+    let audience = match (&found, endpoints) {
+        (_, Endpoints::Metrics) => Audience::Anyone,
+        (Some((route, _)), _) => route.audience,
         // Users alone may know what there is.
-        (None, _) => Access::Users,
+        (None, _) => Audience::Users,
     };
     let mut user = None;
     let answered = guarded(state, &request.head.target, || {
-        match who_asks(state, request, access) {
+        match who_asks(state, request, audience) {
             Ok(known) => {
                 let user = user.insert(known);
                 match found {
@@ -88,8 +88,8 @@ fn guarded(
     Arc::new(response)
 }
 
-fn who_asks(state: &State, request: &Request, access: Access) -> Result<User, AuthError> {
-    let Some(auth) = state.auth.as_ref().filter(|_| access == Access::Users) else {
+fn who_asks(state: &State, request: &Request, audience: Audience) -> Result<User, AuthError> {
+    let Some(auth) = state.auth.as_ref().filter(|_| audience == Audience::Users) else {
         return Ok(state.anybody.clone());
     };
     if auth.has_changed(request.arrived) {

@@ -38,24 +38,24 @@ pub struct LedgerPool {
 
 #[derive(Default)]
 struct Places {
-    idle: Vec<Connection>,
+    idle: Vec<KeptReader>,
     /// Those that are lent for long answers.
     high: usize,
     lent: HashMap<IpAddr, usize>,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<PoolWaiter>,
     next: u64,
 }
 
 /// Kept open from one answer to the next; none before the first and after a failure.
 #[derive(Default)]
-struct Connection(Option<Reader>);
+struct KeptReader(Option<Reader>);
 
 /// A question that waits for a connection.
-struct Waiting {
+struct PoolWaiter {
     number: u64,
     key: IpAddr,
     cost: Cost,
-    hand: SyncSender<Connection>,
+    hand: SyncSender<KeptReader>,
 }
 
 /// The right to one connection, which is taken when it is first needed and given back when this is dropped.
@@ -63,7 +63,7 @@ pub struct Lease<'a> {
     pool: &'a LedgerPool,
     key: IpAddr,
     cost: Cost,
-    connection: Option<Connection>,
+    connection: Option<KeptReader>,
 }
 
 /// All connections are in use, and have been for long.
@@ -81,7 +81,7 @@ impl std::error::Error for Busy {}
 impl LedgerPool {
     /// `workers` long answers at a time, and `RESERVED` more short ones.
     pub fn new(ledger: PathBuf, workers: usize) -> LedgerPool {
-        let idle = (0..workers + RESERVED).map(|_| Connection::default());
+        let idle = (0..workers + RESERVED).map(|_| KeptReader::default());
         LedgerPool {
             ledger,
             most_high: workers,
@@ -101,7 +101,7 @@ impl LedgerPool {
         }
     }
 
-    fn take(&self, key: IpAddr, cost: Cost) -> Result<Connection, Busy> {
+    fn take(&self, key: IpAddr, cost: Cost) -> Result<KeptReader, Busy> {
         let mut places = self.lock();
         if let Some(connection) = places.lend(key, cost, self.most_high) {
             return Ok(connection);
@@ -109,7 +109,7 @@ impl LedgerPool {
         let (hand, handed) = mpsc::sync_channel(1);
         let number = places.next;
         places.next += 1;
-        places.waiting.push_back(Waiting {
+        places.waiting.push_back(PoolWaiter {
             number,
             key,
             cost,
@@ -125,7 +125,7 @@ impl LedgerPool {
         handed.try_recv().map_err(|_| Busy)
     }
 
-    fn give_back(&self, key: IpAddr, cost: Cost, connection: Connection) {
+    fn give_back(&self, key: IpAddr, cost: Cost, connection: KeptReader) {
         let mut places = self.lock();
         places.high -= usize::from(cost == Cost::High);
         if let Some(count) = places.lent.get_mut(&key) {
@@ -158,7 +158,7 @@ impl Places {
     }
 
     /// An idle connection, if one may be lent for such a question.
-    fn lend(&mut self, key: IpAddr, cost: Cost, most_high: usize) -> Option<Connection> {
+    fn lend(&mut self, key: IpAddr, cost: Cost, most_high: usize) -> Option<KeptReader> {
         if !self.has_room(cost, most_high) {
             return None;
         }
@@ -172,7 +172,7 @@ impl Places {
     fn next_waiting(&self, most_high: usize) -> Option<usize> {
         let waiting = self.waiting.iter().enumerate();
         let could = waiting.filter(|(_, one)| self.has_room(one.cost, most_high));
-        let held = |one: &Waiting| self.lent.get(&one.key).copied().unwrap_or(0);
+        let held = |one: &PoolWaiter| self.lent.get(&one.key).copied().unwrap_or(0);
         could
             .min_by_key(|(_, one)| held(one))
             .map(|(place, _)| place)
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn who_holds_the_fewest_is_served_next() {
         let pool = pool(2);
-        let held: Vec<Connection> = [1, 1]
+        let held: Vec<KeptReader> = [1, 1]
             .map(|last| pool.take(address(last), Cost::High).unwrap())
             .into();
         let (served, order) = mpsc::channel();
@@ -269,7 +269,7 @@ mod tests {
                     .max(),
                 Some(2)
             );
-            pool.give_back(address(2), Cost::High, Connection::default());
+            pool.give_back(address(2), Cost::High, KeptReader::default());
             assert_eq!(order.recv().unwrap(), 1);
         });
         assert!(pool.lock().waiting.is_empty());

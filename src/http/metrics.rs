@@ -36,7 +36,7 @@ pub struct InFlight(Gauge);
 pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Answered, Counter>,
-    seconds: Family<Route, Histogram>,
+    seconds: Family<RouteLabel, Histogram>,
     refused: Family<Status, Counter>,
     connections: Counter,
     evicted: Counter,
@@ -54,7 +54,7 @@ struct Answered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Route(&'static str);
+struct RouteLabel(&'static str);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Status(u16);
@@ -152,7 +152,9 @@ impl Metrics {
         self.requests
             .get_or_create(&Answered { route, status })
             .inc();
-        self.seconds.get_or_create(&Route(route)).observe(seconds);
+        self.seconds
+            .get_or_create(&RouteLabel(route))
+            .observe(seconds);
     }
 
     pub fn refused(&self, status: u16) {
@@ -346,7 +348,7 @@ impl EncodeLabelSet for Answered {
     }
 }
 
-impl EncodeLabelSet for Route {
+impl EncodeLabelSet for RouteLabel {
     fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
         [("route", self.0)].encode(encoder)
     }

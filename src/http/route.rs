@@ -19,7 +19,7 @@ pub struct Route {
     pub parameters: &'static [&'static str],
     /// What the answer comes as; the first is the default.
     pub formats: &'static [(Format, &'static str)],
-    pub access: Access,
+    pub audience: Audience,
     pub cost: Cost,
     pub reuse: Reuse,
     /// Fails only if the ledger cannot be read.
@@ -27,7 +27,7 @@ pub struct Route {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Access {
+pub enum Audience {
     /// Without a password: the answer says nothing about anybody.
     Anyone,
     Users,
@@ -68,7 +68,7 @@ const fn v1(
         name,
         parameters,
         formats,
-        access: Access::Users,
+        audience: Audience::Users,
         cost,
         reuse: Reuse::SameForm,
         answer,
@@ -81,7 +81,7 @@ pub static ROUTES: [Route; 13] = [
         name: "healthz",
         parameters: &[],
         formats: JSON,
-        access: Access::Anyone,
+        audience: Audience::Anyone,
         cost: Cost::Nothing,
         reuse: Reuse::Never,
         answer: health::alive,
@@ -91,7 +91,7 @@ pub static ROUTES: [Route; 13] = [
         name: "readyz",
         parameters: &[],
         formats: JSON,
-        access: Access::Anyone,
+        audience: Audience::Anyone,
         cost: Cost::Bounded,
         reuse: Reuse::Never,
         answer: health::ready,
@@ -101,7 +101,7 @@ pub static ROUTES: [Route; 13] = [
         name: "metrics",
         parameters: &[],
         formats: &[],
-        access: Access::Users,
+        audience: Audience::Users,
         cost: Cost::Bounded,
         reuse: Reuse::Never,
         answer: health::metrics,
@@ -111,7 +111,7 @@ pub static ROUTES: [Route; 13] = [
         name: "usage",
         parameters: &usage::PARAMETERS,
         formats: JSON,
-        access: Access::Users,
+        audience: Audience::Users,
         cost: Cost::Bounded,
         reuse: Reuse::SameTarget,
         answer: usage::answer,

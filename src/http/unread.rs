@@ -20,11 +20,11 @@ const SHORT: usize = 64 << 10;
 
 #[derive(Default)]
 pub struct UnreadBytes {
-    counts: Mutex<Counts>,
+    counts: Mutex<UnreadCounts>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct UnreadCounts {
     all: usize,
     of_address: HashMap<IpAddr, usize>,
 }
@@ -59,7 +59,7 @@ impl UnreadBytes {
     }
 
     /// A panic of another thread leaves the counts whole: nothing here panics halfway.
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, UnreadCounts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -50,7 +50,7 @@ fn written(range: DayRange, usage: &AccountUsage) -> Response {
         };
         lists.entry(key).or_default().push((name, total.quantity));
     }
-    let complete = usage.open_days.is_empty() && usage.missing_days.is_empty();
+    let complete = usage.unfinished.is_complete();
     let mut values: BTreeMap<&str, String> = [
         ("start", json!(range.first().to_string())),
         ("end", json!(range.last().to_string())),
@@ -58,8 +58,8 @@ fn written(range: DayRange, usage: &AccountUsage) -> Response {
         ("responseType", json!("usageResponse")),
         ("timezone", json!(usage.zones.of(range.last()).name())),
         ("complete", json!(complete)),
-        ("open_days", json!(dates(&usage.open_days))),
-        ("missing_days", json!(dates(&usage.missing_days))),
+        ("open_days", json!(dates(&usage.unfinished.open_days))),
+        ("missing_days", json!(dates(&usage.unfinished.missing_days))),
     ]
     .map(|(key, value)| (key, value.to_string()))
     .into();
@@ -115,6 +115,7 @@ fn dates(days: &[Day]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::ledger::read::Total;
+    use crate::ledger::read::days::Unfinished;
     use crate::zone::Zone;
 
     fn total(metric: &str, resource_uuid: Option<&str>, quantity: f64) -> Total {
@@ -138,8 +139,10 @@ mod tests {
         let none = AccountUsage {
             zones: Zone::parse("GMT").unwrap().into(),
             totals: vec![],
-            open_days: vec!["2013-04-02".parse().unwrap()],
-            missing_days: vec!["2013-04-03".parse().unwrap()],
+            unfinished: Unfinished {
+                open_days: vec!["2013-04-02".parse().unwrap()],
+                missing_days: vec!["2013-04-03".parse().unwrap()],
+            },
         };
         assert_eq!(
             text(written(range(), &none)),
@@ -162,8 +165,7 @@ mod tests {
                 total("gpu_hours", Some("b"), 24.0),
                 total("usage_type_99", None, 3.0),
             ],
-            open_days: vec![],
-            missing_days: vec![],
+            unfinished: Unfinished::default(),
         };
         let body = text(written(range(), &some));
         assert!(

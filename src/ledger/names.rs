@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
-use crate::cloud::{Account, Names};
+use crate::cloud::{CloudAccount, Names};
 use crate::day::Day;
 use crate::metric::{Breakdown, Metric};
 
@@ -33,7 +33,7 @@ pub struct Resource {
 #[derive(Default)]
 pub struct LedgerNames {
     metrics: HashMap<Metric, i64>,
-    pub(super) accounts: HashMap<u64, Account>,
+    pub(super) accounts: HashMap<u64, CloudAccount>,
     resources: HashMap<Rc<FrozenName>, i64>,
     pub(super) resources_by_id: HashMap<i64, Rc<FrozenName>>,
     /// The newest resolved resource of a source id.
@@ -83,7 +83,7 @@ impl LedgerNames {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let account = Account {
+            let account = CloudAccount {
                 uuid: Some(row.get(1)?),
                 name: row.get(2)?,
                 domain_uuid: row.get(3)?,
@@ -211,11 +211,11 @@ impl LedgerNames {
             (Some(known), stored) => {
                 // Rows of domains and projects stay in cloud: without one, it is the right to read it that is gone.
                 let known = known.clone();
-                let before = stored.cloned().unwrap_or(Account {
+                let before = stored.cloned().unwrap_or(CloudAccount {
                     uuid: Some(stand_in.clone()),
                     ..known.clone()
                 });
-                Account {
+                CloudAccount {
                     uuid: uuid.or(before.uuid),
                     name: known.name,
                     domain_uuid: known.domain_uuid.or(before.domain_uuid),
@@ -225,7 +225,7 @@ impl LedgerNames {
                 }
             }
             (None, Some(stored)) => stored.clone(),
-            (None, None) => Account {
+            (None, None) => CloudAccount {
                 uuid: Some(stand_in.clone()),
                 name: stand_in.clone(),
                 domain_uuid: None,
@@ -242,7 +242,7 @@ impl LedgerNames {
                        on conflict (id) do update set uuid = excluded.uuid, name = excluded.name, \
                          domain_uuid = excluded.domain_uuid, domain_path = excluded.domain_path, \
                          project_uuid = excluded.project_uuid, project_name = excluded.project_name";
-            let Account {
+            let CloudAccount {
                 uuid,
                 name,
                 domain_uuid,

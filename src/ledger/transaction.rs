@@ -49,7 +49,7 @@ mod tests {
     use std::collections::HashMap;
 
     use crate::aggregate::{DayUsage, Record};
-    use crate::cloud::{Account, Fingerprint, Names};
+    use crate::cloud::{CloudAccount, Fingerprint, Names};
     use crate::day::Day;
     use crate::ledger::day::{ClosedDay, Completion, NewDay, Written};
     use crate::ledger::{Ledger, initialise};
@@ -58,7 +58,7 @@ mod tests {
     const NOW: &str = "2013-06-03T00:20:00Z";
 
     fn names() -> Names {
-        let alice = Account {
+        let alice = CloudAccount {
             uuid: Some("alice-uuid".to_owned()),
             name: "alice".to_owned(),
             domain_uuid: None,

@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use super::probe::Columns;
 use super::usage_row::Addresses;
-use crate::cloud::{Account, Names, Vm};
+use crate::cloud::{CloudAccount, Names, Vm};
 use crate::db::{Connection, Row};
 use crate::metric::{Breakdown, Metric};
 use crate::row::UsageRow;
@@ -202,7 +202,7 @@ impl NameReader {
         }
         let sql = "select id, account_name from account where id";
         select(usage, Some(sql), &lost, &mut |id, row| {
-            let account = Account {
+            let account = CloudAccount {
                 uuid: None,
                 name: row.field(1)?.text()?.unwrap_or_default(),
                 domain_uuid: None,
@@ -335,9 +335,9 @@ fn named(
         .then(|| format!("select id, uuid, {name} from {table} where id")))
 }
 
-fn account(row: &dyn Row) -> anyhow::Result<Account> {
+fn account(row: &dyn Row) -> anyhow::Result<CloudAccount> {
     let text = |column: usize| row.field(column)?.text();
-    Ok(Account {
+    Ok(CloudAccount {
         uuid: text(1)?,
         name: text(2)?.unwrap_or_default(),
         domain_uuid: text(3)?,

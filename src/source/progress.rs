@@ -10,7 +10,7 @@ use crate::db::Connection;
 
 /// Asked for at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct SourceProgress {
     /// How far it has got; `None`: it has never finished anything.
     pub watermark: Option<Watermark>,
     /// The end of the newest usage row, since 1970 UTC, where there are rows and no job tells how far they are finished.
@@ -103,11 +103,11 @@ impl UsageReader {
 
 impl Source {
     /// How far the usage server has got, and whether something holds it up.
-    pub fn progress(&mut self) -> anyhow::Result<Progress> {
+    pub fn progress(&mut self) -> anyhow::Result<SourceProgress> {
         let usage = self.cloud_usage.as_mut();
-        let mut read = || -> anyhow::Result<Progress> {
+        let mut read = || -> anyhow::Result<SourceProgress> {
             let watermark = self.usage.watermark(usage)?;
-            Ok(Progress {
+            Ok(SourceProgress {
                 watermark,
                 newest_row: match watermark {
                     Some(_) => None,

@@ -18,18 +18,18 @@ fn end_of(text: &str) -> i64 {
     zones().midnight(day(text).next())
 }
 
-fn progress(finished: &str) -> Progress {
-    Progress {
+fn progress(finished: &str) -> SourceProgress {
+    SourceProgress {
         watermark: Some(Watermark {
             finished_until: end_of(finished),
             kind: WatermarkKind::Job,
         }),
         range_seconds: 86_400,
-        ..Progress::default()
+        ..SourceProgress::default()
     }
 }
 
-fn told(progress: &Progress, now: i64) -> Vec<String> {
+fn told(progress: &SourceProgress, now: i64) -> Vec<String> {
     let problems = source_problems(progress, &zones(), now).unwrap();
     let line = |problem: &StatusProblem| {
         let day = problem.day.map_or("-".to_owned(), |day| day.to_string());
@@ -48,7 +48,7 @@ fn a_usage_server_is_late_after_two_days() {
             "source_behind 2013-06-11 CloudStack's usage server has finished nothing after 2013-06-10: is it running?"
         ]
     );
-    let never = Progress::default();
+    let never = SourceProgress::default();
     assert_eq!(
         told(&never, 0),
         ["source_behind - CloudStack's usage server has never finished anything"]

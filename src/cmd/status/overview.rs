@@ -6,7 +6,7 @@ use crate::day::{Day, DayRange};
 use crate::import::Advice;
 use crate::ledger::read::days::DayFacts;
 use crate::ledger::read::state::LedgerState;
-use crate::source::Progress;
+use crate::source::SourceProgress;
 use crate::status::RefusedDay;
 
 /// Of an empty ledger that an import would leave empty.
@@ -25,7 +25,7 @@ pub struct Overview {
     pub complete: bool,
     /// Of the days asked for, or all of them.
     pub refusals: BTreeMap<Day, RefusedDay>,
-    pub source: anyhow::Result<Progress>,
+    pub source: anyhow::Result<SourceProgress>,
     /// The source's windows do not fit the ledger's zones.
     pub advice: Option<(Advice, String)>,
 }

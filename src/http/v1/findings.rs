@@ -6,7 +6,9 @@ use super::{cursor, render};
 use crate::finding::FindingKind;
 use crate::http::refusal::Rejection;
 use crate::ledger::read::Page;
-use crate::ledger::read::findings::{Acknowledged, FindingFilter, StoredFinding, list_findings};
+use crate::ledger::read::findings::{
+    FindingFilter, ShowAcknowledged, StoredFinding, list_findings,
+};
 use crate::output::{Document, Value};
 use crate::view;
 use crate::view::findings::FOR_SERVER;
@@ -27,8 +29,8 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let query = context.query;
     let range = query.optional_period(context.max_days)?;
     let acknowledged = match query.word("acknowledged", &["left-out", "included"])? {
-        Some(1) => Acknowledged::Included,
-        _ => Acknowledged::LeftOut,
+        Some(1) => ShowAcknowledged::Included,
+        _ => ShowAcknowledged::LeftOut,
     };
     let kinds = FindingKind::ALL.map(FindingKind::name);
     let kind = query.word("kind", &kinds)?.map(|place| kinds[place]);

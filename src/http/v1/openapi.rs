@@ -21,7 +21,7 @@ mod tests {
 
     use super::*;
     use crate::finding::FindingKind;
-    use crate::http::route::{Access, ROUTES};
+    use crate::http::route::{Audience, ROUTES};
     use crate::ledger::read::days::DayState;
     use crate::metric::Metric;
 
@@ -91,7 +91,7 @@ mod tests {
                 );
             }
             let is_open = operation["security"] == serde_json::json!([]);
-            assert_eq!(is_open, route.access == Access::Anyone, "{path}");
+            assert_eq!(is_open, route.audience == Audience::Anyone, "{path}");
         }
     }
 

@@ -27,7 +27,7 @@ pub fn period_facts(context: &Context, range: DayRange) -> anyhow::Result<Period
     let unfinished = list_unfinished(context.snapshot, range)?;
     let as_of = find_as_of(context.snapshot, range)?;
     let zones = &context.state.zones;
-    let complete = unfinished.open_days.is_empty() && unfinished.missing_days.is_empty();
+    let complete = unfinished.is_complete();
     let timezone = zones.of(range.last()).name();
     let (start, end) = zones.bounds(range);
     let (starts_at, ends_at) = (Utc::at(start)?.to_string(), Utc::at(end)?.to_string());

@@ -9,7 +9,7 @@ use crate::http::refusal::Rejection;
 use crate::ledger::read::Page;
 use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_accounts};
 use crate::ledger::read::totals::{
-    Dimensions, Figure, Granularity, Question, TooManySums, list_totals,
+    Dimensions, Figure, Granularity, TooManySums, TotalsQuery, list_totals,
 };
 use crate::output::{self, Document, Value};
 use crate::view;
@@ -133,7 +133,7 @@ impl UsageQuery {
         accounts: &'a [Account],
         by_account: bool,
     ) -> Result<Vec<Figure<'a>>, Rejection> {
-        let question = Question {
+        let question = TotalsQuery {
             accounts,
             range: self.range,
             metrics: &self.metrics,

@@ -7,7 +7,7 @@ use rusqlite::StatementStatus;
 use super::*;
 use crate::ledger::initialise;
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
-use crate::ledger::read::totals::{Dimensions, Figure, Granularity, Question, list_totals};
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity, TotalsQuery, list_totals};
 use crate::ledger::read::{Page, Reader, Total};
 use crate::scope::Scope;
 use crate::zone::Zone;
@@ -77,7 +77,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
     let zones = Zones::from(Zone::parse("GMT").unwrap());
     let lines = reader.read(|snapshot| {
         let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-        let question = Question {
+        let question = TotalsQuery {
             accounts: &accounts,
             range,
             metrics: &[],

@@ -8,7 +8,7 @@ use rusqlite::{Transaction, named_params};
 use super::accounts::find_account;
 use super::days::{Unfinished, list_unfinished};
 use super::reader::Reader;
-use crate::day::{Day, DayRange};
+use crate::day::DayRange;
 use crate::ledger::months::{MonthSum, list_parts};
 use crate::ledger::sum::CompensatedSum;
 use crate::ledger::timezones::find_zones;
@@ -22,10 +22,7 @@ pub struct AccountUsage {
     pub zones: Zones,
     /// Sorted by metric, then resource.
     pub totals: Vec<Total>,
-    /// Days of the range whose usage is not final yet, in order.
-    pub open_days: Vec<Day>,
-    /// Days of the range the ledger does not have, in order.
-    pub missing_days: Vec<Day>,
+    pub unfinished: Unfinished,
 }
 
 /// One metric, of one resource where it is kept per resource, summed over the range.
@@ -52,15 +49,10 @@ impl Reader {
             let Some(account) = find_account(snapshot, uuid, scope)? else {
                 return Ok(None);
             };
-            let Unfinished {
-                open_days,
-                missing_days,
-            } = list_unfinished(snapshot, range)?;
             Ok(Some(AccountUsage {
                 zones: find_zones(tx)?,
                 totals: list_totals(tx, account.id, range)?,
-                open_days,
-                missing_days,
+                unfinished: list_unfinished(snapshot, range)?,
             }))
         })
     }

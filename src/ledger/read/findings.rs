@@ -33,14 +33,14 @@ pub struct FindingFilter<'a> {
     pub kind: Option<&'a str>,
     /// Of these accounts; those without an account are left out then.
     pub accounts: Option<&'a BTreeSet<i64>>,
-    pub acknowledged: Acknowledged,
+    pub acknowledged: ShowAcknowledged,
     /// In the order of a list, those after this day and id.
     pub after: Option<(Day, i64)>,
 }
 
 /// Whether those that somebody has looked at are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Acknowledged {
+pub enum ShowAcknowledged {
     #[default]
     LeftOut,
     Included,
@@ -53,8 +53,8 @@ pub fn list_findings(
     page: Page,
 ) -> anyhow::Result<Vec<StoredFinding>> {
     let mut statement = snapshot.tx.prepare_cached(match filter.acknowledged {
-        Acknowledged::LeftOut => UNACKNOWLEDGED,
-        Acknowledged::Included => ALL,
+        ShowAcknowledged::LeftOut => UNACKNOWLEDGED,
+        ShowAcknowledged::Included => ALL,
     })?;
     // Bounds of days in every case, so that the index on days is of use; those before `after` need not be looked at.
     let first = filter.range.map(|range| range.first());

@@ -5,7 +5,7 @@ use rusqlite::{Connection, StatementStatus};
 use super::account_usage::NAMES;
 use super::corrections::{CorrectionFilter, list_corrections};
 use super::days::{DayFacts, list_days, list_unfinished};
-use super::findings::{Acknowledged, FindingFilter, list_findings};
+use super::findings::{FindingFilter, ShowAcknowledged, list_findings};
 use super::state::find_state;
 use super::*;
 use crate::day::DayRange;
@@ -108,7 +108,7 @@ fn findings_are_filtered() {
     };
     let unseen = FindingFilter::default();
     let all = FindingFilter {
-        acknowledged: Acknowledged::Included,
+        acknowledged: ShowAcknowledged::Included,
         ..unseen
     };
     let accounts = [3].into();

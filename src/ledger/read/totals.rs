@@ -21,11 +21,11 @@ use crate::ledger::sum::CompensatedSum;
 use crate::metric::GIB;
 use crate::month::{Month, months_of};
 use crate::zones::Zones;
-use names::Names;
+use names::TotalsNames;
 pub use names::{MetricFacts, ResourceFacts};
 
 /// What is asked for.
-pub struct Question<'a> {
+pub struct TotalsQuery<'a> {
     /// Whose usage.
     pub accounts: &'a [Account],
     pub range: DayRange,
@@ -102,9 +102,9 @@ type Place = (usize, usize, i64, usize);
 /// Totals sorted by account name, domain and project, then metric, resource and time.
 pub fn list_totals<'a>(
     snapshot: &Snapshot,
-    question: &Question<'a>,
+    question: &TotalsQuery<'a>,
 ) -> anyhow::Result<Vec<Figure<'a>>> {
-    let mut names = Names::load(snapshot, question.by.resource)?;
+    let mut names = TotalsNames::load(snapshot, question.by.resource)?;
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let asked = question.metrics;
@@ -284,17 +284,17 @@ impl<'a> Whose<'a> {
 /// The stretches of time that sums are made of: days where days are told apart, else months.
 struct Calendar {
     first: Day,
-    slots: Vec<Slot>,
+    slots: Vec<Stretch>,
 }
 
-struct Slot {
+struct Stretch {
     month: Month,
     first_day: Day,
 }
 
 impl Calendar {
     fn of(range: DayRange, time: Granularity) -> Calendar {
-        let slot = |month, first_day| Slot { month, first_day };
+        let slot = |month, first_day| Stretch { month, first_day };
         let months = months_of(range);
         let slots = match time {
             Granularity::Total | Granularity::Month => months
@@ -318,7 +318,7 @@ impl Calendar {
     }
 
     fn label(&self, slot: usize, time: Granularity) -> (Option<Month>, Option<Day>) {
-        let Slot { month, first_day } = self.slots[slot];
+        let Stretch { month, first_day } = self.slots[slot];
         match time {
             Granularity::Total => (None, None),
             Granularity::Month => (Some(month), None),

@@ -9,7 +9,7 @@ use rusqlite::named_params;
 use crate::ledger::read::Snapshot;
 
 /// What the ledger calls metrics and resources.
-pub struct Names {
+pub struct TotalsNames {
     metrics: BTreeMap<i64, Rc<MetricFacts>>,
     /// The first one stands for all where resources are not told apart.
     pub resources: Vec<Option<Rc<ResourceFacts>>>,
@@ -20,9 +20,9 @@ pub struct Names {
     told_apart: bool,
 }
 
-impl Names {
-    pub fn load(snapshot: &Snapshot, told_apart: bool) -> anyhow::Result<Names> {
-        Ok(Names {
+impl TotalsNames {
+    pub fn load(snapshot: &Snapshot, told_apart: bool) -> anyhow::Result<TotalsNames> {
+        Ok(TotalsNames {
             metrics: load_metrics(snapshot)?,
             resources: vec![None],
             places: BTreeMap::from([(0, 0)]),

@@ -48,7 +48,7 @@ fn totals(metrics: &[&str], by: Dimensions) -> Vec<String> {
     reader(&folder)
         .read(|snapshot| {
             let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-            let question = Question {
+            let question = TotalsQuery {
                 accounts: &accounts,
                 range,
                 metrics: &metrics,
@@ -163,7 +163,7 @@ fn more_sums_than_may_be_held_are_an_error() {
         let metrics: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
         let listed = |most_sums| {
             reader(&tempfile::tempdir_in(&folder).unwrap()).read(|snapshot| {
-                let question = Question {
+                let question = TotalsQuery {
                     accounts: &find_accounts(snapshot, "zoe")?,
                     range,
                     metrics: &metrics,
@@ -282,7 +282,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
     let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
     let sums = |snapshot: &Snapshot, by: Dimensions| -> anyhow::Result<Vec<(String, f64)>> {
         let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-        let question = Question {
+        let question = TotalsQuery {
             accounts: &accounts,
             range,
             metrics: &[],
