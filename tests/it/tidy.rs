@@ -3,6 +3,7 @@
 
 mod circles;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -368,4 +369,40 @@ fn no_test_is_left_out() {
     let marked = |file: &File| file.text.contains(&mark);
     let problems = files("src").into_iter().chain(files("tests/it"));
     nothing(problems.filter(marked).map(|file| file.name).collect());
+}
+
+/// Names that several types of `src` may share, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[("Args", "the arguments of a command, one type a command")];
+
+/// The name of the type that a line declares outside of blocks.
+fn declared_type(line: &str) -> Option<&str> {
+    let mut words = line.split(' ').skip_while(|word| word.starts_with("pub"));
+    let declares = ["struct", "enum", "trait", "type"].contains(&words.next()?);
+    let name = words.next().filter(|_| declares)?;
+    name.split(|c: char| !c.is_ascii_alphanumeric()).next()
+}
+
+/// A reader must be able to search for a type by its name.
+#[test]
+fn no_two_types_share_a_name() {
+    let files = files("src");
+    let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in &files {
+        for name in file.text.lines().filter_map(declared_type) {
+            declared.entry(name).or_default().push(&file.name);
+        }
+    }
+    assert!(declared.len() > 100, "{} types", declared.len());
+    for (name, why) in SHARED_NAMES {
+        let shared = declared.get(name).is_some_and(|files| files.len() > 1);
+        assert!(shared, "{name} is not shared any more: {why}");
+    }
+    let shared = declared
+        .iter()
+        .filter(|(name, files)| files.len() > 1 && SHARED_NAMES.iter().all(|one| one.0 != **name));
+    nothing(
+        shared
+            .map(|(name, files)| format!("{name} is declared in {}", files.join(", ")))
+            .collect(),
+    );
 }
