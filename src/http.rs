@@ -1,30 +1,30 @@
 //! Starting, signals, and an orderly end. What a request asks and what an answer looks like is for the rooms below.
 
-mod access_log;
-mod answer;
-mod auth;
-mod cache;
-mod client;
+pub mod access_log;
+pub mod answer;
+pub mod auth;
+pub mod cache;
+pub mod client;
 mod clients;
 mod connection;
 mod connections;
 mod descriptors;
 mod health;
-mod ledger_pool;
+pub mod ledger_pool;
 mod listener;
-mod metrics;
+pub mod metrics;
 mod question;
 mod refusal;
 mod reload;
-mod request;
-mod response;
-mod route;
-mod state;
+pub mod request;
+pub mod response;
+pub mod route;
+pub mod state;
 mod stream;
 mod tls;
-mod unread;
+pub mod unread;
 mod usage;
-mod v1;
+pub mod v1;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -143,7 +143,7 @@ pub fn serve(
         max_age_days: AtomicI64::new(settings.max_age_days.unwrap_or(0)),
         auth: auth.transpose()?,
         anybody: anybody(),
-        metrics: Metrics::new(),
+        metrics: Metrics::register(),
         log: AccessLog::start(settings.log_format)?,
         cache: Cache::new(ledger.to_owned(), options.zones),
         ledgers: LedgerPool::new(ledger.to_owned(), settings.workers),

@@ -20,7 +20,7 @@ mod import;
 mod instant;
 pub mod ledger;
 pub mod metric;
-mod month;
+pub mod month;
 mod open;
 mod output;
 pub mod period;

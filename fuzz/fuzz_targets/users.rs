@@ -3,21 +3,6 @@
 
 #![no_main]
 
-#[path = "../../src"]
-#[allow(dead_code)]
-mod program {
-    pub mod htpasswd;
-    pub mod scope;
-}
-#[path = "../../src/http"]
-#[allow(dead_code)]
-mod http {
-    pub mod auth;
-    mod delays;
-    mod neighbourhood;
-}
-use program::*;
-
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -26,8 +11,9 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::auth::{Auth, First};
 use libfuzzer_sys::fuzz_target;
+use rbc_usage::htpasswd;
+use rbc_usage::http::auth::{Auth, QuickCheck};
 
 /// In memory, so that no disk is worn.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -59,29 +45,31 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(header) = std::str::from_utf8(header) {
         ask(&auth, &users, header);
     }
-    let claims = is_claim(&auth, &format!("bAsIc {}", STANDARD.encode(header)));
+    let asks_bcrypt = needs_bcrypt(&auth, &format!("bAsIc {}", STANDARD.encode(header)));
     let colon = header.iter().position(|byte| *byte == b':');
     let name = colon.map(|at| std::str::from_utf8(&header[..at]));
-    assert_eq!(claims, matches!(name, Some(Ok(_))), "{header:?}");
+    assert_eq!(asks_bcrypt, matches!(name, Some(Ok(_))), "{header:?}");
 });
 
 /// Whether bcrypt has to tell.
-fn is_claim(auth: &Auth, header: &str) -> bool {
-    let first = auth.first(Some(header), Ipv4Addr::LOCALHOST.into(), Instant::now());
-    matches!(first, First::Unsure(_))
+fn needs_bcrypt(auth: &Auth, header: &str) -> bool {
+    let check = auth.quick_check(Some(header), Ipv4Addr::LOCALHOST.into(), Instant::now());
+    matches!(check, QuickCheck::NeedsBcrypt(_))
 }
 
 /// A right password is known again, and nobody is who is not in the file.
 fn ask(auth: &Auth, users: &HashMap<String, htpasswd::Hash>, header: &str) {
     let peer = Ipv4Addr::LOCALHOST.into();
-    let first = auth.first(Some(header), peer, Instant::now());
-    let First::Unsure(claim) = first else { return };
+    let check = auth.quick_check(Some(header), peer, Instant::now());
+    let QuickCheck::NeedsBcrypt(credentials) = check else {
+        return;
+    };
     if users.is_empty() || users.values().any(|hash| hash.cost > 4) {
         return;
     }
-    if let Ok(user) = auth.check(&claim, peer, Instant::now()) {
+    if let Ok(user) = auth.check(&credentials, peer) {
         assert!(users.contains_key(&*user.name));
-        let first = auth.first(Some(header), peer, Instant::now());
-        assert!(matches!(first, First::Known(known) if known.name == user.name));
+        let check = auth.quick_check(Some(header), peer, Instant::now());
+        assert!(matches!(check, QuickCheck::Known(known) if known.name == user.name));
     }
 }

@@ -85,7 +85,7 @@ pub struct LastImport {
 }
 
 impl Metrics {
-    pub fn new() -> Metrics {
+    pub fn register() -> Metrics {
         let mut registry = Registry::with_prefix("rbc_usage");
         let metrics = Metrics {
             requests: Family::default(),
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_reported() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::register();
         metrics.answered("usage", 200, 0.002);
         metrics.answered("usage", 200, 20.0);
         metrics.answered("other", 404, 0.0001);
@@ -421,7 +421,7 @@ mod tests {
             assert!(old.lines().any(|told| told == line), "{line}\n{old}");
         }
         assert!(text.ends_with("\n# EOF\n"), "{text}");
-        let unknown = Metrics::new()
+        let unknown = Metrics::register()
             .text(Exposition::Prometheus, &LedgerGauges::default())
             .unwrap();
         for left_out in ["ledger", "pending", "certificate"] {
@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn the_old_format_describes_the_names_that_samples_have() {
-        let text = Metrics::new().text(Exposition::Prometheus, &LedgerGauges::default());
+        let text = Metrics::register().text(Exposition::Prometheus, &LedgerGauges::default());
         let text = text.unwrap();
         for part in [
             "# HELP rbc_usage_connections_total Connections accepted.\n# TYPE rbc_usage_connections_total counter\n\
