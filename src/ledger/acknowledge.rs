@@ -2,7 +2,7 @@
 //! findings of the same content; the finding itself stays in the ledger. Corrections keep their ids.
 
 use anyhow::{Context, bail};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::handle::Ledger;
 use super::refusals;
@@ -52,12 +52,12 @@ impl Ledger {
         let named = ledger_at(&self.path);
         let (reason, now) = acknowledged.unzip();
         self.transaction(|connection, _| {
-            let known = "select acknowledged_at from stored_corrections where id = ?1 and kind = 'pending'";
+            let known = "select acknowledged_at from stored_corrections where id = :id and kind = 'pending'";
             let mut known = connection.prepare_cached(known)?;
-            let note = "update stored_corrections set reason = ?2, acknowledged_at = ?3 where id = ?1";
+            let note = "update stored_corrections set reason = :reason, acknowledged_at = :now where id = :id";
             let mut note = connection.prepare_cached(note)?;
             for id in ids {
-                let before = known.query_row([id], |row| row.get(0)).optional()?;
+                let before = known.query_row(named_params! {":id": id}, |row| row.get(0)).optional()?;
                 match (before, now) {
                     (None, Some(_)) => bail!("there is no pending correction {id}"),
                     (None | Some(None), None) => bail!("there is no acknowledged correction {id}"),
@@ -65,7 +65,7 @@ impl Ledger {
                         let before: String = before;
                         bail!("correction {id} was acknowledged at {before}: corrections unack {id} takes that back")
                     }
-                    (Some(None), Some(_)) | (Some(Some(_)), None) => note.execute((id, reason, now))?,
+                    (Some(None), Some(_)) | (Some(Some(_)), None) => note.execute(named_params! {":id": id, ":reason": reason, ":now": now})?,
                 };
             }
             count_revision(connection)
@@ -82,11 +82,13 @@ fn insert_acknowledgement(
     now: &str,
 ) -> anyhow::Result<()> {
     let sql = "insert into acknowledgements (day, kind, account_id, metric_id, resource, detail, reason, acknowledged_at) \
-               select day, kind, coalesce(account_id, 0), coalesce(metric_id, 0), coalesce(resource, ''), detail, ?2, ?3 \
+               select day, kind, coalesce(account_id, 0), coalesce(metric_id, 0), coalesce(resource, ''), detail, :reason, :now \
                from stored_findings \
-               where id = ?1 \
+               where id = :id \
                on conflict do update set reason = excluded.reason, acknowledged_at = excluded.acknowledged_at";
-    let inserted = connection.prepare_cached(sql)?.execute((id, reason, now))?;
+    let inserted = connection
+        .prepare_cached(sql)?
+        .execute(named_params! {":id": id, ":reason": reason, ":now": now})?;
     anyhow::ensure!(inserted == 1, "there is no finding {id}");
     Ok(())
 }
@@ -96,12 +98,16 @@ fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()
                where (day, kind, account_id, metric_id, resource, detail) in ( \
                  select day, kind, coalesce(account_id, 0), coalesce(metric_id, 0), coalesce(resource, ''), detail \
                  from stored_findings \
-                 where id = ?1)";
-    let deleted = connection.prepare_cached(sql)?.execute([id])?;
+                 where id = :id)";
+    let deleted = connection
+        .prepare_cached(sql)?
+        .execute(named_params! {":id": id})?;
     anyhow::ensure!(deleted == 1, "there is no acknowledged finding {id}");
     // The day may have been taken for equal to its source because of it.
     let sql = "update stored_days set verified_at = null \
-               where day = (select day from stored_findings where id = ?1 and kind in ('differs_from_source', 'remapped'))";
-    connection.prepare_cached(sql)?.execute([id])?;
+               where day = (select day from stored_findings where id = :id and kind in ('differs_from_source', 'remapped'))";
+    connection
+        .prepare_cached(sql)?
+        .execute(named_params! {":id": id})?;
     Ok(())
 }

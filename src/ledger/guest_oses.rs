@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, named_params};
 
 use crate::day::Day;
 
@@ -61,11 +61,16 @@ impl GuestOses {
         {
             changes.push((day.next(), before));
         }
-        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (?1, ?2, ?3, ?4) \
+        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (:vm_id, :since_day, :guest_os_id, :guessed) \
                    on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
         let mut statement = connection.prepare_cached(sql)?;
         for (first, guest_os) in changes {
-            statement.execute((vm_id, first.to_string(), guest_os.id, guest_os.guessed))?;
+            statement.execute(named_params! {
+                ":vm_id": vm_id,
+                ":since_day": first.to_string(),
+                ":guest_os_id": guest_os.id,
+                ":guessed": guest_os.guessed,
+            })?;
             since.retain(|(other, _)| *other != first);
             since.push((first, guest_os));
         }
@@ -75,9 +80,9 @@ impl GuestOses {
 }
 
 fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Vec<(Day, GuestOs)>> {
-    let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = ?1 order by since_day";
+    let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = :vm_id order by since_day";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([vm_id])?;
+    let mut rows = statement.query(named_params! {":vm_id": vm_id})?;
     let mut of_vm = Vec::new();
     while let Some(row) = rows.next()? {
         let since = row.get_ref(0)?.as_str()?.parse()?;

@@ -1,7 +1,7 @@
 //! Which days the ledger holds, as an import has to know it: the newest, the open, the missing, and how the closed ones were
 //! imported.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, named_params};
 
 use super::day::{Completion, StoredDay};
 use super::handle::Ledger;
@@ -29,9 +29,9 @@ pub struct Imported {
 pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Option<StoredDay>> {
     let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
                  verified_at is not null \
-               from stored_days where day = ?1";
+               from stored_days where day = :day";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([day.to_string()])?;
+    let mut rows = statement.query(named_params! {":day": day.to_string()})?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
@@ -72,7 +72,10 @@ impl Ledger {
         if self.provisional_from()? != day {
             let day = day.map(|day| day.to_string());
             self.transaction(|connection, _| {
-                connection.execute("update ledgers set provisional_from = ?1", [day])?;
+                connection.execute(
+                    "update ledgers set provisional_from = :day",
+                    named_params! {":day": day},
+                )?;
                 count_revision(connection)
             })?;
         }
@@ -97,9 +100,9 @@ impl Ledger {
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'differs_from_source'), \
                      exists (select 1 from stored_findings f where f.day = d.day and f.kind = 'spans_midnight'), \
                      d.sealed_at is not null or d.verified_at is not null \
-                   from stored_days d where d.day >= ?1 and d.state = 'closed' order by d.day";
+                   from stored_days d where d.day >= :first and d.state = 'closed' order by d.day";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([first.to_string()])?;
+        let mut rows = statement.query(named_params! {":first": first.to_string()})?;
         let mut imported = Vec::new();
         while let Some(row) = rows.next()? {
             imported.push(Imported {

@@ -207,7 +207,10 @@ impl Ledger {
             wrong.mended = month.days().days().all(|day| equal.contains(&day))
                 && !has_pending(connection, &text)?;
             if wrong.mended {
-                connection.execute("delete from summed_months where month = ?1", [text])?;
+                connection.execute(
+                    "delete from summed_months where month = :month",
+                    named_params! {":month": text},
+                )?;
                 sum_month(connection, month)?;
                 count_revision(connection)?;
             }
@@ -219,8 +222,10 @@ impl Ledger {
 
 fn has_pending(connection: &Connection, month: &str) -> anyhow::Result<bool> {
     let sql = "select 1 from stored_corrections \
-               where kind = 'pending' and day between ?1 || '-01' and ?1 || '-31'";
-    Ok(connection.prepare(sql)?.exists([month])?)
+               where kind = 'pending' and day between :month || '-01' and :month || '-31'";
+    Ok(connection
+        .prepare(sql)?
+        .exists(named_params! {":month": month})?)
 }
 
 fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
@@ -246,24 +251,26 @@ fn list_months(connection: &Connection, sql: &str) -> anyhow::Result<Vec<Month>>
 
 fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
     let part = MonthPart::of_month(month);
-    let mut delete =
-        connection.prepare_cached("delete from month_sums where account_id = ?1 and month = ?2")?;
+    let mut delete = connection.prepare_cached(
+        "delete from month_sums where account_id = :account_id and month = :month",
+    )?;
     let mut insert = connection.prepare_cached(
-        "insert into month_sums (account_id, month, metric_id, resource_id, quantity) values (?1, ?2, ?3, ?4, ?5)",
+        "insert into month_sums (account_id, month, metric_id, resource_id, quantity) values (:account_id, :month, :metric_id, :resource_id, :quantity)",
     )?;
     for account_id in list_accounts(connection)? {
-        delete.execute((account_id, &part.month))?;
+        delete.execute(named_params! {":account_id": account_id, ":month": part.month})?;
         for ((metric_id, resource_id), quantity) in part.add_up(connection, account_id)? {
             if !quantity.is_finite() {
                 // It has no sums then, and whoever asks for it is told so.
                 return Ok(());
             }
+            // Bound in the order of the columns, not by name: it runs once for each figure of each account.
             insert.execute((account_id, &part.month, metric_id, resource_id, quantity))?;
         }
     }
     connection.execute(
-        "insert into summed_months (month) values (?1)",
-        [&part.month],
+        "insert into summed_months (month) values (:month)",
+        named_params! {":month": part.month},
     )?;
     Ok(())
 }

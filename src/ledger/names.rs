@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use anyhow::{Context, ensure};
-use rusqlite::Connection;
+use rusqlite::{Connection, named_params};
 
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
@@ -160,10 +160,13 @@ impl LedgerNames {
         if let Some(id) = self.metrics.get(&metric) {
             return Ok(*id);
         }
-        let sql = "insert into metrics (name, unit, per) values (?1, ?2, ?3) returning id";
-        let per = metric.per().map(Breakdown::name);
-        let id =
-            connection.query_row(sql, (metric.name(), metric.unit(), per), |row| row.get(0))?;
+        let sql = "insert into metrics (name, unit, per) values (:name, :unit, :per) returning id";
+        let values = named_params! {
+            ":name": metric.name(),
+            ":unit": metric.unit(),
+            ":per": metric.per().map(Breakdown::name),
+        };
+        let id = connection.query_row(sql, values, |row| row.get(0))?;
         self.metrics.insert(metric, id);
         Ok(id)
     }
@@ -238,7 +241,7 @@ impl LedgerNames {
         if stored != Some(&account) {
             let sql = "insert into stored_accounts \
                          (id, uuid, name, domain_uuid, domain_path, project_uuid, project_name) \
-                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                       values (:id, :uuid, :name, :domain_uuid, :domain_path, :project_uuid, :project_name) \
                        on conflict (id) do update set uuid = excluded.uuid, name = excluded.name, \
                          domain_uuid = excluded.domain_uuid, domain_path = excluded.domain_path, \
                          project_uuid = excluded.project_uuid, project_name = excluded.project_name";
@@ -252,15 +255,15 @@ impl LedgerNames {
             } = &account;
             connection
                 .prepare_cached(sql)?
-                .execute((
-                    id,
-                    uuid,
-                    name,
-                    domain_uuid,
-                    domain_path,
-                    project_uuid,
-                    project_name,
-                ))
+                .execute(named_params! {
+                    ":id": id,
+                    ":uuid": uuid,
+                    ":name": name,
+                    ":domain_uuid": domain_uuid,
+                    ":domain_path": domain_path,
+                    ":project_uuid": project_uuid,
+                    ":project_name": project_name,
+                })
                 .with_context(|| format!("account {id}"))?;
             self.accounts.insert(id, account);
         }
@@ -334,12 +337,16 @@ impl LedgerNames {
         if let Some(id) = self.resources.get(&frozen) {
             return Ok(Resource { id: *id, stand_in });
         }
-        let sql = "insert into resources (kind, source_id, uuid, name) values (?1, ?2, ?3, ?4) returning id";
+        let sql = "insert into resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name) returning id";
+        let values = named_params! {
+            ":kind": per.name(),
+            ":source_id": source_id,
+            ":uuid": frozen.uuid,
+            ":name": frozen.name,
+        };
         let id = connection
             .prepare_cached(sql)?
-            .query_row((per.name(), source_id, &frozen.uuid, &frozen.name), |row| {
-                row.get(0)
-            })?;
+            .query_row(values, |row| row.get(0))?;
         self.remember(frozen, id);
         Ok(Resource { id, stand_in })
     }

@@ -2,7 +2,7 @@
 //! is imported, whether the ledger has it or not, and are listed among the findings.
 
 use anyhow::Context;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::handle::Ledger;
 use super::statements::{Statements, count_revision};
@@ -97,9 +97,11 @@ impl Ledger {
 
 /// Notes that a day was refused for the same reason again. Answers whether it was.
 fn see_again(connection: &Connection, day: Day, reason: &str, now: &str) -> anyhow::Result<bool> {
-    let sql = "update stored_refusals set last_seen = ?3 where day = ?1 and reason = ?2";
+    let sql = "update stored_refusals set last_seen = :now where day = :day and reason = :reason";
     let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.execute((day.to_string(), reason, now))? > 0)
+    Ok(statement
+        .execute(named_params! {":day": day.to_string(), ":reason": reason, ":now": now})?
+        > 0)
 }
 
 fn insert(
@@ -113,30 +115,33 @@ fn insert(
         "update sqlite_sequence set seq = seq + 1 where name = 'stored_findings' returning seq";
     let id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
     let sql = "insert into stored_refusals (day, id, reason, source_gone, wrong_zone, since, last_seen) \
-               values (?1, ?2, ?3, ?4, ?5, ?6, ?6)";
-    let gone = cause == Cause::SourceGone;
-    let wrong_zone = cause == Cause::WrongZone;
-    connection.prepare_cached(sql)?.execute((
-        day.to_string(),
-        id,
-        reason,
-        gone,
-        wrong_zone,
-        now,
-    ))?;
+               values (:day, :id, :reason, :source_gone, :wrong_zone, :now, :now)";
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":day": day.to_string(),
+        ":id": id,
+        ":reason": reason,
+        ":source_gone": cause == Cause::SourceGone,
+        ":wrong_zone": cause == Cause::WrongZone,
+        ":now": now,
+    })?;
     Ok(())
 }
 
 /// Answers whether anything spoke against the day.
 pub(super) fn settle(connection: &Connection, day: Day) -> anyhow::Result<bool> {
-    let sql = "delete from stored_refusals where day = ?1";
-    Ok(connection.prepare_cached(sql)?.execute([day.to_string()])? > 0)
+    let sql = "delete from stored_refusals where day = :day";
+    Ok(connection
+        .prepare_cached(sql)?
+        .execute(named_params! {":day": day.to_string()})?
+        > 0)
 }
 
 /// A day that is sealed is what was invoiced, whether its source is there or not.
 pub(super) fn settle_purge(connection: &Connection, day: Day) -> anyhow::Result<()> {
-    let sql = "delete from stored_refusals where day = ?1 and source_gone = 1";
-    connection.prepare_cached(sql)?.execute([day.to_string()])?;
+    let sql = "delete from stored_refusals where day = :day and source_gone = 1";
+    connection
+        .prepare_cached(sql)?
+        .execute(named_params! {":day": day.to_string()})?;
     Ok(())
 }
 
@@ -147,22 +152,25 @@ pub(super) fn acknowledge(
     id: i64,
     acknowledged: Option<(&str, &str)>,
 ) -> anyhow::Result<bool> {
-    let sql = "select acknowledged_at is not null from stored_refusals where id = ?1";
+    let sql = "select acknowledged_at is not null from stored_refusals where id = :id";
     let found: Option<bool> = connection
         .prepare_cached(sql)?
-        .query_row([id], |row| row.get(0))
+        .query_row(named_params! {":id": id}, |row| row.get(0))
         .optional()?;
-    let sql =
-        "update stored_refusals set acknowledged_because = ?2, acknowledged_at = ?3 where id = ?1";
+    let sql = "update stored_refusals set acknowledged_because = :reason, acknowledged_at = :now where id = :id";
     let (reason, now) = acknowledged.unzip();
     if found.is_some() {
-        connection.prepare_cached(sql)?.execute((id, reason, now))?;
+        connection
+            .prepare_cached(sql)?
+            .execute(named_params! {":id": id, ":reason": reason, ":now": now})?;
     }
     if found.is_some() && acknowledged.is_none() {
         // The day may have been taken for equal to its source because of it.
         let sql = "update stored_days set verified_at = null \
-                   where day = (select day from stored_refusals where id = ?1)";
-        connection.prepare_cached(sql)?.execute([id])?;
+                   where day = (select day from stored_refusals where id = :id)";
+        connection
+            .prepare_cached(sql)?
+            .execute(named_params! {":id": id})?;
     }
     Ok(found.is_some_and(|before| before || acknowledged.is_some()))
 }

@@ -1,6 +1,7 @@
 //! The runs of import: begun, finished, and how they ended.
 
 use anyhow::Context;
+use rusqlite::named_params;
 
 use super::handle::Ledger;
 use crate::ledger::context::ledger_at;
@@ -34,9 +35,9 @@ impl Ledger {
                 .pragma_update(None, "synchronous", "normal")
                 .with_context(|| ledger_at(&self.path))?;
         }
-        let sql = "insert into imports (started_at) values (?1) returning id";
+        let sql = "insert into imports (started_at) values (:now) returning id";
         self.connection
-            .query_row(sql, [now], |row| row.get(0))
+            .query_row(sql, named_params! {":now": now}, |row| row.get(0))
             .with_context(|| ledger_at(&self.path))
     }
 
@@ -54,20 +55,21 @@ impl Ledger {
             RunOutcome::NeedsALook => "needs_a_look",
             RunOutcome::Error => "error",
         };
-        let sql = "update imports set finished_at = ?2, outcome = ?3, seconds = ?4, days = ?5, source_rows = ?6, \
-                     records_added = ?7, records_overwritten = ?8, error = ?9 \
-                   where id = ?1";
-        let values = (
-            id,
-            now,
-            outcome,
-            total.seconds,
-            total.days,
-            total.source_rows,
-            total.records_added,
-            total.records_overwritten,
-            error,
-        );
+        let sql = "update imports set finished_at = :now, outcome = :outcome, seconds = :seconds, days = :days, \
+                     source_rows = :source_rows, records_added = :added, records_overwritten = :overwritten, \
+                     error = :error \
+                   where id = :id";
+        let values = named_params! {
+            ":id": id,
+            ":now": now,
+            ":outcome": outcome,
+            ":seconds": total.seconds,
+            ":days": total.days,
+            ":source_rows": total.source_rows,
+            ":added": total.records_added,
+            ":overwritten": total.records_overwritten,
+            ":error": error,
+        };
         self.connection
             .execute(sql, values)
             .with_context(|| ledger_at(&self.path))?;

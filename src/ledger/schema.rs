@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, named_params};
 
 use super::context::ledger_at;
 use super::file::open;
@@ -83,8 +83,8 @@ fn migrate(
     }
     tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    let sql = "insert into ledgers (only, timezone, created_at) values (1, ?1, ?2) on conflict do nothing";
-    tx.execute(sql, (timezone, now))?;
+    let sql = "insert into ledgers (only, timezone, created_at) values (1, :timezone, :now) on conflict do nothing";
+    tx.execute(sql, named_params! {":timezone": timezone, ":now": now})?;
     Ok(tx.commit()?)
 }
 

@@ -1,6 +1,7 @@
 //! Sealed days, which no import may change.
 
 use anyhow::{Context, ensure};
+use rusqlite::named_params;
 
 use super::context::ledger_at;
 use super::handle::Ledger;
@@ -16,11 +17,12 @@ impl Ledger {
     pub fn seal_days(&mut self, days: &[Day], now: &str) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
-            let sql = "update stored_days set sealed_at = coalesce(sealed_at, ?2) \
-                       where day = ?1 and state = 'closed'";
+            let sql = "update stored_days set sealed_at = coalesce(sealed_at, :now) \
+                       where day = :day and state = 'closed'";
             let mut statement = connection.prepare_cached(sql)?;
             for day in days {
-                let sealed = statement.execute((day.to_string(), now))?;
+                let sealed =
+                    statement.execute(named_params! {":day": day.to_string(), ":now": now})?;
                 ensure!(sealed == 1, "{day} is not closed");
                 refusals::settle_purge(connection, *day)?;
             }
@@ -35,18 +37,27 @@ impl Ledger {
     pub fn unseal_days(&mut self, days: &[Day]) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
-            let pending = "select 1 from stored_corrections where day = ?1 and kind = 'pending'";
-            let forget = "delete from stored_digests where day = ?1";
+            let pending = "select 1 from stored_corrections where day = :day and kind = 'pending'";
+            let forget = "delete from stored_digests where day = :day";
             let look_again =
-                "update stored_days set fingerprint = null, verified_at = null where day = ?1";
-            let unseal = "update stored_days set sealed_at = null where day = ?1";
+                "update stored_days set fingerprint = null, verified_at = null where day = :day";
+            let unseal = "update stored_days set sealed_at = null where day = :day";
             for day in days {
                 let day = day.to_string();
-                if connection.prepare_cached(pending)?.exists([&day])? {
-                    connection.prepare_cached(forget)?.execute([&day])?;
-                    connection.prepare_cached(look_again)?.execute([&day])?;
+                if connection
+                    .prepare_cached(pending)?
+                    .exists(named_params! {":day": day})?
+                {
+                    connection
+                        .prepare_cached(forget)?
+                        .execute(named_params! {":day": day})?;
+                    connection
+                        .prepare_cached(look_again)?
+                        .execute(named_params! {":day": day})?;
                 }
-                connection.prepare_cached(unseal)?.execute([&day])?;
+                connection
+                    .prepare_cached(unseal)?
+                    .execute(named_params! {":day": day})?;
             }
             count_revision(connection)
         })

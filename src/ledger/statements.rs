@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, named_params};
 
 use super::day::{Completion, CorrectionKind, NewDay, OldRecord, RecordKey};
 use super::names::LedgerNames;
@@ -39,9 +39,9 @@ impl<'a> Statements<'a> {
     pub fn list_records(&self, names: &LedgerNames) -> anyhow::Result<Vec<OldRecord>> {
         let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
                    from stored_accounts a \
-                   cross join stored_records r on r.account_id = a.id and r.day = ?1";
+                   cross join stored_records r on r.account_id = a.id and r.day = :day";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([&self.day])?;
+        let mut rows = statement.query(named_params! {":day": self.day})?;
         let mut pending = self.list_pending(names)?;
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
@@ -77,9 +77,9 @@ impl<'a> Statements<'a> {
         names: &LedgerNames,
     ) -> anyhow::Result<BTreeMap<(RecordKey, i64), Option<f64>>> {
         let sql = "select account_id, metric_id, resource_id, new_quantity from stored_corrections \
-                   where day = ?1 and kind = 'pending' order by id";
+                   where day = :day and kind = 'pending' order by id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([&self.day])?;
+        let mut rows = statement.query(named_params! {":day": self.day})?;
         let mut pending = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let resource_id = row.get(2)?;
@@ -90,11 +90,11 @@ impl<'a> Statements<'a> {
     }
 
     pub fn has_later_days(&self) -> anyhow::Result<bool> {
-        let sql = "select exists (select 1 from stored_days where day > ?1)";
+        let sql = "select exists (select 1 from stored_days where day > :day)";
         Ok(self
             .connection
             .prepare_cached(sql)?
-            .query_row([&self.day], |row| row.get(0))?)
+            .query_row(named_params! {":day": self.day}, |row| row.get(0))?)
     }
 
     /// Keeps that a day which is not closed yet is written now. Whatever was verified was another day.
@@ -109,64 +109,82 @@ impl<'a> Statements<'a> {
 
     fn upsert(&self, completion: Completion, new: &NewDay) -> anyhow::Result<()> {
         let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
-                   values (?1, ?2, ?3, ?4, ?5) \
+                   values (:day, :state, :source_rows, :replayed_rows, :now) \
                    on conflict do update set state = excluded.state, source_rows = excluded.source_rows, \
                      replayed_rows = excluded.replayed_rows, imported_at = excluded.imported_at, verified_at = null";
         let state = match completion {
             Completion::Open => "open",
             Completion::Closed => "closed",
         };
-        let values = (
-            &self.day,
-            state,
-            new.usage.source_rows,
-            new.usage.replayed_rows,
-            self.now,
-        );
+        let values = named_params! {
+            ":day": self.day,
+            ":state": state,
+            ":source_rows": new.usage.source_rows,
+            ":replayed_rows": new.usage.replayed_rows,
+            ":now": self.now,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     /// Keeps that the day may be relied on.
     pub fn mark_verified(&self) -> anyhow::Result<()> {
-        let sql = "update stored_days set verified_at = ?2 where day = ?1";
+        let sql = "update stored_days set verified_at = :now where day = :day";
         self.connection
             .prepare_cached(sql)?
-            .execute((&self.day, self.now))?;
+            .execute(named_params! {":day": self.day, ":now": self.now})?;
         Ok(())
     }
 
     /// Keeps how many records the day has now, and how many accounts have any.
     pub fn update_counts(&self, records: usize, accounts: usize) -> anyhow::Result<()> {
-        let sql = "update stored_days set records = ?2, accounts = ?3 where day = ?1";
-        let values = (&self.day, i64::try_from(records)?, i64::try_from(accounts)?);
+        let sql =
+            "update stored_days set records = :records, accounts = :accounts where day = :day";
+        let values = named_params! {
+            ":day": self.day,
+            ":records": i64::try_from(records)?,
+            ":accounts": i64::try_from(accounts)?,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     /// Keeps how the source looks whose figures the day holds, or holds with its pending corrections.
     pub fn update_source(&self, usage: &DayUsage, fingerprint: &Fingerprint) -> anyhow::Result<()> {
-        let sql = "update stored_days set source_rows = ?2, replayed_rows = ?3, fingerprint = ?4 where day = ?1";
-        let (rows, replayed) = (usage.source_rows, usage.replayed_rows);
-        let values = (&self.day, rows, replayed, fingerprint.to_string());
+        let sql = "update stored_days set source_rows = :rows, replayed_rows = :replayed, fingerprint = :fingerprint \
+                   where day = :day";
+        let values = named_params! {
+            ":day": self.day,
+            ":rows": usage.source_rows,
+            ":replayed": usage.replayed_rows,
+            ":fingerprint": fingerprint.to_string(),
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
-        let sql = "delete from stored_digests where day = ?1";
-        self.connection.prepare_cached(sql)?.execute([&self.day])?;
-        let sql = "insert into stored_digests (day, usage_type, source_rows, digest) values (?1, ?2, ?3, ?4)";
+        let sql = "delete from stored_digests where day = :day";
+        self.connection
+            .prepare_cached(sql)?
+            .execute(named_params! {":day": self.day})?;
+        let sql = "insert into stored_digests (day, usage_type, source_rows, digest) \
+                   values (:day, :usage_type, :rows, :sum)";
         let mut insert = self.connection.prepare_cached(sql)?;
         for (usage_type, digest) in &usage.digests {
             let usage_type = usage_type.map_or(-1, i64::from);
             let sum = format!("{:032x}", digest.sum);
-            insert.execute((&self.day, usage_type, digest.rows, sum))?;
+            insert.execute(named_params! {
+                ":day": self.day,
+                ":usage_type": usage_type,
+                ":rows": digest.rows,
+                ":sum": sum,
+            })?;
         }
         Ok(())
     }
 
     /// How the source looked when `update_source` was last called; empty: never.
     pub fn list_digests(&self) -> anyhow::Result<BTreeMap<Option<u32>, Digest>> {
-        let sql = "select usage_type, source_rows, digest from stored_digests where day = ?1";
+        let sql = "select usage_type, source_rows, digest from stored_digests where day = :day";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([&self.day])?;
+        let mut rows = statement.query(named_params! {":day": self.day})?;
         let mut digests = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let usage_type: i64 = row.get(0)?;
@@ -183,22 +201,26 @@ impl<'a> Statements<'a> {
 
     /// The day's month has other records, or will have.
     pub fn forget_month_sums(&self) -> anyhow::Result<()> {
-        let sql = "delete from summed_months where month = substr(?1, 1, 7)";
-        self.connection.prepare_cached(sql)?.execute([&self.day])?;
+        let sql = "delete from summed_months where month = substr(:day, 1, 7)";
+        self.connection
+            .prepare_cached(sql)?
+            .execute(named_params! {":day": self.day})?;
         Ok(())
     }
 
     /// The day is not, or no longer, known to equal its source.
     pub fn forget_verification(&self) -> anyhow::Result<()> {
-        let sql = "update stored_days set verified_at = null where day = ?1";
-        self.connection.prepare_cached(sql)?.execute([&self.day])?;
+        let sql = "update stored_days set verified_at = null where day = :day";
+        self.connection
+            .prepare_cached(sql)?
+            .execute(named_params! {":day": self.day})?;
         Ok(())
     }
 
-    /// Inserts a record: account id, day, metric id, resource id, quantity.
+    /// Inserts a record. The values are bound in the order of the columns, not by name: it runs once for each record.
     pub fn prepare_insert(&self) -> anyhow::Result<CachedStatement<'a>> {
         let sql = "insert into stored_records (account_id, day, metric_id, resource_id, quantity) \
-                   values (?1, ?2, ?3, ?4, ?5)";
+                   values (:account_id, :day, :metric_id, :resource_id, :quantity)";
         Ok(self.connection.prepare_cached(sql)?)
     }
 
@@ -208,17 +230,30 @@ impl<'a> Statements<'a> {
         resource_id: i64,
         quantity: f64,
     ) -> anyhow::Result<()> {
-        let sql = "update stored_records set quantity = ?5 \
-                   where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
-        let values = (key.0, &self.day, key.1, resource_id, quantity);
+        let sql = "update stored_records set quantity = :quantity \
+                   where account_id = :account_id and day = :day and metric_id = :metric_id \
+                     and resource_id = :resource_id";
+        let values = named_params! {
+            ":account_id": key.0,
+            ":day": self.day,
+            ":metric_id": key.1,
+            ":resource_id": resource_id,
+            ":quantity": quantity,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     pub fn delete_record(&self, key: RecordKey, resource_id: i64) -> anyhow::Result<()> {
         let sql = "delete from stored_records \
-                   where account_id = ?1 and day = ?2 and metric_id = ?3 and resource_id = ?4";
-        let values = (key.0, &self.day, key.1, resource_id);
+                   where account_id = :account_id and day = :day and metric_id = :metric_id \
+                     and resource_id = :resource_id";
+        let values = named_params! {
+            ":account_id": key.0,
+            ":day": self.day,
+            ":metric_id": key.1,
+            ":resource_id": resource_id,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -233,21 +268,21 @@ impl<'a> Statements<'a> {
     ) -> anyhow::Result<()> {
         let sql = "insert into stored_corrections \
                      (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                   values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind)";
         let kind = match kind {
             CorrectionKind::Overwritten => "overwritten",
             CorrectionKind::Pending => "pending",
         };
-        let values = (
-            &self.day,
-            key.0,
-            key.1,
-            resource_id,
-            old,
-            new,
-            self.now,
-            kind,
-        );
+        let values = named_params! {
+            ":day": self.day,
+            ":account_id": key.0,
+            ":metric_id": key.1,
+            ":resource_id": resource_id,
+            ":old": old,
+            ":new": new,
+            ":now": self.now,
+            ":kind": kind,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -255,24 +290,30 @@ impl<'a> Statements<'a> {
     /// A record's pending corrections have come into the record itself.
     pub fn apply_pending(&self, key: RecordKey, resource_id: i64) -> anyhow::Result<()> {
         let sql = "update stored_corrections set kind = 'applied' \
-                   where day = ?1 and account_id = ?2 and metric_id = ?3 and resource_id = ?4 and kind = 'pending'";
-        let values = (&self.day, key.0, key.1, resource_id);
+                   where day = :day and account_id = :account_id and metric_id = :metric_id \
+                     and resource_id = :resource_id and kind = 'pending'";
+        let values = named_params! {
+            ":day": self.day,
+            ":account_id": key.0,
+            ":metric_id": key.1,
+            ":resource_id": resource_id,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     /// Deletes the day's findings, all or those of one kind.
     pub fn delete_findings(&self, kind: Option<FindingKind>) -> anyhow::Result<()> {
-        let sql = "delete from stored_findings where day = ?1 and kind = coalesce(?2, kind)";
+        let sql = "delete from stored_findings where day = :day and kind = coalesce(:kind, kind)";
         self.connection
             .prepare_cached(sql)?
-            .execute((&self.day, kind.map(FindingKind::name)))?;
+            .execute(named_params! {":day": self.day, ":kind": kind.map(FindingKind::name)})?;
         Ok(())
     }
 
     pub fn insert_finding(&self, finding: &Finding, metric_id: Option<i64>) -> anyhow::Result<()> {
         let sql = "insert into stored_findings (day, kind, account_id, metric_id, resource, detail) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6)";
+                   values (:day, :kind, :account_id, :metric_id, :resource, :detail)";
         let Finding {
             kind,
             account_id,
@@ -280,14 +321,14 @@ impl<'a> Statements<'a> {
             detail,
             ..
         } = finding;
-        let values = (
-            &self.day,
-            kind.name(),
-            account_id,
-            metric_id,
-            resource,
-            detail,
-        );
+        let values = named_params! {
+            ":day": self.day,
+            ":kind": kind.name(),
+            ":account_id": account_id,
+            ":metric_id": metric_id,
+            ":resource": resource,
+            ":detail": detail,
+        };
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -299,15 +340,18 @@ impl<'a> Statements<'a> {
         findings: &[(&Finding, Option<i64>)],
     ) -> anyhow::Result<bool> {
         let sql = "select account_id, metric_id, resource, detail from stored_findings \
-                   where day = ?1 and kind = ?2 order by id";
+                   where day = :day and kind = :kind order by id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map((&self.day, kind.name()), |row| {
-            let account_id: Option<u64> = row.get(0)?;
-            let metric_id: Option<i64> = row.get(1)?;
-            let resource: Option<String> = row.get(2)?;
-            let detail: String = row.get(3)?;
-            Ok((account_id, metric_id, resource, detail))
-        })?;
+        let rows = statement.query_map(
+            named_params! {":day": self.day, ":kind": kind.name()},
+            |row| {
+                let account_id: Option<u64> = row.get(0)?;
+                let metric_id: Option<i64> = row.get(1)?;
+                let resource: Option<String> = row.get(2)?;
+                let detail: String = row.get(3)?;
+                Ok((account_id, metric_id, resource, detail))
+            },
+        )?;
         let stored: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
         let these = findings.iter().map(|(finding, metric_id)| {
             let (resource, detail) = (finding.resource.clone(), finding.detail.clone());
@@ -317,11 +361,11 @@ impl<'a> Statements<'a> {
     }
 
     pub fn count_findings(&self) -> anyhow::Result<u64> {
-        let sql = "select count(*) from stored_findings where day = ?1";
+        let sql = "select count(*) from stored_findings where day = :day";
         Ok(self
             .connection
             .prepare_cached(sql)?
-            .query_row([&self.day], |row| row.get(0))?)
+            .query_row(named_params! {":day": self.day}, |row| row.get(0))?)
     }
 }
 

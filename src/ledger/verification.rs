@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use rusqlite::{Connection, named_params, params_from_iter};
+use rusqlite::{Connection, named_params};
 
 use super::handle::Ledger;
 use super::held::find_day;
@@ -99,19 +99,23 @@ impl Ledger {
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.
     pub fn list_closed_days(&self, range: Option<DayRange>) -> anyhow::Result<Vec<Day>> {
-        let sql = match range {
+        let days: Vec<String> = match range {
             None => {
-                "select day from stored_days where state = 'closed' and verified_at is null order by day"
+                let sql = "select day from stored_days where state = 'closed' and verified_at is null order by day";
+                let mut statement = self.connection.prepare_cached(sql)?;
+                let days = statement.query_map([], |row| row.get(0))?;
+                days.collect::<rusqlite::Result<_>>()?
             }
-            Some(_) => {
-                "select day from stored_days where state = 'closed' and day between ?1 and ?2 order by day"
+            Some(range) => {
+                let sql = "select day from stored_days where state = 'closed' and day between :first and :last \
+                           order by day";
+                let mut statement = self.connection.prepare_cached(sql)?;
+                let (first, last) = (range.first().to_string(), range.last().to_string());
+                let days = named_params! {":first": first, ":last": last};
+                let days = statement.query_map(days, |row| row.get(0))?;
+                days.collect::<rusqlite::Result<_>>()?
             }
         };
-        let bounds = range.map(|range| [range.first().to_string(), range.last().to_string()]);
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let days: Vec<String> = statement
-            .query_map(params_from_iter(bounds.iter().flatten()), |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
         days.iter().map(|day| Ok(day.parse()?)).collect()
     }
 
@@ -179,9 +183,9 @@ impl Ledger {
     /// What somebody has acknowledged of a day.
     pub fn list_acknowledged(&self, day: Day) -> anyhow::Result<BTreeSet<AcknowledgedFinding>> {
         let sql = "select kind, account_uuid, metric, resource, detail from findings \
-                   where day = ?1 and acknowledged_at is not null";
+                   where day = :day and acknowledged_at is not null";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([day.to_string()], |row| {
+        let rows = statement.query_map(named_params! {":day": day.to_string()}, |row| {
             Ok(AcknowledgedFinding {
                 kind: row.get(0)?,
                 account_uuid: row.get(1)?,

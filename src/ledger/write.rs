@@ -2,7 +2,7 @@
 //! that, and keeps what the source looked like and what was doubtful in it.
 
 use anyhow::Context;
-use rusqlite::Connection;
+use rusqlite::{Connection, named_params};
 
 use super::day::{
     ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
@@ -46,11 +46,11 @@ impl Ledger {
     /// Whether the day has differences or a refusal, and somebody has acknowledged them all.
     pub fn is_acknowledged(&self, day: Day) -> anyhow::Result<bool> {
         let sql = "select coalesce(min(acknowledged_at is not null), false) from findings \
-                   where day = ?1 and kind in ('differs_from_source', 'refused')";
+                   where day = :day and kind in ('differs_from_source', 'refused')";
         Ok(self
             .connection
             .prepare_cached(sql)?
-            .query_row([day.to_string()], |row| row.get(0))?)
+            .query_row(named_params! {":day": day.to_string()}, |row| row.get(0))?)
     }
 }
 
