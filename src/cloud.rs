@@ -40,7 +40,7 @@ pub struct Names {
     pub addresses: HashMap<u64, String>,
 }
 
-/// The rows that end on a day, by count and ids: told by a walk along the index on dates alone. No row is
+/// The rows that end on a day, by count and ids: found by a walk along the index on dates alone. No row is
 /// added or deleted without a change in it. And the runs that wrote parts of the day again, as one may void rows
 /// without having any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub fn first_id(fingerprint: &str) -> Option<u64> {
     (first > 0).then_some(first)
 }
 
-/// What a fingerprint, as the ledger keeps it, tells of runs that wrote the day again.
+/// What a fingerprint, as the ledger keeps it, says about runs that wrote the day again.
 pub fn runs_told(fingerprint: &str) -> &str {
     fingerprint
         .find(", again since ")

@@ -1,5 +1,5 @@
 //! Shows how a figure comes about: the source rows behind it, what each of them adds and why, and that the sum
-//! is what the ledger holds. The rules are those of the aggregation, which tells of each row as it goes by.
+//! is what the ledger holds. The rules are those of the aggregation, which reports each row as it goes by.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -264,7 +264,7 @@ impl Breakdown {
 pub enum Bound {
     /// Of what `usage_id` names, over all offerings and sizes.
     Resource,
-    /// Of each of those that CloudStack tells apart: `usage_id` stands for several, or for none.
+    /// Of each of those that CloudStack keeps apart: `usage_id` stands for several, or for none.
     Identity,
     /// The usage type measures no hours.
     None,

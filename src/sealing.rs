@@ -1,5 +1,5 @@
 //! Sealing days and giving them back: the days and the ledger held against imports, what speaks against a seal, and
-//! how it is told. That a day is sealed is the ledger's business.
+//! how it is reported. That a day is sealed is the ledger's business.
 
 use std::path::Path;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub enum SealObjection {
     Unverified,
 }
 
-/// In the order they are told.
+/// In the order in which messages name them.
 pub const OBJECTIONS: [SealObjection; 7] = [
     SealObjection::Missing,
     SealObjection::Future,

@@ -38,8 +38,8 @@ struct Device {
     resource: (u64, Option<u32>, u32),
     /// End of the window, amount and network of each row.
     rows: Vec<(i64, f64, Identity)>,
-    /// Whether it has been told.
-    told: bool,
+    /// Whether it has been reported.
+    reported: bool,
 }
 
 /// How long a resource was in use.
@@ -172,7 +172,7 @@ impl FindingCollector {
             self.device = Some(Device {
                 resource,
                 rows: Vec::new(),
-                told: false,
+                reported: false,
             });
         }
         let Some(device) = &mut self.device else {
@@ -181,8 +181,8 @@ impl FindingCollector {
         let same = |(end, amount, network): &(i64, f64, Identity)| {
             (*end, *amount) == (row.end, row.raw_usage) && *network != row.identity
         };
-        let again = device.rows.iter().any(same) && !device.told;
-        device.told |= again;
+        let again = device.rows.iter().any(same) && !device.reported;
+        device.reported |= again;
         device.rows.push((row.end, row.raw_usage, row.identity));
         if again {
             let detail = "the same amount as on another network of the device in this window";

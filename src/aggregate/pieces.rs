@@ -1,5 +1,5 @@
 //! What of each row counts: at each instant what the newest run that covered it says, and nothing twice. First what later
-//! runs void is taken away (`runs` tells them); then, where no run tells, of rows that say the same the better one counts.
+//! runs void is taken away (`runs` finds them); then, where no run explains it, the better one of rows that say the same counts.
 
 mod hours;
 mod kinds;

@@ -1,4 +1,4 @@
-//! What becomes of one row on its way into a day's figures, for whoever wants to be told.
+//! What becomes of one row on its way into a day's figures, for callers that report it.
 
 use super::pieces::{Piece, Replay};
 use super::record::VmFacts;

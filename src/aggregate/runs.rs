@@ -3,7 +3,7 @@
 //! it starts in the past, and what had ended meanwhile has no row in it at all. So from such a run's first row on,
 //! whatever was written before of the time since its start is void: at each instant, the newest run that covered it is right.
 //!
-//! Where a run begins is known from `usage_job` as a rule. Where that cannot be read, it is told here from the rows.
+//! Where a run begins is known from `usage_job` as a rule. Where that cannot be read, it is inferred here from the rows.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ pub struct Rewind {
     pub since: i64,
     /// Where the time ends that earlier runs had covered.
     pub covered_until: i64,
-    /// `usage_job.id`; `None`: told from the rows.
+    /// `usage_job.id`; `None`: inferred from the rows.
     pub job: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ impl Rewind {
 }
 
 /// A run whose first window is the very window that the run before it ended with: where its rows begin can only be
-/// told from the rows themselves.
+/// inferred from the rows themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameWindow {
     /// The first row of that window.
@@ -49,7 +49,7 @@ pub struct SameWindow {
 /// What is known of the runs that wrote a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Runs {
-    /// Whether `usage_job` tells of the day. If not, runs are told from the rows alone.
+    /// Whether `usage_job` covers the day. If not, runs are inferred from the rows alone.
     pub known: bool,
     /// In the order of their ids.
     pub rewinds: Vec<Rewind>,
@@ -84,7 +84,7 @@ pub struct Rewinds {
 }
 
 impl Rewinds {
-    /// Finds those that only the rows can tell. `rows` are all that touch the day.
+    /// Finds those that only the rows show. `rows` are all that touch the day.
     pub fn of(runs: &Runs, rows: &mut [UsageRow]) -> Rewinds {
         let mut rewinds = runs.rewinds.clone();
         if runs.need_all_rows() {
@@ -233,7 +233,7 @@ impl OneWindow {
 }
 
 /// A number for each parser of the usage server: the lowest usage type it writes. VMs that run are written before those
-/// that are allocated, so these two are told apart.
+/// that are allocated, so these two are kept apart.
 fn parser(usage_type: Option<u32>) -> u32 {
     match usage_type {
         Some(5) => 4,
@@ -249,7 +249,7 @@ pub fn may_repeat(row: &UsageRow) -> bool {
     matches!(row.usage_type, Some(25 | 28 | 30 | 31))
 }
 
-/// Runs as far as the rows of a day tell them, in the order of ids: a window that lies before the end of the one before
+/// Runs as far as the rows of a day show them, in the order of ids: a window that lies before the end of the one before
 /// begins a run, and so does a return within one window. It counts only if it ends no earlier than all before it, and
 /// says again at least half of what had been said of its time: rows that somebody restored or merged must not void others.
 fn told_from(rows: &[UsageRow]) -> Vec<Rewind> {

@@ -286,13 +286,13 @@ impl Misfit {
         self
     }
 
-    /// The zone to write, if nothing tells another.
+    /// The zone to write, unless something speaks for another.
     pub fn likeliest(&self) -> &str {
         &self.zones[0]
     }
 
     /// What is wrong.
-    pub fn offset_told(&self) -> String {
+    pub fn offset_text(&self) -> String {
         let (off, all) = self.rows;
         format!(
             "CloudStack's windows begin {} midnight of {} ({off} of {}), as in {}",
@@ -323,7 +323,7 @@ impl std::fmt::Display for Misfit {
         write!(
             f,
             "{}; write its usage.aggregation.timezone, such as main.timezone = {}",
-            self.offset_told(),
+            self.offset_text(),
             self.likeliest()
         )
     }

@@ -227,18 +227,18 @@ fn document(
 
 /// What later runs of the usage server did to rows, a sentence for each run and each thing it did.
 fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
-    let mut told: BTreeMap<(u64, bool, bool), (Rewind, Vec<u64>)> = BTreeMap::new();
+    let mut runs: BTreeMap<(u64, bool, bool), (Rewind, Vec<u64>)> = BTreeMap::new();
     for row in figures.iter().flat_map(|figure| &figure.rows) {
         if let Some(run) = row.rewind {
             let key = (run.first_id, row.outcome.counts(), row.repeats.is_some());
-            let (_, ids) = told.entry(key).or_insert((run, Vec::new()));
+            let (_, ids) = runs.entry(key).or_insert((run, Vec::new()));
             // A running VM's row is there for its guest OS as well.
             if !ids.contains(&row.row.id) {
                 ids.push(row.row.id);
             }
         }
     }
-    told.into_iter()
+    runs.into_iter()
         .map(|((_, counts, again), (run, ids))| {
             let since = Utc::at(run.since)?.to_string();
             let noun = if ids.len() == 1 { "row" } else { "rows" };

@@ -89,7 +89,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
             let program = |command: &str| args.config.program(command);
             advice = found.map(|advice| {
                 let cure = advice.cure(state.days.is_some(), &program);
-                let detail = format!("{}: {cure}", advice.misfit.offset_told());
+                let detail = format!("{}: {cure}", advice.misfit.offset_text());
                 (advice, detail)
             });
         }

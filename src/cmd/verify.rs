@@ -165,8 +165,8 @@ fn document(
     let acknowledged = differences.filter(|difference| difference.acknowledged);
     let acknowledged = acknowledged.count();
     if acknowledged > 0 {
-        let told = plural(acknowledged, "difference");
-        notes.push(format!("{told} acknowledged: no look is needed"));
+        let count = plural(acknowledged, "difference");
+        notes.push(format!("{count} acknowledged: no look is needed"));
     }
     if !gone.is_empty() {
         let days = in_ranges(&gone);

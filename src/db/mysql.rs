@@ -99,7 +99,7 @@ fn options(uri: &MysqlUri, connect_timeout: Duration, read_timeout: Duration) ->
 fn count_addresses(uri: &MysqlUri) -> u32 {
     let addresses = match &uri.socket {
         Some(_) => 1,
-        // What the name does not resolve to is the driver's to tell.
+        // If the name does not resolve, the driver reports it.
         None => (uri.host.as_str(), uri.port)
             .to_socket_addrs()
             .map_or(1, Iterator::count),

@@ -1,5 +1,5 @@
-//! Looks again at closed days. The usage server writes old days anew after an event that came late, and
-//! administrators repair them by hand; a day's fingerprint tells, without reading it, that this has happened.
+//! Looks again at closed days. The usage server writes old days again after an event that came late, and
+//! administrators repair them by hand; a day's fingerprint shows, without reading it, that this has happened.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Moves the ledger to another zone from a day on: reads those days again, cut anew, within one transaction of the
+//! Moves the ledger to another zone from a day on: reads those days and cuts them again, within one transaction of the
 //! caller's, so that the ledger is wholly of the old zones or wholly of the new. What the source no longer has stays as
 //! it was, and the first day after it begins where it ends: no hour is counted twice or lost.
 

@@ -1,4 +1,4 @@
-//! What somebody has looked at. Findings are told by their content, as a day that is written again has new
+//! What somebody has looked at. Findings are identified by their content, as a day that is written again has new
 //! findings of the same content; the finding itself stays in the ledger. Corrections keep their ids.
 
 use anyhow::{Context, bail};

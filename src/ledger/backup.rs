@@ -17,7 +17,7 @@ use super::schema::{APPLICATION_ID, insist_on_current};
 use crate::ledger::context::ledger_at;
 use crate::plural::plural;
 
-/// Faults that are told; there may be thousands.
+/// Faults that are reported; there may be thousands.
 const MOST_FAULTS: usize = 5;
 
 /// How often a step is tried again while the ledger is busy, which lasts as long as a crash's recovery.
@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 100;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const APPLICATION_ID_AT: usize = 68;
 
-/// Pages that are copied before somebody is told how far it is: 16 MiB.
+/// Pages that are copied before progress is reported: 16 MiB.
 const PAGES_A_STEP: i32 = 4096;
 
 /// How far something has got that reads a whole ledger.

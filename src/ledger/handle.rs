@@ -68,7 +68,7 @@ impl Ledger {
         let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         insist_on_current(&connection, path)?;
         connection.set_prepared_statement_cache_capacity(64);
-        // A day touches a page of every account. With SQLite's 2 MB they would be read anew each day, and with
+        // A day touches a page of every account. With SQLite's 2 MB they would be read again each day, and with
         // its log of 4 MB each would be copied into the file each day.
         connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;

@@ -22,7 +22,7 @@ pub struct ImportLock {
 }
 
 impl ImportLock {
-    /// Waits up to `timeout` for the ledger's lock. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`, and told to whoever
+    /// Waits up to `timeout` for the ledger's lock. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`, and reported to whoever
     /// waits for us.
     pub fn acquire(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
         let path = lock_path(ledger);

@@ -187,7 +187,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Compares the sums of a month with its days, and where they differ makes them anew, if every day of the month is
+    /// Compares the sums of a month with its days, and where they differ rebuilds them, if every day of the month is
     /// among those that equal their source: else it may be the days that are wrong.
     pub fn check_month_sums(
         &mut self,
@@ -261,7 +261,7 @@ fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
         delete.execute(named_params! {":account_id": account_id, ":month": part.month})?;
         for ((metric_id, resource_id), quantity) in part.add_up(connection, account_id)? {
             if !quantity.is_finite() {
-                // It has no sums then, and whoever asks for it is told so.
+                // It has no sums then, and a question about it gets an error.
                 return Ok(());
             }
             // Bound in the order of the columns, not by name: it runs once for each figure of each account.

@@ -43,8 +43,8 @@ pub struct LedgerNames {
     pub(super) cloud: Names,
     /// Accounts and resources that were looked up in this run, with the answer.
     settled_accounts: HashMap<u64, bool>,
-    /// Accounts that the source told of and that are not settled yet.
-    told_accounts: Vec<u64>,
+    /// Accounts that the source named and that are not stored yet.
+    named_accounts: Vec<u64>,
     settled_resources: HashMap<(Breakdown, u64), Resource>,
     /// It could not be read again after an error.
     is_lost: bool,
@@ -111,7 +111,7 @@ impl LedgerNames {
 
     /// Adds what the source says of ids.
     pub fn add_names(&mut self, names: Names) {
-        self.told_accounts.extend(names.accounts.keys());
+        self.named_accounts.extend(names.accounts.keys());
         self.cloud.accounts.extend(names.accounts);
         self.cloud.removed_accounts.extend(names.removed_accounts);
         self.cloud.resources.extend(names.resources);
@@ -179,11 +179,12 @@ impl LedgerNames {
             .map(|(metric, _)| *metric)
     }
 
-    /// Stores all accounts that the source told of, also those that used nothing.
-    pub fn store_told_accounts(&mut self, connection: &Connection) -> anyhow::Result<()> {
-        let mut told = std::mem::take(&mut self.told_accounts);
-        told.sort_unstable();
-        told.into_iter()
+    /// Stores all accounts that the source named, also those that used nothing.
+    pub fn store_named_accounts(&mut self, connection: &Connection) -> anyhow::Result<()> {
+        let mut named = std::mem::take(&mut self.named_accounts);
+        named.sort_unstable();
+        named
+            .into_iter()
             .try_for_each(|id| self.account(connection, id).map(drop))
     }
 

@@ -41,7 +41,7 @@ impl Ledger {
             .with_context(|| ledger_at(&self.path))
     }
 
-    /// Notes how it ended, and settles what was written; `error` is the line that was told.
+    /// Notes how it ended, and settles what was written; `error` is the line that was printed.
     pub fn finish_run(
         &mut self,
         id: i64,

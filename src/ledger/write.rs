@@ -83,7 +83,7 @@ impl<'a> DayWriter<'a> {
 
     fn write(&mut self) -> anyhow::Result<Written> {
         let was_closed = self.policy != Policy::Unfinished;
-        self.names.store_told_accounts(self.connection)?;
+        self.names.store_named_accounts(self.connection)?;
         let old = match self.stored {
             Some(_) => self.statements.list_records(self.names)?,
             None => Vec::new(),

@@ -46,7 +46,7 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
 }
 
 /// The headings of the columns. Where rows of one name are of several accounts, or projects, a column that programs see
-/// tells people which is which: the domain, or else the uuid.
+/// shows people which is which: the domain, or else the uuid.
 fn headings(document: &Document) -> Vec<Option<&'static str>> {
     let columns = &document.columns;
     let mut headings: Vec<_> = columns.iter().map(|column| column.heading).collect();

@@ -1,4 +1,4 @@
-//! Asks for what tells, without reading them, whether the rows of a day are those that were there before.
+//! Asks for what shows, without reading them, whether the rows of a day are those that were there before.
 
 use anyhow::Context;
 

@@ -13,7 +13,7 @@ use crate::db::Connection;
 pub struct SourceProgress {
     /// How far it has got; `None`: it has never finished anything.
     pub watermark: Option<Watermark>,
-    /// The end of the newest usage row, since 1970 UTC, where there are rows and no job tells how far they are finished.
+    /// The end of the newest usage row, since 1970 UTC, if there are rows but no job that says how far they are finished.
     pub newest_row: Option<i64>,
     /// Set when the newest successful jobs all start at this same old instant, since 1970 UTC.
     pub stuck_since: Option<i64>,

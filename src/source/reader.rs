@@ -86,7 +86,7 @@ impl Source {
         sentences
     }
 
-    /// The first instant any usage row tells of, since 1970 UTC.
+    /// The first instant that any usage row covers, since 1970 UTC.
     pub fn first_instant(&mut self) -> anyhow::Result<Option<i64>> {
         usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
     }
@@ -130,7 +130,7 @@ impl Source {
         let read = self.read_begun_day(day);
         let ended = self.cloud_usage.end().context("read cloud_usage");
         let ended = ended.and(self.cloud.end().context("read cloud"));
-        // What went wrong first is the one to tell.
+        // The first error is the one to report.
         read.and_then(|read| ended.map(|()| read))
     }
 

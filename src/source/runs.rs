@@ -1,4 +1,4 @@
-//! Which runs of the usage server wrote a day again, from `usage_job`. A job's row tells the range it covered, not its
+//! Which runs of the usage server wrote a day again, from `usage_job`. A job's row has the range it covered, not its
 //! rows. But no run ends where an earlier one did, so the first row that ends with a job's range is the job's; and the
 //! rows of a job that goes back begin with the first behind those of the run before it that starts with its range. A few
 //! look-ups by index, for each job that went back and only then.
@@ -15,7 +15,7 @@ use crate::db::Connection;
 /// How many jobs without rows are passed over in search of the run before: a year of idle hours.
 const JOBS_PASSED_OVER: usize = 9_000;
 
-/// VM snapshots have dates of their own, and tell nothing of windows.
+/// VM snapshots have dates of their own, and say nothing about windows.
 const OF_A_WINDOW: &str = "coalesce(usage_type, 0) not in (25, 27)";
 
 /// A successful job.
@@ -160,7 +160,7 @@ fn find_effect(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
         return Ok(Effect::None);
     };
     let since = job.start()?;
-    // A job that ends where another one did has no row of its own that tells its end.
+    // A job that ends where another one did has no row of its own that shows its end.
     let up_to = last
         .filter(|last| *last > before_first)
         .unwrap_or(i64::MAX.unsigned_abs());

@@ -111,7 +111,7 @@ impl UsageReader {
 
     /// The rows whose windows touch the day: those that end on it, and those that start before its end and
     /// end after. The second kind is rare, and looking for it costs a read of the next day, so three index
-    /// look-ups first tell whether there can be any. Windows longer than today's settings make them, as
+    /// look-ups first show whether there can be any. Windows longer than today's settings make them, as
     /// former settings did, are found where no other starts before they end.
     pub fn read_rows(
         &mut self,
@@ -131,7 +131,7 @@ impl UsageReader {
             Ok(())
         };
         let DayBounds { start, end } = day;
-        // Runs that only the rows tell are told by those of all accounts.
+        // Runs that only rows show are inferred from the rows of all accounts.
         let narrowed = match self.account_id.filter(|_| !runs.need_all_rows()) {
             Some(account_id) => format!(" and account_id = {account_id}"),
             None => String::new(),
@@ -236,7 +236,7 @@ impl UsageReader {
     }
 }
 
-/// The first instant any row tells of.
+/// The first instant that any row covers.
 pub fn first_start(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
     let sql = "select min(start_date) from cloud_usage where start_date >= '1970-01-02'";
     one_moment(usage, sql, &[])

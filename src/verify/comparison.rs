@@ -1,5 +1,5 @@
 //! One day of the ledger beside what its source comes to now: which figures differ, and what the digests of the
-//! rows tell of the reason.
+//! rows say about the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,7 +104,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Why figures of a metric differ, as far as the rows of its usage types tell.
+    /// Why figures of a metric differ, as far as the rows of its usage types show.
     fn why(&self, metric: Metric) -> Change {
         if self.stored.digests.is_empty() {
             return Change {

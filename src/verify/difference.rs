@@ -29,7 +29,7 @@ pub enum Kind {
     SourceGone,
     /// The rows are those of the import, and the record is not what they come to.
     Edited,
-    /// Figures differ, and nothing tells how the source looked before.
+    /// Figures differ, and nothing shows how the source looked before.
     Differs,
     /// A row holds what no row can: nothing can be said of the day.
     BadRow,

@@ -31,7 +31,7 @@ impl Pieces {
 
     /// The rows of one window and one run, of which `place` is the first, up to the start of a later run. Where several
     /// later runs start in the window, each cuts what is known by the ones before it: the first of those that start at one
-    /// instant tells best what was believed of the time since.
+    /// instant shows best what the usage server believed about the time since.
     fn cut_window(&mut self, group: &Group, place: usize) {
         let rows = group.rows;
         let row = &rows[place];

@@ -1,4 +1,4 @@
-//! Rows of one identity that say the same, though no run tells which is right: the same window twice, one inside another,
+//! Rows of one identity that say the same, though no run shows which is right: the same window twice, one inside another,
 //! or across each other. Windows that share a second are neighbours.
 
 use std::cmp::Reverse;

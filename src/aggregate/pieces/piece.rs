@@ -105,7 +105,7 @@ pub(super) fn is_counter(usage_type: Option<u32>) -> bool {
     matches!(usage_type, Some(4 | 5 | 21..=24))
 }
 
-/// What a row tells of: one resource, in one zone. Rows of one identity tell of the same.
+/// What a row is about: one resource, in one zone. Rows of one identity are about the same.
 pub fn resource_of(row: &UsageRow) -> (u64, Option<u32>, u32) {
     (row.usage_id, row.usage_type, row.zone_id)
 }

@@ -66,7 +66,7 @@ fn usage(reader: &mut Reader, range: DayRange) -> Vec<String> {
     lines
 }
 
-/// The same, and where time is told apart, when.
+/// The same, and when, if figures are grouped by time.
 fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String> {
     let by = Dimensions {
         account: true,

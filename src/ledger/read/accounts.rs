@@ -102,7 +102,7 @@ const BY_PROJECT: &str =
      where project_uuid = :key";
 
 /// The account that has this uuid or whose project has it. One that is not in the scope takes the same steps as one
-/// that is not there, so that the time they take does not tell which it is.
+/// that is not there, so that the time they take does not reveal which it is.
 pub fn find_account(
     snapshot: &Snapshot,
     uuid: &str,

@@ -82,7 +82,7 @@ impl DayState {
 
 /// The days of a range that are open or missing.
 pub fn list_unfinished(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Unfinished> {
-    // Mostly there are none, and one row tells so.
+    // Mostly there are none, and one row shows it.
     let mut statement = snapshot.tx.prepare_cached(
         "select count(*) from stored_days where day between :first and :last and state = 'closed'",
     )?;

@@ -150,7 +150,7 @@ fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
     connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Otherwise SQLite plans most statements anew whenever values are bound to them, in case another plan suits these
+    // Otherwise SQLite plans most statements again whenever values are bound to them, in case another plan suits these
     // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     check_application_id(&connection, path)?;

@@ -34,8 +34,8 @@ pub struct TotalsQuery<'a> {
     pub by: Dimensions,
     /// The ledger's, for the hours of its months.
     pub zones: &'a Zones,
-    /// Sums that may be held at once: one of each month, or day where days are told apart, for everything that figures
-    /// are told apart by. Beyond it the error is `TooManySums`.
+    /// Sums that may be held at once: one of each month, or day if figures are grouped by day, for everything that figures
+    /// are grouped by. Beyond it the error is `TooManySums`.
     pub most_sums: usize,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for TooManySums {
     }
 }
 
-/// What figures are told apart by, besides their metric: hours and bytes cannot be added.
+/// What figures are grouped by, besides their metric: hours and bytes cannot be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dimensions {
     pub account: bool,
@@ -70,7 +70,7 @@ pub enum Granularity {
     Day,
 }
 
-/// One total. What it is not told apart by is `None`.
+/// One total. What it is not grouped by is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure<'a> {
     pub who: Who<'a>,
@@ -249,7 +249,7 @@ fn order<'a>(figure: &'a Figure) -> Order<'a> {
     )
 }
 
-/// Everybody that figures are told apart by, each with a place.
+/// Everybody that figures are grouped by, each with a place.
 #[derive(Default)]
 struct Whose<'a> {
     list: Vec<Who<'a>>,
@@ -281,7 +281,7 @@ impl<'a> Whose<'a> {
     }
 }
 
-/// The stretches of time that sums are made of: days where days are told apart, else months.
+/// The stretches of time that sums are made of: days if figures are grouped by day, else months.
 struct Calendar {
     first: Day,
     slots: Vec<Stretch>,
@@ -310,7 +310,7 @@ impl Calendar {
         }
     }
 
-    /// Where days are told apart, each has the slot of its number.
+    /// If figures are grouped by day, each day has the slot of its number.
     fn slot_of(&self, day: Day) -> anyhow::Result<usize> {
         let slot = usize::try_from(day.days_since(self.first))?;
         ensure!(slot < self.slots.len(), "a day outside the range");

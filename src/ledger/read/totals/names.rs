@@ -11,7 +11,7 @@ use crate::ledger::read::Snapshot;
 /// What the ledger calls metrics and resources.
 pub struct TotalsNames {
     metrics: BTreeMap<i64, Rc<MetricFacts>>,
-    /// The first one stands for all where resources are not told apart.
+    /// The first one stands for all where figures are not grouped by resource.
     pub resources: Vec<Option<Rc<ResourceFacts>>>,
     /// Resource ids to places in `resources`: a resource that was renamed upstream has two ids and one uuid. A
     /// ledger may know many more than a question is about, so they are looked up as they come.
