@@ -183,3 +183,13 @@ pub enum CorrectionKind {
     Overwritten,
     Pending,
 }
+
+/// A correction to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correction {
+    pub key: RecordKey,
+    pub resource_id: i64,
+    pub old: Option<f64>,
+    pub new: Option<f64>,
+    pub kind: CorrectionKind,
+}

@@ -2,7 +2,7 @@
 //! policy makes of it. Pure: `write` applies the plan. A sealed day's corrections are chained: each goes on from the
 //! value that the earlier ones came to, so that the sealed value and all corrections add up to what the source says.
 
-use super::day::{ClosedDay, CorrectionKind, NewRecord, OldRecord, Policy, RecordKey};
+use super::day::{ClosedDay, Correction, CorrectionKind, NewRecord, OldRecord, Policy, RecordKey};
 
 /// What to do to the records of a day, in this order, and what it amounts to.
 #[derive(Debug, Default, PartialEq)]
@@ -18,7 +18,7 @@ pub struct DayPlan {
 }
 
 /// One change to a record or to its corrections.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RecordChange {
     Insert {
         key: RecordKey,
@@ -34,14 +34,8 @@ pub enum RecordChange {
         key: RecordKey,
         resource_id: i64,
     },
-    /// Keeps that the value has changed, or should.
-    Correct {
-        key: RecordKey,
-        resource_id: i64,
-        old: Option<f64>,
-        new: Option<f64>,
-        kind: CorrectionKind,
-    },
+    /// Keeps that the value has changed, or should. Boxed, as a new day has an insert for each record and none of these.
+    Correct(Box<Correction>),
     /// The record's pending corrections are in the record itself now.
     ApplyPending {
         key: RecordKey,
@@ -80,23 +74,26 @@ pub fn plan(policy: Policy, old: &[OldRecord], new: &[NewRecord]) -> DayPlan {
 
 /// How many records the day will have, and how many accounts will have any; `None`: as many as now.
 pub fn count_after(policy: Policy, old: &[OldRecord], new: &[NewRecord]) -> Option<(usize, usize)> {
-    let mut keys: Vec<RecordKey> = new.iter().map(|record| record.key).collect();
     match policy {
-        Policy::Unfinished | Policy::Closed(ClosedDay::Overwrite) => {}
+        Policy::Unfinished | Policy::Closed(ClosedDay::Overwrite) => {
+            Some((new.len(), count_accounts(new)))
+        }
         Policy::Closed(ClosedDay::AddMissing) => {
+            let mut keys: Vec<RecordKey> = new.iter().map(|record| record.key).collect();
             let stored = old.iter().filter(|record| record.stored.is_some());
             keys.extend(stored.map(|record| record.key));
             keys.sort_unstable();
             keys.dedup();
+            let accounts = keys.chunk_by(|a, b| a.0 == b.0).count();
+            Some((keys.len(), accounts))
         }
-        Policy::Closed(ClosedDay::ReportOnly) | Policy::Sealed => return None,
+        Policy::Closed(ClosedDay::ReportOnly) | Policy::Sealed => None,
     }
-    Some((keys.len(), count_accounts(&keys)))
 }
 
-/// Sorted keys begin with their account.
-pub fn count_accounts(keys: &[RecordKey]) -> usize {
-    keys.chunk_by(|a, b| a.0 == b.0).count()
+/// How many accounts have any of the records, which are sorted by key.
+pub fn count_accounts(records: &[NewRecord]) -> usize {
+    records.chunk_by(|a, b| a.key.0 == b.key.0).count()
 }
 
 impl DayPlan {
@@ -245,13 +242,15 @@ impl DayPlan {
         kind: CorrectionKind,
     ) {
         self.pending += u64::from(kind == CorrectionKind::Pending);
-        self.changes.push(RecordChange::Correct {
+        let correction = Correction {
             key,
             resource_id,
             old,
             new,
             kind,
-        });
+        };
+        self.changes
+            .push(RecordChange::Correct(Box::new(correction)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use rusqlite::{CachedStatement, Connection, named_params};
 
-use super::day::{Completion, CorrectionKind, NewDay, OldRecord, RecordKey};
+use super::day::{Completion, Correction, CorrectionKind, NewDay, OldRecord, RecordKey};
 use super::names::LedgerNames;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
@@ -258,28 +258,21 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    pub fn insert_correction(
-        &self,
-        key: RecordKey,
-        resource_id: i64,
-        old: Option<f64>,
-        new: Option<f64>,
-        kind: CorrectionKind,
-    ) -> anyhow::Result<()> {
+    pub fn insert_correction(&self, correction: &Correction) -> anyhow::Result<()> {
         let sql = "insert into stored_corrections \
                      (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) \
                    values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind)";
-        let kind = match kind {
+        let kind = match correction.kind {
             CorrectionKind::Overwritten => "overwritten",
             CorrectionKind::Pending => "pending",
         };
         let values = named_params! {
             ":day": self.day,
-            ":account_id": key.0,
-            ":metric_id": key.1,
-            ":resource_id": resource_id,
-            ":old": old,
-            ":new": new,
+            ":account_id": correction.key.0,
+            ":metric_id": correction.key.1,
+            ":resource_id": correction.resource_id,
+            ":old": correction.old,
+            ":new": correction.new,
             ":now": self.now,
             ":kind": kind,
         };

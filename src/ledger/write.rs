@@ -5,8 +5,8 @@ use anyhow::Context;
 use rusqlite::{Connection, named_params};
 
 use super::day::{
-    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
-    StoredDay, Written,
+    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, StoredDay,
+    Written,
 };
 use super::handle::Ledger;
 use super::held::find_day;
@@ -105,7 +105,6 @@ impl<'a> DayWriter<'a> {
         let renewed = self.keep_source(&plan)?;
         let findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
-        let keys: Vec<RecordKey> = records.iter().map(|record| record.key).collect();
         Ok(Written {
             completion: match was_closed {
                 true => Completion::Closed,
@@ -113,7 +112,7 @@ impl<'a> DayWriter<'a> {
             },
             sealed: self.policy == Policy::Sealed,
             // A count of rows fits 64 bits.
-            accounts: count_accounts(&keys) as u64,
+            accounts: count_accounts(&records) as u64,
             added: plan.added,
             kept: plan.kept,
             overwritten: plan.overwritten,
@@ -136,7 +135,7 @@ impl<'a> DayWriter<'a> {
         let mut insert = self.statements.prepare_insert()?;
         let day = self.statements.day();
         for change in changes {
-            match *change {
+            match change {
                 RecordChange::Insert {
                     key: (account_id, metric_id, _),
                     resource_id,
@@ -148,21 +147,17 @@ impl<'a> DayWriter<'a> {
                     key,
                     resource_id,
                     quantity,
-                } => self.statements.update_record(key, resource_id, quantity)?,
-                RecordChange::Delete { key, resource_id } => {
-                    self.statements.delete_record(key, resource_id)?;
-                }
-                RecordChange::Correct {
-                    key,
-                    resource_id,
-                    old,
-                    new,
-                    kind,
                 } => self
                     .statements
-                    .insert_correction(key, resource_id, old, new, kind)?,
+                    .update_record(*key, *resource_id, *quantity)?,
+                RecordChange::Delete { key, resource_id } => {
+                    self.statements.delete_record(*key, *resource_id)?;
+                }
+                RecordChange::Correct(correction) => {
+                    self.statements.insert_correction(correction)?;
+                }
                 RecordChange::ApplyPending { key, resource_id } => {
-                    self.statements.apply_pending(key, resource_id)?;
+                    self.statements.apply_pending(*key, *resource_id)?;
                 }
             }
         }

@@ -72,13 +72,13 @@ fn correct(
     new: Option<f64>,
     kind: CorrectionKind,
 ) -> RecordChange {
-    Correct {
+    Correct(Box::new(Correction {
         key: key(source_id),
         resource_id: 50 + source_id as i64,
         old,
         new,
         kind,
-    }
+    }))
 }
 
 fn overwritten(source_id: u64, old: Option<f64>, new: Option<f64>) -> RecordChange {
@@ -276,13 +276,13 @@ fn a_stand_in_gives_way_to_the_resource_it_stood_for() {
     before[0].resource_id = 9;
     before[0].stand_in = true;
     let named = plan(OVERWRITE, &before, &[new(5, 24.0)]);
-    let of_stand_in = |old, new| Correct {
+    let of_stand_in = Correct(Box::new(Correction {
         key: key(5),
         resource_id: 9,
-        old,
-        new,
+        old: Some(24.0),
+        new: None,
         kind: CorrectionKind::Overwritten,
-    };
+    }));
     let delete = Delete {
         key: key(5),
         resource_id: 9,
@@ -292,7 +292,7 @@ fn a_stand_in_gives_way_to_the_resource_it_stood_for() {
         [
             delete,
             insert(5, 24.0),
-            of_stand_in(Some(24.0), None),
+            of_stand_in,
             overwritten(5, None, Some(24.0)),
         ]
     );
