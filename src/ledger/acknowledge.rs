@@ -42,7 +42,7 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// Notes that pending corrections were charged or credited, all or none; `None`: that they were not. What was
+    /// Records that pending corrections were charged or credited, all or none; `None`: that they were not. What was
     /// charged is not charged again: the first note stays until it is taken back.
     pub fn acknowledge_corrections(
         &mut self,

@@ -51,7 +51,7 @@ impl Step {
     }
 }
 
-/// Copies the ledger to `target`, which may be an older copy. Answers the copy's size in bytes.
+/// Copies the ledger to `target`, which may be an older copy. Returns the copy's size in bytes.
 pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<u64> {
     refuse_other_files(ledger, target).with_context(|| format!("backup {}", target.display()))?;
     let source = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -188,7 +188,7 @@ impl LedgerNames {
             .try_for_each(|id| self.account(connection, id).map(drop))
     }
 
-    /// Stores an account as the source has it now. Answers whether its uuid is known.
+    /// Stores an account as the source has it now. Returns whether its uuid is known.
     pub fn account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
         if let Some(resolved) = self.settled_accounts.get(&id) {
             return Ok(*resolved);

@@ -95,7 +95,7 @@ impl Ledger {
     }
 }
 
-/// Notes that a day was refused for the same reason again. Answers whether it was.
+/// Records that a day was refused for the same reason again. Returns whether it was.
 fn see_again(connection: &Connection, day: Day, reason: &str, now: &str) -> anyhow::Result<bool> {
     let sql = "update stored_refusals set last_seen = :now where day = :day and reason = :reason";
     let mut statement = connection.prepare_cached(sql)?;
@@ -127,7 +127,7 @@ fn insert(
     Ok(())
 }
 
-/// Answers whether anything spoke against the day.
+/// Returns whether anything spoke against the day.
 pub(super) fn settle(connection: &Connection, day: Day) -> anyhow::Result<bool> {
     let sql = "delete from stored_refusals where day = :day";
     Ok(connection
@@ -145,7 +145,7 @@ pub(super) fn settle_purge(connection: &Connection, day: Day) -> anyhow::Result<
     Ok(())
 }
 
-/// Notes that somebody has looked at a refusal, or that nobody has. Answers whether there is one of this id that this
+/// Records that somebody has looked at a refusal, or that nobody has. Returns whether there is one of this id that this
 /// changes.
 pub(super) fn acknowledge(
     connection: &Connection,

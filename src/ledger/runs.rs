@@ -25,7 +25,7 @@ pub struct RunTotal {
 }
 
 impl Ledger {
-    /// Notes that a run begins; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`. Answers its id.
+    /// Records that a run begins; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`. Returns its id.
     ///
     /// Until it is finished, no write waits for the disk: a power cut can take back the newest days, each of them
     /// wholly, and the next run does them again. Whatever ends the program takes back nothing.
@@ -41,7 +41,7 @@ impl Ledger {
             .with_context(|| ledger_at(&self.path))
     }
 
-    /// Notes how it ended, and settles what was written; `error` is the line that was printed.
+    /// Records how it ended, and brings what was written into the file; `error` is the line that was printed.
     pub fn finish_run(
         &mut self,
         id: i64,

@@ -7,7 +7,7 @@ use super::handle::Ledger;
 use super::names::LedgerNames;
 
 impl Ledger {
-    /// All of what is done, or nothing of it. In a dry run it is a part of the whole that is never committed.
+    /// Does all of it or nothing. In a dry run it is a part of the whole that is never committed.
     pub(super) fn transaction<T>(
         &mut self,
         act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,

@@ -141,7 +141,7 @@ impl Ledger {
         .context(named)
     }
 
-    /// Notes that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
+    /// Records that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
     /// `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn mark_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
@@ -197,7 +197,7 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Notes that a day was not found equal.
+    /// Records that a day was not found equal.
     pub fn mark_unequal(&mut self, day: Day) -> anyhow::Result<()> {
         let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
