@@ -1,6 +1,8 @@
 //! The server's certificate and key: read from PEM files, checked as far as can be before a client does it, and
 //! exchanged for new ones while connections go on.
 
+use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -102,39 +104,93 @@ fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<Loaded> {
     })
 }
 
-/// What a check tells of files that a start would take.
+/// What a check finds in files that a start would take.
 pub struct Look {
-    /// The host names that the certificate is for.
+    /// The host names and addresses that the certificate is for.
     pub names: Vec<String>,
-    /// Set if one of the chain ends within this many days.
-    pub ends_soon: Option<String>,
+    /// What somebody should see to.
+    pub warning: Option<String>,
 }
 
 /// Reads and checks the files as a start now would, and looks `days` ahead.
 pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look> {
     let chain = load(files, now)?.chain;
     let own = EndEntityCert::try_from(&chain[0])?;
-    let names = own.valid_dns_names().map(str::to_owned).collect();
+    let names = own.valid_dns_names().map(str::to_owned);
+    let addresses = addresses_of(&chain[0]).into_iter();
+    let names: Vec<String> = names
+        .chain(addresses.map(|address| address.to_string()))
+        .collect();
     let later = now + Duration::from_secs(u64::from(days) * 86_400);
-    let ends_soon = match find_invalid(&chain, later)? {
-        Some((number, Invalid::Since(end))) => {
-            Some(format!("certificate {number} expires on {}", date(end)))
-        }
+    let warning = match find_invalid(&chain, later)? {
+        Some((number, Invalid::Since(end))) => Some(format!(
+            "renew it: certificate {number} expires on {}",
+            date(end)
+        )),
+        _ if chain.len() == 1 && own.issuer() != own.subject() => Some(
+            "its issuer's certificate is missing: clients that do not have it fail; put the whole chain into the file, \
+             such as fullchain.pem"
+                .to_owned(),
+        ),
+        _ if names.is_empty() => Some("is for no host name (subjectAltName)".to_owned()),
         _ => None,
     };
-    Ok(Look { names, ends_soon })
+    Ok(Look { names, warning })
+}
+
+/// The IP addresses among the alternative names, which no library at hand lists.
+fn addresses_of(certificate: &[u8]) -> Vec<IpAddr> {
+    let id = [0x06, 0x03, 0x55, 0x1d, 0x11];
+    let place = certificate.windows(id.len()).position(|bytes| bytes == id);
+    let Some(mut rest) = place.map(|place| &certificate[place + id.len()..]) else {
+        return Vec::new();
+    };
+    // Whether it is critical may come first; then a text of octets that holds the list.
+    let mut names: &[u8] = &[];
+    while let Some((tag, value, after)) = element(rest) {
+        rest = after;
+        if tag == 0x04 {
+            names = element(value).map_or(&[], |(_, list, _)| list);
+            break;
+        }
+    }
+    let mut addresses = Vec::new();
+    while let Some((tag, value, after)) = element(names) {
+        names = after;
+        let v4 = || <[u8; 4]>::try_from(value).map(IpAddr::from);
+        let v6 = || <[u8; 16]>::try_from(value).map(IpAddr::from);
+        if tag == 0x87 {
+            addresses.extend(v4().or_else(|_| v6()).ok());
+        }
+    }
+    addresses
+}
+
+/// The tag and the value of the first element of DER, and what follows it.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, length, rest) = match bytes {
+        [tag, 0x81, length, rest @ ..] => (*tag, usize::from(*length), rest),
+        [tag, 0x82, high, low, rest @ ..] => {
+            (*tag, usize::from(u16::from_be_bytes([*high, *low])), rest)
+        }
+        [tag, length, rest @ ..] if *length < 0x80 => (*tag, usize::from(*length), rest),
+        _ => return None,
+    };
+    let (value, after) = rest.split_at_checked(length)?;
+    Some((tag, value, after))
 }
 
 fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(in_words)?;
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(without_mark(&fs::read(path)?)).collect();
+    let certificates = certificates.map_err(in_words)?;
     ensure!(!certificates.is_empty(), "holds no certificate");
     Ok(certificates)
 }
 
 fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(path).map_err(|err| match err {
+    let bytes = fs::read(path)?;
+    PrivateKeyDer::from_pem_slice(without_mark(&bytes)).map_err(|err| match err {
         pem::Error::NoItemsFound => anyhow!("holds no private key, or one locked by a password"),
         // As when the lines say how it is locked.
         pem::Error::Base64Decode(why) => {
@@ -144,9 +200,24 @@ fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     })
 }
 
+/// The text without the byte order mark that some editors put before it.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn in_words(err: pem::Error) -> anyhow::Error {
     match err {
-        pem::Error::Io(err) => err.into(),
+        pem::Error::MissingSectionEnd { end_marker } => {
+            let end = String::from_utf8_lossy(&end_marker);
+            anyhow!(
+                "not PEM: the line \"-----END {}-----\" is missing",
+                end.trim()
+            )
+        }
+        pem::Error::IllegalSectionStart { line } => {
+            let line = String::from_utf8_lossy(&line);
+            anyhow!("not PEM: {:?} begins no section", line.trim())
+        }
         err => anyhow!("not PEM: {err}"),
     }
 }
@@ -188,6 +259,9 @@ fn find_invalid(
             }
             Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
                 return Ok(Some((number, Invalid::Until(not_before))));
+            }
+            Err(webpki::Error::InvalidCertValidity) => {
+                bail!("certificate {number} ends before it begins")
             }
             _ => {}
         }

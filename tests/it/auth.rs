@@ -83,6 +83,77 @@ fn a_password_is_asked_for_and_told_by_curl() {
     }
 }
 
+/// A cache in front would hand them to whoever asks next, without a password.
+#[test]
+fn what_needs_a_password_is_kept_by_no_cache() {
+    let sandbox = sandbox("");
+    let server = Server::start(&sandbox);
+    let of = |answer: &Answer| answer.header("cache-control").map(str::to_owned);
+    for (target, status, expected) in [
+        (usage(ACCOUNT).as_str(), 200, "private, no-cache"),
+        ("/usage/nobody?start=2013-04-01", 404, "no-store"),
+        ("/metrics", 200, "no-store"),
+        ("/v1/accounts", 200, "private, no-cache"),
+        ("/v1/nothing", 404, "private, no-cache"),
+        ("/healthz", 200, "no-store"),
+        ("/readyz", 200, "no-store"),
+    ] {
+        // Asked twice: also what is answered from memory.
+        for _ in 0..2 {
+            let answer = ask(&server, target, "apache:secret", "");
+            assert_eq!(answer.status, status, "{target}");
+            assert_eq!(of(&answer).as_deref(), Some(expected), "{target}");
+        }
+        let refused = server.get(target);
+        assert!(
+            of(&refused)
+                .is_some_and(|value| value.starts_with("no-store") || value.starts_with("private"))
+        );
+    }
+}
+
+/// As many addresses as there are, and nobody knows the user yet: who asks again gets an answer.
+#[test]
+fn a_user_who_is_not_known_yet_gets_through_while_thousands_guess() {
+    let sandbox = sandbox(
+        "behind_proxy = yes\ntrusted_proxies = 127.0.0.1\nmax_connections_per_address = 512\n",
+    );
+    let mut command = sandbox.command(&["passwd", "--stdin", "--cost", "9", "users", "dear"]);
+    sandbox.write("secret", "secret\n");
+    Run::of(command.stdin(std::fs::File::open(sandbox.path("secret")).unwrap())).exits(0);
+    let server = Server::start(&sandbox);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for guesser in 0..60 {
+            let (server, over) = (&server, &over);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    // Another address, another name and another password each time.
+                    number += 1;
+                    let from = format!(
+                        "X-Forwarded-For: 10.{guesser}.{}.{}\r\n",
+                        number / 250,
+                        number % 250
+                    );
+                    let user = format!("user-{guesser}-{number}:guess");
+                    let status = ask(server, &usage(ACCOUNT), &user, &from).status;
+                    assert!(matches!(status, 401 | 429 | 503), "{status}");
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let began = Instant::now();
+        let mut statuses = Vec::new();
+        while statuses.last() != Some(&200) && began.elapsed() < Duration::from_secs(30) {
+            statuses.push(ask(&server, &usage(ACCOUNT), "other:pass word:#1", "").status);
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(statuses.last(), Some(&200), "{statuses:?}");
+        assert!(statuses.len() <= 3, "{statuses:?}");
+    });
+}
+
 #[test]
 fn a_file_that_is_not_all_bcrypt_ends_the_start_with_its_line() {
     let sandbox = sandbox("");

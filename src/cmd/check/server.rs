@@ -37,12 +37,9 @@ pub fn check(server: &config::Server) -> Vec<CheckLine> {
         lines.push(
             match http::look_at_tls(files, SystemTime::now(), CERTIFICATE_DAYS) {
                 Err(err) => error(what, format!("{err:#}")),
-                Ok(seen) => match (seen.ends_soon, seen.names.is_empty()) {
-                    (Some(end), _) => look(what, format!("renew it: {end}")),
-                    (None, true) => look(what, "is for no host name (subjectAltName)"),
-                    (None, false) => {
-                        ok(what, format!("for {}, and its key", seen.names.join(", ")))
-                    }
+                Ok(seen) => match seen.warning {
+                    Some(warning) => look(what, warning),
+                    None => ok(what, format!("for {}, and its key", seen.names.join(", "))),
                 },
             },
         );

@@ -77,6 +77,18 @@ fn wrong_guesses_are_put_off_and_known_users_are_not() {
 }
 
 #[test]
+fn a_password_has_no_tail_that_bcrypt_does_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let auth = auth(folder.path());
+    let whole = "x".repeat(72);
+    let file = folder.path().join("users");
+    htpasswd::set_password(&file, "long", &whole, 4).unwrap();
+    auth.reload(Some(&file), || Ok(Scopes::new())).unwrap();
+    assert!(check(&auth, "long", &format!("{whole}y")).is_err());
+    check(&auth, "long", &whole).unwrap();
+}
+
+#[test]
 fn what_is_no_basic_authorization_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let auth = auth(folder.path());

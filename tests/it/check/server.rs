@@ -125,6 +125,41 @@ fn the_servers_files_are_checked() {
             "[scope.bob]: there is no such user: whoever it was meant for sees everything",
         );
     }
+    // What real files come with: a mark at their beginning, addresses instead of names.
+    let of_address = certificate(90, &["192.0.2.7", "2001:db8::7"]);
+    cloud
+        .sandbox
+        .write("server.pem", &format!("\u{feff}{of_address}"));
+    let run = cloud.run(&["check"]).exits(1);
+    let names = "for 192.0.2.7, 2001:db8::7, and its key";
+    says(&run, "ok", "certificate", names);
+    // The certificate of an issuer that is not in the file, as cert.pem beside fullchain.pem has it.
+    let issuer_key = rcgen::KeyPair::generate().unwrap();
+    let mut issuer = rcgen::CertificateParams::new(vec![]).unwrap();
+    issuer
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "an issuer");
+    let issuer = rcgen::Issuer::new(issuer, issuer_key);
+    let issued = rcgen::CertificateParams::new(vec!["usage.example.com".to_owned()]).unwrap();
+    let issued = issued.signed_by(&key, &issuer).unwrap().pem();
+    cloud.sandbox.write("server.pem", &issued);
+    let run = cloud.run(&["check"]).exits(1);
+    let missing = "its issuer's certificate is missing: clients that do not have it fail";
+    says(&run, "look", "certificate", missing);
+    let whole = certificate(90, &["usage.example.com"]);
+    let end = "-----END CERTIFICATE-----";
+    cloud.sandbox.write("server.pem", &whole.replace(end, ""));
+    let run = cloud.run(&["check"]).exits(2);
+    let broken = "./server.pem: not PEM: the line \"-----END CERTIFICATE-----\" is missing";
+    says(&run, "error", "certificate", broken);
+    let mut backwards = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    backwards.not_before = rcgen::date_time_ymd(2040, 1, 1);
+    backwards.not_after = rcgen::date_time_ymd(2039, 1, 1);
+    let backwards = backwards.self_signed(&key).unwrap().pem();
+    cloud.sandbox.write("server.pem", &backwards);
+    let run = cloud.run(&["check"]).exits(2);
+    let wrong = "certificate 1 ends before it begins";
+    says(&run, "error", "certificate", wrong);
     let other = rcgen::KeyPair::generate().unwrap();
     cloud
         .sandbox

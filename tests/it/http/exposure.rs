@@ -45,6 +45,25 @@ fn a_trusted_proxy_brings_as_many_connections_as_it_likes() {
     drop(kept);
 }
 
+/// Threads and descriptors come with clients, however many answers there may be at a time.
+#[test]
+fn a_server_without_clients_is_small() {
+    let sandbox = sandbox("users = users\nmetrics_bind = 127.0.0.1:0");
+    sandbox.write("users", "");
+    let config = std::fs::read_to_string(sandbox.path("cloudusage.cfg")).unwrap();
+    sandbox.write(
+        "cloudusage.cfg",
+        &config.replace("workers = 2", "workers = 64"),
+    );
+    let server = Server::start(&sandbox);
+    assert!(
+        server.status("Threads") <= 8,
+        "{}",
+        server.status("Threads")
+    );
+    assert!(server.descriptors() <= 40, "{}", server.descriptors());
+}
+
 /// The log shows whom the server takes for the client.
 #[test]
 fn a_client_is_whom_a_trusted_proxy_names() {

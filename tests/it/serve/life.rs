@@ -126,6 +126,24 @@ fn a_ledger_of_another_zone_is_answered_by_its_own_and_not_ready() {
     assert_eq!(server.get("/readyz").body, ready);
 }
 
+/// Without a start it is yesterday, by the zone that the ledger has by now: here it is another day at any time.
+#[test]
+fn the_day_it_is_follows_the_zone_of_the_ledger_with_the_next_request() {
+    let sandbox = Sandbox::new();
+    let config = super::CONFIG.replace("GMT", "Etc/GMT+12");
+    sandbox.write("cloudusage.cfg", &config);
+    sandbox.run(&["initdb"]).exits(0);
+    let server = Server::start(&sandbox);
+    let yesterday = || server.get("/usage/x?end=1970-01-01").body;
+    let before = yesterday();
+    assert!(before.contains("yesterday"), "{before}");
+    let config = super::CONFIG.replace("GMT", "Pacific/Kiritimati");
+    sandbox.write("cloudusage.cfg", &config.replace("usage.db", "other.db"));
+    sandbox.run(&["initdb"]).exits(0);
+    std::fs::rename(sandbox.path("other.db"), sandbox.path("usage.db")).unwrap();
+    assert_ne!(yesterday(), before);
+}
+
 #[test]
 fn a_ledger_upgraded_by_a_newer_program_is_503() {
     let sandbox = sandbox();
