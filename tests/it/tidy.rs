@@ -80,10 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["cmd/check.rs", "http", "ledger/access.rs"]),
     ("rustls", &["config/uri/mysql.rs", "http", "db/mysql.rs"]),
     ("sd_notify", &["http"]),
-    (
-        "serde_json",
-        &["http", "ledger/read/account_usage.rs", "output", "report"],
-    ),
+    ("serde_json", &["http", "output", "report"]),
     ("signal_hook", &["http.rs"]),
     ("siphasher", &["row"]),
     ("socket2", &["http"]),

@@ -1,8 +1,10 @@
 //! What one account used in a range of days: the answer of `/usage`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use anyhow::{Context, ensure};
+use rusqlite::types::Value;
 use rusqlite::{Transaction, named_params};
 
 use super::accounts::find_account;
@@ -59,21 +61,21 @@ impl Reader {
 }
 
 /// A metric's name, and a resource's uuid where the metric is kept per resource.
-type FigureName = (String, Option<String>);
+type FigureName<'a> = (&'a str, Option<&'a str>);
 
 fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
     let months: Vec<Vec<MonthSum>> = list_parts(tx, range)?
         .iter()
         .map(|part| part.list_sums(tx, account))
         .collect::<anyhow::Result<_>>()?;
-    let names = list_names(tx, months.iter().flatten().map(|(ids, _)| *ids).collect())?;
-    let mut totals: BTreeMap<&FigureName, CompensatedSum> = BTreeMap::new();
+    let resources = months.iter().flatten().map(|((_, resource), _)| *resource);
+    let names = FigureNames::load(tx, resources.collect())?;
+    let mut totals: BTreeMap<FigureName, CompensatedSum> = BTreeMap::new();
     for sums in months {
         // A resource that was renamed upstream has two rows with one uuid: the names join them again.
-        let mut month: BTreeMap<&FigureName, CompensatedSum> = BTreeMap::new();
+        let mut month: BTreeMap<FigureName, CompensatedSum> = BTreeMap::new();
         for (ids, quantity) in sums {
-            let name = names.get(&ids).context("a record of an unknown metric")?;
-            month.entry(name).or_default().add(quantity);
+            month.entry(names.of(ids)?).or_default().add(quantity);
         }
         for (name, sum) in month {
             totals.entry(name).or_default().add(sum.value());
@@ -82,33 +84,60 @@ fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Resul
     totals
         .into_iter()
         .map(|((metric, resource_uuid), sum)| {
-            let (metric, resource_uuid) = (metric.clone(), resource_uuid.clone());
             let quantity = sum.value();
             ensure!(quantity.is_finite(), "the sum of {metric} is not a number");
             Ok(Total {
-                metric,
-                resource_uuid,
+                metric: metric.to_owned(),
+                resource_uuid: resource_uuid.map(str::to_owned),
                 quantity,
             })
         })
         .collect()
 }
 
-/// The names of all figures of an answer, by the ids of metric and resource.
-fn list_names(
-    tx: &Transaction,
-    ids: BTreeSet<(i64, i64)>,
-) -> anyhow::Result<HashMap<(i64, i64), FigureName>> {
-    let mut statement = tx.prepare_cached(NAMES)?;
-    let ids = serde_json::to_string(&ids)?;
-    let names = statement.query_map(named_params! {":ids": ids}, |row| {
-        Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))
-    })?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+/// The names of all figures of an answer, by the ids of metric and resource: all metrics, and the resources that occur.
+struct FigureNames {
+    metrics: BTreeMap<i64, MetricName>,
+    uuids: BTreeMap<i64, String>,
 }
 
-pub(super) const NAMES: &str =
-    "select metrics.id, resources.id, metrics.name, iif(per is null, null, resources.uuid)
-     from json_each(:ids) asked
-     join metrics on metrics.id = asked.value ->> 0
-     join resources on resources.id = asked.value ->> 1";
+struct MetricName {
+    name: String,
+    per_resource: bool,
+}
+
+impl FigureNames {
+    fn load(tx: &Transaction, resources: BTreeSet<i64>) -> anyhow::Result<FigureNames> {
+        let mut statement = tx.prepare_cached("select id, name, per is not null from metrics")?;
+        let metrics = statement.query_map([], |row| {
+            let (name, per_resource) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, MetricName { name, per_resource }))
+        })?;
+        let ids: Rc<Vec<Value>> = Rc::new(resources.into_iter().map(Value::from).collect());
+        let mut statement = tx.prepare_cached(NAMES)?;
+        let uuids = statement.query_map(named_params! {":ids": ids}, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(FigureNames {
+            metrics: metrics.collect::<rusqlite::Result<_>>()?,
+            uuids: uuids.collect::<rusqlite::Result<_>>()?,
+        })
+    }
+
+    fn of(&self, (metric, resource): (i64, i64)) -> anyhow::Result<FigureName<'_>> {
+        let metric = self.metrics.get(&metric);
+        let metric = metric.context("a record of an unknown metric")?;
+        let uuid = match metric.per_resource {
+            true => Some(
+                self.uuids
+                    .get(&resource)
+                    .context("a record of an unknown resource")?
+                    .as_str(),
+            ),
+            false => None,
+        };
+        Ok((metric.name.as_str(), uuid))
+    }
+}
+
+pub(super) const NAMES: &str = "select id, uuid from resources where id in rarray(:ids)";

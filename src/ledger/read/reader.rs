@@ -153,6 +153,7 @@ fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Reader> {
     // Otherwise SQLite plans most statements again whenever values are bound to them, in case another plan suits these
     // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    rusqlite::vtab::array::load_module(&connection)?;
     check_application_id(&connection, path)?;
     check_schema_version(&connection)?;
     Ok(Reader {
