@@ -298,6 +298,7 @@ fn ledger() -> (Sandbox, Connection) {
     );
     sandbox.run(&["initdb"]).exits(0);
     let ledger = Connection::open(sandbox.path("usage.db")).unwrap();
+    rusqlite::vtab::array::load_module(&ledger).unwrap();
     ledger
         .set_db_config(DbConfig::SQLITE_DBCONFIG_TRIGGER_EQP, true)
         .unwrap();
