@@ -151,7 +151,7 @@ pub fn serve(
         load_config: options.load_config,
         reading: Mutex::default(),
     });
-    let ends_at = tls.as_deref().and_then(Tls::ends_at);
+    let ends_at = tls.as_deref().map(Tls::ends_at);
     state.metrics.certificate_ends(ends_at);
     state.warn_of_unused_scopes();
     let metrics = settings.metrics_bind;

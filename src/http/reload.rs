@@ -24,7 +24,7 @@ impl Reload {
         let mut said = Vec::new();
         let reloaded = self.tls.as_deref().map(|tls| {
             tls.reload()
-                .map(|()| state.metrics.certificate_ends(tls.ends_at()))
+                .map(|()| state.metrics.certificate_ends(Some(tls.ends_at())))
         });
         match reloaded {
             Some(Ok(())) => said.push("reloaded the certificate".to_owned()),

@@ -9,17 +9,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{InconsistentKeys, ServerConfig};
-use webpki::{EndEntityCert, KeyUsage};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::nom::Finish;
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 use crate::config::TlsFiles;
 
 /// What the cryptography in use can sign with.
 const KEYS: &str = "RSA of 2048 to 4096 bits, elliptic curve P-256 or P-384, Ed25519";
-
-/// After the year 9999, the last that a certificate can name.
-const FAR_AHEAD: Duration = Duration::from_secs(8_100 * 366 * 86_400);
 
 /// What new connections are encrypted with.
 pub struct Tls {
@@ -31,6 +32,7 @@ pub struct Tls {
 struct Loaded {
     config: Arc<ServerConfig>,
     chain: Vec<CertificateDer<'static>>,
+    ends_at: i64,
 }
 
 impl Tls {
@@ -44,17 +46,10 @@ impl Tls {
         loaded.config.clone()
     }
 
-    /// When the first certificate of the chain ends, in seconds since 1970 UTC; none if that is beyond reason.
-    pub fn ends_at(&self) -> Option<i64> {
+    /// When the first certificate of the chain to expire does so, in seconds since 1970 UTC.
+    pub fn ends_at(&self) -> i64 {
         let loaded = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let by_then = UNIX_EPOCH + FAR_AHEAD;
-        let ends = loaded.chain.chunks(1).filter_map(|certificate| {
-            match find_invalid(certificate, by_then).ok()?? {
-                (_, Invalid::Since(end)) => i64::try_from(end.as_secs()).ok(),
-                (_, Invalid::Until(_)) => None,
-            }
-        });
-        ends.min()
+        loaded.ends_at
     }
 
     /// Reads the files again. What is wrong with them leaves everything as it was.
@@ -71,8 +66,8 @@ fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<Loaded> {
         certificate,
         private_key,
     } = files;
-    let chain = read_certificates(certificate)
-        .and_then(|chain| check_validity(&chain, now).map(|()| chain))
+    let (chain, ends_at) = read_certificates(certificate)
+        .and_then(|chain| check_validity(&chain, now).map(|ends_at| (chain, ends_at)))
         .with_context(|| format!("server.tls_certificate: {}", certificate.display()))?;
     let key = read_key(private_key);
     let key = key.with_context(|| format!("server.tls_private_key: {}", private_key.display()))?;
@@ -101,6 +96,7 @@ fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<Loaded> {
     Ok(Loaded {
         config: Arc::new(config),
         chain,
+        ends_at,
     })
 }
 
@@ -115,14 +111,11 @@ pub struct Look {
 /// Reads and checks the files as a start now would, and looks `days` ahead.
 pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look> {
     let chain = load(files, now)?.chain;
-    let own = EndEntityCert::try_from(&chain[0])?;
-    let names = own.valid_dns_names().map(str::to_owned);
-    let addresses = addresses_of(&chain[0]).into_iter();
-    let names: Vec<String> = names
-        .chain(addresses.map(|address| address.to_string()))
-        .collect();
+    let chain = parse(&chain)?;
+    let own = &chain[0];
+    let names = names_of(own)?;
     let later = now + Duration::from_secs(u64::from(days) * 86_400);
-    let warning = match find_invalid(&chain, later)? {
+    let warning = match find_invalid(&chain, unix(later)?) {
         Some((number, Invalid::Since(end))) => Some(format!(
             "renew it: certificate {number} expires on {}",
             date(end)
@@ -138,46 +131,25 @@ pub fn look(files: &TlsFiles, now: SystemTime, days: u32) -> anyhow::Result<Look
     Ok(Look { names, warning })
 }
 
-/// The IP addresses among the alternative names, which no library at hand lists.
-fn addresses_of(certificate: &[u8]) -> Vec<IpAddr> {
-    let id = [0x06, 0x03, 0x55, 0x1d, 0x11];
-    let place = certificate.windows(id.len()).position(|bytes| bytes == id);
-    let Some(mut rest) = place.map(|place| &certificate[place + id.len()..]) else {
-        return Vec::new();
+/// The host names and IP addresses among the alternative names.
+fn names_of(certificate: &X509Certificate) -> anyhow::Result<Vec<String>> {
+    let Some(alternatives) = certificate.subject_alternative_name()? else {
+        return Ok(Vec::new());
     };
-    // Whether it is critical may come first; then a text of octets that holds the list.
-    let mut names: &[u8] = &[];
-    while let Some((tag, value, after)) = element(rest) {
-        rest = after;
-        if tag == 0x04 {
-            names = element(value).map_or(&[], |(_, list, _)| list);
-            break;
+    let names = alternatives.value.general_names.iter();
+    let names = names.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = || <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            let v6 = || <[u8; 16]>::try_from(*bytes).map(IpAddr::from);
+            v4().or_else(|_| v6())
+                .ok()
+                .map(|address| address.to_string())
         }
-    }
-    let mut addresses = Vec::new();
-    while let Some((tag, value, after)) = element(names) {
-        names = after;
-        let v4 = || <[u8; 4]>::try_from(value).map(IpAddr::from);
-        let v6 = || <[u8; 16]>::try_from(value).map(IpAddr::from);
-        if tag == 0x87 {
-            addresses.extend(v4().or_else(|_| v6()).ok());
-        }
-    }
-    addresses
-}
-
-/// The tag and the value of the first element of DER, and what follows it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, length, rest) = match bytes {
-        [tag, 0x81, length, rest @ ..] => (*tag, usize::from(*length), rest),
-        [tag, 0x82, high, low, rest @ ..] => {
-            (*tag, usize::from(u16::from_be_bytes([*high, *low])), rest)
-        }
-        [tag, length, rest @ ..] if *length < 0x80 => (*tag, usize::from(*length), rest),
-        _ => return None,
-    };
-    let (value, after) = rest.split_at_checked(length)?;
-    Some((tag, value, after))
+        // Names of people, mailboxes and others that no client looks for.
+        _ => None,
+    });
+    Ok(names.collect())
 }
 
 fn read_certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
@@ -224,51 +196,68 @@ fn in_words(err: pem::Error) -> anyhow::Error {
 
 /// Why a certificate is not valid at a time.
 enum Invalid {
-    Since(UnixTime),
-    Until(UnixTime),
+    Since(ASN1Time),
+    Until(ASN1Time),
 }
 
-/// Whether each certificate of the chain is valid at this time.
-fn check_validity(chain: &[CertificateDer], now: SystemTime) -> anyhow::Result<()> {
-    match find_invalid(chain, now)? {
+/// Whether each certificate of the chain is valid at this time; returns when the first of them to expire does so.
+fn check_validity(chain: &[CertificateDer], now: SystemTime) -> anyhow::Result<i64> {
+    let chain = parse(chain)?;
+    match find_invalid(&chain, unix(now)?) {
         Some((number, Invalid::Since(end))) => {
             bail!("certificate {number} expired on {}", date(end))
         }
         Some((number, Invalid::Until(begin))) => {
             bail!("certificate {number} is valid from {} on", date(begin))
         }
-        None => Ok(()),
+        None => {}
     }
+    let ends = chain.iter().map(|one| one.validity().not_after.timestamp());
+    ends.min().context("holds no certificate")
+}
+
+fn parse<'a>(chain: &'a [CertificateDer]) -> anyhow::Result<Vec<X509Certificate<'a>>> {
+    let mut parsed = Vec::new();
+    for (number, der) in (1..).zip(chain) {
+        let certificate = X509Certificate::from_der(der).finish();
+        let (rest, certificate) = certificate.with_context(|| format!("certificate {number}"))?;
+        ensure!(
+            rest.is_empty(),
+            "certificate {number} is longer than it says"
+        );
+        let (begin, end) = (
+            certificate.validity().not_before,
+            certificate.validity().not_after,
+        );
+        ensure!(begin <= end, "certificate {number} ends before it begins");
+        ensure!(
+            end.timestamp() >= 0,
+            "certificate {number} expired before 1970"
+        );
+        parsed.push(certificate);
+    }
+    Ok(parsed)
 }
 
 /// The first certificate of the chain that is not valid at this time, by its number from 1.
-fn find_invalid(
-    chain: &[CertificateDer],
-    at: SystemTime,
-) -> anyhow::Result<Option<(usize, Invalid)>> {
-    let at = UnixTime::since_unix_epoch(at.duration_since(UNIX_EPOCH)?);
-    for (number, certificate) in (1..).zip(chain) {
-        let parsed = EndEntityCert::try_from(certificate)
-            .with_context(|| format!("certificate {number}"))?;
-        // Trusting nobody, it always ends in an error, and the first look is at the validity.
-        let checked =
-            parsed.verify_for_usage(&[], &[], &[], at, KeyUsage::server_auth(), None, None);
-        match checked {
-            Err(webpki::Error::CertExpired { not_after, .. }) => {
-                return Ok(Some((number, Invalid::Since(not_after))));
-            }
-            Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
-                return Ok(Some((number, Invalid::Until(not_before))));
-            }
-            Err(webpki::Error::InvalidCertValidity) => {
-                bail!("certificate {number} ends before it begins")
-            }
-            _ => {}
+fn find_invalid(chain: &[X509Certificate], at: i64) -> Option<(usize, Invalid)> {
+    (1..).zip(chain).find_map(|(number, certificate)| {
+        let validity = certificate.validity();
+        if at > validity.not_after.timestamp() {
+            Some((number, Invalid::Since(validity.not_after)))
+        } else if at < validity.not_before.timestamp() {
+            Some((number, Invalid::Until(validity.not_before)))
+        } else {
+            None
         }
-    }
-    Ok(None)
+    })
 }
 
-fn date(time: UnixTime) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+fn unix(time: SystemTime) -> anyhow::Result<i64> {
+    Ok(i64::try_from(time.duration_since(UNIX_EPOCH)?.as_secs())?)
+}
+
+/// Of a time that is not before 1970.
+fn date(time: ASN1Time) -> String {
+    httpdate::fmt_http_date(time.to_datetime().into())
 }

@@ -91,7 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),
     ("unicode_width", &["output/table.rs"]),
-    ("webpki", &["http/tls.rs"]),
+    ("x509_parser", &["http/tls.rs"]),
 ];
 
 /// Crates that any file may name.
@@ -290,7 +290,6 @@ fn every_crate_has_a_home() {
 fn crate_name(package: &str) -> &str {
     match package {
         "tz_rs" => "tz",
-        "rustls_webpki" => "webpki",
         _ => package,
     }
 }
