@@ -1,6 +1,6 @@
 //! Typed configuration from `cloudusage.cfg` and the environment, with one report of all that is wrong. Finding the
 //! file is left to `file`, its syntax to `ini`, the environment's names to `environment`, laying one over the other to
-//! `values`, database URIs to `uri`, sections to `import` and `server`.
+//! `values`, database URIs to `uri`, sections to `import` and `server`, what has changed to `texts`.
 
 mod environment;
 mod file;
@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod network;
 mod server;
+mod texts;
 mod uri;
 mod values;
 
@@ -23,6 +24,7 @@ use environment::Variables;
 pub use import::{Import, Reread, RereadDays};
 pub use limits::Limits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
+pub use texts::KeyTexts;
 pub use uri::{MysqlTls, MysqlUri, SourceUri};
 use values::{Values, layers};
 
@@ -42,6 +44,7 @@ pub struct Config {
     pub zone_is_written: bool,
     pub import: Import,
     pub server: Server,
+    pub texts: KeyTexts,
 }
 
 impl Config {
@@ -109,6 +112,7 @@ fn read(values: &mut Values) -> Option<Config> {
         },
         import: import?,
         server: server?,
+        texts: KeyTexts::of(&values.layers),
     })
 }
 

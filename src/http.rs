@@ -110,6 +110,8 @@ pub struct ServeOptions<'a> {
     pub zones: Zones,
     /// `main.timezone`, if it is written.
     pub timezone: Option<String>,
+    /// What the configuration says now, to be compared with what it says when it is read again.
+    pub texts: config::KeyTexts,
     pub load_config: LoadConfig,
 }
 
@@ -161,7 +163,7 @@ pub fn serve(
     let reload = Reload {
         tls: tls.clone(),
         state: state.clone(),
-        running: settings.clone(),
+        running: options.texts,
     };
     heed_signals(stop, reload)?;
     let drain_timeout = limits.drain_timeout;

@@ -44,6 +44,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ledger: &config.ledger,
         zones,
         timezone: http::written_timezone(&config),
+        texts: config.texts.clone(),
         load_config: Box::new(load_config),
     };
     http::serve(server.bind, server, options, out)?;
@@ -52,8 +53,13 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
 /// What the command line says goes before what the file says, also when that is read again.
 fn with_flags(args: &Args, mut config: config::Config) -> config::Config {
-    let server = &mut config.server;
-    server.bind = args.bind.unwrap_or(server.bind);
-    server.log_format = args.log_format.unwrap_or(server.log_format);
+    if let Some(bind) = args.bind {
+        config.server.bind = bind;
+        config.texts.set("server.bind", "--bind");
+    }
+    if let Some(log_format) = args.log_format {
+        config.server.log_format = log_format;
+        config.texts.set("server.log_format", "--log-format");
+    }
     config
 }

@@ -1,5 +1,5 @@
-//! What SIGHUP does: the files are read again, and what can be taken over without a restart is. What is wrong with
-//! them changes nothing.
+//! What SIGHUP does: the server reads its files again and takes over what needs no restart. If something is wrong with
+//! them, nothing changes.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -7,17 +7,42 @@ use std::sync::{Arc, PoisonError};
 use super::auth::Auth;
 use super::state::{State, scopes_of, written_timezone};
 use super::tls::Tls;
-use crate::config::{Config, Limits, Server};
+use crate::config::{Config, KeyTexts, Server};
+
+type TakeOver = fn(&State, &Config);
+
+/// The keys that take effect at once, and how. So does `server.users` if the server has users; every other key needs a
+/// restart.
+const TAKEN: [(&str, TakeOver); 4] = [
+    ("main.timezone", |state, config| {
+        let mut timezone = state
+            .timezone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *timezone = written_timezone(config);
+    }),
+    ("server.max_age", |state, config| {
+        let days = config.server.max_age_days.unwrap_or(0);
+        state.max_age_days.store(days, Ordering::Relaxed);
+    }),
+    ("server.log_format", |state, config| {
+        state.log.set_format(config.server.log_format);
+    }),
+    ("server.max_days", |state, config| {
+        let days = config.server.limits.max_days;
+        state.max_days.store(days, Ordering::Relaxed);
+    }),
+];
 
 pub struct Reload {
     pub tls: Option<Arc<Tls>>,
     pub state: Arc<State>,
-    /// What the server works by.
-    pub running: Server,
+    /// The keys that the server works by.
+    pub running: KeyTexts,
 }
 
 impl Reload {
-    /// Reads everything again and logs what came of it.
+    /// Reads everything again and logs the outcome.
     pub fn reload(&mut self) {
         let state = self.state.clone();
         let _reading = state.reading.lock();
@@ -33,18 +58,11 @@ impl Reload {
         }
         match (state.load_config)() {
             Ok(config) => {
-                said.extend(self.take_over_timezone(written_timezone(&config)));
-                let Config { server, ledger, .. } = config;
                 let auth = state.auth.as_ref();
-                said.extend(auth.map(|auth| users(auth, &server, &state)));
-                said.extend(self.take_over(&server));
-                if ledger != state.ledger {
-                    let restart = "main.rbc_usage_uri changed, which takes a restart";
-                    said.push(restart.to_owned());
-                }
-                said.extend(waiting_for_restart(&self.running, &server));
+                said.extend(auth.map(|auth| users(auth, &config.server, &state)));
+                said.extend(self.take_over(&config));
             }
-            // A problem of it is a line.
+            // The error has a line for each problem.
             Err(err) => {
                 let stays = |problem: &str| {
                     format!("the old configuration, users and scopes stay: {problem}")
@@ -61,45 +79,37 @@ impl Reload {
         state.warn_of_unused_scopes();
     }
 
-    fn take_over_timezone(&self, timezone: Option<String>) -> Option<String> {
-        let known = self.state.timezone.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        if *known == timezone {
-            return None;
-        }
-        *known = timezone;
-        Some(match known.as_deref() {
-            Some(timezone) => format!("main.timezone is {timezone} now"),
-            None => "main.timezone is not written any more".to_owned(),
-        })
-    }
-
-    /// Takes over the keys that may change at any time.
-    fn take_over(&mut self, new: &Server) -> Vec<String> {
-        let (running, state) = (&mut self.running, &self.state);
-        let mut taken = Vec::new();
-        if running.max_age_days != new.max_age_days {
-            running.max_age_days = new.max_age_days;
-            let days = new.max_age_days.unwrap_or(0);
-            state.max_age_days.store(days, Ordering::Relaxed);
-            taken.push(match new.max_age_days {
-                Some(days) => format!("server.max_age is {days} now"),
-                None => "server.max_age is not set any more".to_owned(),
+    /// Takes over the changed keys that may change at any time, and names the others.
+    fn take_over(&mut self, new: &Config) -> Vec<String> {
+        let mut said = Vec::new();
+        let mut need_restart = Vec::new();
+        for (key, text) in new.texts.changed_since(&self.running) {
+            let is_read_with_users = key == "server.users" && self.state.auth.is_some();
+            if is_read_with_users || is_for_imports(key) {
+                continue;
+            }
+            let Some((_, take)) = TAKEN.iter().find(|(taken, _)| *taken == key) else {
+                need_restart.push(key);
+                continue;
+            };
+            take(&self.state, new);
+            self.running.set(key, text);
+            said.push(match text {
+                "" => format!("{key} is not set any more"),
+                text => format!("{key} is {text} now"),
             });
         }
-        if running.limits.max_days != new.limits.max_days {
-            running.limits.max_days = new.limits.max_days;
-            let days = new.limits.max_days;
-            state.max_days.store(days, Ordering::Relaxed);
-            taken.push(format!("server.max_days is {days} now"));
+        if !need_restart.is_empty() {
+            let keys = need_restart.join(", ");
+            said.push(format!("{keys} changed, which takes a restart"));
         }
-        if running.log_format != new.log_format {
-            running.log_format = new.log_format;
-            state.log.set_format(new.log_format);
-            taken.push("server.log_format has changed".to_owned());
-        }
-        taken
+        said
     }
+}
+
+/// Whether a key says where usage comes from: no answer depends on it.
+fn is_for_imports(key: &str) -> bool {
+    key.starts_with("import.") || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
 }
 
 fn users(auth: &Auth, new: &Server, state: &State) -> String {
@@ -107,70 +117,4 @@ fn users(auth: &Auth, new: &Server, state: &State) -> String {
         Ok(()) => "reloaded users and scopes".to_owned(),
         Err(err) => format!("the old users and scopes stay: {err:#}"),
     }
-}
-
-/// Keys that are not what the server works by, and cannot be until it starts again.
-fn waiting_for_restart(running: &Server, new: &Server) -> Option<String> {
-    // All of them but max_days, which was taken over.
-    let Limits {
-        max_connections,
-        max_connections_per_address,
-        max_header_bytes,
-        max_requests_per_connection,
-        max_days: _,
-        handshake_timeout,
-        header_timeout,
-        idle_timeout,
-        write_timeout,
-        drain_timeout,
-    } = &new.limits;
-    let limits = &running.limits;
-    let changed: Vec<&str> = [
-        ("bind", running.bind != new.bind),
-        ("workers", running.workers != new.workers),
-        (
-            "tls_certificate and tls_private_key",
-            running.tls != new.tls,
-        ),
-        ("users", running.users.is_none() && new.users.is_some()),
-        ("behind_proxy", running.behind_proxy != new.behind_proxy),
-        (
-            "trusted_proxies",
-            running.trusted_proxies != new.trusted_proxies,
-        ),
-        ("metrics_bind", running.metrics_bind != new.metrics_bind),
-        (
-            "max_connections",
-            limits.max_connections != *max_connections,
-        ),
-        (
-            "max_connections_per_address",
-            limits.max_connections_per_address != *max_connections_per_address,
-        ),
-        (
-            "max_header_bytes",
-            limits.max_header_bytes != *max_header_bytes,
-        ),
-        (
-            "max_requests_per_connection",
-            limits.max_requests_per_connection != *max_requests_per_connection,
-        ),
-        (
-            "handshake_timeout",
-            limits.handshake_timeout != *handshake_timeout,
-        ),
-        ("header_timeout", limits.header_timeout != *header_timeout),
-        ("idle_timeout", limits.idle_timeout != *idle_timeout),
-        ("write_timeout", limits.write_timeout != *write_timeout),
-        ("drain_timeout", limits.drain_timeout != *drain_timeout),
-    ]
-    .into_iter()
-    .filter_map(|(key, changed)| changed.then_some(key))
-    .collect();
-    (!changed.is_empty()).then(|| {
-        format!(
-            "in [server] {} changed, which takes a restart",
-            changed.join(", ")
-        )
-    })
 }

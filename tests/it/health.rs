@@ -386,8 +386,8 @@ fn sighup_takes_over_what_needs_no_restart() {
     for said in [
         "server.max_age is 20 now",
         "server.max_days is 1 now",
-        "server.log_format has changed",
-        "in [server] users, max_header_bytes, idle_timeout changed, which takes a restart",
+        "server.log_format is combined now",
+        "server.users, server.max_header_bytes, server.idle_timeout changed, which takes a restart",
     ] {
         server.says(&format!("rbc-usage: SIGHUP: {said}\n"));
     }

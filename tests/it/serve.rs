@@ -1,7 +1,8 @@
 //! `rbc-usage serve`: what it answers, over ledgers filled by plain SQL. How it starts, stops and gets
-//! along with other programs at the ledger is in `serve/life.rs`.
+//! along with other programs at the ledger is in `serve/life.rs`, what SIGHUP does in `serve/reload.rs`.
 
 mod life;
+mod reload;
 
 use rusqlite::Connection;
 
