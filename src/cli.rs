@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::terminal::eprint_line;
 use crate::{causes, cmd, command_line};
 
 /// Daily usage per account, from Apache CloudStack's usage records, ready for an invoice.
@@ -68,10 +69,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Err(err) if is_closed_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             // Several problems of a configuration are a line each.
-            for line in causes::in_one_line(&err).lines() {
-                // If nobody reads stderr any more, that is no reason to panic.
-                let _ = writeln!(io::stderr(), "rbc-usage: {line}");
-            }
+            causes::in_one_line(&err).lines().for_each(eprint_line);
             ExitCode::from(2)
         }
     }

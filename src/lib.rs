@@ -25,6 +25,7 @@ mod open;
 mod output;
 pub mod period;
 mod plural;
+mod printable;
 mod report;
 mod row;
 mod sample;

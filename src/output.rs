@@ -126,7 +126,7 @@ mod tests {
 
 account          state      records              quantity
 acme, \"the\" one  closed   1,234,567    1,503,238.55 hours
-日本\u{fffd}[31m        missing          0  314,234.94 GiB-hours
+日本\\u001b[31m   missing          0  314,234.94 GiB-hours
 
 1 day is missing
 ";

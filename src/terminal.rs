@@ -8,10 +8,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::coverage::Coverage;
 use crate::ledger::backup::Step;
 use crate::output::Format;
+use crate::printable::printable;
 
 /// Prints a line for people on stderr. If nobody reads stderr any more, the program goes on.
 pub fn eprint_line(text: &str) {
-    let _ = writeln!(io::stderr(), "rbc-usage: {text}");
+    let _ = writeln!(io::stderr(), "rbc-usage: {}", printable(text));
 }
 
 /// Prints the lines below a table that the other formats have no place for: CSV has none for any of them, and JSON has

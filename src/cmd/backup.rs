@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::arguments::ConfigFile;
 use crate::ledger;
+use crate::printable::printable;
 use crate::terminal;
 
 /// Copy the ledger to FILE, at any time
@@ -31,6 +32,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         terminal::show_step(&bar, step)
     })?;
     bar.finish_and_clear();
-    writeln!(out, "{} {bytes} bytes, checked", args.file.display())?;
+    let file = args.file.display().to_string();
+    writeln!(out, "{} {bytes} bytes, checked", printable(&file))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 
 use crate::arguments::whole;
 use crate::htpasswd::{self, COST, COSTS, UserChange};
+use crate::printable::printable;
 
 /// Set a user's password in the file that `[server] users` names
 ///
@@ -54,14 +55,13 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         htpasswd::check_password(&password)?;
         htpasswd::set_password(&args.file, &args.user, &password, args.cost)?
     };
-    let user = &args.user;
     let (done, code) = match change {
         UserChange::Added => ("added", 0),
         UserChange::Replaced => ("has a new password", 0),
         UserChange::Deleted => ("deleted", 0),
         UserChange::Absent => ("is not in the file", 1),
     };
-    writeln!(out, "{user} {done}")?;
+    writeln!(out, "{} {done}", printable(&args.user))?;
     Ok(ExitCode::from(code))
 }
 

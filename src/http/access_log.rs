@@ -2,6 +2,7 @@
 //! know. A thread of its own writes, so that a stderr nobody reads holds up no answer: lines are then left out and
 //! counted.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use serde_json::json;
 use crate::config::LogFormat;
 use crate::instant::Utc;
 use crate::plural::plural;
+use crate::printable::printable;
 
 /// Lines that wait to be written.
 const MOST_WAITING: usize = 4096;
@@ -135,10 +137,11 @@ impl AccessLog {
         }
     }
 
-    fn send(&self, mut line: String) {
-        if !line.is_ascii() {
-            line = visible(&line);
-        }
+    fn send(&self, line: String) {
+        let mut line = match printable(&line) {
+            Cow::Borrowed(_) => line,
+            Cow::Owned(escaped) => escaped,
+        };
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
             let text = format!(
@@ -278,26 +281,6 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Without the characters that a terminal obeys or hides: text that turns around reads as what it is not.
-fn visible(line: &str) -> String {
-    let mut visible = String::with_capacity(line.len());
-    for c in line.chars() {
-        match c {
-            '\u{80}'..='\u{9f}'
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => {
-                let _ = write!(visible, "\\u{:04x}", u32::from(c));
-            }
-            c => visible.push(c),
-        }
-    }
-    visible
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,14 +322,6 @@ mod tests {
             "{\"bytes\":321,\"id\":\"5f3a-7\",\"method\":\"GET\",\"peer\":\"192.0.2.1\",\"seconds\":0.001235,\
              \"status\":200,\"target\":\"/usage/\\\"x\\\\\\n?start=2013-06-01\",\"time\":\"2013-06-01T23:59:59.250Z\",\
              \"user\":\"jane doe\"}"
-        );
-    }
-
-    #[test]
-    fn text_that_turns_around_is_shown_as_it_is_written() {
-        assert_eq!(
-            visible("\u{202e}enaj \u{e9}\u{9b}2J"),
-            "\\u202eenaj \u{e9}\\u009b2J"
         );
     }
 }

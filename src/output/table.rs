@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::document::{Document, Tone, Value};
 use super::unit::{readable, with_thousands};
+use crate::printable::printable;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -160,14 +161,14 @@ fn is_number(value: &Value) -> bool {
 fn cell(value: &Value) -> String {
     match value {
         Value::Nothing => "–".to_owned(),
-        Value::Text(text) => printable(text),
+        Value::Text(text) => printable(text).into_owned(),
         Value::State(word, _) => (*word).to_owned(),
         Value::Truth(true) => "yes".to_owned(),
         Value::Truth(false) => "no".to_owned(),
         Value::Count(count) => with_thousands(&count.to_string()),
         Value::Id(number) => number.to_string(),
         Value::Quantity(number, unit) => readable(*number, *unit),
-        Value::List(texts) => printable(&texts.join(" ")),
+        Value::List(texts) => printable(&texts.join(" ")).into_owned(),
     }
 }
 
@@ -197,11 +198,4 @@ pub fn paint(text: &str, tone: Tone, colour: bool) -> String {
     } else {
         text.to_owned()
     }
-}
-
-/// Control characters move cursors and end lines; a mark stands in their place.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }

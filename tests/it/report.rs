@@ -316,3 +316,45 @@ fn accounts_of_one_name_are_told_apart() {
         ]
     );
 }
+
+/// A name that turns the rest of its line around or paints it is shown to people as it is written. Programs get the name.
+#[test]
+fn characters_that_a_terminal_obeys_are_escaped_for_people_alone() {
+    let sandbox = fresh();
+    let ledger = rusqlite::Connection::open(sandbox.path("demo/usage.db")).unwrap();
+    let sql = "select id from stored_accounts where name = 'pine-staging'";
+    let pine: i64 = ledger.query_row(sql, [], |row| row.get(0)).unwrap();
+    let october = |name: &str, format: &str| {
+        let sql = "update stored_accounts set name = ? where id = ?";
+        ledger.execute(sql, (name, pine)).unwrap();
+        let words = ["--month", "2026-10", "--format", format];
+        let run = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());
+        run.exits(0).stdout
+    };
+    for (name, shown) in [
+        ("\u{202e}gnp.exe", "\\u202egnp.exe"),
+        ("\u{1b}[31mred", "\\u001b[31mred"),
+    ] {
+        let table = october(name, "table");
+        assert!(table.contains(&format!("\n{shown} ")), "{table}");
+        assert!(!table.contains(name), "{table}");
+        let csv = october(name, "csv");
+        assert!(csv.contains(name) && !csv.contains(shown), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&october(name, "json")).unwrap();
+        let rows = json["usage"].as_array().unwrap();
+        assert!(rows.iter().any(|row| row["account_name"] == name), "{json}");
+    }
+    // Findings, and what goes to stderr.
+    let sql = "update stored_accounts set name = 'a\u{202e}b'";
+    ledger.execute(sql, []).unwrap();
+    let findings = sandbox.run(&[&["findings"], &CONFIG[..]].concat());
+    assert!(findings.stdout.contains("a\\u202eb"), "{findings}");
+    assert!(!findings.stdout.contains('\u{202e}'), "{findings}");
+    let words = ["report", "--month", "2026-10", "--account", "\u{202e}x"];
+    let refused = sandbox.run(&[&words[..], &CONFIG[..]].concat()).exits(2);
+    assert!(!refused.stderr.contains('\u{202e}'), "{refused}");
+    assert!(
+        refused.stderr.contains("u202ex") || refused.stderr.contains("u{202e}x"),
+        "{refused}"
+    );
+}

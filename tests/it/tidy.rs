@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "causes",
     "command_line",
     "plural",
+    "printable",
     "suggestion",
     "day",
     "instant",
@@ -90,6 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tiny_http", &["http"]),
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),
+    ("unicode_properties", &["printable"]),
     ("unicode_width", &["output/table.rs"]),
     ("x509_parser", &["http/tls.rs"]),
 ];

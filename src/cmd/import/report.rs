@@ -8,6 +8,7 @@ use crate::import::{DayReport, Finished, ImportEvent, Outcome};
 use crate::ledger::day::{Completion, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
 use crate::plural::plural;
+use crate::printable::printable;
 use crate::terminal::{eprint_line, progress_bar};
 
 /// Differences of one day that are named in full; the ledger's findings hold all of them.
@@ -95,10 +96,10 @@ impl Report {
 fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     let day = report.day;
     match &report.outcome {
-        Outcome::Refused(reason) => writeln!(out, "{day} refused: {reason}")?,
+        Outcome::Refused(reason) => writeln!(out, "{day} refused: {}", printable(reason))?,
         Outcome::SourceGone(stored, reason) => {
             let state = state_of(stored.sealed, stored.completion);
-            writeln!(out, "{day} {state} kept: {reason}")?;
+            writeln!(out, "{day} {state} kept: {}", printable(reason))?;
         }
         Outcome::Written(written) => {
             let state = state(written);
