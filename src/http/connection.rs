@@ -20,36 +20,49 @@ use crate::plural::plural;
 /// A client may take the time of `write_timeout` for each piece of this many bytes.
 const WRITE_PIECE: usize = 1 << 20;
 
-/// A body up to this length is copied behind its head: to write one piece is cheaper than two.
+/// A body up to this length is copied behind its head: one write is cheaper than two.
 const COPIED: usize = 16 << 10;
 
-/// A refusal is short: a client that does not take it in this time loses it.
+/// How long a client has to read a refusal, which is short.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// Read at a time.
+/// Bytes to read at a time.
 const CHUNK: usize = 4096;
 
-/// The first byte of a client who speaks TLS.
+/// The first byte of a client that speaks TLS.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Of the line of a refused request, this much is logged.
+/// How many bytes of a refused request's first line are logged.
 const LOGGED: usize = 200;
 
-/// What came of reading a head.
+/// The outcome of reading a head.
 enum Received {
     Head(Head),
-    /// The client has ended, or was silent for too long.
+    /// The client has closed the connection, or was silent for too long.
     Nothing,
     Bad(BadRequest),
 }
 
-/// A request without an answer.
+/// A request that is refused.
 struct Refused<'a> {
     peer: IpAddr,
     /// What was received of it.
     received: &'a [u8],
     why: &'a BadRequest,
     id: &'a str,
+}
+
+impl Refused<'_> {
+    /// Before anything of a request was read.
+    fn unread<'a>(peer: IpAddr, why: &'a BadRequest, id: &'a str) -> Refused<'a> {
+        let received = b"";
+        Refused {
+            peer,
+            received,
+            why,
+            id,
+        }
+    }
 }
 
 /// Serves a connection to its end.
@@ -61,7 +74,7 @@ pub fn serve(clients: &Clients, slot: &Slot, socket: Arc<TcpStream>, peer: IpAdd
             Some(_) => limits.handshake_timeout,
             None => limits.header_timeout,
         };
-    // A client that ends without a word, or says none in time, gets none.
+    // A client that sends nothing gets no answer.
     if let Ok(Some(_)) = stream::first_byte(&socket, deadline) {
         slot.begin();
         if let Some(stream) = open(clients, socket, peer, deadline) {
@@ -70,25 +83,15 @@ pub fn serve(clients: &Clients, slot: &Slot, socket: Arc<TcpStream>, peer: IpAdd
     }
 }
 
-/// Says to a connection that there is no place for it.
+/// Answers a connection that has no place in the table.
 pub fn reject(clients: &Clients, socket: Arc<TcpStream>, peer: IpAddr, why: &BadRequest) {
     clients.state.metrics.refused(why.status);
     if let Some(stream) = open(clients, socket, peer, Instant::now() + REFUSAL) {
-        let id = &clients.ids.next();
-        let received = b"";
-        say(
-            stream,
-            &Refused {
-                peer,
-                received,
-                why,
-                id,
-            },
-        );
+        say(stream, &Refused::unread(peer, why, &clients.ids.next()));
     }
 }
 
-/// Shakes hands where TLS is spoken.
+/// Performs the handshake if the server speaks TLS.
 fn open(
     clients: &Clients,
     socket: Arc<TcpStream>,
@@ -103,17 +106,10 @@ fn open(
         Ok(Some(_)) => {
             let why = &BadRequest::new(400, "this port speaks TLS: write https");
             let id = &clients.ids.next();
-            let received = b"";
-            let stream = Stream::plain(socket);
             turn_down(
                 clients,
-                stream,
-                &Refused {
-                    peer,
-                    received,
-                    why,
-                    id,
-                },
+                Stream::plain(socket),
+                &Refused::unread(peer, why, id),
             );
             return None;
         }
@@ -178,7 +174,7 @@ fn converse(clients: &Clients, slot: &Slot, mut stream: Stream, peer: IpAddr) {
             return;
         }
         slot.wait_for_client();
-        // Asked after the slot was marked: a drain that began before sees the mark, one that begins now is seen.
+        // Checked after the slot was marked: an earlier drain has seen the mark, and a later one is seen here.
         if last || clients.connections.is_draining() {
             break;
         }
@@ -186,7 +182,7 @@ fn converse(clients: &Clients, slot: &Slot, mut stream: Stream, peer: IpAddr) {
     stream.end();
 }
 
-/// Reads until a whole head is there and takes it from what was received; what follows it stays.
+/// Reads until a whole head has arrived, and removes it from `received`; what follows it stays there.
 fn read_head(
     clients: &Clients,
     stream: &mut Stream,
@@ -194,7 +190,7 @@ fn read_head(
     first: bool,
 ) -> Received {
     let limits = &clients.limits;
-    // A new client has something to ask; one that was answered may be silent for a while.
+    // A new client should send its request soon; one that has been answered may be silent for a while.
     let silence = if first {
         limits.header_timeout
     } else {
@@ -204,7 +200,7 @@ fn read_head(
     let mut begun = false;
     let mut seen = 0;
     loop {
-        // An empty line before a request is a client's slip that RFC 9112 wants ignored.
+        // RFC 9112 asks servers to ignore an empty line before a request.
         while received.starts_with(b"\r\n") {
             received.drain(..2);
             seen = 0;
@@ -267,7 +263,7 @@ fn write(
     let mut head = response.head(&request.id);
     head.push_str(match (last, &request.head.version) {
         (true, _) => "Connection: close\r\n",
-        // What HTTP/1.1 does unasked, HTTP/1.0 wants to hear.
+        // The default in HTTP/1.1, but not in HTTP/1.0.
         (false, HTTPVersion(1, 0)) => "Connection: keep-alive\r\n",
         (false, _) => "",
     });
@@ -292,7 +288,7 @@ fn write(
         .try_for_each(|piece| write("", piece))
 }
 
-/// Says to the client and to the log why there is no answer, and ends the connection.
+/// Refuses a request, logs the reason, and ends the connection.
 fn turn_down(clients: &Clients, stream: Stream, refused: &Refused) {
     let BadRequest { status, message } = refused.why;
     clients.state.metrics.refused(*status);
@@ -304,8 +300,7 @@ fn turn_down(clients: &Clients, stream: Stream, refused: &Refused) {
     say(stream, refused);
 }
 
-/// A whole answer, after which the connection ends. What was asked for decides on its shape alone, as far as it can be
-/// read.
+/// Sends a refusal and ends the connection. The target determines its form, as far as the target can be read.
 fn say(mut stream: Stream, refused: &Refused) {
     let BadRequest { status, message } = refused.why;
     let mut words = refused.received.split(|byte| byte.is_ascii_whitespace());

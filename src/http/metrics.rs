@@ -1,10 +1,13 @@
-//! What the server counts, and the text of `/metrics`, which has the state of the ledger as well: OpenMetrics for
-//! clients that ask for it, the older text format of Prometheus for all others. Nothing is reported per account.
+//! What the server counts, and the text of `/metrics`, which has the state of the ledger as well. Nothing is reported
+//! per account. The formats of the text are in `exposition`, the figures of the ledger in `ledger_gauges`.
+
+mod exposition;
+mod ledger_gauges;
 
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
@@ -15,17 +18,15 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use exposition::Exposition;
+use exposition::as_prometheus;
+use ledger_gauges::registry_of;
+pub use ledger_gauges::{LastImport, LedgerGauges};
+
 /// Where the answers of a fast and of a slow day end, in seconds.
 const BUCKETS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-
-/// A format of the text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Exposition {
-    Prometheus,
-    OpenMetrics,
-}
 
 /// Counts a connection as open until it is dropped.
 pub struct OpenConnection(Gauge);
@@ -58,31 +59,6 @@ struct RouteLabel(&'static str);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Status(u16);
-
-/// What is known of the ledger when it is asked for. What is not known is left out of the text.
-#[derive(Debug, Default, PartialEq)]
-pub struct LedgerGauges {
-    pub bytes: Option<u64>,
-    /// When it began, in seconds since 1970 UTC.
-    pub newest_closed_day: Option<i64>,
-    pub open_days: Option<u64>,
-    pub missing_days: Option<u64>,
-    /// Those that nobody has acknowledged.
-    pub findings: Option<u64>,
-    /// Like these.
-    pub pending_corrections: Option<u64>,
-    pub last_import: Option<LastImport>,
-}
-
-/// The last import that has ended.
-#[derive(Debug, PartialEq)]
-pub struct LastImport {
-    /// Since 1970 UTC.
-    pub finished_at: i64,
-    pub seconds: f64,
-    /// 0 done, 1 something needs a look, 2 an error.
-    pub exit_code: i64,
-}
 
 impl Metrics {
     pub fn register() -> Metrics {
@@ -201,54 +177,6 @@ impl Metrics {
     }
 }
 
-impl Exposition {
-    /// The first is for clients that ask for neither.
-    pub const ALL: [Exposition; 2] = [Exposition::Prometheus, Exposition::OpenMetrics];
-
-    /// As `Accept` names it.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Exposition::Prometheus => "text/plain",
-            Exposition::OpenMetrics => "application/openmetrics-text",
-        }
-    }
-
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Exposition::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Exposition::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
-/// The same samples as Prometheus had them before OpenMetrics: no units, no infos, and what is said about a counter is
-/// said about the name that its samples have.
-fn as_prometheus(text: &str) -> String {
-    let mut old = String::with_capacity(text.len());
-    let mut help = None;
-    for line in text.lines() {
-        if let Some(described) = line.strip_prefix("# HELP ") {
-            help = described.split_once(' ');
-        } else if let Some((name, kind)) = line
-            .strip_prefix("# TYPE ")
-            .and_then(|described| described.split_once(' '))
-        {
-            let (suffix, kind) = match kind {
-                "counter" => ("_total", kind),
-                "info" => ("_info", "gauge"),
-                kind => ("", kind),
-            };
-            if let Some((_, help)) = help.take() {
-                old.push_str(&format!("# HELP {name}{suffix} {help}\n"));
-            }
-            old.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
-        } else if !line.starts_with('#') {
-            old.extend([line, "\n"]);
-        }
-    }
-    old
-}
-
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.dec();
@@ -259,86 +187,6 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-fn registry_of(ledger: &LedgerGauges, certificate_ends_at: Option<i64>) -> Registry {
-    let mut registry = Registry::with_prefix("rbc_usage");
-    let mut whole = |name: &str, help: &str, unit: Option<Unit>, value: Option<i64>| {
-        let Some(value) = value else { return };
-        let gauge: Gauge = Gauge::default();
-        gauge.set(value);
-        match unit {
-            Some(unit) => registry.register_with_unit(name, help, unit, gauge),
-            None => registry.register(name, help, gauge),
-        }
-    };
-    let count = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
-    let last = ledger.last_import.as_ref();
-    whole(
-        "ledger",
-        "Size of the ledger's file",
-        Some(Unit::Bytes),
-        count(ledger.bytes),
-    );
-    whole(
-        "newest_closed_day_timestamp",
-        "When the newest closed day began",
-        Some(Unit::Seconds),
-        ledger.newest_closed_day,
-    );
-    whole(
-        "open_days",
-        "Days whose figures may still grow",
-        None,
-        count(ledger.open_days),
-    );
-    whole(
-        "missing_days",
-        "Days between the first and the newest closed one that were not imported",
-        None,
-        count(ledger.missing_days),
-    );
-    whole(
-        "findings",
-        "Doubts that nobody has acknowledged",
-        None,
-        count(ledger.findings),
-    );
-    whole(
-        "pending_corrections",
-        "Corrections of sealed days that nobody has acknowledged",
-        None,
-        count(ledger.pending_corrections),
-    );
-    whole(
-        "certificate_end_timestamp",
-        "When the first certificate of the chain ends",
-        Some(Unit::Seconds),
-        certificate_ends_at,
-    );
-    whole(
-        "last_import_timestamp",
-        "When the last import ended",
-        Some(Unit::Seconds),
-        last.map(|import| import.finished_at),
-    );
-    whole(
-        "last_import_exit_code",
-        "How the last import ended: 0 done, 1 something needs a look, 2 an error",
-        None,
-        last.map(|import| import.exit_code),
-    );
-    if let Some(import) = last {
-        let seconds: Gauge<f64, AtomicU64> = Gauge::default();
-        seconds.set(import.seconds);
-        registry.register_with_unit(
-            "last_import_duration",
-            "How long the last import took",
-            Unit::Seconds,
-            seconds,
-        );
-    }
-    registry
 }
 
 impl EncodeLabelSet for Answered {
@@ -426,22 +274,6 @@ mod tests {
             .unwrap();
         for left_out in ["ledger", "pending", "certificate"] {
             assert!(!unknown.contains(left_out), "{unknown}");
-        }
-    }
-
-    #[test]
-    fn the_old_format_describes_the_names_that_samples_have() {
-        let text = Metrics::register().text(Exposition::Prometheus, &LedgerGauges::default());
-        let text = text.unwrap();
-        for part in [
-            "# HELP rbc_usage_connections_total Connections accepted.\n# TYPE rbc_usage_connections_total counter\n\
-             rbc_usage_connections_total 0\n",
-            "# TYPE rbc_usage_build_info gauge\nrbc_usage_build_info{",
-        ] {
-            assert!(text.contains(part), "{part}\n{text}");
-        }
-        for none in ["# EOF", "# UNIT", " info\n"] {
-            assert!(!text.contains(none), "{none}\n{text}");
         }
     }
 }

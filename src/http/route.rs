@@ -1,4 +1,4 @@
-//! Every endpoint, once: its path, its name in metrics, what it takes and comes as, who may ask, what it costs, and the
+//! Every endpoint, once: its path, its name in metrics, its parameters and formats, its audience, its cost, and the
 //! function that answers. To add an endpoint, add it here and to `v1/openapi.json`.
 
 use percent_encoding::percent_decode_str;
@@ -15,9 +15,9 @@ pub struct Route {
     pub pattern: &'static str,
     /// In metrics.
     pub name: &'static str,
-    /// Every parameter that the query may have.
+    /// The parameters that the query may have.
     pub parameters: &'static [&'static str],
-    /// What the answer comes as; the first is the default.
+    /// The formats of the answer; the first is the default.
     pub formats: &'static [(Format, &'static str)],
     pub audience: Audience,
     pub cost: Cost,
@@ -33,21 +33,21 @@ pub enum Audience {
     Users,
 }
 
-/// How far an answer may serve for the next question.
+/// Which later requests an answer may be reused for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reuse {
     Never,
-    /// For the same target, until the ledger changes.
+    /// Requests for the same target, until the ledger changes.
     SameTarget,
-    /// The same, if the headers that name formats are the same as well.
+    /// The same, if the headers that choose the format are the same as well.
     SameForm,
 }
 
-/// Which endpoints a listener has.
+/// Which endpoints a listener offers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Endpoints {
     All,
-    /// All but `/metrics`, which has a listener of its own.
+    /// All but `/metrics`, which has its own listener.
     AllButMetrics,
     /// `/metrics` alone, without a password.
     Metrics,
@@ -140,7 +140,7 @@ pub static ROUTES: [Route; 13] = [
     v1(
         "/v1/accounts/{uuid}/usage",
         "v1_account_usage",
-        (&v1::usage::PARAMETERS, &FORMATS),
+        (v1::usage::PARAMETERS, &FORMATS),
         Cost::Bounded,
         |question, ledger| v1::answer(question, ledger, v1::usage::of_account),
     ),
@@ -154,7 +154,7 @@ pub static ROUTES: [Route; 13] = [
     v1(
         "/v1/domains/{path}/usage",
         "v1_domain_usage",
-        (&v1::usage::PARAMETERS, &FORMATS),
+        (v1::usage::PARAMETERS, &FORMATS),
         Cost::High,
         |question, ledger| v1::answer(question, ledger, v1::usage::of_domain),
     ),
@@ -182,7 +182,7 @@ pub static ROUTES: [Route; 13] = [
 ];
 
 impl Route {
-    /// What stands in the places of the pattern's parameters; none if a path is of another form.
+    /// The values of the pattern's parameters; `None` if the path does not match.
     fn arguments(&self, path: &str) -> Option<Vec<String>> {
         let mut arguments = Vec::new();
         let mut given = path.split('/');
@@ -214,7 +214,7 @@ pub fn find(path: &str, endpoints: Endpoints) -> Option<(&'static Route, Vec<Str
     is_here.then_some((route, arguments))
 }
 
-/// What requests for a path are counted under that names no endpoint.
+/// The name in metrics of requests for paths without an endpoint.
 pub fn name_of_nothing(path: &str) -> &'static str {
     match path {
         "/metrics" => "metrics",

@@ -15,16 +15,6 @@ use crate::output::{self, Document, Value};
 use crate::view;
 use crate::view::figures::ServerRows;
 
-pub const PARAMETERS: [&str; 7] = [
-    "start",
-    "end",
-    "month",
-    "granularity",
-    "metric",
-    "require",
-    "format",
-];
-
 pub const PARAMETERS_OF_ALL: [&str; 10] = [
     "start",
     "end",
@@ -38,19 +28,22 @@ pub const PARAMETERS_OF_ALL: [&str; 10] = [
     "cursor",
 ];
 
-/// Accounts times months, or days where days are told apart, that are added up at once where accounts are told apart.
+/// All but those that choose accounts.
+pub const PARAMETERS: &[&str] = PARAMETERS_OF_ALL.split_at(7).0;
+
+/// Accounts times months (or days, if the answer is by day) that are added up at once if the answer is by account.
 const PORTION: i64 = 1_000;
 
-/// Sums that one portion may take: the figures of as many are some 200 MiB.
+/// Sums that one portion may have; their figures take some 200 MiB.
 const MOST_SUMS: usize = 1_000_000;
 
-/// Rows that are written at once, so that an answer is never held twice.
+/// Rows that are written at a time, so that an answer is never held twice.
 const PIECE: usize = 1_000;
 
 /// An answer beyond this is refused: it waits in memory until its client has read it.
 const LONGEST_BODY: usize = 64 << 20;
 
-/// What all three are asked, checked.
+/// The parameters that all three have, checked.
 struct UsageQuery {
     range: DayRange,
     granularity: Granularity,
@@ -104,7 +97,7 @@ pub fn of_all(context: &Context) -> Result<Body, Rejection> {
 impl UsageQuery {
     fn read(context: &Context) -> Result<UsageQuery, Problem> {
         let query = context.query;
-        // Looked at here, so that a wrong word is told before anything is looked for.
+        // Checked here, so that a wrong value is reported before anything is read.
         query.requires_complete()?;
         Ok(UsageQuery {
             range: query.period(context.max_days)?,
@@ -113,7 +106,7 @@ impl UsageQuery {
         })
     }
 
-    /// The state of the days, unless a complete answer is asked for and there is none.
+    /// The state of the days; an error if a complete answer is required and there is none.
     fn period(&self, context: &Context) -> Result<PeriodFacts, Rejection> {
         let mut period = period_facts(context, self.range)?;
         period.check_requirement(context)?;
@@ -166,8 +159,8 @@ impl UsageQuery {
     }
 }
 
-/// The answer, refused if it gets too long. Beside its text, a portion of the accounts is held at a time, if they are
-/// told apart, and a piece of the rows.
+/// Writes the answer, and refuses it if it gets too long. Apart from its text, memory holds one portion of the accounts
+/// (if the answer is by account) and one piece of the rows at a time.
 fn written(
     context: &Context,
     asked: &UsageQuery,
@@ -210,7 +203,7 @@ fn written(
     })
 }
 
-/// What to ask for instead.
+/// Refuses a question, and suggests what to ask for instead.
 fn too_much(why: &str, by_account: bool) -> Problem {
     let (parameter, accounts) = if by_account {
         ("limit", "fewer accounts at a time by limit, for ")
