@@ -1,4 +1,4 @@
-//! Starting, signals, and an orderly end. What a request asks and what an answer looks like is for the rooms below.
+//! Start, signals and orderly end of the server. Requests and answers are left to the modules below.
 
 pub mod access_log;
 pub mod answer;
@@ -60,15 +60,15 @@ use tls::Tls;
 pub use tls::look as look_at_tls;
 use unread::UnreadBytes;
 
-/// What a client of the listener of metrics has for its request.
+/// How long a client of the metrics listener has to send its request.
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What makes it safe to answer others than this machine.
+/// What makes it safe to answer other machines.
 #[derive(Clone, Copy)]
 pub struct Protection {
     pub tls: bool,
     pub users: bool,
-    /// Somebody else sees to both.
+    /// A proxy in front does both.
     pub behind_proxy: bool,
 }
 
@@ -93,7 +93,7 @@ pub fn may_listen(address: SocketAddr, protection: Protection) -> anyhow::Result
     Ok(())
 }
 
-/// Refuses scopes where nobody is asked who he is, so that everybody may see everything.
+/// Refuses scopes if the server has no users: they would limit nobody.
 pub fn may_limit(settings: &config::Server) -> anyhow::Result<()> {
     match (&settings.users, settings.scopes.keys().next()) {
         (None, Some(user)) => bail!(
@@ -110,13 +110,13 @@ pub struct ServeOptions<'a> {
     pub zones: Zones,
     /// `main.timezone`, if it is written.
     pub timezone: Option<String>,
-    /// What the configuration says now, to be compared with what it says when it is read again.
+    /// The texts of the keys at the start, to see what has changed when they are read again.
     pub texts: config::KeyTexts,
     pub load_config: LoadConfig,
 }
 
-/// Answers until SIGTERM or SIGINT, then finishes the requests in hand. `out` gets a line with the
-/// address as soon as requests are taken.
+/// Serves until SIGTERM or SIGINT, then finishes the requests in progress. Writes a line with the address to `out` as
+/// soon as it accepts requests.
 pub fn serve(
     address: SocketAddr,
     settings: &config::Server,
@@ -181,10 +181,10 @@ pub fn serve(
     let listener = Listener::open(socket, clients)?;
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
-    tell_systemd(&[NotifyState::Ready]);
+    notify_systemd(&[NotifyState::Ready]);
 
     stopped.recv()?;
-    tell_systemd(&[NotifyState::Stopping]);
+    notify_systemd(&[NotifyState::Stopping]);
     let deadline = Instant::now() + drain_timeout;
     let mut cut_off = listener.drain(deadline);
     cut_off += metrics.map_or(0, |metrics| metrics.drain(deadline));
@@ -197,7 +197,7 @@ pub fn serve(
     Ok(())
 }
 
-/// Lets whoever gathers the metrics in.
+/// Opens the listener of metrics.
 fn open_metrics(
     address: SocketAddr,
     settings: &config::Server,
@@ -206,7 +206,7 @@ fn open_metrics(
     may_tell(address, settings.behind_proxy)?;
     let socket = listener::bind(address)?;
     let address = socket.local_addr()?;
-    let limits = config::Limits {
+    let limits = config::ServerLimits {
         max_connections: descriptors::OF_METRICS,
         max_connections_per_address: descriptors::OF_METRICS,
         header_timeout: METRICS_TIMEOUT,
@@ -220,12 +220,12 @@ fn open_metrics(
 }
 
 /// Does nothing where systemd does not wait for it.
-fn tell_systemd(state: &[NotifyState]) {
-    // Who asked to be told and does not listen gets nothing; the server works all the same.
+fn notify_systemd(state: &[NotifyState]) {
+    // The server works even if systemd does not receive the message.
     let _ = sd_notify::notify(state);
 }
 
-/// Says on the channel that it is time to end when SIGTERM or SIGINT comes, and reads files again at SIGHUP.
+/// Sends on the channel at SIGTERM and SIGINT, and reads the files again at SIGHUP.
 fn heed_signals(stop: Sender<()>, mut reload: Reload) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new()
@@ -234,12 +234,12 @@ fn heed_signals(stop: Sender<()>, mut reload: Reload) -> anyhow::Result<()> {
             for signal in signals.forever() {
                 if signal == SIGHUP {
                     if let Ok(now) = NotifyState::monotonic_usec_now() {
-                        tell_systemd(&[NotifyState::Reloading, now]);
+                        notify_systemd(&[NotifyState::Reloading, now]);
                     }
                     reload.reload();
-                    tell_systemd(&[NotifyState::Ready]);
+                    notify_systemd(&[NotifyState::Ready]);
                 } else {
-                    // Only the first one is read; after that the end is under way.
+                    // Only the first signal counts; after that the server is stopping.
                     let _ = stop.send(());
                 }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::values::{Values, seconds, whole};
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
+pub struct ServerLimits {
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     /// Request line and headers of one request.
@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 impl Values<'_> {
-    pub fn limits(&mut self) -> Option<Limits> {
+    pub fn limits(&mut self) -> Option<ServerLimits> {
         let max_connections = self.count("server.max_connections", 1, 65_536, "connections");
         let max_connections_per_address = self.count(
             "server.max_connections_per_address",
@@ -46,7 +46,7 @@ impl Values<'_> {
         let idle_timeout = self.time("server.idle_timeout", 1);
         let write_timeout = self.time("server.write_timeout", 1);
         let drain_timeout = self.time("server.drain_timeout", 0);
-        Some(Limits {
+        Some(ServerLimits {
             max_connections: max_connections?,
             max_connections_per_address: max_connections_per_address?,
             max_header_bytes: max_header_bytes?,

@@ -16,7 +16,7 @@ use crate::scope::{Scope, ScopeLimits, parse_domains, parse_uuids};
 pub struct Server {
     pub bind: SocketAddr,
     pub workers: usize,
-    pub limits: super::limits::Limits,
+    pub limits: super::limits::ServerLimits,
     /// None: answers are not encrypted.
     pub tls: Option<TlsFiles>,
     /// The htpasswd file; none: everybody may ask.
@@ -213,7 +213,7 @@ mod tests {
         let server = Server {
             bind: SocketAddr::from(([127, 0, 0, 1], 8888)),
             workers: 4,
-            limits: crate::config::Limits {
+            limits: crate::config::ServerLimits {
                 max_connections: 512,
                 max_connections_per_address: 64,
                 max_header_bytes: 16_384,

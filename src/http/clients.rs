@@ -10,13 +10,13 @@ use super::connections::Connections;
 use super::route::Endpoints;
 use super::state::State;
 use super::tls::Tls;
-use crate::config::Limits;
+use crate::config::ServerLimits;
 
 /// What the connections of a listener share.
 pub struct Clients {
     pub state: Arc<State>,
     pub endpoints: Endpoints,
-    pub limits: Limits,
+    pub limits: ServerLimits,
     pub connections: Arc<Connections>,
     pub proxies: Proxies,
     pub tls: Option<Arc<Tls>>,
@@ -29,7 +29,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub fn new(state: Arc<State>, endpoints: Endpoints, limits: Limits) -> Clients {
+    pub fn new(state: Arc<State>, endpoints: Endpoints, limits: ServerLimits) -> Clients {
         Clients {
             state,
             endpoints,
@@ -50,7 +50,7 @@ impl Clients {
     }
 }
 
-/// Makes the ids by which a request is found in every log: unlike those of an earlier run.
+/// Makes the ids by which a request is found in every log. They differ from those of earlier runs.
 pub struct Ids {
     run: u32,
     next: AtomicU64,

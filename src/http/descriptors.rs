@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::ledger_pool::RESERVED;
 use super::listener::MOST_REJECTED;
-use crate::config::Limits;
+use crate::config::ServerLimits;
 
 /// Connections to the listener of metrics.
 pub const OF_METRICS: usize = 16;
@@ -23,7 +23,7 @@ const RESERVE: u64 = SPARE + (MOST_REJECTED + OF_METRICS) as u64;
 const PER_LEDGER: u64 = 3;
 
 /// Asks for as many descriptors as the system grants, and if these are too few, for fewer connections.
-pub fn within_descriptors(limits: &Limits, workers: usize) -> anyhow::Result<Limits> {
+pub fn within_descriptors(limits: &ServerLimits, workers: usize) -> anyhow::Result<ServerLimits> {
     let granted = raise();
     let reserved = RESERVE + PER_LEDGER * (workers + RESERVED) as u64;
     let room = usize::try_from(granted.saturating_sub(reserved))?;
@@ -33,7 +33,7 @@ pub fn within_descriptors(limits: &Limits, workers: usize) -> anyhow::Result<Lim
     );
     let mut limits = limits.clone();
     if room < limits.max_connections {
-        // A reader of stderr that has gone away is no reason not to start.
+        // The server starts even if nobody reads stderr any more.
         let _ = writeln!(
             io::stderr(),
             "rbc-usage: server.max_connections: {room} instead of {}, as {granted} open files are allowed",
@@ -44,7 +44,7 @@ pub fn within_descriptors(limits: &Limits, workers: usize) -> anyhow::Result<Lim
     Ok(limits)
 }
 
-/// Raises the soft limit to the hard one, and tells how many files may be open.
+/// Raises the soft limit to the hard one, and returns how many files may be open.
 fn raise() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = Rlimit {
