@@ -1,6 +1,6 @@
-//! The server's log on stderr: a line for each request, in the combined format or as JSON, and what a person should
-//! know. A thread of its own writes, so that a stderr nobody reads holds up no answer: lines are then left out and
-//! counted.
+//! The server's log on stderr: a line for each request, in the combined format or as JSON, and notes for people. A
+//! separate thread writes it, so that answers do not wait for a reader of stderr: lines that do not fit into the queue
+//! are left out and counted.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,14 +25,14 @@ const MOST_WAITING: usize = 4096;
 /// Bytes that are written at once.
 const BATCH: usize = 64 << 10;
 
-/// How long lines are gathered after some were written: waking the thread that writes for each would cost more than
-/// all the rest of a line.
+/// How long to gather lines after each write: waking the writing thread for every line would cost more than the rest of
+/// the work for it.
 const GATHER: Duration = Duration::from_millis(2);
 
-/// How long the end waits for the last lines.
+/// How long to wait for the last lines at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// At most one line of a kind that an attack can cause comes in this time.
+/// Notes that an attack can cause appear at most this often, each kind by itself.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 pub struct AccessLog {
@@ -48,10 +48,10 @@ enum Line {
     End(Sender<()>),
 }
 
-/// A request and what became of it.
+/// A request and its outcome.
 pub struct Entry<'a> {
     pub peer: IpAddr,
-    /// Only who has proved it: people write passwords where names belong.
+    /// Only if the password was right: people type passwords where names belong.
     pub user: Option<&'a str>,
     pub method: &'a str,
     pub target: &'a str,
@@ -62,7 +62,7 @@ pub struct Entry<'a> {
     pub id: &'a str,
 }
 
-/// A kind of line that may come too often: an attack must fill no disk.
+/// Limits how often one kind of note is logged, so that an attack cannot fill the disk.
 #[derive(Default)]
 pub struct LogThrottle {
     last: Mutex<LastLine>,
@@ -104,13 +104,13 @@ impl AccessLog {
         }
     }
 
-    /// Logs what a person should know, whatever the format.
+    /// Logs a note for people, whatever the format.
     pub fn note(&self, text: &str) {
         self.send(self.noted(text));
     }
 
-    /// Logs a request that was refused by its look or a limit, whatever the format. `request` is its first line, or
-    /// what there was of it.
+    /// Logs a request that is malformed or beyond a limit, whatever the format. `request` is its first line, or as much
+    /// of it as has arrived.
     pub fn refusal(&self, peer: IpAddr, status: u16, request: &str, message: &str, id: &str) {
         match self.format() {
             LogFormat::Json => self.send(
@@ -155,7 +155,7 @@ impl AccessLog {
         }
     }
 
-    /// Waits until all is written, but not for ever.
+    /// Waits until everything is written, but no longer than `LAST_LINES`.
     pub fn end(&self) {
         let (done, is_done) = mpsc::channel();
         if self.lines.try_send(Line::End(done)).is_ok() {
@@ -208,7 +208,7 @@ fn write_all(waiting: &Receiver<Line>) {
                 .then(|| waiting.try_recv().ok())
                 .flatten();
         }
-        // A reader of stderr that has gone away is no reason to stop answering.
+        // The server goes on even if nobody reads stderr any more.
         let _ = io::stderr().write_all(batch.as_bytes());
         batch.clear();
         match ended {
@@ -218,7 +218,7 @@ fn write_all(waiting: &Receiver<Line>) {
     }
 }
 
-/// What web servers write, without the two headers that are not looked at; then the request's id and its seconds.
+/// The combined log format with empty referrer and user agent, then the request's id and its duration in seconds.
 fn combined(entry: &Entry, now: Duration) -> String {
     let Entry {
         peer,
@@ -266,7 +266,7 @@ fn utc(now: Duration) -> String {
     Utc::since_1970(now).map_or("-".to_owned(), Utc::json_log)
 }
 
-/// Nothing a client sends can end the line or the quotes.
+/// Escapes whatever could end the line or the quotes.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

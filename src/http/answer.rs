@@ -1,5 +1,5 @@
-//! The one place where a request becomes a response: which endpoint, who asks, what was answered before, the ledger,
-//! and the record of it all. It knows no socket.
+//! The one place where a request becomes a response: it finds the endpoint, authenticates the user, consults the cache
+//! and the ledger, and counts and logs the answer. It knows no socket.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use super::state::{State, today};
 use super::unread::NoRoom;
 use super::v1;
 
-/// Answers a request, whatever happens, and counts and logs the answer: all that is left is to send it.
+/// Answers a request, whatever happens, and counts and logs the answer. The caller only has to send it.
 pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Response> {
     let _in_flight = state.metrics.request_begins();
     let path = request.head.path();
@@ -32,7 +32,7 @@ pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Res
     let audience = match (&found, endpoints) {
         (_, Endpoints::Metrics) => Audience::Anyone,
         (Some((route, _)), _) => route.audience,
-        // Users alone may know what there is.
+        // Only users may learn which paths exist.
         (None, _) => Audience::Users,
     };
     let mut user = None;
@@ -109,7 +109,7 @@ fn who_asks(state: &State, request: &Request, audience: Audience) -> Result<User
     }
 }
 
-/// What was answered to the same question before, if nothing has changed since, or else what the ledger says now.
+/// The kept answer to the same question if nothing has changed since, else a new one from the ledger.
 fn of_endpoint(
     state: &State,
     request: &Request,
@@ -149,14 +149,14 @@ fn of_endpoint(
         ledger.close();
     }
     let response = Arc::new(answered?);
-    // Before somebody else gets the connection, who may ask the same.
+    // Before the connection is given back: the next one to get it may have the same question.
     if let Some((version, key)) = &key {
         state.cache.put(*version, key, &user.scope, &response);
     }
     Ok(response)
 }
 
-/// What two requests must have in common to get the same answer; none: nothing is enough.
+/// What two requests must have in common to share an answer; `None`: they never do.
 fn reuse_key<'a>(reuse: Reuse, request: &'a Request) -> Option<Cow<'a, str>> {
     let head = &request.head;
     match reuse {
@@ -193,7 +193,7 @@ fn try_again(target: &str, why: &str, seconds: u32) -> Response {
     refuse(target, 503, why).with("Retry-After", seconds.to_string())
 }
 
-/// Counts an answer and logs it. `user` is who has proved it.
+/// Counts an answer and logs it. `user` is authenticated.
 fn record(
     state: &State,
     request: &Request,

@@ -1,6 +1,6 @@
-//! Who asks: HTTP Basic against the file of users. A password that was right lately is known again by a keyed hash,
-//! at once; any other costs bcrypt, one at a time behind a turnstile. An unknown user, a wrong password and any two
-//! users take the same time and get the same answer.
+//! Authentication: HTTP Basic against the file of users. A password that was right recently is recognised at once by a
+//! keyed hash; any other costs bcrypt, one at a time behind a turnstile. An unknown user and a wrong password take the
+//! same time and get the same answer, whoever the user is.
 
 mod backoff;
 mod turnstile;
@@ -23,13 +23,13 @@ use self::turnstile::Turnstile;
 use crate::htpasswd::{self, Hash};
 use crate::scope::Scope;
 
-/// How long after it was last used a right password is known again without bcrypt.
+/// How long after its last use a right password is recognised without bcrypt.
 const KNOWN: Duration = Duration::from_secs(600);
 
 const GONE: &str =
     "server.users is gone: a server that asks for passwords stops doing so only by a restart";
 
-/// How often the file is looked at.
+/// How often the file is checked for changes.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Whose request it is, and what they may see.
@@ -39,7 +39,7 @@ pub struct User {
     pub scope: Arc<Scope>,
 }
 
-/// What can be said at once.
+/// What can be decided without bcrypt.
 pub enum QuickCheck {
     Known(User),
     Rejected(AuthError),
@@ -50,13 +50,13 @@ pub enum QuickCheck {
 pub enum AuthError {
     /// No password, or a wrong one.
     Unauthorized,
-    /// Too many wrong ones for this user from this address: nothing is looked at until then.
+    /// Too many wrong passwords for this user from this address: none is checked for this long.
     Wait(Duration),
     /// Too many passwords are being checked.
     Busy,
 }
 
-/// A name and a password, not believed yet.
+/// A name and a password that are not verified yet.
 pub struct Credentials {
     name: String,
     password: Vec<u8>,
@@ -68,11 +68,11 @@ type Scopes = BTreeMap<String, Scope>;
 pub struct Auth {
     table: RwLock<Arc<UserTable>>,
     looked: Mutex<Instant>,
-    /// Why the file could not be read again.
+    /// Why the last attempt to read the file again failed.
     fault: Mutex<Option<String>>,
     backoff: Mutex<Backoff>,
     turnstile: Turnstile,
-    /// Of this process alone, and gone with it.
+    /// Random, and never leaves this process.
     key: hmac::Key,
 }
 
@@ -82,14 +82,14 @@ struct UserTable {
     stamp: Option<Stamp>,
     scopes: Scopes,
     users: HashMap<String, KnownUser>,
-    /// The highest in the file: what every failure takes.
+    /// The highest cost in the file: every failure takes as long as that.
     cost: u32,
 }
 
 struct KnownUser {
     user: User,
     hash: Hash,
-    /// The last right password's hash under our key, and when it was last used. One a user, so the file bounds them.
+    /// The keyed hash of the last right password, and when it was last used. One a user, so the file bounds them.
     recent: Mutex<Option<(hmac::Tag, Instant)>>,
 }
 
@@ -115,7 +115,7 @@ impl Auth {
         })
     }
 
-    /// Reads the file again, perhaps another one. What is wrong with it leaves everything as it was.
+    /// Reads the file again, perhaps from another path. If something is wrong with it, nothing changes.
     pub fn reload(
         &self,
         file: Option<&Path>,
@@ -127,7 +127,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Looks once a second whether the file has changed since it was read.
+    /// Whether the file has changed since it was read. Looks once a second.
     pub fn has_changed(&self, now: Instant) -> bool {
         let mut looked = lock(&self.looked);
         if now.saturating_duration_since(*looked) < LOOK {
@@ -139,7 +139,7 @@ impl Auth {
         stamp != table.stamp
     }
 
-    /// Whether this is why the file could not be read, and was not the last time; none: it was read.
+    /// Notes why the file could not be read (`None`: it was read), and returns whether that is new.
     pub fn is_new_fault(&self, fault: Option<&str>) -> bool {
         let mut known = lock(&self.fault);
         let is_new = known.as_deref() != fault;
@@ -154,7 +154,7 @@ impl Auth {
         table.scopes.keys().filter(known).cloned().collect()
     }
 
-    /// Says at once what can be said. `authorization` is the header's value.
+    /// Decides what can be decided without bcrypt. `authorization` is the header's value.
     pub fn quick_check(
         &self,
         authorization: Option<&str>,
@@ -173,9 +173,9 @@ impl Auth {
         }
     }
 
-    /// Waits for its turn at bcrypt, and takes it. What may have changed meanwhile is asked again.
+    /// Waits for a turn at bcrypt, and checks the password. Looks again at what may have changed during the wait.
     pub fn check(&self, credentials: &Credentials, address: IpAddr) -> Result<User, AuthError> {
-        // Of the key, so that nobody can choose which two look alike.
+        // Keyed, so that no client can craft two passwords with the same tag.
         let tag = hmac::sign(&self.key, &credentials.message());
         let known = || self.known(credentials, Instant::now());
         let turn = self.turnstile.pass(&credentials.name, tag.as_ref(), known);
@@ -194,8 +194,8 @@ impl Auth {
             *lock(&entry.recent) = Some((tag, Instant::now()));
             return Ok(entry.user.clone());
         }
-        // What was spent so far is 2 to the power of the user's cost, or nothing. All failures take as long as the
-        // dearest hash of the file, or the time would say who is in it.
+        // The check so far took 2 to the power of the user's cost, or nothing. Every failure takes as long as the most
+        // expensive hash in the file: otherwise the time would reveal which users there are.
         match entry {
             Some(entry) => (entry.hash.cost..table.cost)
                 .for_each(|cost| htpasswd::waste(&credentials.password, cost)),
@@ -205,19 +205,19 @@ impl Auth {
         Err(AuthError::Unauthorized)
     }
 
-    /// The user, if this very password was right and used a short while ago.
+    /// The user, if this password was right and in use recently.
     fn known(&self, credentials: &Credentials, now: Instant) -> Option<User> {
         let table = self.table();
         let entry = table.users.get(&credentials.name)?;
         let mut recent = lock(&entry.recent);
         let (tag, used) = recent.as_mut()?;
         let fresh = now.saturating_duration_since(*used) < KNOWN;
-        // Compares in constant time.
+        // This compares in constant time.
         let same = hmac::verify(&self.key, &credentials.message(), tag.as_ref()).is_ok();
         if !(fresh && same) {
             return None;
         }
-        // Nothing but the file can make a password wrong, and clients that ask all the time never wait for bcrypt.
+        // Only a change of the file makes a password wrong, so clients that keep asking never wait for bcrypt.
         *used = now.max(*used);
         Some(entry.user.clone())
     }
@@ -233,10 +233,10 @@ impl UserTable {
         file: &Path,
         scopes: impl FnOnce() -> anyhow::Result<Scopes>,
     ) -> anyhow::Result<UserTable> {
-        // Before the reading: a change between the two is then seen as one.
+        // Taken before the file is read: a change between the two is then noticed.
         let stamp = stamp(file);
         let hashes = htpasswd::read(file)?;
-        // Not before: a user who came between the two would have none, and see everything.
+        // Read after the file: a user who is added between the two would have no scope, and see everything.
         let scopes = scopes()?;
         let cost = hashes.values().map(|hash| hash.cost).max();
         let entry = |(name, hash): (String, Hash)| {
@@ -258,7 +258,7 @@ impl UserTable {
         })
     }
 
-    /// Takes over which passwords were right lately, of users whose hash is the same.
+    /// Takes over which passwords were right recently, for users whose hash has not changed.
     fn remember(&self, old: &UserTable) {
         for (name, entry) in &self.users {
             let same = old.users.get(name).filter(|old| old.hash == entry.hash);
@@ -283,7 +283,7 @@ impl Credentials {
         Some(Credentials { name, password })
     }
 
-    /// Name and password in one, so that no two look the same: a name holds no colon.
+    /// Name and password as one text. It is unambiguous, because a name holds no colon.
     fn message(&self) -> Vec<u8> {
         [self.name.as_bytes(), b":", &self.password].concat()
     }
@@ -291,7 +291,7 @@ impl Credentials {
 
 fn stamp(file: &Path) -> Option<Stamp> {
     let of = |file: Metadata| {
-        // Only whether two are equal matters, not the numbers.
+        // Stamps are only compared for equality, so the casts may wrap.
         Stamp([
             file.dev() as i64,
             file.ino() as i64,

@@ -1,6 +1,6 @@
-//! Answers that are kept for as long as the ledger stays as it was: a program that asks again gets the same bytes
-//! without a sum being added up. The connection that watches the ledger for that also says which zones its days are of.
-//! Bounded, and emptied as a whole, because what is asked again will be back.
+//! Answers that are kept until the ledger changes: a program that repeats its request gets the same bytes without any
+//! sum being computed. The connection that watches the ledger for changes also reads the zones of its days. The cache
+//! is bounded. When it is full, it is emptied as a whole, because what is in demand comes back soon.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use crate::zones::Zones;
 /// Bytes of answers, with what is needed to find them.
 const MOST: usize = 32 << 20;
 
-/// A longer answer is not worth what it would drive out.
+/// A longer answer would displace too many others.
 const LONGEST: usize = MOST / 128;
 
-/// Which ledger is open, and how often it has changed: how many have been opened, and what `Reader::changes` says.
+/// Identifies a state of the ledger: how many files have been opened in its place, and the count of `Reader::changes`.
 pub type LedgerVersion = (u64, i64);
 
-/// Answers are the same for as long as this is.
+/// Answers stay valid for as long as this stays the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CacheVersion {
     pub ledger: LedgerVersion,
@@ -33,14 +33,14 @@ pub struct CacheVersion {
 
 pub struct Cache {
     ledger: PathBuf,
-    /// The ledger's, when it had changed for the last time.
+    /// The ledger's, as of its last change.
     zones: RwLock<Arc<Zones>>,
     inside: Mutex<Inside>,
 }
 
 #[derive(Default)]
 struct Inside {
-    /// Sees whether anybody has written to the ledger.
+    /// Notices when anybody writes to the ledger.
     watch: Option<Reader>,
     opened: u64,
     /// When the zones were read.
@@ -63,11 +63,11 @@ impl Cache {
         }
     }
 
-    /// Looks at the ledger: its version now, and whether its days are of other zones. Nobody waits here for the ledger:
-    /// while it cannot be read, it has no version, nothing is kept, and its zones are the last known ones.
+    /// Looks up the ledger's current version, and its zones if they may have changed. This never waits for the ledger:
+    /// while it cannot be read, there is no version, nothing is kept, and the zones are the last known ones.
     pub fn look(&self) -> Option<LedgerVersion> {
         let mut inside = self.lock();
-        // A deleted file can still be read by who has it open, so it is looked for each time.
+        // An open file stays readable after it is deleted, so its path is checked each time.
         let current = inside.watch.take().and_then(Reader::if_current);
         let watch = match current {
             Some(watch) => watch,
@@ -94,7 +94,7 @@ impl Cache {
         zones.clone()
     }
 
-    /// The answer to the same question by somebody who may see the same, if nothing has changed since.
+    /// The kept answer to this question for this scope, if nothing has changed since.
     pub fn get(
         &self,
         version: CacheVersion,
@@ -112,8 +112,8 @@ impl Cache {
         inside.known.get(scope)?.get(question).cloned()
     }
 
-    /// Keeps a good answer that was made after a `get` of this version. The ledger may have changed in between; then the
-    /// next `get` is of another version.
+    /// Keeps a successful answer that was made after a `get` of this version. If the ledger has changed in between, the
+    /// next `get` has another version.
     pub fn put(
         &self,
         version: CacheVersion,
@@ -138,24 +138,24 @@ impl Cache {
         drop_elsewhere(forgotten.unwrap_or_default());
     }
 
-    /// A panic of another thread leaves no more behind than an answer too few.
+    /// A panic of another thread costs one kept answer at most.
     fn lock(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inside {
-    /// Hands over what was known.
+    /// Empties the cache, and returns what it held.
     fn forget(&mut self) -> Known {
         self.bytes = 0;
         std::mem::take(&mut self.known)
     }
 }
 
-/// Freeing so much memory takes tens of milliseconds: a thread of its own does it, so that no answer waits for it.
+/// Freeing this much memory takes tens of milliseconds, so a separate thread does it and no answer waits.
 fn drop_elsewhere(known: Known) {
     if !known.is_empty() {
-        // Where there is no thread to be had, what it was to do is done here.
+        // If no thread can be started, the memory is freed here.
         let _ = thread::Builder::new().spawn(move || drop(known));
     }
 }
@@ -243,7 +243,7 @@ mod tests {
         let before = version(&cache, "2013-06-01");
         assert!(cache.get(before, "/a", &all).is_none());
         write(&writer);
-        // Nobody has seen the change yet, so it is kept, and forgotten by the first who does.
+        // No `get` has seen the change yet, so the answer is kept until the first one that does.
         cache.put(before, "/a", &all, &response(1));
         let after = version(&cache, "2013-06-01");
         assert!(cache.get(after, "/a", &all).is_none());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_who_holds_the_ledger() {
+    fn a_look_never_waits_for_a_locked_ledger() {
         let folder = tempfile::tempdir().unwrap();
         let (cache, writer) = cache(&folder);
         let journal = "pragma journal_mode = delete; begin exclusive";

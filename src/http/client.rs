@@ -1,11 +1,11 @@
-//! Who a client is: the address that trusted proxies vouch for, never one that a client made up, and what that address
-//! is counted under wherever there is a limit for each.
+//! A client's address: the one that trusted proxies vouch for, never one that the client made up, and the key under
+//! which limits for each address count it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// The proxies whose `X-Forwarded-For` is believed; none unless the server is said to be behind one.
+/// The proxies whose `X-Forwarded-For` is believed; none unless `behind_proxy` is set.
 pub struct Proxies(pub Vec<IpNet>);
 
 impl Proxies {
@@ -15,8 +15,8 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Each proxy adds the address it was asked from at the end. So the list is read from there, for as long as
-    /// the address before was trusted; what cannot be read ends it.
+    /// Each proxy appends the address that its request came from. The list is therefore read from its end, for as long
+    /// as each address is trusted; an entry that cannot be read ends it.
     pub fn client(&self, peer: IpAddr, forwarded_for: &str) -> IpAddr {
         let mut client = peer;
         for entry in forwarded_for.rsplit(',') {
@@ -39,8 +39,8 @@ fn address(entry: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// What an address is counted under: connections, unread answers, turns at the ledger, wrong passwords. A network of
-/// IPv6 (64 bits) counts as one, because that is what one customer gets.
+/// The key under which an address is counted, for connections, unread answers, turns at the ledger and wrong passwords.
+/// An IPv6 network of 64 bits counts as one address, because that is what one customer gets.
 pub fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.into(),
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_whom_the_trusted_proxies_saw() {
+    fn a_client_has_the_address_that_trusted_proxies_saw() {
         let proxies = Proxies(
             ["10.0.0.0/8", "2001:db8::1/128"]
                 .map(|text| text.parse().unwrap())

@@ -1,6 +1,6 @@
-//! The connections there are: how many in all and from where, which of them wait for their client and since
-//! when. Full, it lets the one that has waited longest go for a new one, so that nobody can hold the
-//! server by doing nothing.
+//! The table of open connections: how many there are, from which addresses, and which of them have been waiting for
+//! their client, and for how long. When the table is full, a new connection evicts the one that has waited longest, so
+//! that no client can block the server by doing nothing.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -12,26 +12,26 @@ use rustix::net::RecvFlags;
 
 use super::client::rate_limit_key;
 
-/// A connection that was answered this recently is not sent away for another.
+/// A connection that was answered more recently than this is not evicted.
 const EVICTABLE_AFTER: Duration = Duration::from_millis(250);
 
-/// Nor is one that has sent something, has not been answered yet, and came this recently.
+/// The same for a connection that has sent something, is not answered yet, and was opened this recently.
 const EVICTABLE_UNANSWERED: Duration = Duration::from_millis(50);
 
-/// Nor is one that came this recently and has not said a word. Who has something to ask says it at once; in a flood of
-/// connections that ask nothing, this is what each of them can cost.
+/// The same for a silent connection that was opened this recently. Clients that have a request send it at once; in a
+/// flood of connections that send nothing, this is the time that each of them can cost.
 const EVICTABLE_SILENT: Duration = Duration::from_millis(5);
 
-/// Silent ones that are sent away together are this part of all at most.
+/// At most one in this many connections is evicted at a time, if all of those are silent.
 const EVICTED_TOGETHER: usize = 16;
 
-/// How often it is looked for somebody evictable.
+/// How often a new connection looks for one that can be evicted.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// How long a new connection waits for a slot, and for how long then no other has to wait in vain.
+/// How long a new connection waits for a slot. If it gets none, others are rejected at once for this long.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Values of `Peer::waiting` that are not a time.
+/// Values of `Peer::waiting` that are not times.
 const ANSWERING: u64 = 0;
 const EVICTED: u64 = 1;
 
@@ -50,17 +50,17 @@ struct Slots {
     taken: HashMap<u64, Arc<Peer>>,
     per_address: HashMap<IpAddr, usize>,
     next: u64,
-    /// No slot was found lately: until then, nobody waits for one.
+    /// Until then, new connections do not wait for a slot, because one has just waited in vain.
     full_until: Option<Instant>,
 }
 
-/// One connection's slot in the connections.
+/// One connection in the table.
 pub struct Peer {
     number: u64,
-    /// The address as it is counted; none for those that are not counted.
+    /// The address as it is counted; `None` for connections that are not counted.
     key: Option<IpAddr>,
     pub socket: Arc<TcpStream>,
-    /// Since when the client is waited for, as `Connections::now` counts; or one of the two values above.
+    /// When the wait for the client began, as `Connections::now` counts, or one of the two values above.
     waiting: AtomicU64,
     /// The client has sent something.
     begun: AtomicBool,
@@ -69,7 +69,7 @@ pub struct Peer {
     unread: AtomicBool,
 }
 
-/// Keeps a slot until it is dropped, by a panic even.
+/// Holds a place in the table until it is dropped, even by a panic.
 pub struct Slot {
     connections: Arc<Connections>,
     peer: Arc<Peer>,
@@ -77,11 +77,11 @@ pub struct Slot {
 
 #[derive(Debug, PartialEq)]
 pub enum Full {
-    /// That many come from this address already.
+    /// `most_per_address` connections come from this address already.
     Address,
-    /// That many are being answered.
+    /// All places are taken by connections that cannot be evicted.
     Server,
-    /// The server is ending.
+    /// The server is stopping.
     Draining,
 }
 
@@ -98,12 +98,12 @@ impl Connections {
         }
     }
 
-    /// How many have been sent away for others since this was last asked.
+    /// How many connections have been evicted since the last call.
     pub fn take_evicted(&self) -> usize {
         self.evicted.swap(0, Ordering::Relaxed)
     }
 
-    /// Finds a slot for a connection. `counted` is false for proxies, who bring many clients.
+    /// Finds a slot for a connection. `counted` is false for proxies, which serve many clients from one address.
     pub fn admit(
         self: &Arc<Connections>,
         socket: &Arc<TcpStream>,
@@ -127,7 +127,7 @@ impl Connections {
             }
             let now = Instant::now();
             let full = slots.full_until.is_some_and(|until| now < until);
-            // Once: who is sent away leaves within moments, unless the machine is very busy.
+            // Once: an evicted connection leaves within moments, unless the machine is very busy.
             if evicted.is_none_or(|sent: Instant| now > sent + EVICTABLE_AFTER) {
                 evicted = self.evict_some(&slots).then_some(now);
             }
@@ -137,7 +137,7 @@ impl Connections {
                 }
                 return Err(Full::Server);
             }
-            // Somebody may leave, or become evictable.
+            // A connection may end or become evictable.
             let wait = self.left.wait_timeout(slots, LOOK);
             slots = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -161,9 +161,8 @@ impl Connections {
         Ok(Slot { connections, peer })
     }
 
-    /// Sends the one away that has waited longest for its client, if there is one to be sent. Where that is one that has
-    /// said nothing, some more of its kind go with it: so many come in a flood that waiting for each to leave would
-    /// keep others waiting, too.
+    /// Evicts the connection that has waited longest for its client, if any can be evicted. If that one is silent, more
+    /// silent ones go with it: a flood has so many that evicting them one by one would keep others waiting.
     fn evict_some(&self, slots: &Slots) -> bool {
         let now = self.now();
         let is_evictable =
@@ -178,7 +177,7 @@ impl Connections {
         let mut sent = 0;
         for (since, peer) in evictable {
             if peer.is_silent() && has_sent(&peer.socket) {
-                // On a busy machine its thread has not come to read it.
+                // Its thread has not read it yet, as happens on a busy machine.
                 peer.begun.store(true, Ordering::Relaxed);
                 if !is_evictable(since, peer) {
                     continue;
@@ -196,12 +195,11 @@ impl Connections {
         sent > 0
     }
 
-    /// From here on a connection ends with its next answer, or at once if its client has asked nothing.
+    /// From now on, a connection ends after its next answer, or at once if no request has arrived on it.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
         for peer in self.lock().taken.values() {
-            // What has arrived can still be read, after that there is an end. It fails only for a client
-            // who has gone.
+            // What has arrived can still be read; then the stream ends. This fails only if the client has gone.
             let _ = peer.socket.shutdown(Shutdown::Read);
         }
     }
@@ -210,7 +208,8 @@ impl Connections {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Waits until all have left. At the deadline the others are cut off; how many of them wait for an answer is told.
+    /// Waits until all connections have ended. At the deadline, the rest are cut off; returns how many of those were
+    /// still owed an answer.
     pub fn wait_until_empty(&self, deadline: Instant) -> usize {
         let mut slots = self.lock();
         loop {
@@ -231,19 +230,19 @@ impl Connections {
         }
     }
 
-    /// Milliseconds since the connections was made, never one of the special values.
+    /// Milliseconds since the table was made, never one of the special values.
     fn now(&self) -> u64 {
         whole_milliseconds(self.began.elapsed()) + EVICTED + 1
     }
 
-    /// What a panic of another thread leaves behind is whole: nothing here panics half-way.
+    /// A panic of another thread leaves the table whole: nothing here panics halfway.
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Peer {
-    /// Milliseconds.
+    /// How many milliseconds it has to wait before it can be evicted.
     fn evictable_after(&self) -> u64 {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         whole_milliseconds(match (is(&self.answered), is(&self.begun)) {
@@ -261,7 +260,7 @@ impl Peer {
         self.waiting.load(Ordering::SeqCst) == ANSWERING || self.unread.load(Ordering::SeqCst)
     }
 
-    /// Ends the connection if it still waits as it did when it was looked at.
+    /// Ends the connection if it has been waiting since the given time without a break.
     fn evict(&self, since: u64) -> bool {
         let swap = |from, to| {
             let (old, new) = (Ordering::SeqCst, Ordering::SeqCst);
@@ -269,7 +268,7 @@ impl Peer {
         };
         let goes = swap(since, EVICTED);
         if goes {
-            // It fails only if the client has gone first.
+            // This fails only if the client has gone first.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
         goes
@@ -282,7 +281,7 @@ impl Slot {
         self.peer.begun.store(true, Ordering::Relaxed);
     }
 
-    /// A whole request is there: from here on the connection is not sent away. False if it was already.
+    /// A whole request has arrived, so the connection can no longer be evicted. False if it has been already.
     pub fn begin_answer(&self) -> bool {
         let waiting = &self.peer.waiting;
         let since = waiting.load(Ordering::SeqCst);
@@ -292,14 +291,14 @@ impl Slot {
                 .is_ok()
     }
 
-    /// An answer is on its way: it is the client's turn to read it.
+    /// An answer is on its way, and the client has to read it.
     pub fn wait_for_reader(&self) {
-        // First: at no time does it look as if nothing was to be finished.
+        // Set first, so that the connection never looks finished in between.
         self.peer.unread.store(true, Ordering::SeqCst);
         self.wait();
     }
 
-    /// It is the client's turn to ask again.
+    /// The client has its answer and may send the next request.
     pub fn wait_for_client(&self) {
         self.wait();
         self.peer.unread.store(false, Ordering::SeqCst);

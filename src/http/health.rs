@@ -79,8 +79,8 @@ fn readiness(
     }
 }
 
-/// All figures; those of the ledger only if it can be read. Users who are limited to some accounts get none: they are
-/// sums of all.
+/// All figures; those of the ledger only if it can be read. Users who may see only some accounts get none, because the
+/// figures cover all accounts.
 pub fn metrics(question: &Question, ledger: &mut Lease) -> anyhow::Result<Response> {
     let Question { state, request, .. } = question;
     if *question.user.scope != Scope::All {

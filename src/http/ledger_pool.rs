@@ -1,5 +1,5 @@
-//! Connections to the ledger, lent for one answer each. Questions of bounded cost have two of their own and so never
-//! wait behind long ones; among addresses that wait, the one that holds the fewest is served first.
+//! Connections to the ledger, lent for one answer each. Two are reserved for questions of bounded cost, which therefore
+//! never wait behind costly ones; among addresses that wait, the one that holds the fewest connections is served first.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -22,20 +22,20 @@ const YIELDS: usize = 4;
 /// Connections that are kept for questions of bounded cost.
 pub const RESERVED: usize = 2;
 
-/// What one answer may take.
+/// How much work an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cost {
-    /// The ledger is not even looked at.
+    /// It does not touch the ledger.
     Nothing,
-    /// Some rows of the ledger, as many as one account or one page has.
+    /// It reads as many rows of the ledger as one account or one page has.
     Bounded,
-    /// As long as it takes.
+    /// It may read rows of every account.
     High,
 }
 
 pub struct LedgerPool {
     ledger: PathBuf,
-    /// Connections that long answers may hold.
+    /// How many connections costly answers may hold.
     most_high: usize,
     places: Mutex<Places>,
 }
@@ -43,14 +43,14 @@ pub struct LedgerPool {
 #[derive(Default)]
 struct Places {
     idle: Vec<KeptReader>,
-    /// Those that are lent for long answers.
+    /// How many are lent for costly answers.
     high: usize,
     lent: HashMap<IpAddr, usize>,
     waiting: VecDeque<PoolWaiter>,
     next: u64,
 }
 
-/// Kept open from one answer to the next; none before the first and after a failure.
+/// A connection that stays open between answers; `None` before the first one and after a failure.
 #[derive(Default)]
 struct KeptReader(Option<Reader>);
 
@@ -70,7 +70,7 @@ pub struct Lease<'a> {
     connection: Option<KeptReader>,
 }
 
-/// All connections are in use, and have been for long.
+/// All connections have been in use for as long as a question may wait.
 #[derive(Debug)]
 pub struct Busy;
 
@@ -83,7 +83,7 @@ impl fmt::Display for Busy {
 impl std::error::Error for Busy {}
 
 impl LedgerPool {
-    /// `workers` long answers at a time, and `RESERVED` more short ones.
+    /// For `workers` costly answers at a time, and `RESERVED` more of bounded cost.
     pub fn new(ledger: PathBuf, workers: usize) -> LedgerPool {
         let idle = (0..workers + RESERVED).map(|_| KeptReader::default());
         LedgerPool {
@@ -110,7 +110,7 @@ impl LedgerPool {
         if let Some(connection) = places.lend(key, cost, self.most_high) {
             return Ok(connection);
         }
-        // Short answers end sooner than a thread falls asleep and wakes up again.
+        // Short answers end sooner than a thread can go to sleep and wake up again.
         let tries = if cost == Cost::Bounded { YIELDS } else { 0 };
         for _ in 0..tries {
             drop(places);
@@ -133,7 +133,7 @@ impl LedgerPool {
         if let Ok(connection) = handed.recv_timeout(QUEUE) {
             return Ok(connection);
         }
-        // Connections are handed over under the lock: from here on, there is one or there will be none.
+        // Connections are handed over under the lock: either one has arrived by now, or none will.
         let mut places = self.lock();
         places.waiting.retain(|waiting| waiting.number != number);
         handed.try_recv().map_err(|_| Busy)
@@ -154,7 +154,7 @@ impl LedgerPool {
                 return;
             };
             if let Some(connection) = places.lend(waiting.key, waiting.cost, self.most_high) {
-                // It is not full, and whoever waits holds the other end until it has left the queue.
+                // This cannot fail: the channel is empty, and its receiver lives until it has left the queue.
                 let _ = waiting.hand.try_send(connection);
             }
         }
@@ -182,7 +182,8 @@ impl Places {
         Some(connection)
     }
 
-    /// Whose turn it is, of those there is room for: of the address that holds the fewest, who has waited longest.
+    /// The place of the next one to be served, among those that there is room for: of the address that holds the
+    /// fewest connections, the one that has waited longest.
     fn next_waiting(&self, most_high: usize) -> Option<usize> {
         let waiting = self.waiting.iter().enumerate();
         let could = waiting.filter(|(_, one)| self.has_room(one.cost, most_high));
@@ -194,8 +195,8 @@ impl Places {
 }
 
 impl Lease<'_> {
-    /// Waits for a connection, unless it has one. A deleted file can still be read by who has it open, so it is looked
-    /// for each time.
+    /// Waits for a connection, unless it has one. An open file stays readable after it is deleted, so its path is checked
+    /// each time.
     pub fn reader(&mut self) -> anyhow::Result<&mut Reader> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -209,7 +210,7 @@ impl Lease<'_> {
         Ok(connection.0.insert(reader))
     }
 
-    /// Closes the connection, for nobody knows what is wrong with it.
+    /// Closes the connection after a failure, whose cause may lie in it.
     pub fn close(&mut self) {
         if let Some(connection) = &mut self.connection {
             connection.0 = None;
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_fewest_is_served_next() {
+    fn the_address_that_holds_the_fewest_is_served_next() {
         let pool = pool(2);
         let held: Vec<KeptReader> = [1, 1]
             .map(|last| pool.take(address(last), Cost::High).unwrap())

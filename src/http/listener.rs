@@ -19,27 +19,26 @@ use super::connections::Full;
 use super::request::BadRequest;
 use crate::plural::plural;
 
-/// Connections that wait to be accepted, if the system allows as many; a burst beyond it is turned away, and comes again
-/// after a second.
+/// Connections that wait to be accepted, if the system allows that many. Clients beyond that try again after a second.
 const BACKLOG: i32 = 4096;
 
 /// Of a connection's thread. Only what is used of it takes memory; packing a long answer takes most, and a program
 /// built without optimisation takes several times as much as a release.
 const STACK: usize = 2 << 20;
 
-/// Connections beyond the limits that are told so at the same time; more than these are just closed.
+/// Connections beyond the limits that get an answer at the same time; any more are closed without one.
 pub const MOST_REJECTED: usize = 32;
 
-/// How long accepting rests when the system is out of something.
+/// How long to pause when the system cannot accept for lack of a resource.
 const REST: Duration = Duration::from_millis(50);
 
-/// Takes clients until it is told to drain.
+/// Accepts clients until it is drained.
 pub struct Listener {
     clients: Arc<Clients>,
     socket: TcpListener,
 }
 
-/// Binds an address. Whether it may be listened on is for `may_listen` to say.
+/// Binds an address. Whether the server may listen on it is checked by `may_listen`.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("listen on {address}"))
 }
@@ -55,7 +54,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Listener {
-    /// Lets clients in.
+    /// Starts to accept clients.
     pub fn open(socket: TcpListener, clients: Clients) -> anyhow::Result<Listener> {
         let clients = Arc::new(clients);
         let accepting = (clients.clone(), socket.try_clone()?);
@@ -65,11 +64,11 @@ impl Listener {
         Ok(Listener { clients, socket })
     }
 
-    /// Takes no new connection, lets the answers in hand finish, and returns how many had to be cut off.
+    /// Stops accepting, lets answers in progress finish, and returns how many had to be cut off.
     pub fn drain(&self, deadline: Instant) -> usize {
         self.clients.connections.drain();
-        // Shutting the socket down, and not closing it, ends the wait of the thread that accepts. Where a
-        // system refuses that, connections stay unanswered from here on instead of being rejected.
+        // Shutting the socket down wakes the thread that accepts; closing it would not. If a system refuses that, new
+        // connections are not rejected but stay unanswered.
         let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
         self.clients.connections.wait_until_empty(deadline)
     }
@@ -123,12 +122,12 @@ fn receive(clients: &Arc<Clients>, socket: Arc<TcpStream>, peer: IpAddr) {
     }
 }
 
-/// Says to a connection beyond the limits that it is one.
+/// Rejects a connection beyond the limits.
 fn reject(clients: &Arc<Clients>, socket: Arc<TcpStream>, peer: IpAddr, full: &Full) {
     let why = match full {
         Full::Address => BadRequest::new(429, "too many connections from this address"),
         Full::Server => BadRequest::new(503, "too many connections"),
-        // As all that come a moment later.
+        // Closed without an answer, as all later ones are.
         Full::Draining => return,
     };
     clients.rejections.note(&clients.state.log, || {
@@ -138,7 +137,7 @@ fn reject(clients: &Arc<Clients>, socket: Arc<TcpStream>, peer: IpAddr, full: &F
     if clients.rejected.load(Ordering::SeqCst) > MOST_REJECTED {
         return;
     }
-    // Where there is no thread to be had, the connection is just closed.
+    // If no thread can be started, the connection is closed without an answer.
     let _ = thread::Builder::new()
         .name("rejection".to_owned())
         .stack_size(STACK)

@@ -1,4 +1,4 @@
-//! A request that has found its endpoint: who asks, for what, and by which terms.
+//! A request whose endpoint is known: its user, its parameters and its limits.
 
 use super::auth::User;
 use super::request::Request;
@@ -10,12 +10,12 @@ pub struct Question<'a> {
     pub state: &'a State,
     pub request: &'a Request<'a>,
     pub user: &'a User,
-    /// Every parameter that the query may have, and what the answer may come as.
+    /// The parameters that the query may have, and the formats that the answer may have.
     pub parameters: &'static [&'static str],
     pub formats: &'static [(Format, &'static str)],
-    /// What stands in the places of the path's parameters, decoded, in their order.
+    /// The values of the path's parameters, decoded, in their order.
     pub arguments: Vec<String>,
-    /// Where a question names no start.
+    /// The day that is meant if a question names no start.
     pub yesterday: Day,
     /// A question of more days is refused.
     pub max_days: i64,

@@ -1,10 +1,10 @@
-//! Which shape an error takes: problem details (RFC 9457) under `/v1`, and the old program's shape everywhere else.
+//! The form of errors: problem details (RFC 9457) under `/v1`, and the form of the old program everywhere else.
 
 use serde_json::{Map, Value, json};
 
 use super::response::{REVALIDATE, Response, reason};
 
-/// What else than the target the answers under `/v1` depend on.
+/// The headers that answers under `/v1` depend on.
 pub const VARY: &str = "Accept, Accept-Encoding";
 
 /// Why there is no answer under `/v1`.
@@ -17,8 +17,7 @@ pub struct Problem {
     pub members: Map<String, Value>,
 }
 
-/// What keeps a question from being answered: the client can do something about a problem, and nothing about the
-/// ledger.
+/// Why a question cannot be answered: a problem, which the client can fix, or an error of the ledger, which it cannot.
 pub enum Rejection {
     Problem(Problem),
     Ledger(anyhow::Error),
@@ -36,13 +35,13 @@ impl From<anyhow::Error> for Rejection {
     }
 }
 
-/// Whether errors for a target have the shape of `/v1`.
+/// Whether errors for a target have the form of `/v1`.
 pub fn is_v1(target: &str) -> bool {
     let path = target.split('?').next().unwrap_or(target);
     path == "/openapi.json" || path == "/v1" || path.starts_with("/v1/")
 }
 
-/// An error in the shape that goes with a target.
+/// An error in the form that goes with a target.
 pub fn refuse(target: &str, status: u16, message: &str) -> Response {
     if is_v1(target) {
         Problem::new(status, message).response()
@@ -51,7 +50,7 @@ pub fn refuse(target: &str, status: u16, message: &str) -> Response {
     }
 }
 
-/// 404 for a path that is none.
+/// 404 for a path without an endpoint.
 pub fn no_such_path(path: &str) -> Response {
     let message = if is_v1(path) {
         "no such path: /openapi.json tells which there are"
@@ -61,7 +60,7 @@ pub fn no_such_path(path: &str) -> Response {
     refuse(path, 404, message)
 }
 
-/// An error in the old shape. A 405 names what is allowed.
+/// An error in the old form. A 405 names the allowed methods.
 pub fn error(status: u16, message: &str) -> Response {
     let body = json!({"responseType": "errorResponse", "message": message});
     let response = Response::json(status, &body);
@@ -90,7 +89,7 @@ impl Problem {
         self
     }
 
-    /// A 405 names what is allowed.
+    /// A 405 names the allowed methods.
     pub fn response(self) -> Response {
         let mut body = json!({
             "type": "about:blank",

@@ -107,7 +107,7 @@ impl Reload {
     }
 }
 
-/// Whether a key says where usage comes from: no answer depends on it.
+/// Whether only imports use a key, so that no answer depends on it.
 fn is_for_imports(key: &str) -> bool {
     key.starts_with("import.") || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
 }

@@ -1,5 +1,5 @@
-//! One request: from a client's bytes to its head, or to the status that refuses it. Stricter than most servers,
-//! because what two programs may read in two ways is how one of them is deceived. No sockets and no clock.
+//! One request: parses a client's bytes into a head, or into the status that refuses them. It is stricter than most
+//! servers, because attackers exploit requests that two programs read in different ways. No sockets and no clock.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -15,7 +15,7 @@ const MAX_HEADERS: usize = 64;
 const HTTP_1_0: HTTPVersion = HTTPVersion(1, 0);
 const HTTP_1_1: HTTPVersion = HTTPVersion(1, 1);
 
-/// A request, and whose it is.
+/// A request, and the client that sent it.
 pub struct Request<'a> {
     pub head: Head,
     pub client: IpAddr,
@@ -26,7 +26,7 @@ pub struct Request<'a> {
     pub unread: Hold<'a>,
 }
 
-/// What a clean request without a body says. Headers that were given several times are one, joined by commas.
+/// The head of a clean request without a body. Headers that were given several times are joined by commas.
 #[derive(Debug, PartialEq)]
 pub struct Head {
     /// `Get` or `Head`.
@@ -40,11 +40,11 @@ pub struct Head {
     /// Empty if there is none.
     pub forwarded_for: String,
     pub version: HTTPVersion,
-    /// What the client wants to happen to the connection after the answer.
+    /// Whether the client wants to use the connection again after the answer.
     pub keep_alive: bool,
 }
 
-/// Why a request, or a connection, gets no answer but a status. The connection ends with it.
+/// Why a request or a connection is refused. The connection ends after that.
 #[derive(Debug, PartialEq)]
 pub struct BadRequest {
     pub status: u16,
@@ -73,8 +73,8 @@ impl Head {
     }
 }
 
-/// Where the head ends in what was received, if it is whole. The bytes before `seen` were looked at before.
-/// A byte that no head may hold is refused as soon as it is there, and not when the client has finished.
+/// Where the head ends in what was received, if it is complete. The bytes before `seen` have been checked before.
+/// A byte that no head may hold is refused as soon as it arrives, even if the head is incomplete.
 pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, BadRequest> {
     for at in seen..bytes.len() {
         match bytes[at] {
@@ -212,7 +212,7 @@ fn names_a_version(bytes: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// Whether a body follows. What leaves its length open to opinion is refused.
+/// Whether a body follows. A request whose length is ambiguous is refused.
 fn announces_body(lines: &Lines, version: &HTTPVersion) -> Result<bool, BadRequest> {
     let length = lines.single("Content-Length")?;
     let encoding = lines.list("Transfer-Encoding")?;
@@ -236,7 +236,7 @@ fn announces_body(lines: &Lines, version: &HTTPVersion) -> Result<bool, BadReque
     }
 }
 
-/// HTTP/1.1 wants exactly one Host. Nothing here depends on which it is.
+/// HTTP/1.1 requires exactly one Host. Its value does not matter here.
 fn check_host(lines: &Lines, version: &HTTPVersion) -> Result<(), BadRequest> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte);
     match lines.single("Host")? {

@@ -5,18 +5,18 @@ use std::time::SystemTime;
 use serde_json::Value;
 use tiny_http::StatusCode;
 
-/// For answers that clients may keep, but have to ask about before they use them again. Answers without
-/// `Cache-Control` are kept by nobody.
+/// For answers that clients may keep but have to revalidate before each use. Answers without `Cache-Control` must not
+/// be kept.
 pub const REVALIDATE: (&str, &str) = ("Cache-Control", "private, no-cache");
 
 /// An answer, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
     pub status: u16,
-    /// All but those that `head` adds. Plain ASCII, and nothing as a client sent it: they are written as they
-    /// are, line feeds and all.
+    /// All but those that `head` adds. They are written verbatim, so they must be plain ASCII and hold no text that a
+    /// client sent.
     pub headers: Vec<(&'static str, String)>,
-    /// With a line feed at the end for people with a shell.
+    /// Ends with a line feed, for people at a shell.
     pub body: Vec<u8>,
 }
 
@@ -45,8 +45,8 @@ impl Response {
         Some(value)
     }
 
-    /// Status line and headers, without the empty line at their end: whether the connection goes on is for others to
-    /// say. `id` is the request's.
+    /// Status line and headers, without the empty line at their end, because the caller adds `Connection`. `id` is the
+    /// request's.
     pub fn head(&self, id: &str) -> String {
         let status = self.status;
         let date = httpdate::fmt_http_date(SystemTime::now());
@@ -58,7 +58,7 @@ impl Response {
             head.push_str("Cache-Control: no-store\r\n");
         }
         head.extend(["X-Request-Id: ", id, "\r\n"]);
-        // On a 304 it would be the length of the answer that is not sent, which is not 0.
+        // A 304 would have to name the length of the answer that is not sent, which is not 0.
         if status != 304 {
             head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
         }
@@ -66,7 +66,7 @@ impl Response {
     }
 }
 
-/// What a status is called.
+/// The reason phrase of a status.
 pub fn reason(status: u16) -> &'static str {
     match status {
         // Its name since RFC 9110.

@@ -22,14 +22,14 @@ pub type LoadConfig = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 pub struct State {
     pub ledger: PathBuf,
-    /// `main.timezone`, if it is written; may change, as the next two, when the configuration is read again.
+    /// `main.timezone`, if it is written. Like the next two, it may change when the configuration is read again.
     pub timezone: Mutex<Option<String>>,
     pub max_days: AtomicI64,
-    /// 0: however old the ledger's days are, the server is ready.
+    /// 0: the server is ready however old the newest day is.
     pub max_age_days: AtomicI64,
-    /// None: everybody may ask.
+    /// `None`: everybody may ask.
     pub auth: Option<Auth>,
-    /// Who asks where everybody may.
+    /// The user of every request if the server has no users.
     pub anybody: User,
     pub metrics: Metrics,
     pub log: AccessLog,
@@ -37,7 +37,7 @@ pub struct State {
     pub ledgers: LedgerPool,
     pub unread: UnreadBytes,
     pub load_config: LoadConfig,
-    /// Held by whoever reads the configuration again, so that nobody puts in place what is older.
+    /// Held while the configuration is read again, so that an older reading never replaces a newer one.
     pub reading: Mutex<()>,
 }
 
@@ -48,12 +48,12 @@ pub fn written_timezone(config: &Config) -> Option<String> {
         .then(|| config.zone.name().to_owned())
 }
 
-/// What the configuration limits users to by now.
+/// The scopes of users as the configuration has them now.
 pub fn scopes_of(load_config: &LoadConfig) -> anyhow::Result<BTreeMap<String, Scope>> {
     Ok(load_config()?.server.scopes)
 }
 
-/// The day it is, where days are of these zones.
+/// Today, by these zones.
 pub fn today(zones: &Zones) -> anyhow::Result<Day> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     zones.day_at(i64::try_from(now)?)
@@ -66,7 +66,7 @@ impl State {
         timezone.clone()
     }
 
-    /// Reads users that have changed, and their scopes with them: a new user must not see more than intended.
+    /// Reads the changed file of users, and the scopes with it: a new user must not see more than intended.
     pub fn read_users(&self, auth: &Auth) {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let read = (self.load_config)().and_then(|Config { server, .. }| {
@@ -76,7 +76,7 @@ impl State {
         let is_new = auth.is_new_fault(fault.as_deref());
         match fault {
             None => self.log.note("the users have changed and were read again"),
-            // A problem of the configuration is a line.
+            // The error has a line for each problem.
             Some(fault) if is_new => fault
                 .lines()
                 .for_each(|problem| self.log.note(&format!("the old users stay: {problem}"))),
@@ -85,7 +85,7 @@ impl State {
         self.warn_of_unused_scopes();
     }
 
-    /// A limit that limits nobody may be a limit that was meant for somebody.
+    /// Warns of scopes without a user, which may be due to a misspelt name.
     pub fn warn_of_unused_scopes(&self) {
         for user in self.auth.iter().flat_map(Auth::scopes_without_user) {
             self.log
@@ -94,7 +94,7 @@ impl State {
     }
 }
 
-/// Who asks a server without users.
+/// The user of every request to a server without users.
 pub fn anybody() -> User {
     User {
         name: "".into(),

@@ -1,5 +1,5 @@
-//! A client's connection, plain or encrypted, on which nothing takes longer than its deadline. A deadline
-//! is a moment and not a length of silence: who sends a byte a second gains nothing by it.
+//! A client's connection, plain or encrypted, on which nothing takes longer than its deadline. A deadline is a point in
+//! time, so a client that sends one byte a second does not prolong it.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection};
 
-/// After the last answer the client's own end is waited for, because closing while it still sends would
-/// destroy the answer on its way. This bounds the wait.
+/// How long to wait for the client to close after the last answer. If the server closed first while the client was
+/// still sending, the answer could be lost on its way.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// And this bounds the bytes that are read and thrown away meanwhile.
+/// How many bytes to read and discard during that wait.
 const LINGER_BYTES: usize = 2 << 20;
 
-/// A time-out may come this much late: a connection that is asked again and again then has the same one each time,
-/// which need not be set again.
+/// Time-outs are rounded up to a multiple of this. Successive requests of a connection then mostly have the same one,
+/// which saves a system call.
 const GRAIN: Duration = Duration::from_millis(50);
 
 pub struct Stream {
@@ -34,7 +34,7 @@ impl Stream {
         }
     }
 
-    /// Shakes hands. An error is the client's: it does not speak TLS, or none that we accept.
+    /// Performs the handshake. Errors are the client's: it does not speak TLS, or no version that the server accepts.
     pub fn encrypted(
         socket: Arc<TcpStream>,
         config: Arc<ServerConfig>,
@@ -48,7 +48,7 @@ impl Stream {
             deadline,
         };
         while tls.is_handshaking() {
-            // It says so by no error, but by nothing read and nothing written.
+            // The end of the stream is no error here: nothing is read and nothing written.
             if tls.complete_io(&mut timed)? == (0, 0) {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
@@ -60,7 +60,7 @@ impl Stream {
         })
     }
 
-    /// Reads what is there, and waits for it until the deadline; 0 is the client's end.
+    /// Reads what has arrived, or waits for it until the deadline; 0 means that the client has closed.
     pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         let mut timed = Timed {
             socket: &self.socket,
@@ -73,11 +73,11 @@ impl Stream {
         loop {
             match tls.reader().read(buffer) {
                 Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-                // An end without the farewell of TLS: every request has an end of its own, so nothing is cut.
+                // Closed without close_notify. Nothing can be cut off, because every request marks its own end.
                 Err(err) if err.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 other => return other,
             }
-            // An answer to a change of keys, for one.
+            // Such as the reply to a key update.
             while tls.wants_write() {
                 tls.write_tls(&mut timed)?;
             }
@@ -85,14 +85,14 @@ impl Stream {
                 return Ok(0);
             }
             if let Err(err) = tls.process_new_packets() {
-                // Tell the client what it did, if it listens.
+                // Send the alert, if the client still reads.
                 let _ = tls.write_tls(&mut timed);
                 return Err(io::Error::new(ErrorKind::InvalidData, err));
             }
         }
     }
 
-    /// Writes both until the deadline as if they were one: they travel together, and neither is copied for it.
+    /// Writes head and body in one go, without copying either, until the deadline.
     pub fn write_all(&mut self, head: &[u8], body: &[u8], deadline: Instant) -> io::Result<()> {
         let mut timed = Timed {
             socket: &self.socket,
@@ -101,13 +101,13 @@ impl Stream {
         };
         let mut both = [IoSlice::new(head), IoSlice::new(body)];
         let mut left = &mut both[..];
-        // What is empty is left out.
+        // Skips empty slices.
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
             let written = match &mut self.tls {
                 None => timed.write_vectored(left)?,
                 Some(tls) => {
-                    // As much as it takes: it has a limit of its own.
+                    // rustls limits how much it takes at a time.
                     let taken = tls.writer().write_vectored(left)?;
                     while tls.wants_write() {
                         tls.write_tls(&mut timed)?;
@@ -123,7 +123,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Ends the connection so that the client gets all that was written.
+    /// Ends the connection in such a way that the client gets everything that was written.
     pub fn end(mut self) {
         let deadline = Instant::now() + LINGER;
         let mut timed = Timed {
@@ -143,7 +143,7 @@ impl Stream {
     }
 }
 
-/// The first byte a client sends, which is left to be read; none if it ends without one.
+/// Peeks at the first byte that the client sends; `None` if it closes without one.
 pub fn first_byte(socket: &TcpStream, deadline: Instant) -> io::Result<Option<u8>> {
     let mut byte = [0];
     loop {
@@ -155,7 +155,7 @@ pub fn first_byte(socket: &TcpStream, deadline: Instant) -> io::Result<Option<u8
     }
 }
 
-/// Says that nothing follows, and waits for the same from the client.
+/// Closes the server's half of the connection, and waits for the client to close its own.
 fn linger(mut timed: Timed) {
     if timed.socket.shutdown(Shutdown::Write).is_err() {
         return;
@@ -172,7 +172,7 @@ fn linger(mut timed: Timed) {
 
 /// Whether an error means that the deadline was reached.
 pub fn is_late(err: &io::Error) -> bool {
-    // The first is what Linux says of a socket that waited for its time, the second what we say.
+    // Linux reports a socket's time-out as the first, `left` reports the second.
     matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
@@ -183,14 +183,14 @@ struct Timed<'a> {
     deadline: Instant,
 }
 
-/// What a socket's time-outs were set to last.
+/// The time-outs that the socket was last given.
 #[derive(Default)]
 struct TimeOuts {
     read: Option<Duration>,
     write: Option<Duration>,
 }
 
-/// What is left until a deadline, rounded up to whole grains.
+/// The time left until a deadline, rounded up to whole grains.
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -229,7 +229,7 @@ impl Write for Timed<'_> {
                 self.socket.set_write_timeout(left)?;
                 self.time_outs.write = left;
             }
-            // The way of the kernel for one piece is the shorter one.
+            // A plain write is cheaper for a single slice.
             let written = match slices {
                 [one] => self.socket.write(one),
                 some => self.socket.write_vectored(some),

@@ -1,5 +1,5 @@
-//! The server's certificate and key: read from PEM files, checked as far as can be before a client does it, and
-//! exchanged for new ones while connections go on.
+//! The server's certificate and key: read from PEM files, checked as thoroughly as possible before a client sees them,
+//! and replaced by new ones while connections go on.
 
 use std::fs;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use x509_parser::time::ASN1Time;
 
 use crate::config::TlsFiles;
 
-/// What the cryptography in use can sign with.
+/// The kinds of keys that can be used.
 const KEYS: &str = "RSA of 2048 to 4096 bits, elliptic curve P-256 or P-384, Ed25519";
 
 /// What new connections are encrypted with.
@@ -28,7 +28,7 @@ pub struct Tls {
     current: RwLock<Loaded>,
 }
 
-/// Files that were read and are right.
+/// Files that were read and checked.
 struct Loaded {
     config: Arc<ServerConfig>,
     chain: Vec<CertificateDer<'static>>,
@@ -52,7 +52,7 @@ impl Tls {
         loaded.ends_at
     }
 
-    /// Reads the files again. What is wrong with them leaves everything as it was.
+    /// Reads the files again. If something is wrong with them, nothing changes.
     pub fn reload(&self) -> anyhow::Result<()> {
         let loaded = load(&self.files, SystemTime::now())?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
@@ -100,11 +100,11 @@ fn load(files: &TlsFiles, now: SystemTime) -> anyhow::Result<Loaded> {
     })
 }
 
-/// What a check finds in files that a start would take.
+/// What `check` reports about files that the server would start with.
 pub struct Look {
     /// The host names and addresses that the certificate is for.
     pub names: Vec<String>,
-    /// What somebody should see to.
+    /// What the operator should see to.
     pub warning: Option<String>,
 }
 
@@ -164,7 +164,7 @@ fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     let bytes = fs::read(path)?;
     PrivateKeyDer::from_pem_slice(without_mark(&bytes)).map_err(|err| match err {
         pem::Error::NoItemsFound => anyhow!("holds no private key, or one locked by a password"),
-        // As when the lines say how it is locked.
+        // Such as the headers of a key that is locked by a password.
         pem::Error::Base64Decode(why) => {
             anyhow!("not PEM, or a key locked by a password: {why}")
         }
@@ -172,7 +172,7 @@ fn read_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     })
 }
 
-/// The text without the byte order mark that some editors put before it.
+/// The text without the byte order mark that some editors add.
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }

@@ -49,7 +49,7 @@ impl fmt::Display for NoRoom {
 impl std::error::Error for NoRoom {}
 
 impl UnreadBytes {
-    /// Nothing yet, on behalf of an address.
+    /// Begins to count an answer for an address, at zero bytes.
     pub fn hold(&self, address: IpAddr) -> Hold<'_> {
         Hold {
             unread: self,
@@ -65,8 +65,8 @@ impl UnreadBytes {
 }
 
 impl Hold<'_> {
-    /// Counts so many bytes instead of those so far, unless there is no room for them. The only answer of an address may
-    /// be longer than its share, and the only answer there is longer than all.
+    /// Counts this many bytes instead of the previous number, if there is room for them. An address may exceed its
+    /// share by a single answer, and a single answer may exceed the total.
     pub fn resize(&self, length: usize) -> Result<(), NoRoom> {
         let length = if length > SHORT { length } else { 0 };
         let before = self.length.get();

@@ -43,7 +43,7 @@ pub fn answer(question: &Question, ledger: &mut Lease) -> anyhow::Result<Respons
 fn written(range: DayRange, usage: &AccountUsage) -> Response {
     let mut lists: BTreeMap<&str, Vec<(&str, f64)>> = LISTS.map(|key| (key, Vec::new())).into();
     for total in &usage.totals {
-        // A metric per resource that is not among the lists gets one of its own: nothing is left out.
+        // A metric per resource without a list here gets a new one, so that nothing is left out.
         let (key, name) = match &total.resource_uuid {
             Some(uuid) => (total.metric.as_str(), uuid),
             None => ("usage", &total.metric),

@@ -34,10 +34,10 @@ use crate::ledger::read::state::{LedgerState, find_state};
 use crate::output::Format;
 use crate::scope::Scope;
 
-/// Answers from this size on are packed for clients that can unpack them; smaller ones fit into one packet.
+/// Answers of this size and above are compressed for clients that accept it; smaller ones fit into one packet.
 const WORTH_PACKING: usize = 1400;
 
-/// Bytes that are packed at a time.
+/// Bytes that are compressed at a time.
 const PIECE: usize = 1 << 20;
 
 /// How one endpoint answers.
@@ -84,7 +84,7 @@ fn response(
             unread,
         };
         match answer(&context) {
-            // Any answer will do for this client, if there is one.
+            // `*` matches any answer, if there is one.
             Ok(_) if if_none_match == Some("*") => Ok(Ok(not_modified(&tag))),
             Ok(body) => Ok(Ok(finish(body, format, packed, &tag, unread)?)),
             Err(Rejection::Problem(problem)) => Ok(Err(Rejection::Problem(problem))),
@@ -93,7 +93,7 @@ fn response(
     })?
 }
 
-/// An answer that was given before, or the word that the client has it already.
+/// A kept answer, or 304 if the client has it already.
 pub fn unless_known(request: &Request, response: Arc<Response>) -> Arc<Response> {
     let if_none_match = request.head.if_none_match.as_deref();
     match response.header("ETag") {
@@ -112,7 +112,7 @@ fn not_modified(tag: &str) -> Response {
     }
 }
 
-/// Headers of an answer and of the word that it has not changed.
+/// Headers of both an answer and a 304.
 fn shared_headers(tag: &str) -> Vec<(&'static str, String)> {
     vec![
         ("ETag", tag.to_owned()),
@@ -152,9 +152,9 @@ fn finish(
     })
 }
 
-/// The same for two answers only if they are the same byte for byte: made of what was asked and how, who asks, the
-/// ledger's state, and the program that words the answer. The last import is in it because the revisions of a ledger
-/// that was restored from a copy begin again at that of the copy.
+/// Two answers have the same tag only if they are the same byte for byte: it is made of the question, the format, the
+/// user's scope, the ledger's state, and the version of the program. The last import is part of it because the
+/// revisions of a ledger that was restored from a copy begin again at that of the copy.
 fn entity_tag(
     kind: (&str, bool, bool),
     scope: &Scope,

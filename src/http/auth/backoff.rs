@@ -1,6 +1,5 @@
-//! Who has guessed wrong lately, and how long they have to wait: each further failure for one user from one address
-//! doubles the wait of both together, so that others at the address do not pay for it. The table is bounded, and so is
-//! the wait.
+//! Wrong passwords, and the wait that they cause: each further failure for one user from one address doubles the wait
+//! for that pair, so that other users at the address are not affected. The table is bounded, and so is the wait.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -9,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::http::client::rate_limit_key;
 
-/// Failures that cost nothing: people mistype.
+/// Failures without a wait: people mistype.
 const FREE: u32 = 3;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// Failures are forgiven after this long without another.
+/// Failures are forgotten after this long without another.
 const FORGET: Duration = Duration::from_secs(900);
 
-/// Pairs of an address and a user that are remembered; beyond it, the one that failed longest ago is forgotten. It takes
-/// hours of guesses to push one out.
+/// Pairs of an address and a user that are remembered; beyond that, the pair that failed longest ago is forgotten. It
+/// takes hours of guesses to push a pair out.
 const MOST: usize = 65_536;
 
 #[derive(Default)]
@@ -28,7 +27,7 @@ pub struct Backoff {
     names: RandomState,
 }
 
-/// An address, and a hash of the user's name: names are as long as clients make them.
+/// An address, and a hash of the user's name, which can be as long as a client likes.
 type Guesser = (IpAddr, u64);
 
 struct Failed {
@@ -37,7 +36,7 @@ struct Failed {
 }
 
 impl Backoff {
-    /// How long until another password for this user from this address is looked at.
+    /// How long until the next password for this user from this address is checked.
     pub fn wait(&self, address: IpAddr, user: &str, now: Instant) -> Option<Duration> {
         let failed = self.failed.get(&self.guesser(address, user))?;
         let doublings = failed.count.checked_sub(FREE)?;

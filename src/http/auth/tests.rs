@@ -1,4 +1,4 @@
-//! Who is let in, who is refused, and what is remembered of that.
+//! Which passwords are accepted and refused, and what is remembered about them.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn peer() -> IpAddr {
     "192.0.2.1".parse().unwrap()
 }
 
-/// Jane's hash is cheap, Bob's takes twice as long.
+/// Jane's hash is cheap; Bob's takes twice as long.
 fn auth(folder: &Path) -> Auth {
     let file = folder.join("users");
     htpasswd::set_password(&file, "jane", "pass:word", 4).unwrap();
@@ -44,7 +44,7 @@ fn a_right_password_is_known_again_for_a_while() {
     assert_eq!(&*check(&auth, "jane", "pass:word").unwrap().name, "jane");
     let now = Instant::now();
     assert!(known(now));
-    // Each use makes it known for another while.
+    // Each use extends the time for which it is recognised.
     assert!(known(now + KNOWN / 2));
     assert!(known(now + KNOWN));
     assert!(known(now));
@@ -66,7 +66,7 @@ fn wrong_guesses_are_put_off_and_known_users_are_not() {
             );
         }
     }
-    // Even the right one, of a user for whom so much was guessed from there.
+    // Even the right password, if there were too many guesses for its user from the same address.
     let refused = check(&auth, "bob", "hunter2").unwrap_err();
     assert!(matches!(refused, AuthError::Wait(_)), "{refused:?}");
     check(&auth, "jane", "pass:word").unwrap();

@@ -1,13 +1,13 @@
-//! One password at a time: bcrypt takes a tenth of a second of a processor, and guessers send as many as they can. Few
-//! wait, and not for long. When too many come, names that few others give go first, and before them passwords that
-//! were turned away for want of room and come again: programs repeat theirs, guessers go on to the next.
+//! One password at a time: bcrypt takes a tenth of a second of a processor, and attackers send as many guesses as they
+//! can. The queue is short, and so is the wait. When it is full, passwords that were turned away before go first, since
+//! programs repeat their password while attackers try the next one; then names that few others in the queue have.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Passwords that wait: room for a program that begins with 32 connections at once.
+/// Passwords that may wait: enough for a program that starts with 32 connections at once.
 const MOST_WAITING: usize = 32;
 
 /// How long one may wait.
@@ -47,12 +47,12 @@ struct Remembered {
     order: VecDeque<u64>,
 }
 
-/// The turn of one, until it is dropped.
+/// The right to use bcrypt, until it is dropped.
 pub struct Turn<'a>(&'a Turnstile);
 
 impl Turnstile {
-    /// Waits for a turn. An error is what `known` says, if it says something meanwhile, or that there is no room. `tag`
-    /// tells one password of one user from another.
+    /// Waits for a turn. `Err(Some(…))` is the answer of `known`, if it has one by then; `Err(None)` means that there
+    /// is no room. `tag` identifies the user and the password.
     pub fn pass<T>(
         &self,
         name: &str,
@@ -84,7 +84,7 @@ impl Turnstile {
             };
             queue.waiting.retain(|waiting| waiting.number != number);
             drop(queue);
-            // The next one may be the first now.
+            // Another one may be first now.
             self.moved.notify_all();
             return outcome;
         }
@@ -104,7 +104,7 @@ impl Drop for Turn<'_> {
 }
 
 impl Queue {
-    /// Takes one more in, and if there are too many, lets the one go that would be the last.
+    /// Adds one to the queue. If that is one too many, the last in order is removed.
     fn enter(&mut self, name: u64, tag: u64) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -129,7 +129,7 @@ impl Queue {
         self.in_order().first().copied()
     }
 
-    /// The numbers of those that wait, as their turns come.
+    /// The numbers of those that wait, in the order of their turns.
     fn in_order(&self) -> Vec<u64> {
         let namesakes = |one: &Waiting| {
             let same = self.waiting.iter().filter(|other| other.name == one.name);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_turned_away_and_comes_again_is_next() {
+    fn a_password_that_was_turned_away_and_comes_again_is_next() {
         let mut queue = Queue::default();
         crowd(&mut queue);
         let turned_away = queue.enter(0, 1000);

@@ -1,4 +1,4 @@
-//! Who gets a slot, and who gives his up.
+//! Which connections get a slot, and which are evicted.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use super::*;
 
 #[test]
-fn who_comes_while_it_drains_is_not_said_to_be_too_many() {
+fn a_connection_during_the_drain_is_not_counted_as_one_too_many() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, peer) = (Arc::new(socket), Ipv4Addr::LOCALHOST.into());
@@ -23,7 +23,7 @@ fn who_comes_while_it_drains_is_not_said_to_be_too_many() {
 }
 
 #[test]
-fn who_has_said_something_is_not_the_first_to_be_sent_away() {
+fn a_connection_that_has_sent_something_is_not_evicted_first() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let pair = || {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -42,14 +42,14 @@ fn who_has_said_something_is_not_the_first_to_be_sent_away() {
     let waiting = |slot: &Slot| slot.peer.waiting.load(Ordering::SeqCst);
     assert_eq!(waiting(&second_slot), EVICTED);
     assert!(waiting(&first_slot) > EVICTED);
-    // In the end it is its turn.
+    // Later, it can be evicted as well.
     std::thread::sleep(EVICTABLE_UNANSWERED);
     assert!(connections.evict_some(&connections.lock()));
     assert_eq!(waiting(&first_slot), EVICTED);
 }
 
 #[test]
-fn of_a_flood_of_silent_ones_the_first_are_sent_away_together() {
+fn the_oldest_of_a_flood_of_silent_connections_are_evicted_together() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, most) = (Arc::new(socket), 16_384);

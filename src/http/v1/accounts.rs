@@ -1,4 +1,4 @@
-//! `GET /v1/accounts`: which accounts there are, page by page.
+//! `GET /v1/accounts`: the accounts, page by page.
 
 use std::collections::BTreeSet;
 
@@ -57,13 +57,13 @@ pub fn check_domain(context: &Context, visible: Option<&BTreeSet<i64>>) -> Resul
     }
 }
 
-/// What is said of a domain without an account that the user may see, be it there or not.
+/// The answer for a domain without an account that the user may see, whether the domain exists or not.
 pub fn no_domain(path: &str) -> Problem {
     Problem::new(404, format!("no domain has the path {path}"))
 }
 
-/// The accounts that a question asks for, from its cursor on, and the cursor of the next page. Without a limit they
-/// are all on one page.
+/// The accounts that are asked for, from the cursor on, and the cursor of the next page. Without a limit they are all
+/// on one page.
 pub fn page(
     context: &Context,
     visible: Option<&BTreeSet<i64>>,
@@ -78,7 +78,7 @@ pub fn page(
         after,
         ..filter(context, visible)
     };
-    // One more than asked for tells whether there is a next page.
+    // One more than asked for, to see whether there is a next page.
     let page = Page {
         limit: limit.map(|limit| limit + 1),
         offset: 0,

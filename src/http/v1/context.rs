@@ -1,4 +1,4 @@
-//! What every answer under `/v1` is made from and made of.
+//! The input and output of every endpoint under `/v1`.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,18 @@ use crate::scope::Scope;
 
 use super::query::Query;
 
-/// One question, with all that is needed to answer it.
+/// One question, with everything that is needed to answer it.
 pub struct Context<'a> {
     pub snapshot: &'a Snapshot<'a>,
     pub state: &'a LedgerState,
     pub scope: &'a Scope,
     /// Days that one question may span.
     pub max_days: i64,
-    /// What stands in the place of the path's parameter; empty if there is none.
+    /// The value of the path's parameter; empty if there is none.
     pub argument: &'a str,
     pub query: &'a Query,
     pub format: Format,
-    /// The answer's bytes are counted while they are made.
+    /// Counts the answer's bytes while they are made.
     pub unread: &'a Hold<'a>,
 }
 
@@ -39,9 +39,9 @@ impl Context<'_> {
         list_visible(self.snapshot, self.scope)
     }
 
-    /// The account that has this uuid or whose project has it. One that the user may not see is none.
+    /// The account that has this uuid or whose project has it, if the user may see it.
     pub fn find_account(&self, uuid: &str) -> Result<Account, Rejection> {
-        // Names are not taken here: they may be those of several.
+        // Not by name: several accounts may share one.
         find_account(self.snapshot, uuid, self.scope)?.ok_or_else(|| {
             Problem::new(404, format!("no account or project has the uuid {uuid}")).into()
         })

@@ -32,7 +32,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         accounts: accounts.as_ref(),
         after,
     };
-    // One more than asked for tells whether there is a next page.
+    // One more than asked for, to see whether there is a next page.
     let page = Page {
         limit: Some(limit + 1),
         offset: 0,

@@ -1,15 +1,15 @@
-//! Where the next page begins, as a text that clients hand back as it is. It names the last row they have, so that
-//! rows which come or go in the meantime neither repeat nor hide others.
+//! Where the next page begins, as an opaque text that clients send back. It names the last row of the page, so that
+//! rows that are added or removed in the meantime neither repeat nor hide others.
 
 use crate::http::refusal::Problem;
 
-/// Makes a cursor of the words that tell where the page ends.
+/// Makes a cursor of the words that identify the last row of the page.
 pub fn make(words: &[&str]) -> String {
     let text = words.join("\0");
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Takes one apart again.
+/// Reads the words back.
 pub fn read<const N: usize>(cursor: &str) -> Result<[String; N], Problem> {
     let words = decoded(cursor).and_then(|text| {
         let words: Vec<String> = text.split('\0').map(str::to_owned).collect();
@@ -18,7 +18,7 @@ pub fn read<const N: usize>(cursor: &str) -> Result<[String; N], Problem> {
     words.ok_or_else(refusal)
 }
 
-/// What is said of a cursor that is none.
+/// The answer to a cursor that cannot be read.
 pub fn refusal() -> Problem {
     Problem::of_parameter(
         "cursor",

@@ -1,4 +1,4 @@
-//! `GET /v1/days`: what is known of each day, from its state to the instants it holds.
+//! `GET /v1/days`: what is known about each day, from its state to the instants at which it begins and ends.
 
 use super::context::{Body, Context};
 use super::render;
@@ -14,7 +14,7 @@ pub const PARAMETERS: [&str; 4] = ["start", "end", "month", "format"];
 pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let range = context.query.period(context.max_days)?;
     let mut period = render::period_facts(context, range)?;
-    // Counts are of all accounts, which a user who may see some of them must not learn.
+    // The counts cover all accounts, which users who may see only some of them must not learn.
     let counts = *context.scope == Scope::All;
     let days = list_days(context.snapshot, range)?.into_iter();
     let days = days.map(|facts| DayRow::of(facts, &context.state.zones, counts));

@@ -1,9 +1,9 @@
-//! What a client says it can take: the `Accept…` headers, and the entity tags it has. Pure: texts in, choices out.
+//! What a client accepts: the `Accept…` headers, and the entity tags it has. Pure: texts in, choices out.
 
 use crate::http::refusal::Problem;
 use crate::output::Format;
 
-/// What an answer can come as, in the order of our liking.
+/// The formats of answers, in order of preference.
 pub const FORMATS: [(Format, &str); 2] = [
     (Format::Json, "application/json"),
     (Format::Csv, "text/csv"),
@@ -24,7 +24,7 @@ pub fn format(
     let ranked = formats
         .iter()
         .map(|(format, name)| (*format, weight(accept, name)));
-    // The first of those that are equally welcome.
+    // Of those with equal weight, the first.
     let best = ranked.rev().max_by_key(|(_, weight)| *weight);
     match best {
         Some((format, weight)) if weight > 0 => Ok(format),
@@ -40,7 +40,7 @@ pub fn format(
     }
 }
 
-/// The place of the most welcome media type, or of the first where none is better.
+/// The index of the media type with the highest weight; of several, the first.
 pub fn first_choice(accept: Option<&str>, names: &[&str]) -> usize {
     let weights = names
         .iter()
@@ -51,7 +51,7 @@ pub fn first_choice(accept: Option<&str>, names: &[&str]) -> usize {
         .map_or(0, |(place, _)| place)
 }
 
-/// How welcome a media type is, in thousandths: by the most specific range that has it.
+/// The weight of a media type in thousandths, by the most specific range that covers it.
 fn weight(accept: &str, name: &str) -> u16 {
     let kind = name.split('/').next().unwrap_or(name);
     let specificity = |range: &str| match range {
@@ -91,7 +91,7 @@ fn elements(list: &str) -> impl Iterator<Item = (&str, u16)> {
     })
 }
 
-/// `0.5` is 500. What is no weight counts as none given.
+/// `0.5` is 500. A weight that cannot be read is ignored.
 fn thousandths(text: &str) -> u16 {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = decimals.bytes().all(|byte| byte.is_ascii_digit()) && decimals.len() <= 3;

@@ -1,4 +1,4 @@
-//! How answers are written: documents as JSON or CSV, the facts that every period comes with, links to next pages.
+//! How answers are written: documents as JSON or CSV, the facts about a period, links to next pages.
 
 use super::context::{Body, Context};
 use crate::day::{Day, DayRange};
@@ -11,18 +11,18 @@ use crate::plural::plural;
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
 const MOST_ACCOUNT_DAYS: i64 = 400_000;
 
-/// A longer one is left out: heads of answers have their bounds too, and the cursor is in the body as well.
+/// A longer link is left out: clients limit the heads of answers, and the cursor is in the body as well.
 const LONGEST_LINK: usize = 4096;
 
-/// What holds for the days of an answer, whatever it lists.
+/// Facts about the days of an answer, whatever it lists.
 pub struct PeriodFacts {
     pub facts: Vec<(&'static str, Value)>,
     unfinished: Unfinished,
-    /// The same for those who read no body, and for CSV, which has no place for it.
+    /// The same for clients that do not read the body, and for CSV, which has no place for it.
     headers: Vec<(&'static str, String)>,
 }
 
-/// Reads what is to be known of the days of a range.
+/// Reads the facts about the days of a range.
 pub fn period_facts(context: &Context, range: DayRange) -> anyhow::Result<PeriodFacts> {
     let unfinished = list_unfinished(context.snapshot, range)?;
     let as_of = find_as_of(context.snapshot, range)?;
@@ -83,7 +83,7 @@ impl PeriodFacts {
     }
 }
 
-/// A document of rows that are all there.
+/// Writes a document whose rows are complete.
 pub fn answer(
     context: &Context,
     period: Option<PeriodFacts>,
@@ -102,7 +102,7 @@ pub fn answer(
     })
 }
 
-/// The headers that tell of the period and of the next page.
+/// The headers about the period and the next page.
 pub fn headers(
     context: &Context,
     period: Option<PeriodFacts>,
@@ -117,8 +117,8 @@ pub fn headers(
     headers
 }
 
-/// The same question for what comes after, relative to the address that the client asked: a proxy may have put a path
-/// before it. Nothing in it is as a client sent it, so nothing can end the line or the address.
+/// The link to the next page, relative to the requested address, because a proxy may serve it under another path. It is
+/// encoded as a whole, so no text from a client can end the line or the address.
 fn link(context: &Context, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let pairs = context
@@ -147,7 +147,7 @@ pub fn check_work(accounts: usize, range: DayRange) -> Result<(), Problem> {
     Err(Problem::of_parameter("end", detail))
 }
 
-/// Cuts a list that was read one longer than its page; the cursor for the rest, if there is any.
+/// Cuts a list that was read with one row more than its page has; returns the cursor for the rest, if there is any.
 pub fn cut<T>(
     list: &mut Vec<T>,
     limit: Option<u32>,
