@@ -277,7 +277,7 @@ fn who_just_asks_is_answered_while_others_attack() {
 #[test]
 fn who_just_asks_is_answered_encrypted_while_others_attack() {
     more_files();
-    let (sandbox, server) = tls::start_with(tls::EC, LINES);
+    let (sandbox, server) = tls::start_encrypted_with(tls::EC, LINES);
     let (threads, memory) = (server.status("Threads"), server.status("VmRSS"));
     under_attack(&server, |over| {
         let connection = || tls::client(&sandbox, &server, &TLS13);

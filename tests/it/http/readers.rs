@@ -120,7 +120,7 @@ fn answers_of_the_old_form_are_held_to_the_same() {
 
 #[test]
 fn a_server_that_is_stopped_again_and_again_goes_on_with_a_long_answer() {
-    let (sandbox, server) = tls::start_with(tls::EC, "");
+    let (sandbox, server) = tls::start_encrypted_with(tls::EC, "");
     add_much(&sandbox);
     let mut client = BufReader::new(tls::client(&sandbox, &server, &TLS13));
     let request = request(&long_target());

@@ -36,7 +36,7 @@ const EC_LOCKED: &str = include_str!("keys/ec-locked.pem");
 
 pub type Client = StreamOwned<ClientConnection, TcpStream>;
 
-fn years(first: i32, last: i32) -> CertificateParams {
+fn valid_for_years(first: i32, last: i32) -> CertificateParams {
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.not_before = rcgen::date_time_ymd(first, 1, 1);
     params.not_after = rcgen::date_time_ymd(last, 1, 1);
@@ -44,21 +44,21 @@ fn years(first: i32, last: i32) -> CertificateParams {
 }
 
 /// Writes a certificate of this key as the server's.
-fn write(sandbox: &Sandbox, key: &str, params: CertificateParams) {
+fn install_certificate(sandbox: &Sandbox, key: &str, params: CertificateParams) {
     let pair = KeyPair::from_pem(key).unwrap();
     sandbox.write("server.pem", &params.self_signed(&pair).unwrap().pem());
     sandbox.write("key.pem", key);
 }
 
 /// A server with a certificate of this key.
-fn start(key: &str) -> (Sandbox, Server) {
-    start_with(key, SOON)
+fn start_encrypted(key: &str) -> (Sandbox, Server) {
+    start_encrypted_with(key, SOON)
 }
 
 /// The same, with these lines in `[server]`.
-pub fn start_with(key: &str, lines: &str) -> (Sandbox, Server) {
+pub fn start_encrypted_with(key: &str, lines: &str) -> (Sandbox, Server) {
     let sandbox = sandbox(&format!("{FILES}\n{lines}"));
-    write(&sandbox, key, years(2020, 2100));
+    install_certificate(&sandbox, key, valid_for_years(2020, 2100));
     let server = Server::start(&sandbox);
     (sandbox, server)
 }
@@ -132,7 +132,7 @@ fn every_kind_of_key_and_both_versions_serve_both_clients() {
         .unwrap()
         .serialize_pem();
     for key in [RSA, EC, &ed25519, &p384] {
-        let (sandbox, server) = start(key);
+        let (sandbox, server) = start_encrypted(key);
         for version in [&TLS12, &TLS13] {
             let mut client = client(&sandbox, &server, version);
             for _ in 0..2 {
@@ -156,7 +156,7 @@ fn every_kind_of_key_and_both_versions_serve_both_clients() {
 fn older_forms_of_keys_are_read() {
     for (key, old_form) in [(RSA, RSA_OLD_FORM), (EC, EC_OLD_FORM)] {
         let sandbox = sandbox(FILES);
-        write(&sandbox, key, years(2020, 2100));
+        install_certificate(&sandbox, key, valid_for_years(2020, 2100));
         sandbox.write("key.pem", old_form);
         let server = Server::start(&sandbox);
         curl(&sandbox, &server, &[]).exits(0);
@@ -165,7 +165,7 @@ fn older_forms_of_keys_are_read() {
 
 #[test]
 fn older_versions_are_refused() {
-    let (sandbox, server) = start(EC);
+    let (sandbox, server) = start_encrypted(EC);
     // OpenSSL itself refuses the old versions unless it is told to lower its own guard.
     let old = [
         "--tlsv1.0",
@@ -181,7 +181,7 @@ fn older_versions_are_refused() {
 
 #[test]
 fn a_new_certificate_comes_with_sighup_and_cuts_nothing() {
-    let (sandbox, server) = start(EC);
+    let (sandbox, server) = start_encrypted(EC);
     let mut old = client(&sandbox, &server, &TLS13);
     assert!(ask(&mut old).contains(" 200 OK"));
     let shown = |client: &Client| {
@@ -208,7 +208,7 @@ fn a_new_certificate_comes_with_sighup_and_cuts_nothing() {
     let mut same = client(&sandbox, &server, &TLS13);
     assert!(ask(&mut same).contains(" 200 OK"));
 
-    write(&sandbox, RSA, years(2021, 2101));
+    install_certificate(&sandbox, RSA, valid_for_years(2021, 2101));
     server.signal("HUP");
     server.says("SIGHUP: reloaded the certificate\n");
     ends("4133980800");
@@ -225,7 +225,7 @@ fn a_new_certificate_comes_with_sighup_and_cuts_nothing() {
 #[test]
 fn files_that_cannot_be_used_are_named() {
     let sandbox = sandbox(FILES);
-    let good = || write(&sandbox, EC, years(2020, 2100));
+    let good = || install_certificate(&sandbox, EC, valid_for_years(2020, 2100));
     let says = |message: &str| {
         let stderr = format!("rbc-usage: {message}\n");
         sandbox.run(&["serve"]).exits(2).complains(&stderr);
@@ -249,17 +249,17 @@ fn files_that_cannot_be_used_are_named() {
     good();
     std::fs::remove_file(sandbox.path("key.pem")).unwrap();
     says("server.tls_private_key: ./key.pem: No such file or directory (os error 2)");
-    write(&sandbox, EC, years(2020, 2021));
+    install_certificate(&sandbox, EC, valid_for_years(2020, 2021));
     says(
         "server.tls_certificate: ./server.pem: certificate 1 expired on Fri, 01 Jan 2021 00:00:00 GMT",
     );
-    write(&sandbox, EC, years(2090, 2100));
+    install_certificate(&sandbox, EC, valid_for_years(2090, 2100));
     says(
         "server.tls_certificate: ./server.pem: certificate 1 is valid from Sun, 01 Jan 2090 00:00:00 GMT on",
     );
     good();
     let whole = std::fs::read_to_string(sandbox.path("server.pem")).unwrap();
-    write(&sandbox, EC, years(2020, 2021));
+    install_certificate(&sandbox, EC, valid_for_years(2020, 2021));
     let expired = std::fs::read_to_string(sandbox.path("server.pem")).unwrap();
     sandbox.write("server.pem", &(whole.clone() + &expired));
     says(
@@ -285,7 +285,7 @@ fn files_that_cannot_be_used_are_named() {
 
 #[test]
 fn the_wrong_protocol_for_the_port_is_told() {
-    let (encrypted_sandbox, encrypted) = start(EC);
+    let (encrypted_sandbox, encrypted) = start_encrypted(EC);
     let mut plain = connect(&encrypted);
     plain
         .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -311,7 +311,7 @@ fn the_wrong_protocol_for_the_port_is_told() {
 
 #[test]
 fn limits_hold_behind_encryption_too() {
-    let (sandbox, server) = start(EC);
+    let (sandbox, server) = start_encrypted(EC);
     // Who does not shake hands is cut off at the deadline, whether silent or slow.
     let mut silent = connect(&server);
     let mut slow = connect(&server);
@@ -347,7 +347,7 @@ fn limits_hold_behind_encryption_too() {
 #[test]
 fn an_address_with_too_many_connections_is_told_so_encrypted() {
     let sandbox = sandbox(&format!("{FILES}\nmax_connections_per_address = 1"));
-    write(&sandbox, EC, years(2020, 2100));
+    install_certificate(&sandbox, EC, valid_for_years(2020, 2100));
     let server = Server::start(&sandbox);
     let mut first = client(&sandbox, &server, &TLS13);
     assert!(ask(&mut first).contains(" 200 OK"));
@@ -359,7 +359,7 @@ fn an_address_with_too_many_connections_is_told_so_encrypted() {
 /// An answer longer than one record of TLS, and than what a socket takes at once.
 #[test]
 fn a_long_answer_arrives_whole() {
-    let (sandbox, server) = start(EC);
+    let (sandbox, server) = start_encrypted(EC);
     let client = client(&sandbox, &server, &TLS13);
     let mut client = BufReader::new(client);
     let ten_years = format!("{}&end=2023-04-01", target());
