@@ -25,7 +25,7 @@ pub use import::{Import, Reread, RereadDays};
 pub use limits::ServerLimits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use texts::KeyTexts;
-pub use uri::{MysqlTls, MysqlUri, SourceUri};
+pub use uri::{MysqlTls, MysqlUri, Password, SourceUri};
 use values::{Values, layers};
 
 /// Everything `cloudusage.cfg` says, checked.

@@ -3,7 +3,7 @@
 
 use crate::day::{Day, DayRange, in_ranges};
 use crate::ledger::read::Snapshot;
-use crate::ledger::read::days::{Unfinished, list_unfinished};
+use crate::ledger::read::Unfinished;
 use crate::ledger::read::state::find_state;
 use crate::output::Value;
 
@@ -25,7 +25,7 @@ pub fn find_coverage(
 ) -> anyhow::Result<Coverage> {
     let nothing_imported = find_state(snapshot)?.days.is_none();
     let unfinished = match range {
-        Some(range) => list_unfinished(snapshot, range)?,
+        Some(range) => snapshot.list_unfinished(range)?,
         None => Unfinished::default(),
     };
     Ok(Coverage {

@@ -1,30 +1,34 @@
-//! Databases as their readers see them: a connection, its rows and their fields, the same for MySQL and SQLite. The
-//! drivers are named here and nowhere above.
+//! Databases as the rest of the program sees them: a connection, statements with names for their values, rows and
+//! their fields, the same for MySQL and SQLite. The drivers are named here, and where the ledger's file is opened.
 
 mod connection;
 mod field;
 mod mysql;
+mod row;
 mod sqlite;
+mod value;
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::config::SourceUri;
-pub use connection::{Connection, Row};
+pub use connection::Connection;
 pub use field::Field;
+pub use row::Row;
+pub use value::{Params, SqlValue, params};
 
 /// Opens a database to read it. No wait for an answer is longer than these.
 pub fn connect(
     uri: &SourceUri,
     connect_timeout: Duration,
     read_timeout: Duration,
-) -> anyhow::Result<Box<dyn Connection>> {
+) -> anyhow::Result<Connection> {
     Ok(match uri {
         SourceUri::Mysql(uri) => {
-            Box::new(mysql::Mysql::connect(uri, connect_timeout, read_timeout)?)
+            Connection::mysql(mysql::Mysql::connect(uri, connect_timeout, read_timeout)?)
         }
         SourceUri::Sqlite(path) => {
-            Box::new(sqlite::SqliteSnapshot::open(Path::new(path), read_timeout)?)
+            Connection::sqlite(sqlite::Sqlite::open(Path::new(path), read_timeout)?)
         }
     })
 }

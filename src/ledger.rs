@@ -1,18 +1,14 @@
 //! The ledger: one SQLite file, made and upgraded by `schema`, opened to be written by `handle`; days are written in
 //! `write`, answers read in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
-mod access;
 mod acknowledge;
-pub mod backup;
-pub mod context;
 pub mod day;
 pub mod day_reader;
-mod file;
+pub mod engine;
 mod guest_oses;
 mod handle;
 mod held;
 pub mod known_vms;
-pub mod lock;
 pub mod months;
 mod names;
 pub mod naming;
@@ -26,9 +22,10 @@ mod seals;
 mod statements;
 mod sum;
 pub mod timezones;
-mod transaction;
+mod unfinished;
 pub mod verification;
 pub mod write;
 
+pub use engine::{backup, ledger_at, lock};
 pub use handle::Ledger;
 pub use schema::{Initialised, SCHEMA_VERSION, initialise};

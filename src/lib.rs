@@ -11,7 +11,7 @@ mod command_line;
 pub mod config;
 mod coverage;
 pub mod day;
-mod db;
+pub mod db;
 mod explain;
 mod finding;
 pub mod htpasswd;

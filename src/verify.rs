@@ -65,7 +65,7 @@ pub fn verify(
     on_day: &mut dyn FnMut(DayVerdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut reported = BTreeSet::new();
-    source.read_ahead(days, rules.zones, "verify", &mut |day, read| {
+    source.prefetch_days(days, rules.zones, "verify", &mut |day, read| {
         let verified = match read {
             Ok(read) => verify_day(day, rules, read, ledger, &mut reported),
             Err(bad) => Err(bad.into()),

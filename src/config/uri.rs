@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use decoded::decoded;
-pub use mysql::{MysqlTls, MysqlUri};
+pub use mysql::{MysqlTls, MysqlUri, Password};
 
 /// Where one of CloudStack's two databases is.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,28 +1,216 @@
-//! What is asked of a database, whichever it is: which columns there are, a snapshot to read in, and rows one by one.
+//! A connection to a database, whichever it is: what is asked of it and written to it. One statement at a time: while
+//! rows come in, another one is an error, as a server of MySQL's protocol sends nothing else before the last of them.
 
-use super::field::Field;
+use std::cell::Cell;
 
-/// A result row as the driver has it.
-pub trait Row {
-    /// The value of a column by its place in the select list.
-    fn field(&self, column: usize) -> anyhow::Result<Field<'_>>;
+use anyhow::{Context, ensure};
+
+use super::mysql::Mysql;
+use super::row::{Row, Wanted};
+use super::sqlite::Sqlite;
+use super::value::{Params, SqlValue};
+
+/// An open connection.
+pub struct Connection {
+    driver: Driver,
+    /// A statement has not come to its end.
+    is_reading: Cell<bool>,
 }
 
-/// A database that is read.
-pub trait Connection: Send {
+enum Driver {
+    Sqlite(Sqlite),
+    Mysql(Box<Mysql>),
+}
+
+struct Reading<'a>(&'a Cell<bool>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// A file that was opened elsewhere, with whatever its connection was set to.
+impl From<rusqlite::Connection> for Connection {
+    fn from(connection: rusqlite::Connection) -> Connection {
+        Connection::sqlite(Sqlite::of(connection))
+    }
+}
+
+impl Connection {
+    pub(super) fn sqlite(sqlite: Sqlite) -> Connection {
+        Connection::of(Driver::Sqlite(sqlite))
+    }
+
+    pub(super) fn mysql(mysql: Mysql) -> Connection {
+        Connection::of(Driver::Mysql(Box::new(mysql)))
+    }
+
+    fn of(driver: Driver) -> Connection {
+        Connection {
+            driver,
+            is_reading: Cell::new(false),
+        }
+    }
+
     /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
     /// right to read it.
-    fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>>;
+    pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.columns(table),
+            Driver::Mysql(mysql) => mysql.columns(table),
+        }
+    }
+
     /// Whether a column that is not among a table's `columns` may be there all the same, without a right to read it.
-    fn may_hide(&mut self, table: &str, column: &str) -> anyhow::Result<bool>;
+    pub fn may_hide(&self, table: &str, column: &str) -> anyhow::Result<bool> {
+        match &self.driver {
+            Driver::Sqlite(_) => Ok(false),
+            Driver::Mysql(mysql) => mysql.may_hide(table, column),
+        }
+    }
+
     /// Begins a read-only transaction whose statements all see one state.
-    fn begin(&mut self) -> anyhow::Result<()>;
-    fn end(&mut self) -> anyhow::Result<()>;
-    /// Hands over the rows one by one as they arrive. Each `?` stands for a moment, in seconds since 1970 UTC.
-    fn query(
-        &mut self,
+    pub fn begin_snapshot(&self) -> anyhow::Result<()> {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.run("begin"),
+            Driver::Mysql(mysql) => mysql.begin_snapshot(),
+        }
+    }
+
+    /// Begins a transaction that writes. Where there is one writer at a time it waits for that place.
+    pub fn begin_write(&self) -> anyhow::Result<()> {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.run("begin immediate"),
+            Driver::Mysql(mysql) => mysql.run("start transaction"),
+        }
+    }
+
+    /// Ends the transaction, and keeps what it wrote.
+    pub fn commit(&self) -> anyhow::Result<()> {
+        self.run("commit")
+    }
+
+    /// Ends the transaction, and keeps nothing.
+    pub fn rollback(&self) -> anyhow::Result<()> {
+        self.run("rollback")
+    }
+
+    /// A statement without values or rows, such as `savepoint day`.
+    pub fn run(&self, sql: &str) -> anyhow::Result<()> {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.run(sql),
+            Driver::Mysql(mysql) => mysql.run(sql),
+        }
+    }
+
+    /// Hands over the rows one by one as they arrive.
+    pub fn each(
+        &self,
         sql: &str,
-        moments: &[i64],
-        on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()>;
+        params: Params,
+        mut on_row: impl FnMut(&Row) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.each_while(sql, params, |row| on_row(row).map(|()| Wanted::More))
+    }
+
+    /// The same, until no more are wanted.
+    pub fn each_while(
+        &self,
+        sql: &str,
+        params: Params,
+        mut on_row: impl FnMut(&Row) -> anyhow::Result<Wanted>,
+    ) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.each_while(sql, params, on_row),
+            Driver::Mysql(mysql) => mysql.each_while(sql, params, &mut on_row),
+        }
+    }
+
+    /// Until it is dropped no other statement can begin.
+    fn reading(&self) -> anyhow::Result<Reading<'_>> {
+        ensure!(
+            !self.is_reading.replace(true),
+            "a statement within another one, whose rows are not all read"
+        );
+        Ok(Reading(&self.is_reading))
+    }
+
+    /// Every row, read by `read`.
+    pub fn list<T>(
+        &self,
+        sql: &str,
+        params: Params,
+        mut read: impl FnMut(&Row) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        let mut list = Vec::new();
+        self.each(sql, params, |row| {
+            list.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(list)
+    }
+
+    /// The first row, read by `read`, if there is any.
+    pub fn find<T>(
+        &self,
+        sql: &str,
+        params: Params,
+        mut read: impl FnMut(&Row) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Option<T>> {
+        let mut found = None;
+        self.each_while(sql, params, |row| {
+            found = Some(read(row)?);
+            Ok(Wanted::NoMore)
+        })?;
+        Ok(found)
+    }
+
+    /// The first row, which there always is.
+    pub fn one<T>(
+        &self,
+        sql: &str,
+        params: Params,
+        read: impl FnMut(&Row) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        self.find(sql, params, read)?.context("there is no row")
+    }
+
+    /// Whether there is a row.
+    pub fn exists(&self, sql: &str, params: Params) -> anyhow::Result<bool> {
+        Ok(self.find(sql, params, |_| Ok(()))?.is_some())
+    }
+
+    /// Writes; returns how many rows were inserted, updated or deleted.
+    pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
+        let _reading = self.reading()?;
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.execute(sql, params),
+            Driver::Mysql(mysql) => mysql.execute(sql, params),
+        }
+    }
+
+    /// Inserts many rows by one statement `insert into … (…) values (…)`. The values of each are in the order in which
+    /// the statement names them.
+    pub fn insert_many<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+    ) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.insert_many(sql, rows),
+            Driver::Mysql(mysql) => mysql.insert_many(sql, rows),
+        }
+    }
+
+    /// How often a statement was run, and planned again.
+    #[cfg(test)]
+    pub fn count_runs(&self, sql: &str) -> anyhow::Result<(i32, i32)> {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.count_runs(sql),
+            Driver::Mysql(_) => anyhow::bail!("not counted"),
+        }
+    }
 }

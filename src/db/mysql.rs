@@ -1,6 +1,7 @@
 //! A database on a MySQL or MariaDB server. Results are streamed by the binary protocol; a server
 //! that does not answer in time is an error that says so.
 
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::net::ToSocketAddrs;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,15 +9,17 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use mysql::prelude::Queryable;
-use mysql::{Conn, OptsBuilder, Params, SslOpts, Value};
+use mysql::{Conn, OptsBuilder, SslOpts};
 use rustls::CertificateError;
 
-use super::connection::{Connection, Row};
-use super::field::Field;
+use super::row::{Row, Wanted};
+use super::value::{Params, SqlValue};
 use crate::config::{MysqlTls, MysqlUri};
-use crate::day::Day;
 use crate::instant::Utc;
 use crate::plural::plural;
+
+/// Rows that one statement inserts; more would need a packet that not every server takes.
+const ROWS_A_STATEMENT: usize = 500;
 
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;
@@ -31,10 +34,10 @@ const NO_SUCH_COLUMN: u16 = 1054;
 const DENIED: [u16; 2] = [1142, 1143];
 
 pub struct Mysql {
-    connection: Conn,
+    connection: RefCell<Conn>,
     read_timeout: Duration,
     /// It has failed, and not by what was asked.
-    lost: bool,
+    lost: Cell<bool>,
 }
 
 impl Mysql {
@@ -68,9 +71,9 @@ impl Mysql {
             None => return Err(no_answer(&server, patience)),
         };
         Ok(Mysql {
-            connection,
+            connection: RefCell::new(connection),
             read_timeout,
-            lost: false,
+            lost: Cell::new(false),
         })
     }
 }
@@ -170,105 +173,138 @@ fn tls_options(tls: &MysqlTls) -> Option<SslOpts> {
     }
 }
 
-impl Connection for Mysql {
-    fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>> {
+impl Mysql {
+    pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
         let sql = "select lower(column_name) from information_schema.columns \
                    where table_schema = database() and table_name = ?";
-        self.connection
-            .exec(sql, (table,))
-            .map_err(|err| explain(err, self.read_timeout))
+        let result = self.connection.borrow_mut().exec(sql, (table,));
+        result.map_err(|err| self.explain(err))
     }
 
-    fn may_hide(&mut self, table: &str, column: &str) -> anyhow::Result<bool> {
+    pub fn may_hide(&self, table: &str, column: &str) -> anyhow::Result<bool> {
         // Whoever was granted single columns may be told that another is denied though there is none: then it is only
         // certain that none is hidden where all that there is can be read.
         for list in [column, "*"] {
             let sql = format!("select {list} from {table} limit 0");
-            match self.connection.query_drop(sql) {
+            match self.connection.borrow_mut().query_drop(sql) {
                 Ok(()) => return Ok(false),
                 Err(mysql::Error::MySqlError(err)) if err.code == NO_SUCH_COLUMN => {
                     return Ok(false);
                 }
                 Err(mysql::Error::MySqlError(err)) if DENIED.contains(&err.code) => {}
-                Err(err) => return Err(explain(err, self.read_timeout)),
+                Err(err) => return Err(self.explain(err)),
             }
         }
         Ok(true)
     }
 
-    fn begin(&mut self) -> anyhow::Result<()> {
-        let snapshot = "start transaction with consistent snapshot, read only";
-        match self.connection.query_drop(snapshot) {
-            // MySQL 5.1 and 5.5, which CloudStack 4.0 ran on, know no read-only transactions.
-            Err(mysql::Error::MySqlError(err)) if err.code == PARSE_ERROR => self
-                .connection
-                .query_drop("start transaction with consistent snapshot"),
-            result => result,
-        }
-        .map_err(|err| explain(err, self.read_timeout))
+    pub fn begin_snapshot(&self) -> anyhow::Result<()> {
+        let mut connection = self.connection.borrow_mut();
+        let result =
+            match connection.query_drop("start transaction with consistent snapshot, read only") {
+                // MySQL 5.1 and 5.5, which CloudStack 4.0 ran on, know no read-only transactions.
+                Err(mysql::Error::MySqlError(err)) if err.code == PARSE_ERROR => {
+                    connection.query_drop("start transaction with consistent snapshot")
+                }
+                result => result,
+            };
+        result.map_err(|err| self.explain(err))
     }
 
-    fn end(&mut self) -> anyhow::Result<()> {
-        // A server that no longer answers would be waited for once more.
-        if self.lost {
+    /// A statement without values or rows. One that does not answer any more is not waited for once more.
+    pub fn run(&self, sql: &str) -> anyhow::Result<()> {
+        if self.lost.get() && matches!(sql, "commit" | "rollback") {
             return Ok(());
         }
-        self.connection
-            .query_drop("commit")
-            .map_err(|err| explain(err, self.read_timeout))
+        let result = self.connection.borrow_mut().query_drop(sql);
+        result.map_err(|err| self.explain(err))
     }
 
-    fn query(
-        &mut self,
+    pub fn each_while(
+        &self,
         sql: &str,
-        moments: &[i64],
-        on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
+        params: Params,
+        on_row: &mut dyn FnMut(&Row) -> anyhow::Result<Wanted>,
     ) -> anyhow::Result<()> {
-        let timeout = self.read_timeout;
-        let bound = match moments {
-            [] => Params::Empty,
-            some => Params::Positional(
-                some.iter()
-                    .map(|moment| Ok(Value::from(Utc::at(*moment)?.sql())))
-                    .collect::<anyhow::Result<_>>()?,
-            ),
-        };
-        let lost = &mut self.lost;
-        let mut explained = |err: mysql::Error| {
-            *lost |= io_kind(&err).is_some();
-            explain(err, timeout)
-        };
-        let rows = self.connection.exec_iter(sql, bound);
-        for row in rows.map_err(&mut explained)? {
-            on_row(&MysqlRow(row.map_err(&mut explained)?))?;
+        let bound = bind(params)?;
+        let mut connection = self.connection.borrow_mut();
+        let rows = connection.exec_iter(sql, bound);
+        for row in rows.map_err(|err| self.explain(err))? {
+            let row = row.map_err(|err| self.explain(err))?;
+            if on_row(&Row::Mysql(&row))? == Wanted::NoMore {
+                break;
+            }
         }
         Ok(())
     }
+
+    pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
+        let bound = bind(params)?;
+        let mut connection = self.connection.borrow_mut();
+        let result = connection.exec_drop(sql, bound);
+        result.map_err(|err| self.explain(err))?;
+        Ok(connection.affected_rows())
+    }
+
+    pub fn insert_many<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+    ) -> anyhow::Result<()> {
+        let (head, _) = sql
+            .rsplit_once(" values ")
+            .context("a statement without values")?;
+        let one = format!("({})", vec!["?"; N].join(", "));
+        let mut rows = rows.into_iter();
+        loop {
+            let values: Vec<mysql::Value> = (&mut rows)
+                .take(ROWS_A_STATEMENT)
+                .flatten()
+                .map(|value| mysql_value(&value))
+                .collect::<anyhow::Result<_>>()?;
+            if values.is_empty() {
+                return Ok(());
+            }
+            let sql = format!(
+                "{head} values {}",
+                vec![one.as_str(); values.len() / N].join(", ")
+            );
+            let result = self
+                .connection
+                .borrow_mut()
+                .exec_drop(sql, mysql::Params::Positional(values));
+            result.map_err(|err| self.explain(err))?;
+        }
+    }
+
+    /// The error in words, and a note that a server which fails by itself is not asked any more.
+    fn explain(&self, err: mysql::Error) -> anyhow::Error {
+        self.lost.set(self.lost.get() || io_kind(&err).is_some());
+        explain(err, self.read_timeout)
+    }
 }
 
-struct MysqlRow(mysql::Row);
-
-impl Row for MysqlRow {
-    fn field(&self, column: usize) -> anyhow::Result<Field<'_>> {
-        let value = self
-            .0
-            .as_ref(column)
-            .ok_or_else(|| anyhow!("the server left out column {column}"))?;
-        Ok(match value {
-            Value::NULL => Field::Null,
-            Value::Bytes(bytes) => Field::Text(bytes),
-            Value::Int(number) => Field::Integer(*number),
-            Value::UInt(number) => Field::Unsigned(*number),
-            Value::Float(number) => Field::Real(f64::from(*number)),
-            Value::Double(number) => Field::Real(*number),
-            Value::Date(year, month, day, hour, minute, second, _) => {
-                let day = Day::from_calendar(*year, *month, *day)?;
-                let moment = Utc::of_parts(day, *hour, *minute, *second);
-                Field::Moment(moment.context("no such time of day")?.unix())
-            }
-            Value::Time(..) => anyhow::bail!("a time of day instead of a value"),
-        })
+fn bind(params: Params) -> anyhow::Result<mysql::Params> {
+    if params.is_empty() {
+        return Ok(mysql::Params::Empty);
     }
+    let named = params.iter().map(|(name, value)| {
+        let name = name.trim_start_matches(':').as_bytes().to_vec();
+        Ok((name, mysql_value(value)?))
+    });
+    Ok(mysql::Params::Named(named.collect::<anyhow::Result<_>>()?))
+}
+
+fn mysql_value(value: &SqlValue) -> anyhow::Result<mysql::Value> {
+    Ok(match value {
+        SqlValue::Null => mysql::Value::NULL,
+        SqlValue::Integer(number) => mysql::Value::Int(*number),
+        SqlValue::Unsigned(number) => mysql::Value::UInt(*number),
+        SqlValue::Real(number) => mysql::Value::Double(*number),
+        SqlValue::Text(text) => mysql::Value::Bytes(text.as_bytes().to_vec()),
+        SqlValue::Moment(moment) => mysql::Value::from(Utc::at(*moment)?.sql()),
+        SqlValue::Ids(_) => bail!("a list of ids is SQLite's"),
+    })
 }
 
 /// The input or output error behind a driver's error, if that is what it is.

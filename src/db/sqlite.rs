@@ -1,23 +1,29 @@
-//! A database in a SQLite file, opened read-only.
+//! A database in a SQLite file.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use rusqlite::types::ValueRef;
-use rusqlite::{OpenFlags, params_from_iter};
+use anyhow::{Context, anyhow, ensure};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, OpenFlags, ToSql};
 
-use super::connection::{Connection, Row};
-use super::field::Field;
+use super::row::{Row, Wanted};
+use super::value::{Params, SqlValue};
 use crate::instant::Utc;
 
-pub struct SqliteSnapshot {
+pub struct Sqlite {
     connection: rusqlite::Connection,
 }
 
-impl SqliteSnapshot {
-    /// Opens the file; it must be there.
-    pub fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<SqliteSnapshot> {
+impl Sqlite {
+    /// One that was opened elsewhere, with whatever it was set to.
+    pub fn of(connection: rusqlite::Connection) -> Sqlite {
+        Sqlite { connection }
+    }
+
+    /// Opens a file to read it; it must be there.
+    pub fn open(path: &Path, busy_timeout: Duration) -> anyhow::Result<Sqlite> {
         ensure!(path.is_file(), "{}: there is no such file", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> rusqlite::Result<rusqlite::Connection> {
@@ -27,14 +33,12 @@ impl SqliteSnapshot {
             connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
             Ok(connection)
         };
-        Ok(SqliteSnapshot {
+        Ok(Sqlite {
             connection: open().with_context(|| path.display().to_string())?,
         })
     }
-}
 
-impl Connection for SqliteSnapshot {
-    fn columns(&mut self, table: &str) -> anyhow::Result<Vec<String>> {
+    pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
         let mut statement = self
             .connection
             .prepare_cached("select lower(name) from pragma_table_info(?)")?;
@@ -43,47 +47,93 @@ impl Connection for SqliteSnapshot {
             .collect::<rusqlite::Result<_>>()?)
     }
 
-    fn may_hide(&mut self, _table: &str, _column: &str) -> anyhow::Result<bool> {
-        Ok(false)
+    /// A statement without values or rows.
+    pub fn run(&self, sql: &str) -> anyhow::Result<()> {
+        Ok(self.connection.execute_batch(sql)?)
     }
 
-    fn begin(&mut self) -> anyhow::Result<()> {
-        Ok(self.connection.execute_batch("begin")?)
-    }
-
-    fn end(&mut self) -> anyhow::Result<()> {
-        Ok(self.connection.execute_batch("commit")?)
-    }
-
-    fn query(
-        &mut self,
+    pub fn each_while(
+        &self,
         sql: &str,
-        moments: &[i64],
-        on_row: &mut dyn FnMut(&dyn Row) -> anyhow::Result<()>,
+        params: Params,
+        mut on_row: impl FnMut(&Row) -> anyhow::Result<Wanted>,
     ) -> anyhow::Result<()> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        // Dates are texts in a snapshot, in the form MySQL prints, which sorts as time does.
-        let bound: Vec<_> = moments
-            .iter()
-            .map(|moment| Utc::at(*moment).map(Utc::sql))
-            .collect::<anyhow::Result<_>>()?;
-        let mut rows = statement.query(params_from_iter(bound))?;
+        let mut statement = self.prepare(sql, params)?;
+        let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
-            on_row(&SnapshotRow(row))?;
+            if on_row(&Row::Sqlite(row))? == Wanted::NoMore {
+                break;
+            }
         }
         Ok(())
     }
+
+    pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
+        Ok(self.prepare(sql, params)?.raw_execute()? as u64)
+    }
+
+    pub fn insert_many<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+    ) -> anyhow::Result<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for row in rows {
+            for (place, value) in (1..).zip(&row) {
+                statement.raw_bind_parameter(place, value)?;
+            }
+            statement.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    /// How often a statement that is kept was run, and planned again.
+    #[cfg(test)]
+    pub fn count_runs(&self, sql: &str) -> anyhow::Result<(i32, i32)> {
+        let statement = self.connection.prepare_cached(sql)?;
+        let count = |status| statement.get_status(status);
+        Ok((
+            count(rusqlite::StatementStatus::Run),
+            count(rusqlite::StatementStatus::RePrepare),
+        ))
+    }
+
+    /// With its values in it; a statement keeps nothing of those it had before.
+    fn prepare(&self, sql: &str, params: Params) -> anyhow::Result<CachedStatement<'_>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        ensure!(
+            statement.parameter_count() == params.len(),
+            "{} values for {sql}",
+            params.len()
+        );
+        for (name, value) in params {
+            let place = statement.parameter_index(name)?;
+            let place = place.with_context(|| format!("no {name} in {sql}"))?;
+            match value {
+                SqlValue::Ids(ids) => {
+                    let ids = ids.iter().copied().map(rusqlite::types::Value::from);
+                    let ids: Rc<Vec<_>> = Rc::new(ids.collect());
+                    statement.raw_bind_parameter(place, ids)?;
+                }
+                value => statement.raw_bind_parameter(place, value)?,
+            }
+        }
+        Ok(statement)
+    }
 }
 
-struct SnapshotRow<'a>(&'a rusqlite::Row<'a>);
-
-impl Row for SnapshotRow<'_> {
-    fn field(&self, column: usize) -> anyhow::Result<Field<'_>> {
-        Ok(match self.0.get_ref(column)? {
-            ValueRef::Null => Field::Null,
-            ValueRef::Integer(number) => Field::Integer(number),
-            ValueRef::Real(number) => Field::Real(number),
-            ValueRef::Text(text) | ValueRef::Blob(text) => Field::Text(text),
+impl ToSql for SqlValue<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let other = |err: anyhow::Error| rusqlite::Error::ToSqlConversionFailure(err.into());
+        Ok(match self {
+            SqlValue::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            SqlValue::Integer(number) => ToSqlOutput::from(*number),
+            SqlValue::Unsigned(number) => u64::to_sql(number)?,
+            SqlValue::Real(number) => ToSqlOutput::from(*number),
+            SqlValue::Text(text) => ToSqlOutput::from(text.as_ref()),
+            // Dates are texts in a copy of CloudStack's tables, in the form MySQL prints, which sorts as time does.
+            SqlValue::Moment(moment) => ToSqlOutput::from(Utc::at(*moment).map_err(other)?.sql()),
+            SqlValue::Ids(_) => return Err(other(anyhow!("a list of ids in a row"))),
         })
     }
 }

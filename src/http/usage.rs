@@ -115,7 +115,7 @@ fn dates(days: &[Day]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::ledger::read::Total;
-    use crate::ledger::read::days::Unfinished;
+    use crate::ledger::read::Unfinished;
     use crate::zone::Zone;
 
     fn total(metric: &str, resource_uuid: Option<&str>, quantity: f64) -> Total {

@@ -91,7 +91,7 @@ pub fn import_days(
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    source.read_ahead(days, rules.zones, "import", &mut |day, read| {
+    source.prefetch_days(days, rules.zones, "import", &mut |day, read| {
         let imported = match read {
             Ok(read) => import_day(day, rules, read, ledger),
             Err(bad) => Err(bad.into()),

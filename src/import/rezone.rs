@@ -125,7 +125,7 @@ fn last_gone(
     ledger: &mut Ledger,
 ) -> anyhow::Result<Option<Day>> {
     let mut last = None;
-    source.read_ahead(days, zones, "rezone", &mut |day, read| {
+    source.prefetch_days(days, zones, "rezone", &mut |day, read| {
         let read = read.map_err(|bad| anyhow!("{day} cannot be read: {bad}: repair it first"))?;
         if is_gone(day, read, zones, ledger).with_context(|| format!("{day}"))? {
             last = Some(day);

@@ -1,18 +1,16 @@
 //! What somebody has looked at. Findings are identified by their content, as a day that is written again has new
 //! findings of the same content; the finding itself stays in the ledger. Corrections keep their ids.
 
-use anyhow::{Context, bail};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use anyhow::bail;
 
 use super::handle::Ledger;
 use super::refusals;
 use super::statements::count_revision;
-use crate::ledger::context::ledger_at;
+use crate::db::{Connection, params};
 
 impl Ledger {
     /// Acknowledges findings, all or none. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn acknowledge(&mut self, ids: &[i64], reason: &str, now: &str) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             for id in ids {
                 if refusals::acknowledge(connection, *id, Some((reason, now)))? {
@@ -22,12 +20,10 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .context(named)
     }
 
     /// Takes acknowledgements back, all or none.
     pub fn unacknowledge(&mut self, ids: &[i64]) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             for id in ids {
                 if refusals::acknowledge(connection, *id, None)? {
@@ -37,7 +33,6 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .context(named)
     }
 }
 
@@ -49,28 +44,26 @@ impl Ledger {
         ids: &[i64],
         acknowledged: Option<(&str, &str)>,
     ) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         let (reason, now) = acknowledged.unzip();
         self.transaction(|connection, _| {
             let known = "select acknowledged_at from stored_corrections where id = :id and kind = 'pending'";
-            let mut known = connection.prepare_cached(known)?;
             let note = "update stored_corrections set reason = :reason, acknowledged_at = :now where id = :id";
-            let mut note = connection.prepare_cached(note)?;
             for id in ids {
-                let before = known.query_row(named_params! {":id": id}, |row| row.get(0)).optional()?;
+                let before: Option<Option<String>> =
+                    connection.find(known, params! {":id": *id}, |row| row.get(0))?;
                 match (before, now) {
                     (None, Some(_)) => bail!("there is no pending correction {id}"),
                     (None | Some(None), None) => bail!("there is no acknowledged correction {id}"),
                     (Some(Some(before)), Some(_)) => {
-                        let before: String = before;
                         bail!("correction {id} was acknowledged at {before}: corrections unack {id} takes that back")
                     }
-                    (Some(None), Some(_)) | (Some(Some(_)), None) => note.execute(named_params! {":id": id, ":reason": reason, ":now": now})?,
+                    (Some(None), Some(_)) | (Some(Some(_)), None) => {
+                        connection.execute(note, params! {":id": *id, ":reason": reason, ":now": now})?
+                    }
                 };
             }
             count_revision(connection)
         })
-        .context(named)
     }
 }
 
@@ -86,9 +79,8 @@ fn insert_acknowledgement(
                from stored_findings \
                where id = :id \
                on conflict do update set reason = excluded.reason, acknowledged_at = excluded.acknowledged_at";
-    let inserted = connection
-        .prepare_cached(sql)?
-        .execute(named_params! {":id": id, ":reason": reason, ":now": now})?;
+    let values = params! {":id": id, ":reason": reason, ":now": now};
+    let inserted = connection.execute(sql, values)?;
     anyhow::ensure!(inserted == 1, "there is no finding {id}");
     Ok(())
 }
@@ -99,15 +91,11 @@ fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()
                  select day, kind, coalesce(account_id, 0), coalesce(metric_id, 0), coalesce(resource, ''), detail \
                  from stored_findings \
                  where id = :id)";
-    let deleted = connection
-        .prepare_cached(sql)?
-        .execute(named_params! {":id": id})?;
+    let deleted = connection.execute(sql, params! {":id": id})?;
     anyhow::ensure!(deleted == 1, "there is no acknowledged finding {id}");
     // The day may have been taken for equal to its source because of it.
     let sql = "update stored_days set verified_at = null \
                where day = (select day from stored_findings where id = :id and kind in ('differs_from_source', 'remapped'))";
-    connection
-        .prepare_cached(sql)?
-        .execute(named_params! {":id": id})?;
+    connection.execute(sql, params! {":id": id})?;
     Ok(())
 }

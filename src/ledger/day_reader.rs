@@ -1,8 +1,6 @@
 //! Days of the ledger as an import finds them, for those who only read: all in one snapshot, beside what the source
 //! says of ids. Writes nothing.
 
-use rusqlite::Connection;
-
 use super::day::{Policy, StoredDay};
 use super::held::find_day;
 use super::known_vms::KnownVms;
@@ -12,6 +10,7 @@ use super::timezones::agreed_zones;
 use super::verification::{DayFigures, day_figures};
 use crate::cloud::Names;
 use crate::day::Day;
+use crate::db::Connection;
 use crate::metric::Breakdown;
 use crate::zones::Zones;
 

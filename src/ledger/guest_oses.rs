@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, named_params};
-
 use crate::day::Day;
+use crate::db::{Connection, params};
 
 /// The guest OS that a VM's hours are counted under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +62,14 @@ impl GuestOses {
         }
         let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (:vm_id, :since_day, :guest_os_id, :guessed) \
                    on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
-        let mut statement = connection.prepare_cached(sql)?;
         for (first, guest_os) in changes {
-            statement.execute(named_params! {
+            let values = params! {
                 ":vm_id": vm_id,
-                ":since_day": first.to_string(),
+                ":since_day": first,
                 ":guest_os_id": guest_os.id,
                 ":guessed": guest_os.guessed,
-            })?;
+            };
+            connection.execute(sql, values)?;
             since.retain(|(other, _)| *other != first);
             since.push((first, guest_os));
         }
@@ -81,16 +80,11 @@ impl GuestOses {
 
 fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Vec<(Day, GuestOs)>> {
     let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = :vm_id order by since_day";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(named_params! {":vm_id": vm_id})?;
-    let mut of_vm = Vec::new();
-    while let Some(row) = rows.next()? {
-        let since = row.get_ref(0)?.as_str()?.parse()?;
+    connection.list(sql, params! {":vm_id": vm_id}, |row| {
         let guest_os = GuestOs {
             id: row.get(1)?,
             guessed: row.get(2)?,
         };
-        of_vm.push((since, guest_os));
-    }
-    Ok(of_vm)
+        Ok((row.get(0)?, guest_os))
+    })
 }

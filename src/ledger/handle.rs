@@ -1,62 +1,55 @@
-//! The ledger open for writing: one file, one transaction at a time, and what its zones and ids are.
+//! The ledger open for writing: when what is done to it takes effect, and what its zones and ids are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OpenFlags};
 
-use super::context::ledger_at;
-use super::file::{identity, open};
+use super::engine::{Engine, ledger_at};
 use super::names::LedgerNames;
 use super::schema::insist_on_current;
 use super::timezones;
+use crate::db::Connection;
 use crate::zones::Zones;
-
-/// Pages held in memory while writing, at most.
-const CACHE_KIBIBYTES: i64 = 16 << 10;
-
-/// Pages of 4 KiB in the log before they are copied into the file.
-const LOG_PAGES: i64 = 8 << 10;
 
 /// A ledger open for writing.
 pub struct Ledger {
-    pub(super) connection: Connection,
-    pub(super) path: PathBuf,
-    /// Device and inode of the file when it was opened.
-    pub(super) file: (u64, u64),
+    pub(super) engine: Engine,
     pub(super) names: LedgerNames,
     pub(super) zones: Zones,
-    /// All that is done is one transaction.
-    pub(super) dry_run: bool,
+    mode: Mode,
+}
+
+/// When what is done takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Each change at once, all of it or nothing.
+    Import,
+    /// All changes together: they are one transaction, which `keep` commits and any other end takes back.
+    AsAWhole,
+    /// The same, and an error has taken it back already.
+    TakenBack,
 }
 
 impl Ledger {
     /// Opens an initialised ledger for an import. A dry run does everything and keeps nothing.
     pub fn open(path: &Path, timezone: &str, dry_run: bool) -> anyhow::Result<Ledger> {
-        Ledger::open_of(path, dry_run, |connection| {
+        let mode = match dry_run {
+            true => Mode::AsAWhole,
+            false => Mode::Import,
+        };
+        Ledger::open_in(path, mode, |connection| {
             timezones::agree_on_zones(connection, timezone)
         })
     }
 
     /// Opens one whatever its zone is, for changes that take effect all at once, by `keep`, or not at all.
     pub fn open_as_a_whole(path: &Path) -> anyhow::Result<Ledger> {
-        Ledger::open_of(path, true, timezones::find_zones)
+        Ledger::open_in(path, Mode::AsAWhole, timezones::find_zones)
     }
 
-    /// Keeps what was done since it was opened as a whole.
-    pub fn keep(&mut self) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
-        self.insist_on_file().with_context(|| named.clone())?;
-        self.connection
-            .execute_batch("commit")
-            .with_context(|| named.clone())?;
-        self.dry_run = false;
-        self.checkpoint().context(named)
-    }
-
-    fn open_of(
+    fn open_in(
         path: &Path,
-        dry_run: bool,
+        mode: Mode,
         zones: impl FnOnce(&Connection) -> anyhow::Result<Zones>,
     ) -> anyhow::Result<Ledger> {
         ensure!(
@@ -64,50 +57,107 @@ impl Ledger {
             "there is no ledger {}: run rbc-usage initdb",
             path.display()
         );
-        let named = || ledger_at(path);
-        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        insist_on_current(&connection, path)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        // A day touches a page of every account. With SQLite's 2 MB they would be read again each day, and with
-        // its log of 4 MB each would be copied into the file each day.
-        connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        if dry_run {
-            connection
-                .execute_batch("begin immediate")
-                .with_context(named)?;
-        }
-        let zones = zones(&connection).with_context(named)?;
-        let names = LedgerNames::load(&connection).with_context(named)?;
-        Ok(Ledger {
-            connection,
-            path: path.to_owned(),
-            file: identity(&std::fs::metadata(path).with_context(named)?),
-            names,
-            zones,
-            dry_run,
-        })
+        let open = || -> anyhow::Result<Ledger> {
+            let engine = Engine::open_to_write(path)?;
+            let connection = engine.connection();
+            insist_on_current(connection)?;
+            if mode == Mode::AsAWhole {
+                connection.begin_write()?;
+            }
+            Ok(Ledger {
+                zones: zones(connection)?,
+                names: LedgerNames::load(connection)?,
+                engine,
+                mode,
+            })
+        };
+        open().with_context(|| ledger_at(path))
     }
 
-    /// What is written into a file that was moved away or replaced is lost, or spoils the one in its place.
-    pub(super) fn insist_on_file(&self) -> anyhow::Result<()> {
-        let now = std::fs::metadata(&self.path).ok();
-        ensure!(
-            now.is_some_and(|now| identity(&now) == self.file),
-            "the file was moved, replaced or removed meanwhile"
-        );
-        Ok(())
+    /// Keeps what was done since it was opened as a whole.
+    pub fn keep(&mut self) -> anyhow::Result<()> {
+        let mut keep = || {
+            self.engine.insist_on_file()?;
+            self.engine.connection().commit()?;
+            self.mode = Mode::Import;
+            self.engine.checkpoint()
+        };
+        keep().with_context(|| self.engine.name())
     }
 
-    /// Brings all that was written into the file itself, so that one who copies or restores it finds nothing
-    /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
-    pub(super) fn checkpoint(&self) -> anyhow::Result<()> {
-        let sql = "pragma wal_checkpoint(truncate)";
-        Ok(self.connection.query_row(sql, [], |_| Ok(()))?)
+    /// Whether what is done takes effect by `keep` alone.
+    pub(super) fn is_as_a_whole(&self) -> bool {
+        self.mode != Mode::Import
     }
 
     /// The zones its days are of.
     pub fn zones(&self) -> &Zones {
         &self.zones
     }
+
+    pub(super) fn connection(&self) -> &Connection {
+        self.engine.connection()
+    }
+
+    /// Does all of it or nothing, in the file and in the names that are held in memory. An error names the ledger.
+    pub(super) fn transaction<T>(
+        &mut self,
+        act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        self.try_transaction(act)
+            .with_context(|| self.engine.name())
+    }
+
+    fn try_transaction<T>(
+        &mut self,
+        act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let connection = self.engine.connection();
+        self.engine.insist_on_file()?;
+        ensure!(
+            self.mode != Mode::TakenBack,
+            "what was done was taken back after an earlier error"
+        );
+        match self.mode {
+            Mode::Import => connection.begin_write()?,
+            Mode::AsAWhole | Mode::TakenBack => connection.run("savepoint one_change")?,
+        }
+        let done = act(connection, &mut self.names).and_then(|done| {
+            match self.mode {
+                Mode::Import => connection.commit()?,
+                Mode::AsAWhole | Mode::TakenBack => {
+                    connection.run("release savepoint one_change")?
+                }
+            }
+            Ok(done)
+        });
+        done.map_err(|err| {
+            self.roll_back();
+            // Names that were stored meanwhile are not in the file: a later record must not rely on them.
+            match self.names.reload(self.engine.connection()) {
+                Ok(()) => err,
+                Err(unread) => err.context(format!("{unread:#}; after")),
+            }
+        })
+    }
+
+    /// The error that led here is the one to report. Where the disk is full SQLite has rolled back all by itself: then
+    /// there is no savepoint any more, and what follows would be committed at once.
+    fn roll_back(&mut self) {
+        let connection = self.engine.connection();
+        match self.mode {
+            Mode::Import => drop(connection.rollback()),
+            Mode::AsAWhole | Mode::TakenBack => {
+                let to_savepoint = connection
+                    .run("rollback to savepoint one_change")
+                    .and_then(|()| connection.run("release savepoint one_change"));
+                if to_savepoint.is_err() {
+                    self.mode = Mode::TakenBack;
+                }
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

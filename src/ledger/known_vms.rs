@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::Context;
-use rusqlite::Connection;
 
 use super::day::Policy;
 use super::handle::Ledger;
 use super::names::LedgerNames;
 use crate::cloud::Names;
 use crate::day::Day;
-use crate::ledger::context::ledger_at;
+use crate::db::Connection;
 
 /// Of the VMs of one day, and of every account.
 pub struct KnownVms<'a> {
@@ -30,8 +29,8 @@ impl Ledger {
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
-        KnownVms::of(&self.connection, &mut self.names, day, policy, vms)
-            .with_context(|| ledger_at(&self.path))
+        KnownVms::of(self.engine.connection(), &mut self.names, day, policy, vms)
+            .with_context(|| self.engine.name())
     }
 }
 

@@ -7,16 +7,16 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::Context;
-use rusqlite::{Connection, OpenFlags, named_params};
 
-use super::backup::Step;
-use super::file::open;
+use super::engine::backup::Step;
+use super::engine::{Engine, READERS_PATIENCE, ledger_at};
 use super::handle::Ledger;
 use super::schema::insist_on_current;
 use super::statements::count_revision;
 use super::sum::CompensatedSum;
+use super::unfinished::list_months_to_sum;
 use crate::day::{Day, DayRange};
-use crate::ledger::context::ledger_at;
+use crate::db::{Connection, SqlValue, params};
 use crate::month::{Month, months_of};
 use crate::plural::plural;
 
@@ -85,31 +85,27 @@ impl MonthPart {
     }
 
     fn read_sums(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
-        let mut statement = connection.prepare_cached(
-            "select metric_id, resource_id, quantity
+        let sql = "select metric_id, resource_id, quantity
              from month_sums
              where account_id = :account and month = :month
-             order by metric_id, resource_id",
-        )?;
-        let parameters = named_params! {":account": account_id, ":month": self.month};
-        let sums = statement.query_map(parameters, |row| {
+             order by metric_id, resource_id";
+        let values = params! {":account": account_id, ":month": &self.month};
+        connection.list(sql, values, |row| {
             Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
-        })?;
-        Ok(sums.collect::<rusqlite::Result<_>>()?)
+        })
     }
 
     /// The records are added up here and not in SQL: one walk along the account's stretch of the table, without the
     /// sorting that `group by` would need, in about half the time.
     fn add_up(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
-        let mut statement = connection.prepare_cached(RECORDS)?;
-        let mut rows = statement.query(named_params! {
+        let values = params! {
             ":account": account_id,
-            ":first": self.first,
-            ":last": self.last,
-        })?;
+            ":first": &self.first,
+            ":last": &self.last,
+        };
         let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
         let mut next = 0;
-        while let Some(row) = rows.next()? {
+        connection.each(RECORDS, values, |row| {
             let key = (row.get(0)?, row.get(1)?);
             // A day's records come in the order of the sums, and most days have what the day before them had.
             if sums.get(next).is_none_or(|(had, _)| *had != key) {
@@ -122,7 +118,8 @@ impl MonthPart {
             }
             sums[next].1.add(row.get(2)?);
             next += 1;
-        }
+            Ok(())
+        })?;
         let sums = sums.into_iter().map(|(key, sum)| (key, sum.value()));
         Ok(sums.collect())
     }
@@ -160,29 +157,27 @@ impl fmt::Display for WrongMonth {
 }
 
 fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
-    let mut statement =
-        connection.prepare_cached("select 1 from summed_months where month = :month")?;
-    Ok(statement.exists(named_params! {":month": month})?)
+    let sql = "select 1 from summed_months where month = :month";
+    connection.exists(sql, params! {":month": month})
 }
 
 fn has_days(connection: &Connection, part: &MonthPart) -> anyhow::Result<bool> {
-    let mut statement = connection
-        .prepare_cached("select 1 from stored_days where day between :first and :last")?;
-    Ok(statement.exists(named_params! {":first": part.first, ":last": part.last})?)
+    let sql = "select 1 from stored_days where day between :first and :last";
+    connection.exists(sql, params! {":first": &part.first, ":last": &part.last})
 }
 
 impl Ledger {
     /// Adds up every month whose days are all closed and that has no sums, each wholly or not at all. Nobody would read
     /// those of a dry run.
     pub fn sum_months(&mut self) -> anyhow::Result<()> {
-        if self.dry_run {
+        if self.is_as_a_whole() {
             return Ok(());
         }
-        let named = ledger_at(&self.path);
-        let months = list_complete(&self.connection).with_context(|| named.clone())?;
+        let months = list_months_to_sum(self.connection()).with_context(|| self.engine.name())?;
         for month in months {
-            self.transaction(|connection, _| sum_month(connection, month))
-                .with_context(|| format!("{named}: sums of {month}"))?;
+            self.transaction(|connection, _| {
+                sum_month(connection, month).with_context(|| format!("sums of {month}"))
+            })?;
         }
         Ok(())
     }
@@ -194,102 +189,92 @@ impl Ledger {
         month: Month,
         equal: &BTreeSet<Day>,
     ) -> anyhow::Result<Option<WrongMonth>> {
-        let named = format!("{}: sums of {month}", ledger_at(&self.path));
         self.transaction(|connection, _| {
-            let text = month.to_string();
-            if !is_summed(connection, &text)? {
-                return Ok(None);
-            }
-            let Some(mut wrong) = find_wrong(connection, month)? else {
-                return Ok(None);
-            };
-            // Of a sealed day with pending corrections it is what these make of it that equals the source.
-            wrong.mended = month.days().days().all(|day| equal.contains(&day))
-                && !has_pending(connection, &text)?;
-            if wrong.mended {
-                connection.execute(
-                    "delete from summed_months where month = :month",
-                    named_params! {":month": text},
-                )?;
-                sum_month(connection, month)?;
-                count_revision(connection)?;
-            }
-            Ok(Some(wrong))
+            check_sums(connection, month, equal).with_context(|| format!("sums of {month}"))
         })
-        .context(named)
     }
+}
+
+fn check_sums(
+    connection: &Connection,
+    month: Month,
+    equal: &BTreeSet<Day>,
+) -> anyhow::Result<Option<WrongMonth>> {
+    let text = month.to_string();
+    if !is_summed(connection, &text)? {
+        return Ok(None);
+    }
+    let Some(mut wrong) = find_wrong(connection, month)? else {
+        return Ok(None);
+    };
+    // Of a sealed day with pending corrections it is what these make of it that equals the source.
+    wrong.mended =
+        month.days().days().all(|day| equal.contains(&day)) && !has_pending(connection, &text)?;
+    if wrong.mended {
+        let sql = "delete from summed_months where month = :month";
+        connection.execute(sql, params! {":month": &text})?;
+        sum_month(connection, month)?;
+        count_revision(connection)?;
+    }
+    Ok(Some(wrong))
 }
 
 fn has_pending(connection: &Connection, month: &str) -> anyhow::Result<bool> {
     let sql = "select 1 from stored_corrections \
                where kind = 'pending' and day between :month || '-01' and :month || '-31'";
-    Ok(connection
-        .prepare(sql)?
-        .exists(named_params! {":month": month})?)
+    connection.exists(sql, params! {":month": month})
 }
 
-fn list_complete(connection: &Connection) -> anyhow::Result<Vec<Month>> {
-    // From month to month, and along the days of those alone that have no sums.
-    let sql = "with recursive months (month) as ( \
-                 select substr(min(day), 1, 7) from stored_days \
-                 union all \
-                 select strftime('%Y-%m', month || '-01', '+1 month') from months \
-                 where month < (select substr(max(day), 1, 7) from stored_days)) \
-               select month from months m \
-               where not exists (select 1 from summed_months s where s.month = m.month) \
-                 and cast(strftime('%d', month || '-01', '+1 month', '-1 day') as integer) = ( \
-                   select count(*) from stored_days d \
-                   where d.state = 'closed' and d.day between m.month || '-01' and m.month || '-31')";
-    list_months(connection, sql)
-}
-
-fn list_months(connection: &Connection, sql: &str) -> anyhow::Result<Vec<Month>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let months = statement.query_map([], |row| row.get::<_, String>(0))?;
-    months.map(|month| Ok(month?.parse()?)).collect()
+fn list_months(connection: &Connection, sql: &'static str) -> anyhow::Result<Vec<Month>> {
+    connection.list(sql, params! {}, |row| Ok(row.get::<&str>(0)?.parse()?))
 }
 
 fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
     let part = MonthPart::of_month(month);
-    let mut delete = connection.prepare_cached(
-        "delete from month_sums where account_id = :account_id and month = :month",
-    )?;
-    let mut insert = connection.prepare_cached(
-        "insert into month_sums (account_id, month, metric_id, resource_id, quantity) values (:account_id, :month, :metric_id, :resource_id, :quantity)",
-    )?;
+    let delete = "delete from month_sums where account_id = :account_id and month = :month";
+    let insert = "insert into month_sums (account_id, month, metric_id, resource_id, quantity) \
+                  values (:account_id, :month, :metric_id, :resource_id, :quantity)";
     for account_id in list_accounts(connection)? {
-        delete.execute(named_params! {":account_id": account_id, ":month": part.month})?;
-        for ((metric_id, resource_id), quantity) in part.add_up(connection, account_id)? {
-            if !quantity.is_finite() {
-                // It has no sums then, and a question about it gets an error.
-                return Ok(());
-            }
-            // Bound in the order of the columns, not by name: it runs once for each figure of each account.
-            insert.execute((account_id, &part.month, metric_id, resource_id, quantity))?;
+        connection.execute(
+            delete,
+            params! {":account_id": account_id, ":month": &part.month},
+        )?;
+        let sums = part.add_up(connection, account_id)?;
+        if sums.iter().any(|(_, quantity)| !quantity.is_finite()) {
+            // It has no sums then, and a question about it gets an error.
+            return Ok(());
         }
+        let rows = sums.iter().map(|((metric_id, resource_id), quantity)| {
+            [
+                SqlValue::from(account_id),
+                SqlValue::from(&part.month),
+                SqlValue::from(*metric_id),
+                SqlValue::from(*resource_id),
+                SqlValue::from(*quantity),
+            ]
+        });
+        connection.insert_many(insert, rows)?;
     }
-    connection.execute(
-        "insert into summed_months (month) values (:month)",
-        named_params! {":month": part.month},
-    )?;
+    let sql = "insert into summed_months (month) values (:month)";
+    connection.execute(sql, params! {":month": &part.month})?;
     Ok(())
 }
 
 fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
-    let mut statement = connection.prepare_cached("select id from stored_accounts")?;
-    let ids = statement.query_map([], |row| row.get(0))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
+    let sql = "select id from stored_accounts";
+    connection.list(sql, params! {}, |row| row.get(0))
 }
 
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
 pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
-    let mut connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    insist_on_current(&connection, ledger)?;
     let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
+        let engine = Engine::open_to_read(ledger, READERS_PATIENCE)?;
         // Sums and days of one state, whatever an import writes meanwhile.
-        let tx = connection.transaction()?;
+        let connection = engine.connection();
+        connection.begin_snapshot()?;
+        insist_on_current(connection)?;
         let mut wrong = Vec::new();
-        let months = list_months(&tx, "select month from summed_months")?;
+        let months = list_months(connection, "select month from summed_months")?;
         // Counts of months fit 64 bits.
         let of = Some(months.len() as u64);
         for (done, month) in (0..).zip(months) {
@@ -298,7 +283,7 @@ pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Resul
                 done,
                 of,
             });
-            wrong.extend(find_wrong(&tx, month)?);
+            wrong.extend(find_wrong(connection, month)?);
         }
         Ok(wrong)
     };

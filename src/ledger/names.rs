@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, named_params};
 
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
 use crate::cloud::{CloudAccount, Names};
 use crate::day::Day;
+use crate::db::{Connection, params};
 use crate::metric::{Breakdown, Metric};
 
 /// A resource as it is frozen in the ledger.
@@ -54,35 +54,29 @@ impl LedgerNames {
     /// Reads all of it.
     pub fn load(connection: &Connection) -> anyhow::Result<LedgerNames> {
         let mut names = LedgerNames::default();
-        let mut statement = connection.prepare("select id, name from metrics")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let name: String = row.get(1)?;
-            let metric = Metric::of_name(&name)
+        connection.each("select id, name from metrics", params! {}, |row| {
+            let name: &str = row.get(1)?;
+            let metric = Metric::of_name(name)
                 .with_context(|| format!("metric {name} is not this program's"))?;
             names.metrics.insert(metric, row.get(0)?);
-        }
-        let mut statement = connection
-            .prepare("select id, kind, source_id, uuid, name from resources order by id")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let kind: String = row.get(1)?;
-            let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) else {
-                continue;
-            };
-            let frozen = FrozenName {
-                per,
-                source_id: row.get(2)?,
-                uuid: row.get(3)?,
-                name: row.get(4)?,
-            };
-            names.remember(frozen, row.get(0)?);
-        }
-        let mut statement = connection.prepare(
-            "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+            Ok(())
+        })?;
+        let sql = "select id, kind, source_id, uuid, name from resources order by id";
+        connection.each(sql, params! {}, |row| {
+            let kind: &str = row.get(1)?;
+            if let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) {
+                let frozen = FrozenName {
+                    per,
+                    source_id: row.get(2)?,
+                    uuid: row.get(3)?,
+                    name: row.get(4)?,
+                };
+                names.remember(frozen, row.get(0)?);
+            }
+            Ok(())
+        })?;
+        let sql = "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts";
+        connection.each(sql, params! {}, |row| {
             let account = CloudAccount {
                 uuid: Some(row.get(1)?),
                 name: row.get(2)?,
@@ -92,7 +86,8 @@ impl LedgerNames {
                 project_name: row.get(6)?,
             };
             names.accounts.insert(row.get(0)?, account);
-        }
+            Ok(())
+        })?;
         Ok(names)
     }
 
@@ -161,12 +156,12 @@ impl LedgerNames {
             return Ok(*id);
         }
         let sql = "insert into metrics (name, unit, per) values (:name, :unit, :per) returning id";
-        let values = named_params! {
+        let values = params! {
             ":name": metric.name(),
             ":unit": metric.unit(),
             ":per": metric.per().map(Breakdown::name),
         };
-        let id = connection.query_row(sql, values, |row| row.get(0))?;
+        let id = connection.one(sql, values, |row| row.get(0))?;
         self.metrics.insert(metric, id);
         Ok(id)
     }
@@ -254,17 +249,17 @@ impl LedgerNames {
                 project_uuid,
                 project_name,
             } = &account;
+            let values = params! {
+                ":id": id,
+                ":uuid": uuid.as_ref(),
+                ":name": name,
+                ":domain_uuid": domain_uuid.as_ref(),
+                ":domain_path": domain_path.as_ref(),
+                ":project_uuid": project_uuid.as_ref(),
+                ":project_name": project_name.as_ref(),
+            };
             connection
-                .prepare_cached(sql)?
-                .execute(named_params! {
-                    ":id": id,
-                    ":uuid": uuid,
-                    ":name": name,
-                    ":domain_uuid": domain_uuid,
-                    ":domain_path": domain_path,
-                    ":project_uuid": project_uuid,
-                    ":project_name": project_name,
-                })
+                .execute(sql, values)
                 .with_context(|| format!("account {id}"))?;
             self.accounts.insert(id, account);
         }
@@ -339,15 +334,13 @@ impl LedgerNames {
             return Ok(Resource { id: *id, stand_in });
         }
         let sql = "insert into resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name) returning id";
-        let values = named_params! {
+        let values = params! {
             ":kind": per.name(),
             ":source_id": source_id,
-            ":uuid": frozen.uuid,
-            ":name": frozen.name,
+            ":uuid": frozen.uuid.as_str(),
+            ":name": frozen.name.as_str(),
         };
-        let id = connection
-            .prepare_cached(sql)?
-            .query_row(values, |row| row.get(0))?;
+        let id = connection.one(sql, values, |row| row.get(0))?;
         self.remember(frozen, id);
         Ok(Resource { id, stand_in })
     }

@@ -12,8 +12,10 @@ mod reader;
 pub mod state;
 pub mod totals;
 
+pub use crate::ledger::schema::OtherSchema;
+pub use crate::ledger::unfinished::Unfinished;
 pub use account_usage::{AccountUsage, Total};
-pub use reader::{OtherSchema, Page, Reader, Snapshot};
+pub use reader::{Page, Reader, Snapshot};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,10 @@
 //! Days that an import refused: why, since when, and whether somebody has acknowledged it. They are kept until the day
 //! is imported, whether the ledger has it or not, and are listed among the findings.
 
-use anyhow::Context;
-use rusqlite::{Connection, OptionalExtension, named_params};
-
 use super::handle::Ledger;
 use super::statements::{Statements, count_revision};
 use crate::day::Day;
-use crate::ledger::context::ledger_at;
+use crate::db::{Connection, params};
 
 /// What speaks against a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +41,6 @@ impl Ledger {
         cause: Cause,
         now: &str,
     ) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             if !see_again(connection, day, reason, now)? {
                 settle(connection, day)?;
@@ -53,7 +49,6 @@ impl Ledger {
             Statements::new(connection, day, now).forget_verification()?;
             count_revision(connection)
         })
-        .context(named)
     }
 
     /// Every refusal that is not settled, acknowledged ones included, in order.
@@ -61,12 +56,9 @@ impl Ledger {
         let sql = "select r.day, r.id, r.reason, r.source_gone, r.wrong_zone, r.since, r.acknowledged_at is not null, \
                      exists (select 1 from stored_days d where d.day = r.day) \
                    from stored_refusals r order by r.day";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
-        let mut refusals = Vec::new();
-        while let Some(row) = rows.next()? {
-            refusals.push(Refusal {
-                day: row.get_ref(0)?.as_str()?.parse()?,
+        self.connection().list(sql, params! {}, |row| {
+            Ok(Refusal {
+                day: row.get(0)?,
                 id: row.get(1)?,
                 reason: row.get(2)?,
                 cause: match (row.get(3)?, row.get(4)?) {
@@ -77,31 +69,26 @@ impl Ledger {
                 since: row.get(5)?,
                 acknowledged: row.get(6)?,
                 in_ledger: row.get(7)?,
-            });
-        }
-        Ok(refusals)
+            })
+        })
     }
 
     /// Nothing speaks against the day any more.
     pub fn settle_refusal(&mut self, day: Day) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             if settle(connection, day)? {
                 count_revision(connection)?;
             }
             Ok(())
         })
-        .context(named)
     }
 }
 
 /// Records that a day was refused for the same reason again. Returns whether it was.
 fn see_again(connection: &Connection, day: Day, reason: &str, now: &str) -> anyhow::Result<bool> {
     let sql = "update stored_refusals set last_seen = :now where day = :day and reason = :reason";
-    let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement
-        .execute(named_params! {":day": day.to_string(), ":reason": reason, ":now": now})?
-        > 0)
+    let values = params! {":day": day, ":reason": reason, ":now": now};
+    Ok(connection.execute(sql, values)? > 0)
 }
 
 fn insert(
@@ -113,35 +100,31 @@ fn insert(
 ) -> anyhow::Result<()> {
     let sql =
         "update sqlite_sequence set seq = seq + 1 where name = 'stored_findings' returning seq";
-    let id: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let id: i64 = connection.one(sql, params! {}, |row| row.get(0))?;
     let sql = "insert into stored_refusals (day, id, reason, source_gone, wrong_zone, since, last_seen) \
                values (:day, :id, :reason, :source_gone, :wrong_zone, :now, :now)";
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":day": day.to_string(),
+    let values = params! {
+        ":day": day,
         ":id": id,
         ":reason": reason,
         ":source_gone": cause == Cause::SourceGone,
         ":wrong_zone": cause == Cause::WrongZone,
         ":now": now,
-    })?;
+    };
+    connection.execute(sql, values)?;
     Ok(())
 }
 
 /// Returns whether anything spoke against the day.
 pub(super) fn settle(connection: &Connection, day: Day) -> anyhow::Result<bool> {
     let sql = "delete from stored_refusals where day = :day";
-    Ok(connection
-        .prepare_cached(sql)?
-        .execute(named_params! {":day": day.to_string()})?
-        > 0)
+    Ok(connection.execute(sql, params! {":day": day})? > 0)
 }
 
 /// A day that is sealed is what was invoiced, whether its source is there or not.
 pub(super) fn settle_purge(connection: &Connection, day: Day) -> anyhow::Result<()> {
     let sql = "delete from stored_refusals where day = :day and source_gone = 1";
-    connection
-        .prepare_cached(sql)?
-        .execute(named_params! {":day": day.to_string()})?;
+    connection.execute(sql, params! {":day": day})?;
     Ok(())
 }
 
@@ -153,24 +136,17 @@ pub(super) fn acknowledge(
     acknowledged: Option<(&str, &str)>,
 ) -> anyhow::Result<bool> {
     let sql = "select acknowledged_at is not null from stored_refusals where id = :id";
-    let found: Option<bool> = connection
-        .prepare_cached(sql)?
-        .query_row(named_params! {":id": id}, |row| row.get(0))
-        .optional()?;
+    let found: Option<bool> = connection.find(sql, params! {":id": id}, |row| row.get(0))?;
     let sql = "update stored_refusals set acknowledged_because = :reason, acknowledged_at = :now where id = :id";
     let (reason, now) = acknowledged.unzip();
     if found.is_some() {
-        connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":id": id, ":reason": reason, ":now": now})?;
+        connection.execute(sql, params! {":id": id, ":reason": reason, ":now": now})?;
     }
     if found.is_some() && acknowledged.is_none() {
         // The day may have been taken for equal to its source because of it.
         let sql = "update stored_days set verified_at = null \
                    where day = (select day from stored_refusals where id = :id)";
-        connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":id": id})?;
+        connection.execute(sql, params! {":id": id})?;
     }
     Ok(found.is_some_and(|before| before || acknowledged.is_some()))
 }

@@ -1,10 +1,9 @@
 //! The runs of import: begun, finished, and how they ended.
 
 use anyhow::Context;
-use rusqlite::named_params;
 
 use super::handle::Ledger;
-use crate::ledger::context::ledger_at;
+use crate::db::params;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +29,15 @@ impl Ledger {
     /// Until it is finished, no write waits for the disk: a power cut can take back the newest days, each of them
     /// wholly, and the next run does them again. Whatever ends the program takes back nothing.
     pub fn begin_run(&mut self, now: &str) -> anyhow::Result<i64> {
-        if !self.dry_run {
-            self.connection
-                .pragma_update(None, "synchronous", "normal")
-                .with_context(|| ledger_at(&self.path))?;
-        }
-        let sql = "insert into imports (started_at) values (:now) returning id";
-        self.connection
-            .query_row(sql, named_params! {":now": now}, |row| row.get(0))
-            .with_context(|| ledger_at(&self.path))
+        let begin = || {
+            if !self.is_as_a_whole() {
+                self.engine.stop_waiting_for_the_disk()?;
+            }
+            let sql = "insert into imports (started_at) values (:now) returning id";
+            self.connection()
+                .one(sql, params! {":now": now}, |row| row.get(0))
+        };
+        begin().with_context(|| self.engine.name())
     }
 
     /// Records how it ended, and brings what was written into the file; `error` is the line that was printed.
@@ -59,7 +58,7 @@ impl Ledger {
                      source_rows = :source_rows, records_added = :added, records_overwritten = :overwritten, \
                      error = :error \
                    where id = :id";
-        let values = named_params! {
+        let values = params! {
             ":id": id,
             ":now": now,
             ":outcome": outcome,
@@ -70,12 +69,13 @@ impl Ledger {
             ":overwritten": total.records_overwritten,
             ":error": error,
         };
-        self.connection
-            .execute(sql, values)
-            .with_context(|| ledger_at(&self.path))?;
-        if self.dry_run {
-            return Ok(());
-        }
-        self.checkpoint().with_context(|| ledger_at(&self.path))
+        let finish = || {
+            self.connection().execute(sql, values)?;
+            match self.is_as_a_whole() {
+                true => Ok(()),
+                false => self.engine.checkpoint(),
+            }
+        };
+        finish().with_context(|| self.engine.name())
     }
 }

@@ -1,18 +1,15 @@
 //! Which tables a ledger has: the migrations, how `initdb` applies them, and which version a file is of.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, named_params};
+use anyhow::{Context, ensure};
 
-use super::context::ledger_at;
-use super::file::open;
-use super::{access, timezones};
-
-/// Marks a SQLite file as a ledger: "RBCU".
-pub(super) const APPLICATION_ID: i32 = 0x5242_4355;
+use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, explained, ledger_at};
+use super::timezones;
+use crate::db::{Connection, params};
 
 /// What `initdb` brings a ledger to.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -39,95 +36,94 @@ pub enum Initialised {
 /// Creates the ledger with mode 0600, or brings it to this program's schema. `timezone` is written into a new
 /// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
 pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Initialised> {
-    let named = || ledger_at(path);
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|err| access::explained(err, path))
-        .with_context(named)?;
-    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let found = version(&connection, path)?;
-    if found == Some(SCHEMA_VERSION) {
-        timezones::agree_on_zones(&connection, timezone).with_context(named)?;
-        return Ok(Initialised::Current);
-    }
-    migrate(&mut connection, found.unwrap_or(0), timezone, now).with_context(named)?;
-    Ok(found.map_or(Initialised::Created, |from| Initialised::Upgraded { from }))
+    let initialise = || -> anyhow::Result<Initialised> {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|err| explained(err, path))?;
+        let engine = Engine::open_to_write(path)?;
+        let found = find_version(engine.connection())?;
+        if found == Some(SCHEMA_VERSION) {
+            timezones::agree_on_zones(engine.connection(), timezone)?;
+            return Ok(Initialised::Current);
+        }
+        migrate(engine.connection(), found.unwrap_or(0), timezone, now)?;
+        Ok(found.map_or(Initialised::Created, |from| Initialised::Upgraded { from }))
+    };
+    initialise().with_context(|| ledger_at(path))
 }
 
-fn migrate(
-    connection: &mut Connection,
-    from: i64,
-    timezone: &str,
-    now: &str,
-) -> anyhow::Result<()> {
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+fn migrate(connection: &Connection, from: i64, timezone: &str, now: &str) -> anyhow::Result<()> {
+    connection.run("pragma journal_mode = wal")?;
+    connection.run("begin exclusive")?;
     // Someone may have been quicker between the look at the version and the lock.
-    let from = from.max(tx.query_row(
-        "select user_version from pragma_user_version",
-        [],
-        |row| row.get(0),
-    )?);
-    for (version, migration) in (1i64..)
+    let sql = "select user_version from pragma_user_version";
+    let from = from.max(connection.one(sql, params! {}, |row| row.get(0))?);
+    let new = (1i64..)
         .zip(MIGRATIONS)
-        .filter(|(version, _)| *version > from)
-    {
-        tx.execute_batch(migration)
+        .filter(|(version, _)| *version > from);
+    for (version, migration) in new {
+        connection
+            .run(migration)
             .with_context(|| format!("migration {version}"))?;
     }
-    tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.run(&format!("pragma user_version = {SCHEMA_VERSION}"))?;
+    connection.run(&format!("pragma application_id = {APPLICATION_ID}"))?;
     let sql = "insert into ledgers (only, timezone, created_at) values (1, :timezone, :now) on conflict do nothing";
-    tx.execute(sql, named_params! {":timezone": timezone, ":now": now})?;
-    Ok(tx.commit()?)
+    connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
+    connection.commit()
 }
 
 /// The schema version of a ledger, `None` for an empty file. Refuses what is not a ledger and what is newer
 /// than this program.
-fn version(connection: &Connection, path: &Path) -> anyhow::Result<Option<i64>> {
+fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     let facts = "select (select user_version from pragma_user_version), \
                  (select application_id from pragma_application_id), (select count(*) from sqlite_schema)";
-    let read = connection.query_row(facts, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let (version, application, objects): (i64, i32, i64) = match read {
-        Err(err) if err.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            bail!("{} is not a ledger", path.display())
-        }
-        other => other
-            .map_err(|err| access::explained_by_place(err, path))
-            .with_context(|| ledger_at(path))?,
-    };
+    let read = connection.one(facts, params! {}, |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let (version, application, objects): (i64, i64, i64) = read?;
     if objects == 0 && version == 0 {
         return Ok(None);
     }
-    ensure!(
-        application == APPLICATION_ID,
-        "{} is not a ledger",
-        path.display()
-    );
-    ensure!(
-        version <= SCHEMA_VERSION,
-        "ledger {} has schema {version}, newer than this program's {SCHEMA_VERSION}: install a newer rbc-usage",
-        path.display()
-    );
+    ensure!(application == i64::from(APPLICATION_ID), NOT_A_LEDGER);
+    ensure!(version <= SCHEMA_VERSION, OtherSchema { version });
     Ok(Some(version))
 }
 
-/// Insists on an initialised ledger of this program's schema.
-pub(super) fn insist_on_current(connection: &Connection, path: &Path) -> anyhow::Result<()> {
-    let found = version(connection, path)?;
-    ensure!(
-        found == Some(SCHEMA_VERSION),
-        "ledger {} is not initialised for this version: run rbc-usage initdb",
-        path.display()
-    );
+/// Insists on this program's schema.
+pub(super) fn insist_on_current(connection: &Connection) -> anyhow::Result<()> {
+    let version = connection.one("pragma user_version", params! {}, |row| row.get(0))?;
+    ensure!(version == SCHEMA_VERSION, OtherSchema { version });
     Ok(())
 }
+
+/// A ledger that can be used after an upgrade, its own or the program's.
+#[derive(Debug)]
+pub struct OtherSchema {
+    version: i64,
+}
+
+impl fmt::Display for OtherSchema {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let version = self.version;
+        let (is, remedy) = match version < SCHEMA_VERSION {
+            true => ("older", "run rbc-usage initdb"),
+            false => ("newer", "use a newer rbc-usage"),
+        };
+        write!(
+            f,
+            "its schema {version} is {is} than this program's {SCHEMA_VERSION}: {remedy}"
+        )
+    }
+}
+
+impl std::error::Error for OtherSchema {}
 
 #[cfg(test)]
 mod tests;

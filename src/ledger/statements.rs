@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use rusqlite::{CachedStatement, Connection, named_params};
 
 use super::day::{Completion, Correction, CorrectionKind, NewDay, OldRecord, RecordKey};
 use super::names::LedgerNames;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::Day;
+use crate::db::{Connection, SqlValue, params};
 use crate::finding::{Finding, FindingKind};
 use crate::row::Digest;
 
 pub struct Statements<'a> {
     connection: &'a Connection,
-    day: String,
+    day: Day,
     now: &'a str,
 }
 
@@ -24,14 +24,9 @@ impl<'a> Statements<'a> {
     pub fn new(connection: &'a Connection, day: Day, now: &'a str) -> Statements<'a> {
         Statements {
             connection,
-            day: day.to_string(),
+            day,
             now,
         }
-    }
-
-    /// The day as the ledger writes it.
-    pub fn day(&self) -> &str {
-        &self.day
     }
 
     /// The day's records and pending corrections, sorted by key. One look into the table for each account: `cross join`
@@ -40,24 +35,23 @@ impl<'a> Statements<'a> {
         let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
                    from stored_accounts a \
                    cross join stored_records r on r.account_id = a.id and r.day = :day";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(named_params! {":day": self.day})?;
         let mut pending = self.list_pending(names)?;
-        let mut records = Vec::new();
-        while let Some(row) = rows.next()? {
-            let resource_id = row.get(2)?;
-            let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
-            let stored = Some(row.get(3)?);
-            let correction = pending.remove(&(key, resource_id));
-            records.push(OldRecord {
-                key,
-                resource_id,
-                stand_in: names.is_stand_in(resource_id),
-                stored,
-                corrected: correction.unwrap_or(stored),
-                pending: correction.is_some(),
-            });
-        }
+        let mut records = self
+            .connection
+            .list(sql, params! {":day": self.day}, |row| {
+                let resource_id = row.get(2)?;
+                let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
+                let stored = Some(row.get(3)?);
+                let correction = pending.remove(&(key, resource_id));
+                Ok(OldRecord {
+                    key,
+                    resource_id,
+                    stand_in: names.is_stand_in(resource_id),
+                    stored,
+                    corrected: correction.unwrap_or(stored),
+                    pending: correction.is_some(),
+                })
+            })?;
         let without_record = |((key, resource_id), corrected)| OldRecord {
             key,
             resource_id,
@@ -78,23 +72,21 @@ impl<'a> Statements<'a> {
     ) -> anyhow::Result<BTreeMap<(RecordKey, i64), Option<f64>>> {
         let sql = "select account_id, metric_id, resource_id, new_quantity from stored_corrections \
                    where day = :day and kind = 'pending' order by id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(named_params! {":day": self.day})?;
         let mut pending = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let resource_id = row.get(2)?;
-            let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
-            pending.insert((key, resource_id), row.get(3)?);
-        }
+        self.connection
+            .each(sql, params! {":day": self.day}, |row| {
+                let resource_id = row.get(2)?;
+                let key = (row.get(0)?, row.get(1)?, names.source_id(resource_id));
+                pending.insert((key, resource_id), row.get(3)?);
+                Ok(())
+            })?;
         Ok(pending)
     }
 
     pub fn has_later_days(&self) -> anyhow::Result<bool> {
         let sql = "select exists (select 1 from stored_days where day > :day)";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(named_params! {":day": self.day}, |row| row.get(0))?)
+        self.connection
+            .one(sql, params! {":day": self.day}, |row| row.get(0))
     }
 
     /// Keeps that a day which is not closed yet is written now. Whatever was verified was another day.
@@ -116,14 +108,14 @@ impl<'a> Statements<'a> {
             Completion::Open => "open",
             Completion::Closed => "closed",
         };
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":state": state,
             ":source_rows": new.usage.source_rows,
             ":replayed_rows": new.usage.replayed_rows,
             ":now": self.now,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -131,8 +123,7 @@ impl<'a> Statements<'a> {
     pub fn mark_verified(&self) -> anyhow::Result<()> {
         let sql = "update stored_days set verified_at = :now where day = :day";
         self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":day": self.day, ":now": self.now})?;
+            .execute(sql, params! {":day": self.day, ":now": self.now})?;
         Ok(())
     }
 
@@ -140,12 +131,12 @@ impl<'a> Statements<'a> {
     pub fn update_counts(&self, records: usize, accounts: usize) -> anyhow::Result<()> {
         let sql =
             "update stored_days set records = :records, accounts = :accounts where day = :day";
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":records": i64::try_from(records)?,
             ":accounts": i64::try_from(accounts)?,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -153,29 +144,25 @@ impl<'a> Statements<'a> {
     pub fn update_source(&self, usage: &DayUsage, fingerprint: &Fingerprint) -> anyhow::Result<()> {
         let sql = "update stored_days set source_rows = :rows, replayed_rows = :replayed, fingerprint = :fingerprint \
                    where day = :day";
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":rows": usage.source_rows,
             ":replayed": usage.replayed_rows,
             ":fingerprint": fingerprint.to_string(),
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         let sql = "delete from stored_digests where day = :day";
-        self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":day": self.day})?;
+        self.connection.execute(sql, params! {":day": self.day})?;
         let sql = "insert into stored_digests (day, usage_type, source_rows, digest) \
                    values (:day, :usage_type, :rows, :sum)";
-        let mut insert = self.connection.prepare_cached(sql)?;
         for (usage_type, digest) in &usage.digests {
-            let usage_type = usage_type.map_or(-1, i64::from);
-            let sum = format!("{:032x}", digest.sum);
-            insert.execute(named_params! {
+            let values = params! {
                 ":day": self.day,
-                ":usage_type": usage_type,
+                ":usage_type": usage_type.map_or(-1, i64::from),
                 ":rows": digest.rows,
-                ":sum": sum,
-            })?;
+                ":sum": format!("{:032x}", digest.sum),
+            };
+            self.connection.execute(sql, values)?;
         }
         Ok(())
     }
@@ -183,45 +170,50 @@ impl<'a> Statements<'a> {
     /// How the source looked when `update_source` was last called; empty: never.
     pub fn list_digests(&self) -> anyhow::Result<BTreeMap<Option<u32>, Digest>> {
         let sql = "select usage_type, source_rows, digest from stored_digests where day = :day";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(named_params! {":day": self.day})?;
-        let mut digests = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let usage_type: i64 = row.get(0)?;
-            let sum: String = row.get(2)?;
-            let digest = Digest {
-                rows: row.get(1)?,
-                sum: u128::from_str_radix(&sum, 16)
-                    .with_context(|| format!("digest {sum:?} of {}", self.day))?,
-            };
-            digests.insert(u32::try_from(usage_type).ok(), digest);
-        }
-        Ok(digests)
+        let digests = self
+            .connection
+            .list(sql, params! {":day": self.day}, |row| {
+                let usage_type: i64 = row.get(0)?;
+                let sum: &str = row.get(2)?;
+                let digest = Digest {
+                    rows: row.get(1)?,
+                    sum: u128::from_str_radix(sum, 16)
+                        .with_context(|| format!("digest {sum:?} of {}", self.day))?,
+                };
+                Ok((u32::try_from(usage_type).ok(), digest))
+            })?;
+        Ok(digests.into_iter().collect())
     }
 
     /// The day's month has other records, or will have.
     pub fn forget_month_sums(&self) -> anyhow::Result<()> {
-        let sql = "delete from summed_months where month = substr(:day, 1, 7)";
-        self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":day": self.day})?;
-        Ok(())
+        forget_month_sums(self.connection, self.day)
     }
 
     /// The day is not, or no longer, known to equal its source.
     pub fn forget_verification(&self) -> anyhow::Result<()> {
         let sql = "update stored_days set verified_at = null where day = :day";
-        self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":day": self.day})?;
+        self.connection.execute(sql, params! {":day": self.day})?;
         Ok(())
     }
 
-    /// Inserts a record. The values are bound in the order of the columns, not by name: it runs once for each record.
-    pub fn prepare_insert(&self) -> anyhow::Result<CachedStatement<'a>> {
+    pub fn insert_records(
+        &self,
+        records: impl Iterator<Item = (RecordKey, i64, f64)>,
+    ) -> anyhow::Result<()> {
         let sql = "insert into stored_records (account_id, day, metric_id, resource_id, quantity) \
                    values (:account_id, :day, :metric_id, :resource_id, :quantity)";
-        Ok(self.connection.prepare_cached(sql)?)
+        let day = self.day.to_string();
+        let rows = records.map(|((account_id, metric_id, _), resource_id, quantity)| {
+            [
+                SqlValue::from(account_id),
+                SqlValue::from(&day),
+                SqlValue::from(metric_id),
+                SqlValue::from(resource_id),
+                SqlValue::from(quantity),
+            ]
+        });
+        self.connection.insert_many(sql, rows)
     }
 
     pub fn update_record(
@@ -233,14 +225,14 @@ impl<'a> Statements<'a> {
         let sql = "update stored_records set quantity = :quantity \
                    where account_id = :account_id and day = :day and metric_id = :metric_id \
                      and resource_id = :resource_id";
-        let values = named_params! {
+        let values = params! {
             ":account_id": key.0,
             ":day": self.day,
             ":metric_id": key.1,
             ":resource_id": resource_id,
             ":quantity": quantity,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -248,13 +240,13 @@ impl<'a> Statements<'a> {
         let sql = "delete from stored_records \
                    where account_id = :account_id and day = :day and metric_id = :metric_id \
                      and resource_id = :resource_id";
-        let values = named_params! {
+        let values = params! {
             ":account_id": key.0,
             ":day": self.day,
             ":metric_id": key.1,
             ":resource_id": resource_id,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -266,7 +258,7 @@ impl<'a> Statements<'a> {
             CorrectionKind::Overwritten => "overwritten",
             CorrectionKind::Pending => "pending",
         };
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":account_id": correction.key.0,
             ":metric_id": correction.key.1,
@@ -276,7 +268,7 @@ impl<'a> Statements<'a> {
             ":now": self.now,
             ":kind": kind,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -285,22 +277,23 @@ impl<'a> Statements<'a> {
         let sql = "update stored_corrections set kind = 'applied' \
                    where day = :day and account_id = :account_id and metric_id = :metric_id \
                      and resource_id = :resource_id and kind = 'pending'";
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":account_id": key.0,
             ":metric_id": key.1,
             ":resource_id": resource_id,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
     /// Deletes the day's findings, all or those of one kind.
     pub fn delete_findings(&self, kind: Option<FindingKind>) -> anyhow::Result<()> {
         let sql = "delete from stored_findings where day = :day and kind = coalesce(:kind, kind)";
-        self.connection
-            .prepare_cached(sql)?
-            .execute(named_params! {":day": self.day, ":kind": kind.map(FindingKind::name)})?;
+        self.connection.execute(
+            sql,
+            params! {":day": self.day, ":kind": kind.map(FindingKind::name)},
+        )?;
         Ok(())
     }
 
@@ -314,15 +307,15 @@ impl<'a> Statements<'a> {
             detail,
             ..
         } = finding;
-        let values = named_params! {
+        let values = params! {
             ":day": self.day,
             ":kind": kind.name(),
-            ":account_id": account_id,
+            ":account_id": *account_id,
             ":metric_id": metric_id,
-            ":resource": resource,
+            ":resource": resource.as_ref(),
             ":detail": detail,
         };
-        self.connection.prepare_cached(sql)?.execute(values)?;
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 
@@ -334,18 +327,14 @@ impl<'a> Statements<'a> {
     ) -> anyhow::Result<bool> {
         let sql = "select account_id, metric_id, resource, detail from stored_findings \
                    where day = :day and kind = :kind order by id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(
-            named_params! {":day": self.day, ":kind": kind.name()},
-            |row| {
-                let account_id: Option<u64> = row.get(0)?;
-                let metric_id: Option<i64> = row.get(1)?;
-                let resource: Option<String> = row.get(2)?;
-                let detail: String = row.get(3)?;
-                Ok((account_id, metric_id, resource, detail))
-            },
-        )?;
-        let stored: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        let values = params! {":day": self.day, ":kind": kind.name()};
+        let stored = self.connection.list(sql, values, |row| {
+            let account_id: Option<u64> = row.get(0)?;
+            let metric_id: Option<i64> = row.get(1)?;
+            let resource: Option<String> = row.get(2)?;
+            let detail: String = row.get(3)?;
+            Ok((account_id, metric_id, resource, detail))
+        })?;
         let these = findings.iter().map(|(finding, metric_id)| {
             let (resource, detail) = (finding.resource.clone(), finding.detail.clone());
             (finding.account_id, *metric_id, resource, detail)
@@ -355,16 +344,21 @@ impl<'a> Statements<'a> {
 
     pub fn count_findings(&self) -> anyhow::Result<u64> {
         let sql = "select count(*) from stored_findings where day = :day";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(named_params! {":day": self.day}, |row| row.get(0))?)
+        self.connection
+            .one(sql, params! {":day": self.day}, |row| row.get(0))
     }
 }
 
 /// Counts this write.
 pub fn count_revision(connection: &Connection) -> anyhow::Result<()> {
     let sql = "update ledgers set revision = revision + 1";
-    connection.prepare_cached(sql)?.execute([])?;
+    connection.execute(sql, params! {})?;
+    Ok(())
+}
+
+/// A day of this month has other records, or will have.
+pub fn forget_month_sums(connection: &Connection, day: Day) -> anyhow::Result<()> {
+    let sql = "delete from summed_months where month = substr(:day, 1, 7)";
+    connection.execute(sql, params! {":day": day})?;
     Ok(())
 }

@@ -2,33 +2,31 @@
 //! another only as a whole, by `replace_zones`.
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::statements::count_revision;
+use crate::day::Day;
+use crate::db::{Connection, params};
 use crate::instant::Utc;
 use crate::zone::Zone;
 use crate::zones::{ZoneChange, Zones};
 
 /// Which zone each day is of.
 pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
-    let first: String = connection
-        .prepare_cached("select timezone from ledgers")?
-        .query_one([], |row| row.get(0))
-        .optional()?
-        .context("it has no timezone: run rbc-usage initdb")?;
+    let sql = "select timezone from ledgers";
+    let first: Option<String> = connection.find(sql, params! {}, |row| row.get(0))?;
+    let first = first.context("it has no timezone: run rbc-usage initdb")?;
     let parse = |name: &str| Zone::parse(name).context("the ledger's timezone");
     let mut zones = Zones::from(parse(&first)?);
     let sql = "select since_day, timezone, begins_at from timezones order by since_day";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (since, timezone, begins): (String, String, String) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
-        zones = zones.with(ZoneChange {
-            since: since.parse()?,
-            zone: parse(&timezone)?,
-            begins: begins.parse::<Utc>()?.unix(),
-        })?;
+    let changes = connection.list(sql, params! {}, |row| {
+        Ok(ZoneChange {
+            since: row.get(0)?,
+            zone: parse(row.get(1)?)?,
+            begins: row.get::<&str>(2)?.parse::<Utc>()?.unix(),
+        })
+    })?;
+    for change in changes {
+        zones = zones.with(change)?;
     }
     Ok(zones)
 }
@@ -40,9 +38,9 @@ pub(super) fn agreed_zones(connection: &Connection, timezone: &str) -> anyhow::R
     if stored == timezone {
         return Ok(zones);
     }
-    let sql = "select max(day) is not null from stored_days";
-    let has_days: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    ensure!(!has_days, "{}", disagreement(stored, timezone));
+    let sql = "select max(day) from stored_days";
+    let newest: Option<Day> = connection.one(sql, params! {}, |row| row.get(0))?;
+    ensure!(newest.is_none(), "{}", disagreement(stored, timezone));
     Ok(Zones::from(Zone::parse(timezone)?))
 }
 
@@ -50,11 +48,9 @@ pub(super) fn agreed_zones(connection: &Connection, timezone: &str) -> anyhow::R
 pub(super) fn agree_on_zones(connection: &Connection, timezone: &str) -> anyhow::Result<Zones> {
     let zones = agreed_zones(connection, timezone)?;
     if zones != find_zones(connection)? {
-        connection.execute("delete from timezones", [])?;
-        connection.execute(
-            "update ledgers set timezone = :timezone",
-            named_params! {":timezone": timezone},
-        )?;
+        connection.execute("delete from timezones", params! {})?;
+        let sql = "update ledgers set timezone = :timezone";
+        connection.execute(sql, params! {":timezone": timezone})?;
         count_revision(connection)?;
     }
     Ok(zones)

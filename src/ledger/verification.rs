@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use rusqlite::{Connection, named_params};
 
 use super::handle::Ledger;
 use super::held::find_day;
@@ -13,8 +12,8 @@ use super::statements::{Statements, count_revision};
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::{Day, DayRange};
+use crate::db::{Connection, params};
 use crate::finding::{Finding, FindingKind};
-use crate::ledger::context::ledger_at;
 use crate::metric::Metric;
 use crate::row::Digest;
 
@@ -78,11 +77,9 @@ pub(super) fn day_figures(
     }
     figures.sort_by_key(|figure| (figure.account_id, figure.metric, figure.source_id));
     let sql = "select replayed_rows, fingerprint from stored_days where day = :day";
-    let (replayed_rows, fingerprint) = connection
-        .prepare_cached(sql)?
-        .query_row(named_params! {":day": day.to_string()}, |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+    let (replayed_rows, fingerprint) = connection.one(sql, params! {":day": day}, |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     Ok(DayFigures {
         figures,
         digests: statements.list_digests()?,
@@ -94,29 +91,24 @@ pub(super) fn day_figures(
 impl Ledger {
     /// A day's figures and how its source looked.
     pub fn day_figures(&self, day: Day) -> anyhow::Result<DayFigures> {
-        day_figures(&self.connection, &self.names, day).with_context(|| ledger_at(&self.path))
+        day_figures(self.connection(), &self.names, day).with_context(|| self.engine.name())
     }
 
     /// Closed days, in order: those of a range, or all that were not found equal since they were written.
     pub fn list_closed_days(&self, range: Option<DayRange>) -> anyhow::Result<Vec<Day>> {
-        let days: Vec<String> = match range {
+        let connection = self.connection();
+        match range {
             None => {
                 let sql = "select day from stored_days where state = 'closed' and verified_at is null order by day";
-                let mut statement = self.connection.prepare_cached(sql)?;
-                let days = statement.query_map([], |row| row.get(0))?;
-                days.collect::<rusqlite::Result<_>>()?
+                connection.list(sql, params! {}, |row| row.get(0))
             }
             Some(range) => {
                 let sql = "select day from stored_days where state = 'closed' and day between :first and :last \
                            order by day";
-                let mut statement = self.connection.prepare_cached(sql)?;
-                let (first, last) = (range.first().to_string(), range.last().to_string());
-                let days = named_params! {":first": first, ":last": last};
-                let days = statement.query_map(days, |row| row.get(0))?;
-                days.collect::<rusqlite::Result<_>>()?
+                let days = params! {":first": range.first(), ":last": range.last()};
+                connection.list(sql, days, |row| row.get(0))
             }
-        };
-        days.iter().map(|day| Ok(day.parse()?)).collect()
+        }
     }
 
     /// Keeps that a day was found equal to its source, and settles what it was refused for. A day that was imported
@@ -128,7 +120,6 @@ impl Ledger {
         fingerprint: &Fingerprint,
         now: &str,
     ) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, now);
             if statements.list_digests()?.is_empty() {
@@ -138,18 +129,15 @@ impl Ledger {
             statements.mark_verified()?;
             count_revision(connection)
         })
-        .context(named)
     }
 
     /// Records that somebody has acknowledged whatever differs between a day and its source. `now` is UTC,
     /// `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn mark_acknowledged(&mut self, day: Day, now: &str) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             Statements::new(connection, day, now).mark_verified()?;
             count_revision(connection)
         })
-        .context(named)
     }
 
     /// Keeps the day's findings of a kind that imports do not look for. Those that are there keep their ids.
@@ -159,7 +147,6 @@ impl Ledger {
         kind: FindingKind,
         findings: &[Finding],
     ) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, names| {
             let statements = Statements::new(connection, day, "");
             let mut kept = Vec::new();
@@ -177,15 +164,13 @@ impl Ledger {
             }
             count_revision(connection)
         })
-        .context(named)
     }
 
     /// What somebody has acknowledged of a day.
     pub fn list_acknowledged(&self, day: Day) -> anyhow::Result<BTreeSet<AcknowledgedFinding>> {
         let sql = "select kind, account_uuid, metric, resource, detail from findings \
                    where day = :day and acknowledged_at is not null";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(named_params! {":day": day.to_string()}, |row| {
+        let found = self.connection().list(sql, params! {":day": day}, |row| {
             Ok(AcknowledgedFinding {
                 kind: row.get(0)?,
                 account_uuid: row.get(1)?,
@@ -194,17 +179,15 @@ impl Ledger {
                 detail: row.get(4)?,
             })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(found.into_iter().collect())
     }
 
     /// Records that a day was not found equal.
     pub fn mark_unequal(&mut self, day: Day) -> anyhow::Result<()> {
-        let named = ledger_at(&self.path);
         self.transaction(|connection, _| {
             let statements = Statements::new(connection, day, "");
             statements.forget_verification()?;
             count_revision(connection)
         })
-        .context(named)
     }
 }

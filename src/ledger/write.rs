@@ -2,7 +2,6 @@
 //! that, and keeps what the source looked like and what was doubtful in it.
 
 use anyhow::Context;
-use rusqlite::{Connection, named_params};
 
 use super::day::{
     ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, StoredDay,
@@ -16,14 +15,14 @@ use super::refusals;
 use super::statements::{Statements, count_revision};
 use crate::cloud::Names;
 use crate::day::Day;
+use crate::db::{Connection, params};
 use crate::finding::{Finding, FindingKind};
-use crate::ledger::context::ledger_at;
 use crate::metric::Metric;
 
 impl Ledger {
     /// What the ledger has of a day.
     pub fn find_day(&self, day: Day) -> anyhow::Result<Option<StoredDay>> {
-        find_day(&self.connection, day)
+        find_day(self.connection(), day)
     }
 
     /// Adds what the source says of ids, for the days written from now on.
@@ -33,24 +32,16 @@ impl Ledger {
 
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
-        let path = self.path.clone();
-        let named = || ledger_at(&path);
-        let stored = self.find_day(new.day).with_context(named)?;
-        self.transaction(|connection, names| {
-            let written = DayWriter::new(connection, names, new, stored).write()?;
-            Ok(written)
-        })
-        .with_context(named)
+        let stored = self.find_day(new.day).with_context(|| self.engine.name())?;
+        self.transaction(|connection, names| DayWriter::new(connection, names, new, stored).write())
     }
 
     /// Whether the day has differences or a refusal, and somebody has acknowledged them all.
     pub fn is_acknowledged(&self, day: Day) -> anyhow::Result<bool> {
         let sql = "select coalesce(min(acknowledged_at is not null), false) from findings \
                    where day = :day and kind in ('differs_from_source', 'refused')";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(named_params! {":day": day.to_string()}, |row| row.get(0))?)
+        self.connection()
+            .one(sql, params! {":day": day}, |row| row.get(0))
     }
 }
 
@@ -131,18 +122,11 @@ impl<'a> DayWriter<'a> {
         self.statements.update_counts(records, accounts)
     }
 
+    /// Whatever a record gives way to goes before it comes.
     fn apply(&self, changes: &[RecordChange]) -> anyhow::Result<()> {
-        let mut insert = self.statements.prepare_insert()?;
-        let day = self.statements.day();
         for change in changes {
             match change {
-                RecordChange::Insert {
-                    key: (account_id, metric_id, _),
-                    resource_id,
-                    quantity,
-                } => {
-                    insert.execute((account_id, day, metric_id, resource_id, quantity))?;
-                }
+                RecordChange::Insert { .. } => {}
                 RecordChange::Update {
                     key,
                     resource_id,
@@ -161,7 +145,18 @@ impl<'a> DayWriter<'a> {
                 }
             }
         }
-        Ok(())
+        let inserts = changes.iter().filter_map(|change| match change {
+            RecordChange::Insert {
+                key,
+                resource_id,
+                quantity,
+            } => Some((*key, *resource_id, *quantity)),
+            RecordChange::Update { .. }
+            | RecordChange::Delete { .. }
+            | RecordChange::Correct(_)
+            | RecordChange::ApplyPending { .. } => None,
+        });
+        self.statements.insert_records(inserts)
     }
 
     fn name_all(&self, unequal: &[Unequal]) -> anyhow::Result<Vec<FigureDifference>> {

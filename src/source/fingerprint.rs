@@ -5,11 +5,11 @@ use anyhow::Context;
 use crate::aggregate::runs::Runs;
 use crate::aggregate::window::DayBounds;
 use crate::cloud::Fingerprint;
-use crate::db::Connection;
+use crate::db::{Connection, SqlValue, params};
 
 /// The rows that end on a day, and the runs that wrote parts of it again.
 pub(super) fn read_fingerprint(
-    usage: &mut dyn Connection,
+    usage: &Connection,
     day: DayBounds,
     runs: &Runs,
 ) -> anyhow::Result<Fingerprint> {
@@ -17,9 +17,10 @@ pub(super) fn read_fingerprint(
     let same = runs.same_windows.iter().map(|run| (run.since, run.from_id));
     let again: Vec<(i64, u64)> = rewinds.chain(same).collect();
     let sql = "select count(*), min(id), max(id), sum(id) from cloud_usage \
-               where end_date >= ? and end_date < ?";
+               where end_date >= :from and end_date < :to";
     let mut fingerprint = None;
-    usage.query(sql, &[day.start, day.end], &mut |row| {
+    let within = params! {":from": SqlValue::Moment(day.start), ":to": SqlValue::Moment(day.end)};
+    usage.each(sql, within, |row| {
         fingerprint = Some(Fingerprint {
             rows: row.field(0)?.id()?,
             first: row.field(1)?.id()?,
@@ -33,9 +34,9 @@ pub(super) fn read_fingerprint(
 }
 
 /// The lowest id of a row in the source: those below it have been purged.
-pub(super) fn lowest_id(usage: &mut dyn Connection) -> anyhow::Result<Option<u64>> {
+pub(super) fn lowest_id(usage: &Connection) -> anyhow::Result<Option<u64>> {
     let mut lowest = None;
-    usage.query("select min(id) from cloud_usage", &[], &mut |row| {
+    usage.each("select min(id) from cloud_usage", &[], |row| {
         lowest = row.field(0)?.unsigned()?;
         Ok(())
     })?;

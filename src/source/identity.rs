@@ -68,7 +68,7 @@ fn columns(usage_type: Option<u32>) -> &'static [usize] {
 
 /// The identity of a row of the select list.
 pub fn identity(
-    row: &dyn Row,
+    row: &Row,
     usage_type: Option<u32>,
     hasher: &mut IdentityHasher,
 ) -> anyhow::Result<Identity> {

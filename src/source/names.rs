@@ -40,7 +40,7 @@ enum Asked {
 
 impl NameReader {
     /// Looks at the schema. Without the account table there is no usage of anybody; all else is optional.
-    pub fn probe(cloud: &mut dyn Connection) -> anyhow::Result<NameReader> {
+    pub fn probe(cloud: &Connection) -> anyhow::Result<NameReader> {
         // The usage database has an account table too, without a single uuid in it.
         ensure!(
             !Columns::of(cloud, "cloud_usage")?.has("raw_usage"),
@@ -136,7 +136,7 @@ impl NameReader {
     /// Asks for the ids of these rows that were not asked for before.
     pub fn read_names(
         &mut self,
-        cloud: &mut dyn Connection,
+        cloud: &Connection,
         rows: &[UsageRow],
         addresses: Addresses,
     ) -> anyhow::Result<Names> {
@@ -187,7 +187,7 @@ impl NameReader {
     /// The accounts of these rows that `cloud` does not know, of which the usage database may still know the name.
     pub fn read_lost_accounts(
         &mut self,
-        usage: &mut dyn Connection,
+        usage: &Connection,
         rows: &[UsageRow],
         names: &mut Names,
     ) -> anyhow::Result<()> {
@@ -216,15 +216,11 @@ impl NameReader {
     }
 
     /// Once a run, all accounts there are: one that has used nothing yet is an account all the same.
-    fn read_all_accounts(
-        &mut self,
-        cloud: &mut dyn Connection,
-        names: &mut Names,
-    ) -> anyhow::Result<()> {
+    fn read_all_accounts(&mut self, cloud: &Connection, names: &mut Names) -> anyhow::Result<()> {
         if std::mem::replace(&mut self.all_accounts_read, true) {
             return Ok(());
         }
-        cloud.query(&self.accounts_sql, &[], &mut |row| {
+        cloud.each(&self.accounts_sql, &[], |row| {
             let id = row.field(0)?.id()?;
             self.asked.insert((Asked::Account, id));
             add_account(names, id, row)
@@ -233,7 +229,7 @@ impl NameReader {
 
     fn read_resources(
         &mut self,
-        cloud: &mut dyn Connection,
+        cloud: &Connection,
         rows: &[UsageRow],
         names: &mut Names,
     ) -> anyhow::Result<()> {
@@ -311,7 +307,7 @@ fn accounts_sql(domain: bool, projects: bool, removals: bool) -> String {
 
 /// From CloudStack 4.17 uuid and name are columns of service_offering; before, they are those of the disk
 /// offering with the same id.
-fn service_offerings_sql(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
+fn service_offerings_sql(cloud: &Connection) -> anyhow::Result<Option<String>> {
     let columns = Columns::of(cloud, "service_offering")?;
     if columns.has("uuid") {
         return named(cloud, "service_offering", "name");
@@ -325,7 +321,7 @@ fn service_offerings_sql(cloud: &mut dyn Connection) -> anyhow::Result<Option<St
 
 /// The statement for uuids and names of a table, if it can be read.
 fn named(
-    cloud: &mut dyn Connection,
+    cloud: &Connection,
     table: &'static str,
     name: &'static str,
 ) -> anyhow::Result<Option<String>> {
@@ -335,7 +331,7 @@ fn named(
         .then(|| format!("select id, uuid, {name} from {table} where id")))
 }
 
-fn account(row: &dyn Row) -> anyhow::Result<CloudAccount> {
+fn account(row: &Row) -> anyhow::Result<CloudAccount> {
     let text = |column: usize| row.field(column)?.text();
     Ok(CloudAccount {
         uuid: text(1)?,
@@ -350,25 +346,23 @@ fn account(row: &dyn Row) -> anyhow::Result<CloudAccount> {
 /// Runs a statement that ends in `where <id>` for each batch of ids. The ids are written into the text: they
 /// are numbers, and no dialect takes a list as one parameter.
 pub(super) fn select(
-    cloud: &mut dyn Connection,
+    cloud: &Connection,
     sql: Option<&str>,
     ids: &[u64],
-    on_row: &mut dyn FnMut(u64, &dyn Row) -> anyhow::Result<()>,
+    on_row: &mut dyn FnMut(u64, &Row) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let Some(sql) = sql else { return Ok(()) };
     for batch in ids.chunks(BATCH) {
         let list: Vec<String> = batch.iter().map(u64::to_string).collect();
-        cloud.query(
-            &format!("{sql} in ({})", list.join(", ")),
-            &[],
-            &mut |row| on_row(row.field(0)?.id()?, row),
-        )?;
+        cloud.each(&format!("{sql} in ({})", list.join(", ")), &[], |row| {
+            on_row(row.field(0)?.id()?, row)
+        })?;
     }
     Ok(())
 }
 
 /// Reads an account, and when it was removed.
-fn add_account(names: &mut Names, id: u64, row: &dyn Row) -> anyhow::Result<()> {
+fn add_account(names: &mut Names, id: u64, row: &Row) -> anyhow::Result<()> {
     names.accounts.insert(id, account(row)?);
     // Only good for a finding: a date that is none is no reason to stop.
     if let Some(removed) = row.field(7)?.moment().unwrap_or(None) {

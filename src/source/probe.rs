@@ -14,7 +14,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub fn of(connection: &mut dyn Connection, table: &'static str) -> anyhow::Result<Columns> {
+    pub fn of(connection: &Connection, table: &'static str) -> anyhow::Result<Columns> {
         Ok(Columns {
             table,
             names: connection.columns(table)?.into_iter().collect(),
@@ -53,7 +53,7 @@ impl Columns {
 
     /// Insists that what is missing of these columns is missing from the schema: figures depend on them, and one that may
     /// not be read would pass for one that an older CloudStack does not have.
-    pub fn insist(&self, connection: &mut dyn Connection, columns: &[&str]) -> anyhow::Result<()> {
+    pub fn insist(&self, connection: &Connection, columns: &[&str]) -> anyhow::Result<()> {
         let mut hidden = Vec::new();
         for column in columns.iter().filter(|column| !self.has(column)) {
             if connection.may_hide(self.table, column)? {
@@ -77,13 +77,13 @@ impl Columns {
 }
 
 /// `usage.stats.job.aggregation.range`: the length of a usage window in minutes.
-pub fn aggregation_range_minutes(cloud: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+pub fn aggregation_range_minutes(cloud: &Connection) -> anyhow::Result<Option<i64>> {
     let value = setting(cloud, "usage.stats.job.aggregation.range")?;
     Ok(value.and_then(|text| text.trim().parse().ok()))
 }
 
 /// `usage.aggregation.timezone` as CloudStack uses it: empty or unset is GMT.
-pub fn aggregation_timezone(cloud: &mut dyn Connection) -> anyhow::Result<Option<String>> {
+pub fn aggregation_timezone(cloud: &Connection) -> anyhow::Result<Option<String>> {
     let value = setting(cloud, "usage.aggregation.timezone")?;
     Ok(value.map(|name| {
         if name.is_empty() {
@@ -99,7 +99,7 @@ const SETTINGS: [&str; 2] = ["configuration", "rbc_usage_settings"];
 
 /// Where no value was ever set, the default counts, which CloudStack keeps beside it since 4.4. `None`: the settings
 /// cannot be read, or this one is not there.
-fn setting(cloud: &mut dyn Connection, name: &'static str) -> anyhow::Result<Option<String>> {
+fn setting(cloud: &Connection, name: &'static str) -> anyhow::Result<Option<String>> {
     for table in SETTINGS {
         let columns = Columns::of(cloud, table)?;
         if columns.have(&["name", "value"]) {
@@ -110,7 +110,7 @@ fn setting(cloud: &mut dyn Connection, name: &'static str) -> anyhow::Result<Opt
 }
 
 fn value_of(
-    cloud: &mut dyn Connection,
+    cloud: &Connection,
     columns: &Columns,
     name: &'static str,
 ) -> anyhow::Result<Option<String>> {
@@ -120,7 +120,7 @@ fn value_of(
     );
     let sql = format!("select {values} from {table} where name = '{name}'");
     let mut found = None;
-    cloud.query(&sql, &[], &mut |row| {
+    cloud.each(&sql, &[], |row| {
         let value = row.field(0)?.text()?.or(row.field(1)?.text()?);
         found = Some(value.unwrap_or_default());
         Ok(())

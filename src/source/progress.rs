@@ -38,7 +38,7 @@ pub enum Events {
 
 impl UsageReader {
     /// How far the usage server has got.
-    pub fn watermark(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<Watermark>> {
+    pub fn watermark(&self, usage: &Connection) -> anyhow::Result<Option<Watermark>> {
         if !self.jobs {
             return Ok(newest_end(usage)?.map(|end| Watermark {
                 finished_until: end,
@@ -47,7 +47,7 @@ impl UsageReader {
         }
         let sql = "select max(end_millis) from usage_job where success = 1 and end_millis > 0";
         let mut watermark = None;
-        usage.query(sql, &[], &mut |row| {
+        usage.each(sql, &[], |row| {
             if let Some(millis) = row.field(0)?.unsigned()? {
                 // The job's range ends with its last millisecond: …59.999.
                 let finished_until = i64::try_from(millis + 1)? / 1000;
@@ -63,7 +63,7 @@ impl UsageReader {
 
     /// The start that the newest successful jobs share while their ends advance: an event since then cannot
     /// be processed, and every run writes all days since then again (CloudStack 4.x to 4.22.1).
-    pub fn stuck_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    pub fn stuck_since(&self, usage: &Connection) -> anyhow::Result<Option<i64>> {
         let jobs = self.newest_jobs(usage)?;
         match jobs[..] {
             [(start, end), (start_before, end_before)]
@@ -76,7 +76,7 @@ impl UsageReader {
     }
 
     /// See `Progress`.
-    fn provisional_since(&self, usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+    fn provisional_since(&self, usage: &Connection) -> anyhow::Result<Option<i64>> {
         match self.newest_jobs(usage)?[..] {
             [(start, _), (_, end_before)] if start <= end_before => {
                 Ok(Some(i64::try_from(start)? / 1000))
@@ -86,14 +86,14 @@ impl UsageReader {
     }
 
     /// First and last millisecond of the two newest successful jobs.
-    fn newest_jobs(&self, usage: &mut dyn Connection) -> anyhow::Result<Vec<(u64, u64)>> {
+    fn newest_jobs(&self, usage: &Connection) -> anyhow::Result<Vec<(u64, u64)>> {
         if !self.jobs {
             return Ok(Vec::new());
         }
         let sql = "select start_millis, end_millis from usage_job where success = 1 and end_millis > 0 \
                    order by end_millis desc limit 2";
         let mut jobs: Vec<(u64, u64)> = Vec::new();
-        usage.query(sql, &[], &mut |row| {
+        usage.each(sql, &[], |row| {
             jobs.push((row.field(0)?.id()?, row.field(1)?.id()?));
             Ok(())
         })?;
@@ -104,8 +104,8 @@ impl UsageReader {
 impl Source {
     /// How far the usage server has got, and whether something holds it up.
     pub fn progress(&mut self) -> anyhow::Result<SourceProgress> {
-        let usage = self.cloud_usage.as_mut();
-        let mut read = || -> anyhow::Result<SourceProgress> {
+        let usage = &self.cloud_usage;
+        let read = || -> anyhow::Result<SourceProgress> {
             let watermark = self.usage.watermark(usage)?;
             Ok(SourceProgress {
                 watermark,
@@ -124,17 +124,17 @@ impl Source {
 
     /// The end of the newest usage row, since 1970 UTC; `None`: there are none.
     pub fn newest_row(&mut self) -> anyhow::Result<Option<i64>> {
-        newest_end(self.cloud_usage.as_mut()).context("read cloud_usage")
+        newest_end(&self.cloud_usage).context("read cloud_usage")
     }
 }
 
 /// The instant at which the newest usage row ends.
-fn newest_end(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+fn newest_end(usage: &Connection) -> anyhow::Result<Option<i64>> {
     let last_second = one_moment(usage, "select max(end_date) from cloud_usage", &[])?;
     Ok(last_second.map(|second| second + 1))
 }
 
-fn oldest_event(usage: &mut dyn Connection) -> anyhow::Result<Events> {
+fn oldest_event(usage: &Connection) -> anyhow::Result<Events> {
     if !Columns::of(usage, "usage_event")?.have(&["created", "processed"]) {
         return Ok(Events::Unreadable);
     }

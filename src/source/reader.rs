@@ -18,8 +18,8 @@ use crate::row::UsageRow;
 
 /// CloudStack's two databases.
 pub struct Source {
-    pub(super) cloud_usage: Box<dyn Connection>,
-    pub(super) cloud: Box<dyn Connection>,
+    pub(super) cloud_usage: Connection,
+    pub(super) cloud: Connection,
     pub(super) usage: usage::UsageReader,
     pub(super) runs: runs::RunReader,
     pub(super) names: names::NameReader,
@@ -54,7 +54,7 @@ pub struct Options<'a> {
 }
 
 impl Options<'_> {
-    pub(super) fn connect(&self, uri: &SourceUri) -> anyhow::Result<Box<dyn Connection>> {
+    pub(super) fn connect(&self, uri: &SourceUri) -> anyhow::Result<Connection> {
         db::connect(uri, self.connect_timeout, self.read_timeout)
     }
 }
@@ -62,14 +62,13 @@ impl Options<'_> {
 impl Source {
     /// Connects to both databases and looks at what they hold. Errors name the database.
     pub fn open(options: &Options) -> anyhow::Result<Source> {
-        let mut cloud_usage = options
+        let cloud_usage = options
             .connect(options.cloud_usage)
             .context("open cloud_usage")?;
-        let mut cloud = options.connect(options.cloud).context("open cloud")?;
-        let names = names::NameReader::probe(cloud.as_mut()).context("read cloud")?;
-        let range = probe::aggregation_range_minutes(cloud.as_mut()).context("read cloud")?;
-        let usage =
-            usage::UsageReader::probe(cloud_usage.as_mut(), range).context("read cloud_usage")?;
+        let cloud = options.connect(options.cloud).context("open cloud")?;
+        let names = names::NameReader::probe(&cloud).context("read cloud")?;
+        let range = probe::aggregation_range_minutes(&cloud).context("read cloud")?;
+        let usage = usage::UsageReader::probe(&cloud_usage, range).context("read cloud_usage")?;
         Ok(Source {
             cloud_usage,
             cloud,
@@ -88,7 +87,7 @@ impl Source {
 
     /// The first instant that any usage row covers, since 1970 UTC.
     pub fn first_instant(&mut self) -> anyhow::Result<Option<i64>> {
-        usage::first_start(self.cloud_usage.as_mut()).context("read cloud_usage")
+        usage::first_start(&self.cloud_usage).context("read cloud_usage")
     }
 
     /// From now on reads the rows of this account only.
@@ -99,14 +98,14 @@ impl Source {
     /// The rows that end on a day, without reading them.
     pub fn fingerprint(&mut self, day: DayBounds) -> anyhow::Result<Fingerprint> {
         let runs = self.read_runs(day)?;
-        read_fingerprint(self.cloud_usage.as_mut(), day, &runs).context("read cloud_usage")
+        read_fingerprint(&self.cloud_usage, day, &runs).context("read cloud_usage")
     }
 
     fn read_runs(&mut self, day: DayBounds) -> anyhow::Result<Runs> {
         match self.usage.jobs {
             true => self
                 .runs
-                .read(self.cloud_usage.as_mut(), day, self.usage.longest_window())
+                .read(&self.cloud_usage, day, self.usage.longest_window())
                 .context("read cloud_usage"),
             false => Ok(Runs::default()),
         }
@@ -115,28 +114,30 @@ impl Source {
     /// The windows that touch a day, each with how many rows have it.
     pub fn windows(&mut self, day: DayBounds) -> anyhow::Result<Vec<Window>> {
         let longest = self.usage.longest_window();
-        windows::list_windows(self.cloud_usage.as_mut(), day, longest).context("read cloud_usage")
+        windows::list_windows(&self.cloud_usage, day, longest).context("read cloud_usage")
     }
 
     /// CloudStack's setting of `usage.aggregation.timezone`; `None` where it is not to be read.
     pub fn aggregation_timezone(&mut self) -> anyhow::Result<Option<String>> {
-        probe::aggregation_timezone(self.cloud.as_mut()).context("read cloud")
+        probe::aggregation_timezone(&self.cloud).context("read cloud")
     }
 
     /// Reads one day, all of one state.
     pub fn read_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
-        self.cloud_usage.begin().context("read cloud_usage")?;
-        self.cloud.begin().context("read cloud")?;
+        self.cloud_usage
+            .begin_snapshot()
+            .context("read cloud_usage")?;
+        self.cloud.begin_snapshot().context("read cloud")?;
         let read = self.read_begun_day(day);
-        let ended = self.cloud_usage.end().context("read cloud_usage");
-        let ended = ended.and(self.cloud.end().context("read cloud"));
+        let ended = self.cloud_usage.commit().context("read cloud_usage");
+        let ended = ended.and(self.cloud.commit().context("read cloud"));
         // The first error is the one to report.
         read.and_then(|read| ended.map(|()| read))
     }
 
     fn read_begun_day(&mut self, day: DayBounds) -> anyhow::Result<SourceDay> {
         let runs = self.read_runs(day)?;
-        let usage = self.cloud_usage.as_mut();
+        let usage = &self.cloud_usage;
         let watermark = self.usage.watermark(usage).context("read cloud_usage")?;
         let stuck_since = self.usage.stuck_since(usage).context("read cloud_usage")?;
         let oldest = usage::oldest_end(usage).context("read cloud_usage")?;
@@ -152,10 +153,10 @@ impl Source {
             .context("read cloud_usage")?;
         let mut names = self
             .names
-            .read_names(self.cloud.as_mut(), &rows, addresses)
+            .read_names(&self.cloud, &rows, addresses)
             .context("read cloud")?;
         self.names
-            .read_lost_accounts(self.cloud_usage.as_mut(), &rows, &mut names)
+            .read_lost_accounts(&self.cloud_usage, &rows, &mut names)
             .context("read cloud_usage")?;
         Ok(SourceDay {
             rows,

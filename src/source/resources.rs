@@ -52,30 +52,25 @@ impl Source {
         }
         for (kind, table, name) in TABLES {
             let Some(ids) = ids.get(kind) else { continue };
-            let found = describe(self.cloud.as_mut(), table, name, ids).context("read cloud")?;
+            let found = describe(&self.cloud, table, name, ids).context("read cloud")?;
             let of_kind = found.into_iter().map(|(id, texts)| ((kind, id), texts));
             descriptions.resources.extend(of_kind);
         }
         let row_ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
         let sql = "select id, description from cloud_usage where id";
-        select(
-            self.cloud_usage.as_mut(),
-            Some(sql),
-            &row_ids,
-            &mut |id, row| {
-                if let Some(text) = row.field(1)?.text()? {
-                    descriptions.rows.insert(id, text);
-                }
-                Ok(())
-            },
-        )
+        select(&self.cloud_usage, Some(sql), &row_ids, &mut |id, row| {
+            if let Some(text) = row.field(1)?.text()? {
+                descriptions.rows.insert(id, text);
+            }
+            Ok(())
+        })
         .context("read cloud_usage")?;
         Ok(descriptions)
     }
 }
 
 fn describe(
-    cloud: &mut dyn Connection,
+    cloud: &Connection,
     table: &'static str,
     name: &'static str,
     ids: &BTreeSet<u64>,

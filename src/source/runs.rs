@@ -10,10 +10,10 @@ use anyhow::Context;
 use super::usage::first_start;
 use crate::aggregate::runs::{Rewind, Runs, SameWindow};
 use crate::aggregate::window::DayBounds;
-use crate::db::Connection;
+use crate::db::{Connection, Params, SqlValue, params};
 
 /// How many jobs without rows are passed over in search of the run before: a year of idle hours.
-const JOBS_PASSED_OVER: usize = 9_000;
+const JOBS_PASSED_OVER: u32 = 9_000;
 
 /// VM snapshots have dates of their own, and say nothing about windows.
 const OF_A_WINDOW: &str = "coalesce(usage_type, 0) not in (25, 27)";
@@ -66,7 +66,7 @@ impl RunReader {
     /// that spans its end.
     pub fn read(
         &mut self,
-        usage: &mut dyn Connection,
+        usage: &Connection,
         day: DayBounds,
         longest_window: i64,
     ) -> anyhow::Result<Runs> {
@@ -122,7 +122,7 @@ impl RunReader {
         Ok(runs)
     }
 
-    fn effect(&mut self, usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
+    fn effect(&mut self, usage: &Connection, job: Job) -> anyhow::Result<Effect> {
         if let Some(effect) = self.effects.get(&job.id) {
             return Ok(*effect);
         }
@@ -134,7 +134,7 @@ impl RunReader {
 
 /// Whether the first of the jobs goes on where another one ended, or before, or is the first there was. If not, jobs are
 /// missing, and so may be those that wrote the day first.
-fn follow_on(usage: &mut dyn Connection, jobs: &[Job]) -> anyhow::Result<bool> {
+fn follow_on(usage: &Connection, jobs: &[Job]) -> anyhow::Result<bool> {
     let Some(first) = jobs.first() else {
         return Ok(false);
     };
@@ -148,7 +148,7 @@ fn follow_on(usage: &mut dyn Connection, jobs: &[Job]) -> anyhow::Result<bool> {
     }
 }
 
-fn find_effect(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
+fn find_effect(usage: &Connection, job: Job) -> anyhow::Result<Effect> {
     let last = first_row_that_ends(usage, job.last_second()?)?;
     let Some((before, before_first)) = run_before(usage, job)? else {
         return Ok(Effect::None);
@@ -164,20 +164,39 @@ fn find_effect(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
     let up_to = last
         .filter(|last| *last > before_first)
         .unwrap_or(i64::MAX.unsigned_abs());
-    let behind = format!("id > {before_first} and id <= {up_to} and {OF_A_WINDOW}");
+    // The rows of this job and later ones that can show where it begins.
+    let behind = format!("id > :first and id <= :up_to and {OF_A_WINDOW}");
+    let ids = [
+        (":first", SqlValue::from(before_first)),
+        (":up_to", SqlValue::from(up_to)),
+    ];
+    let [first, up_to] = ids;
+    let window = [
+        (":start", SqlValue::Moment(window_start)),
+        (":end", SqlValue::Moment(window_end)),
+    ];
+    let [start, end] = window;
+    let since_start = (":since", SqlValue::Moment(since));
     let sql = format!(
-        "select id from cloud_usage where start_date = ? and not (start_date = ? and end_date = ?) and {behind} \
-         order by id limit 1"
+        "select id from cloud_usage where start_date = :since and not (start_date = :start and end_date = :end) \
+         and {behind} order by id limit 1"
     );
-    let first = one_id(usage, &sql, &[since, window_start, window_end])?;
-    if let Some(first_id) = first {
+    let params = [
+        first.clone(),
+        up_to.clone(),
+        start.clone(),
+        end.clone(),
+        since_start.clone(),
+    ];
+    if let Some(first_id) = one_id(usage, &sql, &params)? {
         return Ok(Effect::Rewind(first_id));
     }
     if since == window_start {
         let sql = format!(
-            "select id from cloud_usage where {behind} and (start_date <> ? or end_date <> ?) order by id limit 1"
+            "select id from cloud_usage where {behind} and (start_date <> :start or end_date <> :end) \
+             order by id limit 1"
         );
-        let before_id = one_id(usage, &sql, &[window_start, window_end])?;
+        let before_id = one_id(usage, &sql, &[first, up_to, start, end])?;
         return Ok(Effect::SameWindow {
             from_id: before_first,
             before_id: before_id.unwrap_or(u64::MAX),
@@ -185,49 +204,41 @@ fn find_effect(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Effect> {
     }
     // Its first windows have no rows, or these are purged: then it begins with the first that goes back.
     let sql = format!(
-        "select id from cloud_usage where {behind} and start_date > ? and start_date < ? \
-         and (start_date <> ? or end_date <> ?) order by id limit 1"
+        "select id from cloud_usage where {behind} and start_date > :since and start_date < :last \
+         and (start_date <> :start or end_date <> :end) order by id limit 1"
     );
-    let moments = [since, before.last_second()?, window_start, window_end];
-    let first = one_id(usage, &sql, &moments)?;
-    Ok(first.map_or(Effect::None, Effect::Rewind))
+    let last = (":last", SqlValue::Moment(before.last_second()?));
+    let found = one_id(usage, &sql, &[first, up_to, start, end, since_start, last])?;
+    Ok(found.map_or(Effect::None, Effect::Rewind))
 }
 
 /// Successful jobs whose ranges have a part between two instants, in the order they ran.
-fn list_jobs(usage: &mut dyn Connection, start: i64, end: i64) -> anyhow::Result<Vec<Job>> {
+fn list_jobs(usage: &Connection, start: i64, end: i64) -> anyhow::Result<Vec<Job>> {
     let (start, end) = (start.saturating_mul(1000), end.saturating_mul(1000));
-    let sql = format!(
-        "select id, start_millis, end_millis from usage_job \
-         where success = 1 and end_millis >= {start} and start_millis < {end} order by id"
-    );
-    jobs(usage, &sql)
+    let sql = "select id, start_millis, end_millis from usage_job \
+               where success = 1 and end_millis >= :start and start_millis < :end order by id";
+    jobs(usage, sql, params! {":start": start, ":end": end})
 }
 
 /// So many of the newest successful jobs before one, the newest first.
-fn jobs_before(usage: &mut dyn Connection, job: Job, most: usize) -> anyhow::Result<Vec<Job>> {
-    let sql = format!(
-        "select id, start_millis, end_millis from usage_job \
-         where success = 1 and end_millis > 0 and id < {} order by id desc limit {most}",
-        job.id
-    );
-    jobs(usage, &sql)
+fn jobs_before(usage: &Connection, job: Job, most: u32) -> anyhow::Result<Vec<Job>> {
+    let sql = "select id, start_millis, end_millis from usage_job \
+               where success = 1 and end_millis > 0 and id < :id order by id desc limit :most";
+    jobs(usage, sql, params! {":id": job.id, ":most": most})
 }
 
-fn jobs(usage: &mut dyn Connection, sql: &str) -> anyhow::Result<Vec<Job>> {
-    let mut jobs = Vec::new();
-    usage.query(sql, &[], &mut |row| {
-        jobs.push(Job {
+fn jobs(usage: &Connection, sql: &str, params: Params) -> anyhow::Result<Vec<Job>> {
+    usage.list(sql, params, |row| {
+        Ok(Job {
             id: row.field(0)?.id()?,
             start_millis: row.field(1)?.id()?,
             end_millis: row.field(2)?.id()?,
-        });
-        Ok(())
-    })?;
-    Ok(jobs)
+        })
+    })
 }
 
 /// The newest job before one that has rows which end with its range, and the first of these.
-fn run_before(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Option<(Job, u64)>> {
+fn run_before(usage: &Connection, job: Job) -> anyhow::Result<Option<(Job, u64)>> {
     for before in jobs_before(usage, job, JOBS_PASSED_OVER)? {
         if let Some(first) = first_row_that_ends(usage, before.last_second()?)? {
             return Ok(Some((before, first)));
@@ -236,29 +247,23 @@ fn run_before(usage: &mut dyn Connection, job: Job) -> anyhow::Result<Option<(Jo
     Ok(None)
 }
 
-fn first_row_that_ends(usage: &mut dyn Connection, second: i64) -> anyhow::Result<Option<u64>> {
+fn first_row_that_ends(usage: &Connection, second: i64) -> anyhow::Result<Option<u64>> {
     let sql = format!(
-        "select id from cloud_usage where end_date = ? and {OF_A_WINDOW} order by id limit 1"
+        "select id from cloud_usage where end_date = :second and {OF_A_WINDOW} order by id limit 1"
     );
-    one_id(usage, &sql, &[second])
+    one_id(usage, &sql, params! {":second": SqlValue::Moment(second)})
 }
 
 /// Its first and last second.
-fn window_of(usage: &mut dyn Connection, id: u64) -> anyhow::Result<Option<(i64, i64)>> {
-    let sql = format!("select start_date, end_date from cloud_usage where id = {id}");
-    let mut window = None;
-    usage.query(&sql, &[], &mut |row| {
-        window = row.field(0)?.moment()?.zip(row.field(1)?.moment()?);
-        Ok(())
-    })?;
-    Ok(window)
+fn window_of(usage: &Connection, id: u64) -> anyhow::Result<Option<(i64, i64)>> {
+    let sql = "select start_date, end_date from cloud_usage where id = :id";
+    let window = usage.find(sql, params! {":id": id}, |row| {
+        Ok(row.field(0)?.moment()?.zip(row.field(1)?.moment()?))
+    });
+    Ok(window?.flatten())
 }
 
-fn one_id(usage: &mut dyn Connection, sql: &str, moments: &[i64]) -> anyhow::Result<Option<u64>> {
-    let mut id = None;
-    usage.query(sql, moments, &mut |row| {
-        id = row.field(0)?.unsigned()?;
-        Ok(())
-    })?;
-    Ok(id)
+fn one_id(usage: &Connection, sql: &str, params: Params) -> anyhow::Result<Option<u64>> {
+    let id = usage.find(sql, params, |row| row.field(0)?.unsigned());
+    Ok(id?.flatten())
 }

@@ -36,8 +36,8 @@ pub struct Survey {
 
 /// Looks at `cloud_usage`.
 pub fn survey_cloud_usage(options: &Options) -> anyhow::Result<Survey> {
-    let mut usage = options.connect(options.cloud_usage)?;
-    let columns = usage_row::columns(usage.as_mut())?;
+    let usage = options.connect(options.cloud_usage)?;
+    let columns = usage_row::columns(&usage)?;
     let (has, lacks): (Vec<_>, Vec<_>) = LATER_COLUMNS
         .into_iter()
         .partition(|column| columns.has(column));
@@ -46,27 +46,23 @@ pub fn survey_cloud_usage(options: &Options) -> anyhow::Result<Survey> {
         (true, false) => "has the columns of the first versions only".to_owned(),
         (false, false) => format!("has {}, and not {}", has.join(", "), lacks.join(", ")),
     };
-    survey(options.cloud_usage, usage.as_mut(), schema)
+    survey(options.cloud_usage, &usage, schema)
 }
 
 /// Looks at `cloud`.
 pub fn survey_cloud(options: &Options) -> anyhow::Result<Survey> {
-    let mut cloud = options.connect(options.cloud)?;
+    let cloud = options.connect(options.cloud)?;
     let mut schema = "its version cannot be read".to_owned();
-    if Columns::of(cloud.as_mut(), "version")?.have(&["id", "version"]) {
+    if Columns::of(&cloud, "version")?.have(&["id", "version"]) {
         let sql = "select version from version order by id desc limit 1";
-        if let Some(version) = texts(cloud.as_mut(), sql)?.pop() {
+        if let Some(version) = texts(&cloud, sql)?.pop() {
             schema = format!("CloudStack {version}");
         }
     }
-    survey(options.cloud, cloud.as_mut(), schema)
+    survey(options.cloud, &cloud, schema)
 }
 
-fn survey(
-    uri: &SourceUri,
-    connection: &mut dyn Connection,
-    schema: String,
-) -> anyhow::Result<Survey> {
+fn survey(uri: &SourceUri, connection: &Connection, schema: String) -> anyhow::Result<Survey> {
     let SourceUri::Mysql(_) = uri else {
         return Ok(Survey {
             server: "SQLite".to_owned(),
@@ -84,7 +80,7 @@ fn survey(
     };
     let number = version.split('-').next().unwrap_or("");
     let mut clock = None;
-    connection.query("select unix_timestamp()", &[], &mut |row| {
+    connection.each("select unix_timestamp()", &[], |row| {
         clock = row.field(0)?.unsigned()?;
         Ok(())
     })?;
@@ -98,7 +94,7 @@ fn survey(
 }
 
 /// Rights of this very account, on the server, on this database, and on anything in it.
-fn list_excess(connection: &mut dyn Connection) -> anyhow::Result<Vec<String>> {
+fn list_excess(connection: &Connection) -> anyhow::Result<Vec<String>> {
     let sql = "select distinct privilege_type from ( \
                select grantee, privilege_type from information_schema.user_privileges \
                union all select grantee, privilege_type from information_schema.schema_privileges \
@@ -114,9 +110,9 @@ fn list_excess(connection: &mut dyn Connection) -> anyhow::Result<Vec<String>> {
     Ok(rights)
 }
 
-fn texts(connection: &mut dyn Connection, sql: &str) -> anyhow::Result<Vec<String>> {
+fn texts(connection: &Connection, sql: &str) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
-    connection.query(sql, &[], &mut |row| {
+    connection.each(sql, &[], |row| {
         texts.extend(row.field(0)?.text()?);
         Ok(())
     })?;

@@ -7,7 +7,7 @@ use super::usage_row::{Addresses, columns, select_list, usage_row};
 use crate::aggregate::runs::{Rewind, Rewinds, Runs};
 use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::cloud::Fingerprint;
-use crate::db::{Connection, Field, Row};
+use crate::db::{Connection, Field, Params, Row, SqlValue, params};
 use crate::plural::plural;
 use crate::row::{Identity, IdentityHasher, UsageRow};
 
@@ -22,7 +22,7 @@ const LAST_MOMENT: i64 = 253_402_214_400;
 
 pub struct UsageReader {
     rows_sql: String,
-    spill_sql: String,
+    overhang_sql: String,
     /// Whether `usage_job` can be read.
     pub(super) jobs: bool,
     backups: bool,
@@ -46,12 +46,13 @@ pub struct DayRows {
 
 impl UsageReader {
     /// Looks at the schema. `range` is CloudStack's aggregation range in minutes where it is known.
-    pub fn probe(usage: &mut dyn Connection, range: Option<i64>) -> anyhow::Result<UsageReader> {
+    pub fn probe(usage: &Connection, range: Option<i64>) -> anyhow::Result<UsageReader> {
         let columns = columns(usage)?;
         let selected = select_list(&columns);
-        let rows_sql =
-            format!("select {selected} from cloud_usage where end_date >= ? and end_date < ?");
-        let spill_sql = format!("{rows_sql} and start_date < ?");
+        let rows_sql = format!(
+            "select {selected} from cloud_usage where end_date >= :from and end_date < :to"
+        );
+        let overhang_sql = format!("{rows_sql} and start_date < :before");
         let jobs =
             Columns::of(usage, "usage_job")?.have(&["start_millis", "end_millis", "success"]);
         let range_seconds = range.unwrap_or(DAILY_RANGE).max(DAILY_RANGE) * 60;
@@ -59,7 +60,7 @@ impl UsageReader {
             range_seconds.max(longest_recent_window(usage)?) + RANGE_SLACK_MINUTES * 60;
         Ok(UsageReader {
             rows_sql,
-            spill_sql,
+            overhang_sql,
             jobs,
             // The column came with CloudStack 4.15, backups with 4.14.
             backups: columns.has("is_hidden"),
@@ -115,7 +116,7 @@ impl UsageReader {
     /// former settings did, are found where no other starts before they end.
     pub fn read_rows(
         &mut self,
-        usage: &mut dyn Connection,
+        usage: &Connection,
         day: DayBounds,
         runs: &Runs,
         fingerprint: &Fingerprint,
@@ -125,7 +126,7 @@ impl UsageReader {
         rows.reserve_exact(usize::try_from(fingerprint.rows)?);
         let mut addresses = Addresses::new();
         let mut hasher = IdentityHasher::default();
-        let mut keep = |row: &dyn Row| -> anyhow::Result<()> {
+        let mut keep = |row: &Row| -> anyhow::Result<()> {
             let row = usage_row(row, &mut addresses, &mut hasher)?;
             rows.push(row);
             Ok(())
@@ -137,34 +138,34 @@ impl UsageReader {
             None => String::new(),
         };
         let rows_sql = format!("{}{narrowed}", self.rows_sql);
-        let spill_sql = format!("{}{narrowed}", self.spill_sql);
+        let overhang_sql = format!("{}{narrowed}", self.overhang_sql);
         match fingerprint.close_ids() {
             Some((first, last)) => {
                 let sql = format!("{rows_sql} and id between {first} and {last}");
-                usage.query(&sql, &[start, end], &mut keep)?;
+                usage.each(&sql, &within(start, end), &mut keep)?;
             }
-            None => usage.query(&rows_sql, &[start, end], &mut keep)?,
+            None => usage.each(&rows_sql, &within(start, end), &mut keep)?,
         }
         let last_start = one_moment(
             usage,
-            "select max(start_date) from cloud_usage where start_date < ? and start_date >= '1970-01-02'",
-            &[end],
+            "select max(start_date) from cloud_usage where start_date < :end and start_date >= '1970-01-02'",
+            params! {":end": SqlValue::Moment(end)},
         )?;
         let next_end = one_moment(
             usage,
-            "select min(end_date) from cloud_usage where end_date >= ?",
-            &[end],
+            "select min(end_date) from cloud_usage where end_date >= :end",
+            params! {":end": SqlValue::Moment(end)},
         )?;
         let next_start = one_moment(
             usage,
-            "select min(start_date) from cloud_usage where start_date >= ?",
-            &[end],
+            "select min(start_date) from cloud_usage where start_date >= :end",
+            params! {":end": SqlValue::Moment(end)},
         )?;
         if let (Some(last_start), Some(next_end)) = (last_start, next_end) {
             let started_before = next_start.is_none_or(|next_start| next_start > next_end);
             if started_before || next_end - last_start < self.longest_window {
                 let read_ahead = (end + self.longest_window).max(next_end + 1);
-                usage.query(&spill_sql, &[end, read_ahead, end], &mut keep)?;
+                usage.each(&overhang_sql, &overhanging(end, read_ahead, end), &mut keep)?;
             }
         }
         // What counts of windows that reach out of the day depends on the rows of other runs there.
@@ -173,7 +174,7 @@ impl UsageReader {
             from = from.min(row.start);
             to = to.max(row.end);
         }
-        let mut keep = |row: &dyn Row| -> anyhow::Result<()> {
+        let mut keep = |row: &Row| -> anyhow::Result<()> {
             let row = usage_row(row, &mut addresses, &mut hasher)?;
             // The others are here already.
             if row.end <= start || row.start >= end {
@@ -185,10 +186,10 @@ impl UsageReader {
         let glued = (1..=GLUED_SECONDS).contains(&(start - from));
         if runs.wrote_again() || glued {
             if from < start {
-                usage.query(&rows_sql, &[from, start], &mut keep)?;
+                usage.each(&rows_sql, &within(from, start), &mut keep)?;
             }
             if to > end {
-                usage.query(&spill_sql, &[end, to + 1, to], &mut keep)?;
+                usage.each(&overhang_sql, &overhanging(end, to + 1, to), &mut keep)?;
             }
         }
         let mut rewinds = Rewinds::of(runs, &mut rows);
@@ -211,7 +212,7 @@ impl UsageReader {
     /// once.
     fn last_ends(
         &mut self,
-        usage: &mut dyn Connection,
+        usage: &Connection,
         run: &Rewind,
     ) -> anyhow::Result<HashMap<Identity, i64>> {
         if let Some((first_id, ends)) = &self.snapshot_ends
@@ -225,7 +226,7 @@ impl UsageReader {
             "{} and usage_type = 27 and id >= {}",
             self.rows_sql, run.first_id
         );
-        usage.query(&sql, &[run.since, LAST_MOMENT], &mut |row| {
+        usage.each(&sql, &within(run.since, LAST_MOMENT), |row| {
             let row = usage_row(row, &mut addresses, &mut hasher)?;
             let end = ends.entry(row.identity).or_insert(row.end);
             *end = row.end.max(*end);
@@ -237,24 +238,24 @@ impl UsageReader {
 }
 
 /// The first instant that any row covers.
-pub fn first_start(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+pub fn first_start(usage: &Connection) -> anyhow::Result<Option<i64>> {
     let sql = "select min(start_date) from cloud_usage where start_date >= '1970-01-02'";
     one_moment(usage, sql, &[])
 }
 
 /// The oldest `end_date`: what ended before has been purged, or never was.
-pub fn oldest_end(usage: &mut dyn Connection) -> anyhow::Result<Option<i64>> {
+pub fn oldest_end(usage: &Connection) -> anyhow::Result<Option<i64>> {
     let sql = "select min(end_date) from cloud_usage where end_date >= '1970-01-02'";
     one_moment(usage, sql, &[])
 }
 
 /// The longest window among the newest rows, in seconds, for a CloudStack whose settings cannot be read.
-fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
+fn longest_recent_window(usage: &Connection) -> anyhow::Result<i64> {
     let mut longest = 0;
-    usage.query(
+    usage.each(
         "select start_date, end_date from cloud_usage order by id desc limit 1000",
         &[],
-        &mut |row| {
+        |row| {
             // A date that is none says nothing of lengths; it is reported when its day is read.
             let moment = |column| row.field(column).and_then(Field::moment).ok().flatten();
             if let (Some(start), Some(end)) = (moment(0), moment(1)) {
@@ -267,25 +268,35 @@ fn longest_recent_window(usage: &mut dyn Connection) -> anyhow::Result<i64> {
 }
 
 /// How many rows end on no day that there is: CloudStack writes none, but MySQL holds `0000-00-00`.
-fn count_undated(usage: &mut dyn Connection) -> anyhow::Result<u64> {
+fn count_undated(usage: &Connection) -> anyhow::Result<u64> {
     let sql = "select count(*) from cloud_usage where end_date < '1970-01-02' or end_date is null";
     let mut rows = 0;
-    usage.query(sql, &[], &mut |row| {
+    usage.each(sql, &[], |row| {
         rows = row.field(0)?.id()?;
         Ok(())
     })?;
     Ok(rows)
 }
 
+/// Rows that end in `from..to`.
+fn within(from: i64, to: i64) -> [(&'static str, SqlValue<'static>); 2] {
+    [
+        (":from", SqlValue::Moment(from)),
+        (":to", SqlValue::Moment(to)),
+    ]
+}
+
+/// The same of those that start before an instant.
+fn overhanging(from: i64, to: i64, before: i64) -> [(&'static str, SqlValue<'static>); 3] {
+    let [from, to] = within(from, to);
+    [from, to, (":before", SqlValue::Moment(before))]
+}
+
 pub(super) fn one_moment(
-    usage: &mut dyn Connection,
+    usage: &Connection,
     sql: &str,
-    moments: &[i64],
+    params: Params,
 ) -> anyhow::Result<Option<i64>> {
-    let mut moment = None;
-    usage.query(sql, moments, &mut |row| {
-        moment = row.field(0)?.moment()?;
-        Ok(())
-    })?;
-    Ok(moment)
+    let moment = usage.find(sql, params, |row| row.field(0)?.moment());
+    Ok(moment?.flatten())
 }

@@ -68,7 +68,7 @@ const TEXTS: [(&str, &str); 2] = [
 pub type Addresses = HashMap<u64, String>;
 
 /// The columns of the usage table; fails if there are too few, or if one that figures depend on may not be read.
-pub fn columns(usage: &mut dyn Connection) -> anyhow::Result<Columns> {
+pub fn columns(usage: &Connection) -> anyhow::Result<Columns> {
     let columns = Columns::of(usage, "cloud_usage")?;
     columns.require(&REQUIRED)?;
     columns.insist(usage, &SELECTED)?;
@@ -102,7 +102,7 @@ fn window(first: i64, last: i64, raw_usage: f64) -> anyhow::Result<(i64, i64)> {
 
 /// Reads one row; errors name its id.
 pub fn usage_row(
-    row: &dyn Row,
+    row: &Row,
     addresses: &mut Addresses,
     hasher: &mut IdentityHasher,
 ) -> anyhow::Result<UsageRow> {
@@ -112,7 +112,7 @@ pub fn usage_row(
 }
 
 fn read_fields(
-    row: &dyn Row,
+    row: &Row,
     id: u64,
     addresses: &mut Addresses,
     hasher: &mut IdentityHasher,

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod coverage;
 mod crash;
+mod db;
 mod differential;
 mod explain;
 mod findings;

@@ -4,7 +4,8 @@ use super::context::{Body, Context};
 use crate::day::{Day, DayRange};
 use crate::http::refusal::Problem;
 use crate::instant::Utc;
-use crate::ledger::read::days::{Unfinished, find_as_of, list_unfinished};
+use crate::ledger::read::Unfinished;
+use crate::ledger::read::days::find_as_of;
 use crate::output::{self, Document, Style, Unit, Value};
 use crate::plural::plural;
 
@@ -24,7 +25,7 @@ pub struct PeriodFacts {
 
 /// Reads the facts about the days of a range.
 pub fn period_facts(context: &Context, range: DayRange) -> anyhow::Result<PeriodFacts> {
-    let unfinished = list_unfinished(context.snapshot, range)?;
+    let unfinished = context.snapshot.list_unfinished(range)?;
     let as_of = find_as_of(context.snapshot, range)?;
     let zones = &context.state.zones;
     let complete = unfinished.is_complete();

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::StatementStatus;
-
 use super::*;
 use crate::ledger::initialise;
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
@@ -20,7 +18,7 @@ const NOW: &str = "2013-09-01T00:20:00Z";
 fn fill(folder: &tempfile::TempDir) -> PathBuf {
     let path = folder.path().join("usage.db");
     initialise(&path, "GMT", NOW).unwrap();
-    let ledger = Connection::open(&path).unwrap();
+    let ledger = rusqlite::Connection::open(&path).unwrap();
     ledger
         .execute_batch(
             "insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
@@ -133,7 +131,7 @@ fn sums_change_no_bit_of_an_answer() {
     let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
     ledger.sum_months().unwrap();
     // May misses a day, and one of July is open.
-    let summed = list_months(&ledger.connection, "select month from summed_months").unwrap();
+    let summed = list_months(ledger.connection(), "select month from summed_months").unwrap();
     let summed: Vec<String> = summed.iter().map(Month::to_string).collect();
     assert_eq!(summed, ["2013-04", "2013-06", "2013-08"]);
     assert_eq!(answers(&path), before);
@@ -146,15 +144,15 @@ fn sums_change_no_bit_of_an_answer() {
 #[test]
 fn nothing_is_looked_up_in_months_that_the_ledger_has_no_day_of() {
     let folder = tempfile::tempdir().unwrap();
-    let connection = Connection::open(fill(&folder)).unwrap();
-    let parts = list_parts(&connection, range("1970-01-01", "2030-12-31")).unwrap();
+    let reader = Reader::open(&fill(&folder)).unwrap();
+    let connection = reader.connection();
+    let parts = list_parts(connection, range("1970-01-01", "2030-12-31")).unwrap();
     assert_eq!(parts.len(), 61 * 12);
     for part in parts {
-        part.list_sums(&connection, 2).unwrap();
+        part.list_sums(connection, 2).unwrap();
     }
     // April to August of 2013.
-    let records = connection.prepare_cached(RECORDS).unwrap();
-    assert_eq!(records.get_status(StatementStatus::Run), 5);
+    assert_eq!(connection.count_runs(RECORDS).unwrap(), (5, 0));
 }
 
 #[test]
@@ -163,7 +161,7 @@ fn a_dry_run_adds_nothing_up() {
     let path = fill(&folder);
     let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
     ledger.sum_months().unwrap();
-    assert_eq!(list_complete(&ledger.connection).unwrap().len(), 3);
+    assert_eq!(list_months_to_sum(ledger.connection()).unwrap().len(), 3);
 }
 
 #[test]
@@ -172,9 +170,9 @@ fn a_month_whose_sum_is_no_number_has_none() {
     let path = fill(&folder);
     let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
     let sql = "update stored_records set quantity = 1.7e308 where day like '2013-06-%'";
-    ledger.connection.execute(sql, []).unwrap();
+    ledger.connection().run(sql).unwrap();
     ledger.sum_months().unwrap();
-    let summed = list_months(&ledger.connection, "select month from summed_months").unwrap();
+    let summed = list_months(ledger.connection(), "select month from summed_months").unwrap();
     assert_eq!(summed.len(), 2);
     let mut reader = Reader::open(&path).unwrap();
     let asked = reader.account_usage("a-2", range("2013-06-01", "2013-06-30"), &Scope::All);
@@ -200,7 +198,7 @@ fn a_month_that_is_written_meanwhile_is_not_wrong() {
                 .collect()
         });
         while !check.is_finished() {
-            let written = ledger.transaction(|connection, _| Ok(connection.execute_batch(write)?));
+            let written = ledger.transaction(|connection, _| connection.run(write));
             written.and_then(|()| ledger.sum_months()).unwrap();
         }
         let wrong: Vec<WrongMonth> = check.join().unwrap();

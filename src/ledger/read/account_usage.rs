@@ -1,19 +1,17 @@
 //! What one account used in a range of days: the answer of `/usage`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use anyhow::{Context, ensure};
-use rusqlite::types::Value;
-use rusqlite::{Transaction, named_params};
 
 use super::accounts::find_account;
-use super::days::{Unfinished, list_unfinished};
 use super::reader::Reader;
 use crate::day::DayRange;
+use crate::db::{Connection, params};
 use crate::ledger::months::{MonthSum, list_parts};
 use crate::ledger::sum::CompensatedSum;
 use crate::ledger::timezones::find_zones;
+use crate::ledger::unfinished::{Unfinished, list_unfinished};
 use crate::scope::Scope;
 use crate::zones::Zones;
 
@@ -47,14 +45,14 @@ impl Reader {
         scope: &Scope,
     ) -> anyhow::Result<Option<AccountUsage>> {
         self.read(|snapshot| {
-            let tx = &snapshot.tx;
+            let connection = snapshot.connection();
             let Some(account) = find_account(snapshot, uuid, scope)? else {
                 return Ok(None);
             };
             Ok(Some(AccountUsage {
-                zones: find_zones(tx)?,
-                totals: list_totals(tx, account.id, range)?,
-                unfinished: list_unfinished(snapshot, range)?,
+                zones: find_zones(connection)?,
+                totals: list_totals(connection, account.id, range)?,
+                unfinished: list_unfinished(connection, range)?,
             }))
         })
     }
@@ -63,13 +61,17 @@ impl Reader {
 /// A metric's name, and a resource's uuid where the metric is kept per resource.
 type FigureName<'a> = (&'a str, Option<&'a str>);
 
-fn list_totals(tx: &Transaction, account: i64, range: DayRange) -> anyhow::Result<Vec<Total>> {
-    let months: Vec<Vec<MonthSum>> = list_parts(tx, range)?
+fn list_totals(
+    connection: &Connection,
+    account: i64,
+    range: DayRange,
+) -> anyhow::Result<Vec<Total>> {
+    let months: Vec<Vec<MonthSum>> = list_parts(connection, range)?
         .iter()
-        .map(|part| part.list_sums(tx, account))
+        .map(|part| part.list_sums(connection, account))
         .collect::<anyhow::Result<_>>()?;
     let resources = months.iter().flatten().map(|((_, resource), _)| *resource);
-    let names = FigureNames::load(tx, resources.collect())?;
+    let names = FigureNames::load(connection, resources.collect())?;
     let mut totals: BTreeMap<FigureName, CompensatedSum> = BTreeMap::new();
     for sums in months {
         // A resource that was renamed upstream has two rows with one uuid: the names join them again.
@@ -107,20 +109,19 @@ struct MetricName {
 }
 
 impl FigureNames {
-    fn load(tx: &Transaction, resources: BTreeSet<i64>) -> anyhow::Result<FigureNames> {
-        let mut statement = tx.prepare_cached("select id, name, per is not null from metrics")?;
-        let metrics = statement.query_map([], |row| {
+    fn load(connection: &Connection, resources: BTreeSet<i64>) -> anyhow::Result<FigureNames> {
+        let sql = "select id, name, per is not null from metrics";
+        let metrics = connection.list(sql, params! {}, |row| {
             let (name, per_resource) = (row.get(1)?, row.get(2)?);
             Ok((row.get(0)?, MetricName { name, per_resource }))
         })?;
-        let ids: Rc<Vec<Value>> = Rc::new(resources.into_iter().map(Value::from).collect());
-        let mut statement = tx.prepare_cached(NAMES)?;
-        let uuids = statement.query_map(named_params! {":ids": ids}, |row| {
+        let ids: Vec<i64> = resources.into_iter().collect();
+        let uuids = connection.list(NAMES, params! {":ids": ids.as_slice()}, |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         Ok(FigureNames {
-            metrics: metrics.collect::<rusqlite::Result<_>>()?,
-            uuids: uuids.collect::<rusqlite::Result<_>>()?,
+            metrics: metrics.into_iter().collect(),
+            uuids: uuids.into_iter().collect(),
         })
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Row, named_params};
-
 use super::reader::{Page, Snapshot};
+use crate::db::{Row, params};
 use crate::scope::{Scope, Seen};
 use crate::suggestion::did_you_mean;
 
@@ -44,21 +43,19 @@ pub fn list_accounts(
     filter: AccountFilter,
     page: Page,
 ) -> anyhow::Result<Vec<Account>> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
-         from stored_accounts
-         where (:search is null
-                or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
-                or instr(lower(project_name), lower(:search)) > 0
-                or instr(lower(project_uuid), lower(:search)) > 0
-                or instr(lower(domain_path), lower(:search)) > 0)
-           and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
-           and (:only is null or id in (select value from json_each(:only)))
-           and (:after_name is null or (name, uuid) > (:after_name, :after_uuid))
-         order by name, uuid
-         limit :limit offset :offset",
-    )?;
-    let parameters = named_params! {
+    let sql = "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+               from stored_accounts
+               where (:search is null
+                      or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
+                      or instr(lower(project_name), lower(:search)) > 0
+                      or instr(lower(project_uuid), lower(:search)) > 0
+                      or instr(lower(domain_path), lower(:search)) > 0)
+                 and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
+                 and (:only is null or id in (select value from json_each(:only)))
+                 and (:after_name is null or (name, uuid) > (:after_name, :after_uuid))
+               order by name, uuid
+               limit :limit offset :offset";
+    let parameters = params! {
         ":search": filter.search,
         ":domain": filter.domain.map(domain_path),
         ":only": filter.only.map(id_list),
@@ -67,29 +64,26 @@ pub fn list_accounts(
         ":limit": page.limit(),
         ":offset": page.offset,
     };
-    let accounts = statement.query_map(parameters, account)?;
-    Ok(accounts.collect::<rusqlite::Result<_>>()?)
+    snapshot.connection().list(sql, parameters, account)
 }
 
 /// How many accounts there are, whatever the page.
 pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Result<u64> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select count(*)
-         from stored_accounts
-         where (:search is null
-                or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
-                or instr(lower(project_name), lower(:search)) > 0
-                or instr(lower(project_uuid), lower(:search)) > 0
-                or instr(lower(domain_path), lower(:search)) > 0)
-           and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
-           and (:only is null or id in (select value from json_each(:only)))",
-    )?;
-    let parameters = named_params! {
+    let sql = "select count(*)
+               from stored_accounts
+               where (:search is null
+                      or instr(lower(name), lower(:search)) > 0 or instr(lower(uuid), lower(:search)) > 0
+                      or instr(lower(project_name), lower(:search)) > 0
+                      or instr(lower(project_uuid), lower(:search)) > 0
+                      or instr(lower(domain_path), lower(:search)) > 0)
+                 and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
+                 and (:only is null or id in (select value from json_each(:only)))";
+    let parameters = params! {
         ":search": filter.search,
         ":domain": filter.domain.map(domain_path),
         ":only": filter.only.map(id_list),
     };
-    Ok(statement.query_one(parameters, |row| row.get(0))?)
+    snapshot.connection().one(sql, parameters, |row| row.get(0))
 }
 
 const BY_UUID: &str = "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
@@ -110,9 +104,10 @@ pub fn find_account(
 ) -> anyhow::Result<Option<Account>> {
     // Two statements, because an account's own uuid comes first. A project has one account.
     for sql in [BY_UUID, BY_PROJECT] {
-        let mut statement = snapshot.tx.prepare_cached(sql)?;
-        let found = statement.query_row(named_params! {":key": uuid}, account);
-        if let Some(account) = found.optional()?.filter(|found| found.is_in(scope)) {
+        let found = snapshot
+            .connection()
+            .find(sql, params! {":key": uuid}, account)?;
+        if let Some(account) = found.filter(|found| found.is_in(scope)) {
             return Ok(Some(account));
         }
     }
@@ -130,9 +125,9 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
          where name = :key or project_name = :key
          order by name, uuid",
     ] {
-        let mut statement = snapshot.tx.prepare_cached(sql)?;
-        let accounts = statement.query_map(named_params! {":key": key}, account)?;
-        let accounts: Vec<Account> = accounts.collect::<rusqlite::Result<_>>()?;
+        let accounts = snapshot
+            .connection()
+            .list(sql, params! {":key": key}, account)?;
         if !accounts.is_empty() {
             return Ok(accounts);
         }
@@ -206,7 +201,7 @@ pub(super) fn id_list(ids: &BTreeSet<i64>) -> String {
     format!("[{}]", ids.join(","))
 }
 
-fn account(row: &Row) -> rusqlite::Result<Account> {
+fn account(row: &Row) -> anyhow::Result<Account> {
     Ok(Account {
         id: row.get(0)?,
         uuid: row.get(1)?,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::named_params;
-
 use super::accounts::id_list;
 use super::reader::{Page, Snapshot};
 use crate::day::{Day, DayRange};
+use crate::db::params;
 
 /// One value that changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,26 +54,25 @@ pub fn list_corrections(
     filter: CorrectionFilter,
     page: Page,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
-    let mut statement = snapshot.tx.prepare_cached(match filter.range {
+    let sql = match filter.range {
         Some(_) => OF_DAYS,
         None => OF_ALL_DAYS,
-    })?;
-    let mut rows = statement.query(named_params! {
-        ":first": filter.range.map(|range| range.first().to_string()),
-        ":last": filter.range.map(|range| range.last().to_string()),
+    };
+    let parameters = params! {
+        ":first": filter.range.map(|range| range.first()),
+        ":last": filter.range.map(|range| range.last()),
         ":kind": filter.kind,
         ":since": filter.since,
         ":accounts": filter.accounts.map(id_list),
         ":after": filter.after,
         ":limit": page.limit(),
         ":offset": page.offset,
-    })?;
-    let mut corrections = Vec::new();
-    while let Some(row) = rows.next()? {
-        corrections.push(StoredCorrection {
+    };
+    snapshot.connection().list(sql, parameters, |row| {
+        Ok(StoredCorrection {
             id: row.get(0)?,
             kind: row.get(1)?,
-            day: row.get_ref(2)?.as_str()?.parse()?,
+            day: row.get(2)?,
             account_uuid: row.get(3)?,
             account_name: row.get(4)?,
             metric: row.get(5)?,
@@ -87,9 +85,8 @@ pub fn list_corrections(
             corrected_at: row.get(12)?,
             acknowledged_at: row.get(13)?,
             reason: row.get(14)?,
-        });
-    }
-    Ok(corrections)
+        })
+    })
 }
 
 const OF_DAYS: &str =

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::named_params;
-
 use super::accounts::id_list;
 use super::reader::{Page, Snapshot};
 use crate::day::{Day, DayRange};
+use crate::db::params;
 
 /// A finding as the ledger holds it. Its id is another one once its day is written again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,16 +51,16 @@ pub fn list_findings(
     filter: FindingFilter,
     page: Page,
 ) -> anyhow::Result<Vec<StoredFinding>> {
-    let mut statement = snapshot.tx.prepare_cached(match filter.acknowledged {
+    let sql = match filter.acknowledged {
         ShowAcknowledged::LeftOut => UNACKNOWLEDGED,
         ShowAcknowledged::Included => ALL,
-    })?;
+    };
     // Bounds of days in every case, so that the index on days is of use; those before `after` need not be looked at.
     let first = filter.range.map(|range| range.first());
     let first = first.max(filter.after.map(|(day, _)| day));
     let last = filter.range.map(|range| range.last());
     let (after_day, after_id) = filter.after.unzip();
-    let mut rows = statement.query(named_params! {
+    let parameters = params! {
         ":first": first.map_or("0000-01-01".to_owned(), |day| day.to_string()),
         ":last": last.map_or("9999-12-31".to_owned(), |day| day.to_string()),
         ":kind": filter.kind,
@@ -70,12 +69,11 @@ pub fn list_findings(
         ":after_id": after_id.unwrap_or_default(),
         ":limit": page.limit(),
         ":offset": page.offset,
-    })?;
-    let mut findings = Vec::new();
-    while let Some(row) = rows.next()? {
-        findings.push(StoredFinding {
+    };
+    snapshot.connection().list(sql, parameters, |row| {
+        Ok(StoredFinding {
             id: row.get(0)?,
-            day: row.get_ref(1)?.as_str()?.parse()?,
+            day: row.get(1)?,
             kind: row.get(2)?,
             account_uuid: row.get(3)?,
             account_name: row.get(4)?,
@@ -84,9 +82,8 @@ pub fn list_findings(
             detail: row.get(7)?,
             acknowledged_at: row.get(8)?,
             reason: row.get(9)?,
-        });
-    }
-    Ok(findings)
+        })
+    })
 }
 
 // Two walks in the order of days, merged as they go: a page costs no more in a ledger that is old. Two statements, as the

@@ -1,10 +1,10 @@
 //! The ledger as a whole: what it covers, how often it was written, and the last run of an import.
 
-use rusqlite::{OptionalExtension, Row};
-
 use super::reader::{Reader, Snapshot};
 use crate::day::{Day, DayRange};
+use crate::db::{Row, params};
 use crate::ledger::timezones::find_zones;
+use crate::ledger::unfinished::{count_missing_days, count_open_days};
 use crate::zones::Zones;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,25 +52,18 @@ pub struct Counts {
 }
 
 pub fn find_counts(snapshot: &Snapshot) -> anyhow::Result<Counts> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select (select count(*) from stored_days where state = 'open'),
-                (select sum(gap_before)
-                 from stored_days
-                 where gap_before > 0 and day <= (select max(day) from stored_days where state = 'closed')),
-                (select count(*) from stored_findings where acknowledged = 0),
-                (select count(*) from stored_corrections where kind = 'pending' and acknowledged_at is null)",
-    )?;
-    let last_finished_import = find_last_finished_import(snapshot)?;
-    let counts = statement.query_one([], |row| {
-        Ok(Counts {
-            open_days: row.get(0)?,
-            missing_days: row.get::<_, Option<u64>>(1)?.unwrap_or(0),
-            findings: row.get(2)?,
-            pending_corrections: row.get(3)?,
-            last_finished_import,
-        })
-    });
-    Ok(counts?)
+    let sql = "select (select count(*) from stored_findings where acknowledged = 0),
+                (select count(*) from stored_corrections where kind = 'pending' and acknowledged_at is null)";
+    let connection = snapshot.connection();
+    let (findings, pending_corrections) =
+        connection.one(sql, params! {}, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Counts {
+        open_days: count_open_days(connection)?,
+        missing_days: count_missing_days(connection)?,
+        findings,
+        pending_corrections,
+        last_finished_import: find_last_finished_import(snapshot)?,
+    })
 }
 
 impl Reader {
@@ -86,57 +79,47 @@ impl Reader {
 }
 
 pub fn find_state(snapshot: &Snapshot) -> anyhow::Result<LedgerState> {
-    let mut statement = snapshot.tx.prepare_cached(
+    let sql =
         "select revision, (select min(day) from stored_days), (select max(day) from stored_days),
                 (select max(day) from stored_days where state = 'closed')
-         from ledgers",
-    )?;
-    let found = statement.query_one([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    let (revision, first, last, newest_closed): (
-        u64,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    ) = found;
+         from ledgers";
+    let (revision, first, last, newest_closed_day) =
+        snapshot.connection().one(sql, params! {}, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     let days = match (first, last) {
-        (Some(first), Some(last)) => Some(DayRange::new(first.parse()?, last.parse()?)?),
+        (Some(first), Some(last)) => Some(DayRange::new(first, last)?),
         _ => None,
     };
     Ok(LedgerState {
-        zones: find_zones(&snapshot.tx)?,
+        zones: find_zones(snapshot.connection())?,
         revision,
         days,
-        newest_closed_day: newest_closed.map(|day| day.parse()).transpose()?,
+        newest_closed_day,
         last_import: find_last_import(snapshot)?,
     })
 }
 
 fn find_last_import(snapshot: &Snapshot) -> anyhow::Result<Option<ImportRun>> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
+    let sql = "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
                 records_overwritten, error
          from imports
          order by id desc
-         limit 1",
-    )?;
-    Ok(statement.query_row([], import_run).optional()?)
+         limit 1";
+    snapshot.connection().find(sql, params! {}, import_run)
 }
 
 fn find_last_finished_import(snapshot: &Snapshot) -> anyhow::Result<Option<ImportRun>> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
+    let sql = "select started_at, finished_at, outcome, seconds, days, source_rows, records_added,
                 records_overwritten, error
          from imports
          where finished_at is not null
          order by id desc
-         limit 1",
-    )?;
-    Ok(statement.query_row([], import_run).optional()?)
+         limit 1";
+    snapshot.connection().find(sql, params! {}, import_run)
 }
 
-fn import_run(row: &Row) -> rusqlite::Result<ImportRun> {
+fn import_run(row: &Row) -> anyhow::Result<ImportRun> {
     Ok(ImportRun {
         started_at: row.get(0)?,
         finished_at: row.get(1)?,

@@ -1,10 +1,10 @@
 //! Days, findings, corrections and the state of a ledger filled by plain SQL.
 
-use rusqlite::{Connection, StatementStatus};
+use rusqlite::Connection;
 
 use super::account_usage::NAMES;
 use super::corrections::{CorrectionFilter, list_corrections};
-use super::days::{DayFacts, list_days, list_unfinished};
+use super::days::{DayFacts, list_days};
 use super::findings::{FindingFilter, ShowAcknowledged, list_findings};
 use super::state::find_state;
 use super::*;
@@ -92,7 +92,7 @@ fn each_day_has_its_state_and_counts() {
     assert_eq!(days[0].sealed_at.as_deref(), Some("2013-06-04T00:20:00Z"));
     assert_eq!(days[5].imported_at.as_deref(), Some("2013-06-06T12:20:00Z"));
     let unfinished = reader(&tempfile::tempdir().unwrap())
-        .read(|snapshot| list_unfinished(snapshot, range("2013-06-01", "2013-06-06")))
+        .read(|snapshot| snapshot.list_unfinished(range("2013-06-01", "2013-06-06")))
         .unwrap();
     assert_eq!(unfinished.open_days, ["2013-06-06".parse().unwrap()]);
     assert_eq!(unfinished.missing_days, ["2013-06-02".parse().unwrap()]);
@@ -255,12 +255,8 @@ fn no_statement_is_planned_anew_for_other_values() {
         let usage = reader.account_usage(account, range(day, "2013-06-05"), &Scope::All);
         assert!(usage.unwrap().is_some());
     }
-    let statement = reader
-        .connection
-        .prepare_cached(crate::ledger::months::RECORDS)
-        .unwrap();
-    assert_eq!(statement.get_status(StatementStatus::Run), 3);
-    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    let records = crate::ledger::months::RECORDS;
+    assert_eq!(reader.connection().count_runs(records).unwrap(), (3, 0));
 }
 
 #[test]
@@ -270,6 +266,5 @@ fn the_names_of_all_figures_are_asked_for_at_once() {
     let days = range("2013-06-01", "2013-06-05");
     let usage = reader.account_usage("a-2", days, &Scope::All).unwrap();
     assert_eq!(usage.unwrap().totals.len(), 2);
-    let statement = reader.connection.prepare_cached(NAMES).unwrap();
-    assert_eq!(statement.get_status(StatementStatus::Run), 1);
+    assert_eq!(reader.connection().count_runs(NAMES).unwrap(), (1, 0));
 }

@@ -11,11 +11,11 @@ use std::fmt;
 use std::rc::Rc;
 
 use anyhow::ensure;
-use rusqlite::named_params;
 
 use super::accounts::Account;
 use super::reader::Snapshot;
 use crate::day::{Day, DayRange};
+use crate::db::{Connection, params};
 use crate::ledger::months::{MonthPart, list_parts};
 use crate::ledger::sum::CompensatedSum;
 use crate::metric::GIB;
@@ -104,34 +104,31 @@ pub fn list_totals<'a>(
     snapshot: &Snapshot,
     question: &TotalsQuery<'a>,
 ) -> anyhow::Result<Vec<Figure<'a>>> {
-    let mut names = TotalsNames::load(snapshot, question.by.resource)?;
+    let connection = snapshot.connection();
+    let mut names = TotalsNames::load(connection, question.by.resource)?;
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let asked = question.metrics;
     let parts = match question.by.time {
         Granularity::Day => Vec::new(),
-        Granularity::Total | Granularity::Month => list_parts(&snapshot.tx, question.range)?,
+        Granularity::Total | Granularity::Month => list_parts(connection, question.range)?,
     };
     let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);
-        let add = |slot, metric, resource, quantity| {
-            let resource = names.place_of(snapshot, resource)?;
-            if !asked.is_empty() && !asked.contains(&names.metric(metric)?.name) {
-                return Ok(());
-            }
-            let place = (who, slot, metric, resource);
-            sums.entry(place).or_default().add(quantity);
-            ensure!(sums.len() <= question.most_sums, TooManySums);
-            Ok(())
+        let quantities = match question.by.time {
+            Granularity::Day => list_records(connection, account.id, question.range, &calendar)?,
+            Granularity::Total | Granularity::Month => list_months(connection, account.id, &parts)?,
         };
-        match question.by.time {
-            Granularity::Day => {
-                for_each_record(snapshot, account.id, question.range, &calendar, add)?
+        names.add(connection, quantities.iter().map(|one| one.resource_id))?;
+        for one in quantities {
+            if !asked.is_empty() && !asked.contains(&names.metric(one.metric_id)?.name) {
+                continue;
             }
-            Granularity::Total | Granularity::Month => {
-                for_each_month(snapshot, account.id, &parts, add)?
-            }
+            let resource = names.place_of(one.resource_id)?;
+            let place = (who, one.slot, one.metric_id, resource);
+            sums.entry(place).or_default().add(one.quantity);
+            ensure!(sums.len() <= question.most_sums, TooManySums);
         }
     }
     let mut totals: BTreeMap<Place, (CompensatedSum, CompensatedSum)> = BTreeMap::new();
@@ -171,51 +168,67 @@ pub fn list_totals<'a>(
     Ok(figures)
 }
 
+/// What an account used in one slot of time, by ids.
+struct Quantity {
+    slot: usize,
+    metric_id: i64,
+    resource_id: i64,
+    quantity: f64,
+}
+
 /// What an account used in each month, whose number is its slot, of each metric and resource.
-fn for_each_month(
-    snapshot: &Snapshot,
+fn list_months(
+    connection: &Connection,
     account_id: i64,
     parts: &[MonthPart],
-    mut visit: impl FnMut(usize, i64, i64, f64) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Quantity>> {
+    let mut quantities = Vec::new();
     for (slot, part) in parts.iter().enumerate() {
-        for ((metric_id, resource_id), quantity) in part.list_sums(&snapshot.tx, account_id)? {
-            visit(slot, metric_id, resource_id, quantity)?;
-        }
+        let sums = part.list_sums(connection, account_id)?;
+        let of_month = sums
+            .into_iter()
+            .map(|((metric_id, resource_id), quantity)| Quantity {
+                slot,
+                metric_id,
+                resource_id,
+                quantity,
+            });
+        quantities.extend(of_month);
     }
-    Ok(())
+    Ok(quantities)
 }
 
 /// What an account used on each day.
-fn for_each_record(
-    snapshot: &Snapshot,
+fn list_records(
+    connection: &Connection,
     account_id: i64,
     range: DayRange,
     calendar: &Calendar,
-    mut visit: impl FnMut(usize, i64, i64, f64) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut statement = snapshot.tx.prepare_cached(
-        "select day, metric_id, resource_id, quantity
+) -> anyhow::Result<Vec<Quantity>> {
+    let sql = "select day, metric_id, resource_id, quantity
          from stored_records
          where account_id = :account and day between :first and :last
-         order by day, metric_id, resource_id",
-    )?;
-    let mut rows = statement.query(named_params! {
+         order by day, metric_id, resource_id";
+    let values = params! {
         ":account": account_id,
-        ":first": range.first().to_string(),
-        ":last": range.last().to_string(),
-    })?;
+        ":first": range.first(),
+        ":last": range.last(),
+    };
     let (mut day, mut slot) = (String::new(), 0);
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str()?;
+    connection.list(sql, values, |row| {
+        let text: &str = row.get(0)?;
         if text != day {
             slot = calendar.slot_of(text.parse()?)?;
             day.clear();
             day.push_str(text);
         }
-        visit(slot, row.get(1)?, row.get(2)?, row.get(3)?)?;
-    }
-    Ok(())
+        Ok(Quantity {
+            slot,
+            metric_id: row.get(1)?,
+            resource_id: row.get(2)?,
+            quantity: row.get(3)?,
+        })
+    })
 }
 
 /// The order of the answer.

@@ -1,5 +1,7 @@
 //! Ledgers that are made, upgraded and refused.
 
+use rusqlite::Connection;
+
 use super::*;
 use crate::ledger::Ledger;
 
@@ -57,7 +59,7 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     assert_eq!(ledger.zones().name(), "Asia/Tokyo");
     let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
                values ('2013-06-01', 'closed', 0, 0, '2013-06-02T00:20:00Z')";
-    ledger.connection.execute(sql, []).unwrap();
+    ledger.connection().run(sql).unwrap();
     drop(ledger);
     let message = "its days are those of Asia/Tokyo, main.timezone says GMT: write main.timezone = Asia/Tokyo, or \
                    move the ledger by rbc-usage rezone GMT --from DAY";
@@ -248,12 +250,18 @@ fn refuses_what_is_not_a_ledger() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     for (path, message) in [
-        (&text, format!("{} is not a ledger", text.display())),
-        (&other, format!("{} is not a ledger", other.display())),
+        (
+            &text,
+            format!("ledger {}: not a ledger of rbc-usage", text.display()),
+        ),
+        (
+            &other,
+            format!("ledger {}: not a ledger of rbc-usage", other.display()),
+        ),
         (
             &newer,
             format!(
-                "ledger {} has schema 99, newer than this program's {SCHEMA_VERSION}: install a newer rbc-usage",
+                "ledger {}: its schema 99 is newer than this program's {SCHEMA_VERSION}: use a newer rbc-usage",
                 newer.display()
             ),
         ),

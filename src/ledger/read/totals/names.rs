@@ -1,12 +1,13 @@
-//! What the ledger calls the metrics and resources of the figures, looked up once a question.
+//! What the ledger calls the metrics and resources of the figures: those of an account are asked for at once, and none
+//! twice in a question.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use anyhow::Context;
-use rusqlite::named_params;
 
-use crate::ledger::read::Snapshot;
+use crate::db::{Connection, params};
 
 /// What the ledger calls metrics and resources.
 pub struct TotalsNames {
@@ -14,16 +15,16 @@ pub struct TotalsNames {
     /// The first one stands for all where figures are not grouped by resource.
     pub resources: Vec<Option<Rc<ResourceFacts>>>,
     /// Resource ids to places in `resources`: a resource that was renamed upstream has two ids and one uuid. A
-    /// ledger may know many more than a question is about, so they are looked up as they come.
+    /// ledger may know many more than a question is about.
     places: BTreeMap<i64, usize>,
     places_of_uuids: BTreeMap<(String, String), (usize, i64)>,
     told_apart: bool,
 }
 
 impl TotalsNames {
-    pub fn load(snapshot: &Snapshot, told_apart: bool) -> anyhow::Result<TotalsNames> {
+    pub fn load(connection: &Connection, told_apart: bool) -> anyhow::Result<TotalsNames> {
         Ok(TotalsNames {
-            metrics: load_metrics(snapshot)?,
+            metrics: load_metrics(connection)?,
             resources: vec![None],
             places: BTreeMap::from([(0, 0)]),
             places_of_uuids: BTreeMap::new(),
@@ -36,60 +37,85 @@ impl TotalsNames {
         metric.cloned().context("a record of an unknown metric")
     }
 
-    pub fn place_of(&mut self, snapshot: &Snapshot, resource_id: i64) -> anyhow::Result<usize> {
+    /// Where a resource that was added is in `resources`.
+    pub fn place_of(&self, resource_id: i64) -> anyhow::Result<usize> {
+        match self.told_apart {
+            true => self
+                .places
+                .get(&resource_id)
+                .copied()
+                .context("a record of an unknown resource"),
+            false => Ok(0),
+        }
+    }
+
+    /// Adds the resources of these ids that are not here yet.
+    pub fn add(
+        &mut self,
+        connection: &Connection,
+        resource_ids: impl Iterator<Item = i64>,
+    ) -> anyhow::Result<()> {
         if !self.told_apart {
-            return Ok(0);
+            return Ok(());
         }
-        if let Some(place) = self.places.get(&resource_id) {
-            return Ok(*place);
+        let new: BTreeSet<i64> = resource_ids
+            .filter(|id| !self.places.contains_key(id))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
         }
-        let facts = find_resource(snapshot, resource_id)?;
+        let ids: Vec<i64> = new.into_iter().collect();
+        let resources = connection.list(RESOURCES, params! {":ids": ids.as_slice()}, |row| {
+            let facts = ResourceFacts {
+                kind: row.get(1)?,
+                uuid: row.get(2)?,
+                name: row.get(3)?,
+            };
+            Ok((row.get(0)?, facts))
+        })?;
+        for (id, facts) in resources {
+            self.add_resource(id, facts);
+        }
+        Ok(())
+    }
+
+    fn add_resource(&mut self, id: i64, facts: ResourceFacts) {
         let key = (facts.kind.clone(), facts.uuid.clone());
-        let next = self.resources.len();
-        let (place, newest) = self
-            .places_of_uuids
-            .entry(key)
-            .or_insert((next, resource_id));
-        if *place == next {
-            self.resources.push(Some(Rc::new(facts)));
-        } else if resource_id > *newest {
-            *newest = resource_id;
-            self.resources[*place] = Some(Rc::new(facts));
-        }
-        self.places.insert(resource_id, *place);
-        Ok(*place)
+        let facts = Some(Rc::new(facts));
+        let place = match self.places_of_uuids.entry(key) {
+            Entry::Vacant(new) => {
+                let place = self.resources.len();
+                new.insert((place, id));
+                self.resources.push(facts);
+                place
+            }
+            Entry::Occupied(mut known) => {
+                let (place, newest) = known.get_mut();
+                if id > *newest {
+                    *newest = id;
+                    self.resources[*place] = facts;
+                }
+                *place
+            }
+        };
+        self.places.insert(id, place);
     }
 }
 
-fn find_resource(snapshot: &Snapshot, resource_id: i64) -> anyhow::Result<ResourceFacts> {
-    let mut statement = snapshot
-        .tx
-        .prepare_cached("select kind, uuid, name from resources where id = :id")?;
-    let facts = statement.query_one(named_params! {":id": resource_id}, |row| {
-        Ok(ResourceFacts {
-            kind: row.get(0)?,
-            uuid: row.get(1)?,
-            name: row.get(2)?,
-        })
-    })?;
-    Ok(facts)
-}
+pub(in crate::ledger::read) const RESOURCES: &str =
+    "select id, kind, uuid, name from resources where id in rarray(:ids)";
 
-fn load_metrics(snapshot: &Snapshot) -> anyhow::Result<BTreeMap<i64, Rc<MetricFacts>>> {
-    let mut statement = snapshot
-        .tx
-        .prepare_cached("select id, name, unit, per is not null from metrics")?;
-    let mut rows = statement.query([])?;
-    let mut metrics = BTreeMap::new();
-    while let Some(row) = rows.next()? {
+fn load_metrics(connection: &Connection) -> anyhow::Result<BTreeMap<i64, Rc<MetricFacts>>> {
+    let sql = "select id, name, unit, per is not null from metrics";
+    let metrics = connection.list(sql, params! {}, |row| {
         let facts = MetricFacts {
             name: row.get(1)?,
             unit: row.get(2)?,
             per_resource: row.get(3)?,
         };
-        metrics.insert(row.get(0)?, Rc::new(facts));
-    }
-    Ok(metrics)
+        Ok((row.get(0)?, Rc::new(facts)))
+    })?;
+    Ok(metrics.into_iter().collect())
 }
 
 #[derive(Debug, PartialEq)]

@@ -323,3 +323,31 @@ fn months_add_up_to_the_total_to_the_last_bit() {
         assert!(total[0].1 > 10_000.0);
     }
 }
+
+#[test]
+fn the_names_of_an_accounts_figures_are_asked_for_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = reader(&folder);
+    let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
+    let range =
+        DayRange::new("2026-10-01".parse().unwrap(), "2026-11-01".parse().unwrap()).unwrap();
+    let count = reader.read(|snapshot| {
+        let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+        let question = TotalsQuery {
+            accounts: &accounts,
+            range,
+            metrics: &[],
+            by: Dimensions {
+                resource: true,
+                ..Dimensions::default()
+            },
+            zones: &zones,
+            most_sums: usize::MAX,
+        };
+        Ok(list_totals(snapshot, &question)?.len())
+    });
+    assert_eq!(count.unwrap(), 4);
+    // zoe has four resources; bob has none, and the project only one of hers. The project comes first.
+    let runs = reader.connection().count_runs(super::names::RESOURCES);
+    assert_eq!(runs.unwrap().0, 2);
+}

@@ -14,7 +14,7 @@ use crate::zones::Zones;
 impl Source {
     /// Hands over days in order until `on_day` fails. A bad row spoils its day and no other. `purpose` is what an
     /// error says a day was read for.
-    pub fn read_ahead(
+    pub fn prefetch_days(
         &mut self,
         days: &[Day],
         zones: &Zones,

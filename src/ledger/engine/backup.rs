@@ -11,10 +11,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempPath;
 
-use super::file::open;
-use super::schema::{APPLICATION_ID, insist_on_current};
-
-use crate::ledger::context::ledger_at;
+use super::access::Access;
+use super::{APPLICATION_ID, READERS_PATIENCE, insist_on_ledger, ledger_at, open};
 use crate::plural::plural;
 
 /// Faults that are reported; there may be thousands.
@@ -54,8 +52,7 @@ impl Step {
 /// Copies the ledger to `target`, which may be an older copy. Returns the copy's size in bytes.
 pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<u64> {
     refuse_other_files(ledger, target).with_context(|| format!("backup {}", target.display()))?;
-    let source = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    insist_on_current(&source, ledger)?;
+    let source = open_to_read(ledger)?;
     let name = target.file_name().context("names no file")?;
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -126,14 +123,22 @@ fn copy(
 
 /// What is wrong with a ledger; the first few faults.
 pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
-    let connection = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    insist_on_current(&connection, ledger)?;
+    let connection = open_to_read(ledger)?;
     let mut look = || -> anyhow::Result<Vec<String>> {
         on_step(Step::of_unknown("checking pages"));
         let mut faults = list_faults(&connection, "pragma quick_check")?;
         on_step(Step::of_unknown("checking references"));
         faults.extend(list_orphans(&connection)?);
         Ok(faults)
+    };
+    look().with_context(|| ledger_at(ledger))
+}
+
+fn open_to_read(ledger: &Path) -> anyhow::Result<Connection> {
+    let look = || -> anyhow::Result<Connection> {
+        let connection = open(ledger, Access::Read, READERS_PATIENCE)?;
+        insist_on_ledger(&connection, ledger)?;
+        Ok(connection)
     };
     look().with_context(|| ledger_at(ledger))
 }

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::access::explained;
-use crate::ledger::context::ledger_at;
+use super::{explained, ledger_at};
 use crate::plural::plural;
 
 /// How often a waiting import looks again.

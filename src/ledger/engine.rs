@@ -1,0 +1,193 @@
+//! The ledger's database where it is no matter of statements: here, a SQLite file. How it is opened to be read and to
+//! be written, by what it is known again, how far what was written is in the file itself, and that it was written.
+
+mod access;
+pub mod backup;
+pub mod lock;
+
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{anyhow, bail, ensure};
+use rusqlite::config::DbConfig;
+use rusqlite::{ErrorCode, OpenFlags};
+
+pub use access::explained;
+use access::{Access, explained_by_place, insist_on_access};
+
+use crate::db::{Connection, params};
+
+/// Marks a SQLite file as a ledger: "RBCU".
+pub const APPLICATION_ID: i32 = 0x5242_4355;
+
+/// What is said of a file of somebody else.
+pub const NOT_A_LEDGER: &str = "not a ledger of rbc-usage";
+
+/// How long a statement waits for somebody else's write, such as a shell's.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// In WAL mode only the recovery after a crash makes a reader wait.
+pub const READERS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prepared statements that are kept: all there are.
+const STATEMENTS: usize = 64;
+
+/// Pages held in memory while writing, at most.
+const CACHE_KIBIBYTES: i64 = 16 << 10;
+
+/// Pages of 4 KiB in the log before they are copied into the file.
+const LOG_PAGES: i64 = 8 << 10;
+
+/// An open ledger.
+pub struct Engine {
+    connection: Connection,
+    path: PathBuf,
+    /// Device and inode of the file when it was opened.
+    file: (u64, u64),
+}
+
+impl Engine {
+    /// Opens a ledger to read it, by a connection that cannot write.
+    pub fn open_to_read(path: &Path, patience: Duration) -> anyhow::Result<Engine> {
+        let file = match std::fs::metadata(path) {
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                bail!("no such file: run rbc-usage initdb")
+            }
+            other => identity(&other.map_err(|err| explained(err, path))?),
+        };
+        let connection = open(path, Access::Read, patience)?;
+        connection.pragma_update(None, "query_only", true)?;
+        // Otherwise SQLite plans most statements again whenever values are bound to them, in case another plan suits these
+        // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        insist_on_ledger(&connection, path)?;
+        Ok(Engine {
+            connection: connection.into(),
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Opens a file to write it. It may still have to become a ledger.
+    pub fn open_to_write(path: &Path) -> anyhow::Result<Engine> {
+        let connection = open(path, Access::Write, PATIENCE)?;
+        look(&connection, path, "select count(*) from sqlite_schema")?;
+        // A day touches a page of every account. With SQLite's 2 MB they would be read again each day, and with
+        // its log of 4 MB each would be copied into the file each day.
+        connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        Ok(Engine {
+            connection: connection.into(),
+            path: path.to_owned(),
+            file: identity(&std::fs::metadata(path)?),
+        })
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Goes before every error of this ledger.
+    pub fn name(&self) -> String {
+        ledger_at(&self.path)
+    }
+
+    /// Device and inode of the file that was opened.
+    pub fn file(&self) -> (u64, u64) {
+        self.file
+    }
+
+    /// Whether its path still names the file that was opened, and not another one or none.
+    pub fn is_current(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
+    }
+
+    /// What is written into a file that was moved away or replaced is lost, or spoils the one in its place.
+    pub fn insist_on_file(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.is_current(),
+            "the file was moved, replaced or removed meanwhile"
+        );
+        Ok(())
+    }
+
+    /// From now on no write waits for the disk: a power cut can take back the newest ones, each wholly. Whatever ends the
+    /// program takes back nothing.
+    pub fn stop_waiting_for_the_disk(&self) -> anyhow::Result<()> {
+        self.connection.run("pragma synchronous = normal")
+    }
+
+    /// Brings all that was written into the file itself, so that one who copies or restores it finds nothing
+    /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
+    pub fn checkpoint(&self) -> anyhow::Result<()> {
+        self.connection.run("pragma wal_checkpoint(truncate)")
+    }
+
+    /// A number that is another one after anybody else has written to the ledger, and means nothing to another
+    /// connection.
+    pub fn changes(&self) -> anyhow::Result<i64> {
+        self.connection
+            .one("pragma data_version", params! {}, |row| row.get(0))
+    }
+
+    /// Never closes the connection. Beside the ledger lies a file of shared memory, and a new ledger finds that of the old
+    /// one there. Whoever closes a file gives up all locks that his process has on it, so the other readers would lose
+    /// theirs, and an import would take the new ledger for one that nobody reads. A ledger is replaced once in a blue moon.
+    pub fn abandon(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// Goes before every error of this ledger.
+pub fn ledger_at(path: &Path) -> String {
+    format!("ledger {}", path.display())
+}
+
+/// Opens the file and sets what every connection wants. Never creates it.
+fn open(path: &Path, access: Access, patience: Duration) -> anyhow::Result<rusqlite::Connection> {
+    insist_on_access(path, access)?;
+    let flags = match access {
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    rusqlite::vtab::array::load_module(&connection)?;
+    Ok(connection)
+}
+
+/// Refuses a file of somebody else.
+fn insist_on_ledger(connection: &rusqlite::Connection, path: &Path) -> anyhow::Result<()> {
+    let id = look(
+        connection,
+        path,
+        "select application_id from pragma_application_id",
+    )?;
+    ensure!(id == i64::from(APPLICATION_ID), NOT_A_LEDGER);
+    Ok(())
+}
+
+/// The first look into the file.
+fn look(connection: &rusqlite::Connection, path: &Path, sql: &str) -> anyhow::Result<i64> {
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(|err| match err.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => anyhow!(NOT_A_LEDGER),
+            _ => explained_by_place(err, path),
+        })
+}
+
+/// Device and inode.
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}

@@ -1,0 +1,93 @@
+//! What a failed change leaves.
+
+use std::collections::HashMap;
+
+use crate::aggregate::{DayUsage, Record};
+use crate::cloud::{CloudAccount, Fingerprint, Names};
+use crate::day::Day;
+use crate::db::params;
+use crate::ledger::day::{ClosedDay, Completion, NewDay, Written};
+use crate::ledger::{Ledger, initialise};
+use crate::metric::{Breakdown, Metric};
+
+const NOW: &str = "2013-06-03T00:20:00Z";
+
+fn names() -> Names {
+    let alice = CloudAccount {
+        uuid: Some("alice-uuid".to_owned()),
+        name: "alice".to_owned(),
+        domain_uuid: None,
+        domain_path: None,
+        project_uuid: None,
+        project_name: None,
+    };
+    let small = ("small-uuid".to_owned(), "small".to_owned());
+    Names {
+        accounts: HashMap::from([(2, alice)]),
+        resources: HashMap::from([((Breakdown::ServiceOffering, 5), small)]),
+        ..Names::default()
+    }
+}
+
+fn write(ledger: &mut Ledger, day: &str) -> anyhow::Result<Written> {
+    let usage = DayUsage {
+        records: vec![Record {
+            account_id: 2,
+            metric: Metric::VmRunning,
+            source_id: 5,
+            quantity: 24.0,
+        }],
+        source_rows: 1,
+        ..DayUsage::default()
+    };
+    ledger.write_day(&NewDay {
+        day: day.parse::<Day>()?,
+        completion: Completion::Closed,
+        usage: &usage,
+        vms: &[(11, 1)],
+        fingerprint: &Fingerprint {
+            rows: 1,
+            first: 1,
+            last: 1,
+            sum: "1".to_owned(),
+            again: Vec::new(),
+        },
+        closed_day: ClosedDay::AddMissing,
+        now: NOW,
+    })
+}
+
+#[test]
+fn what_a_failed_day_stored_is_stored_again_by_the_next() {
+    for dry_run in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        initialise(&path, "GMT", NOW).unwrap();
+        // At the end of its transaction, after every name is stored.
+        let failure = "create temp trigger failure after update of revision on ledgers
+                       when exists (select 1 from stored_days where day = '2013-06-01')
+                       begin select raise(abort, 'no room'); end";
+        let mut ledger = Ledger::open(&path, "GMT", dry_run).unwrap();
+        ledger.connection().run(failure).unwrap();
+        ledger.add_names(names());
+        let failed = write(&mut ledger, "2013-06-01").unwrap_err();
+        assert!(format!("{failed:#}").contains("no room"), "{failed:#}");
+        let written = write(&mut ledger, "2013-06-02").unwrap();
+        assert_eq!((written.added, written.findings), (1, 0));
+        let sql = "select account_uuid, metric, resource_uuid from daily_usage";
+        let named: (String, String, String) = ledger
+            .connection()
+            .one(sql, params! {}, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        let expected = ["alice-uuid", "vm_running", "small-uuid"].map(str::to_owned);
+        assert_eq!([named.0, named.1, named.2], expected);
+        let oses = "select count(*) from vm_guest_oses where vm_id = 11";
+        let frozen: i64 = ledger
+            .connection()
+            .one(oses, params! {}, |row| row.get(0))
+            .unwrap();
+        assert_eq!(frozen, 1);
+    }
+}
