@@ -43,6 +43,34 @@ const PIECE: usize = 1 << 20;
 /// How one endpoint answers.
 type Answer = fn(&Context) -> Result<Body, Rejection>;
 
+/// How the client wants its answer.
+struct Form<'a> {
+    format: Format,
+    packed: bool,
+    if_none_match: Option<&'a str>,
+}
+
+/// Answers with a text that never changes and needs no ledger. Fails only if there is no room for the answer.
+pub fn answer_with_text(question: &Question, text: &'static str) -> anyhow::Result<Response> {
+    let form = match Query::parse(question.request.head.query(), question.parameters)
+        .and_then(|query| Form::of(question, &query))
+    {
+        Ok(form) => form,
+        Err(problem) => return Ok(problem.response()),
+    };
+    let mut hasher = DefaultHasher::new();
+    (text, form.kind(question)).hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    if form.is_known(&tag) {
+        return Ok(not_modified(&tag));
+    }
+    let body = Body {
+        headers: Vec::new(),
+        bytes: text.as_bytes().to_vec(),
+    };
+    finish(body, &form, &tag, &question.request.unread)
+}
+
 /// Answers a question. Fails only if the ledger cannot be read, or if there is no room for the answer.
 pub fn answer(question: &Question, ledger: &mut Lease, answer: Answer) -> anyhow::Result<Response> {
     match response(question, ledger, answer) {
@@ -60,17 +88,13 @@ fn response(
     let Request { head, unread, .. } = question.request;
     let scope = &question.user.scope;
     let query = Query::parse(head.query(), question.parameters)?;
-    let asked = query.word("format", &["json", "csv"])?;
-    let format = negotiate::format(asked, head.accept.as_deref(), question.formats)?;
-    let packed = negotiate::takes_gzip(head.accept_encoding.as_deref());
-    let if_none_match = head.if_none_match.as_deref();
+    let form = Form::of(question, &query)?;
     let reader = ledger.reader()?;
     let file = reader.file();
     reader.read(|snapshot| {
         let state = find_state(snapshot)?;
-        let kind = (head.target.as_str(), format == Format::Csv, packed);
-        let tag = entity_tag(kind, scope, file, &state);
-        if negotiate::has(if_none_match, &tag) {
+        let tag = entity_tag(form.kind(question), scope, file, &state);
+        if negotiate::has(form.if_none_match, &tag) {
             return Ok(Ok(not_modified(&tag)));
         }
         let context = Context {
@@ -80,17 +104,40 @@ fn response(
             max_days: question.max_days,
             argument: question.arguments.first().map_or("", String::as_str),
             query: &query,
-            format,
+            format: form.format,
             unread,
         };
         match answer(&context) {
-            // `*` matches any answer, if there is one.
-            Ok(_) if if_none_match == Some("*") => Ok(Ok(not_modified(&tag))),
-            Ok(body) => Ok(Ok(finish(body, format, packed, &tag, unread)?)),
+            // `*` matches only if there is an answer.
+            Ok(_) if form.is_known(&tag) => Ok(Ok(not_modified(&tag))),
+            Ok(body) => Ok(Ok(finish(body, &form, &tag, unread)?)),
             Err(Rejection::Problem(problem)) => Ok(Err(Rejection::Problem(problem))),
             Err(Rejection::Ledger(err)) => Err(err),
         }
     })?
+}
+
+impl Form<'_> {
+    fn of<'a>(question: &'a Question, query: &Query) -> Result<Form<'a>, Problem> {
+        let head = &question.request.head;
+        let asked = query.word("format", &["json", "csv"])?;
+        Ok(Form {
+            format: negotiate::format(asked, head.accept.as_deref(), question.formats)?,
+            packed: negotiate::takes_gzip(head.accept_encoding.as_deref()),
+            if_none_match: head.if_none_match.as_deref(),
+        })
+    }
+
+    /// What two answers to the same question may differ by.
+    fn kind<'a>(&self, question: &'a Question) -> (&'a str, bool, bool) {
+        let target = question.request.head.target.as_str();
+        (target, self.format == Format::Csv, self.packed)
+    }
+
+    /// Whether the client has the answer already. `*` matches any answer.
+    fn is_known(&self, tag: &str) -> bool {
+        self.if_none_match == Some("*") || negotiate::has(self.if_none_match, tag)
+    }
 }
 
 /// A kept answer, or 304 if the client has it already.
@@ -121,14 +168,8 @@ fn shared_headers(tag: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn finish(
-    body: Body,
-    format: Format,
-    packed: bool,
-    tag: &str,
-    unread: &Hold,
-) -> anyhow::Result<Response> {
-    let content_type = match format {
+fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<Response> {
+    let content_type = match form.format {
         Format::Csv => "text/csv; charset=utf-8",
         Format::Json | Format::Table => "application/json",
     };
@@ -136,7 +177,7 @@ fn finish(
     headers.push(("Content-Type", content_type.to_owned()));
     headers.extend(body.headers);
     let mut bytes = body.bytes;
-    if packed && bytes.len() >= WORTH_PACKING {
+    if form.packed && bytes.len() >= WORTH_PACKING {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         for piece in bytes.chunks(PIECE) {
             encoder.write_all(piece)?;

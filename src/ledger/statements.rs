@@ -1,4 +1,4 @@
-//! The statements that write and read one day: one function, one statement. What changes is decided in `plan`.
+//! The statements that write and read one day. What changes is decided in `plan`.
 
 use std::collections::BTreeMap;
 

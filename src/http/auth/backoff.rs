@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::http::client::rate_limit_key;
 
-/// Failures without a wait: people mistype.
-const FREE: u32 = 3;
+/// The failure that the first wait follows: people mistype once or twice.
+const FIRST_WITH_WAIT: u32 = 3;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -39,7 +39,7 @@ impl Backoff {
     /// How long until the next password for this user from this address is checked.
     pub fn wait(&self, address: IpAddr, user: &str, now: Instant) -> Option<Duration> {
         let failed = self.failed.get(&self.guesser(address, user))?;
-        let doublings = failed.count.checked_sub(FREE)?;
+        let doublings = failed.count.checked_sub(FIRST_WITH_WAIT)?;
         let wait = FIRST_WAIT
             .saturating_mul(1 << doublings.min(20))
             .min(LONGEST_WAIT);
@@ -138,7 +138,7 @@ mod tests {
         let now = Instant::now();
         let address = |number: u32| IpAddr::from(number.to_be_bytes());
         for number in 0..=MOST as u32 {
-            for _ in 0..=FREE {
+            for _ in 0..=FIRST_WITH_WAIT {
                 backoff.note(
                     address(number),
                     "jane",

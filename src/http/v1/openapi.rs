@@ -1,16 +1,14 @@
 //! `GET /openapi.json`: the description of all this in OpenAPI 3.1. It is written by hand; the tests below and those
 //! against the running server keep it true.
 
-use super::context::{Body, Context};
-use crate::http::refusal::Rejection;
+use crate::http::ledger_pool::Lease;
+use crate::http::question::Question;
+use crate::http::response::Response;
 
 const DOCUMENT: &str = include_str!("openapi.json");
 
-pub fn answer(_: &Context) -> Result<Body, Rejection> {
-    Ok(Body {
-        headers: Vec::new(),
-        bytes: DOCUMENT.as_bytes().to_vec(),
-    })
+pub fn answer(question: &Question, _: &mut Lease) -> anyhow::Result<Response> {
+    super::answer_with_text(question, DOCUMENT)
 }
 
 #[cfg(test)]
