@@ -178,7 +178,8 @@ fn unauthorized(target: &str, err: AuthError) -> Response {
                 .with("WWW-Authenticate", challenge)
         }
         AuthError::Wait(left) => {
-            let why = "too many wrong passwords for this user from this address: wait before the next";
+            let why =
+                "too many wrong passwords for this user from this address: wait before the next";
             refuse(target, 429, why).with("Retry-After", (left.as_secs() + 1).to_string())
         }
         AuthError::Busy => try_again(target, "too many passwords are being checked: try again", 2),
