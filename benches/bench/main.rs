@@ -1,12 +1,14 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
-//! reports alone, `BENCH=server` the server, `BENCH=history` what a ledger of ten years costs.
+//! reports alone, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself, `BENCH=history` what
+//! a ledger of ten years costs.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows that the importer reads and throwing them away.
 
 mod history;
 mod server;
+mod versions;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,6 +38,9 @@ fn main() {
     if std::env::var("BENCH").is_ok_and(|part| part == "server") {
         let cloud = BenchCloud::build(&database, Size::M);
         run("import", &cloud, Size::M);
+        if let Ok(old) = std::env::var("OLD") {
+            return versions::run(&cloud, Size::M, &old);
+        }
         read_account_months(&cloud, Size::M);
         server::run(&cloud, Size::M);
         return;

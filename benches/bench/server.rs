@@ -12,13 +12,13 @@ use fixtures::sandbox::{Run, Sandbox};
 use fixtures::server::Server;
 
 /// Each figure is the median of this many.
-const ROUNDS: usize = 3;
+pub const ROUNDS: usize = 3;
 
 /// How long wrk asks, in seconds.
 const SECONDS: &str = "3";
 
-/// What wrk is told to ask for: the months of all accounts in turn, each thread a half of them, and all that `times`
-/// over, each time by another target, so that none comes twice. A parameter that means nothing is ignored.
+/// What wrk is told to ask for: the days of all accounts in turn, each thread a half of them, and all that `times`
+/// over, each time by another target, so that none comes twice.
 const SCRIPT: &str = r#"
 local number = 0
 function setup(thread)
@@ -30,9 +30,7 @@ function init(args)
   for time = 1, tonumber(args[1]) do
     for account = 1, ACCOUNTS do
       if ACCOUNTS == 1 or account % 2 == half then
-        local path = string.format("/usage/a0000000-0000-4000-8000-%012d?start=2013-06-01&end=2013-06-30&time=%d",
-          account, time)
-        table.insert(requests, wrk.format("GET", path))
+        table.insert(requests, wrk.format("GET", string.format("TARGET", account, FIRST, LAST, time)))
       end
     end
   end
@@ -44,15 +42,30 @@ function request()
 end
 "#;
 
+/// What is asked of each account, with its number, the first and the last day, and how often it was asked before.
+pub struct Question {
+    pub target: &'static str,
+    /// In Lua, of `time`.
+    pub first: &'static str,
+    pub last: &'static str,
+}
+
+/// A parameter that means nothing is ignored.
+pub const MONTH: Question = Question {
+    target: "/usage/a0000000-0000-4000-8000-%012d?start=2013-06-%02d&end=2013-06-%02d&time=%d",
+    first: "1",
+    last: "30",
+};
+
 /// The user `billing`, whose password is `secret`; the cost is that of most servers. Without users nobody reads it.
 const USERS: &str = "billing:$2y$10$YkGnXP6guyBDDdMVrpAy..Gu1Q95Aq0wYD3BgWx2.d8/jBHgOs2s.\n";
 const AUTHORIZATION: &str = "Authorization: Basic YmlsbGluZzpzZWNyZXQ=";
 
 /// What wrk measured.
 #[derive(Clone, Copy)]
-struct Figure {
-    per_second: f64,
-    p99_ms: f64,
+pub struct Figure {
+    pub per_second: f64,
+    pub p99_ms: f64,
 }
 
 /// nginx, ended when it is dropped.
@@ -81,18 +94,18 @@ pub fn run(cloud: &BenchCloud, size: Size) {
             for _ in 0..ROUNDS {
                 let nginx = Nginx::start(&sandbox);
                 let address = if tls { &nginx.encrypted } else { &nginx.plain };
-                figures[0].push(wrk(&sandbox, size, address, connections, "1"));
+                figures[0].push(wrk(&sandbox, size, &MONTH, address, connections, "1"));
                 drop(nginx);
                 for (users, figure) in [(false, 1), (true, 3)] {
                     let server = serve(cloud, &sandbox, tls, users);
                     let scheme = if tls { "https" } else { "http" };
                     let address = format!("{scheme}://{}", server.address);
                     if !users {
-                        figures[2].push(wrk(&sandbox, size, &address, connections, "100"));
+                        figures[2].push(wrk(&sandbox, size, &MONTH, &address, connections, "100"));
                     }
                     // Asked twice, all have been asked before.
-                    wrk(&sandbox, size, &address, connections, "1");
-                    figures[figure].push(wrk(&sandbox, size, &address, connections, "1"));
+                    wrk(&sandbox, size, &MONTH, &address, connections, "1");
+                    figures[figure].push(wrk(&sandbox, size, &MONTH, &address, connections, "1"));
                 }
             }
             let [nginx, before, never, users] = figures.map(median);
@@ -134,9 +147,20 @@ fn serve(cloud: &BenchCloud, sandbox: &Sandbox, tls: bool, users: bool) -> Serve
     Server::of(&mut command)
 }
 
-fn wrk(sandbox: &Sandbox, size: Size, address: &str, connections: &str, times: &str) -> Figure {
-    let accounts = size.accounts().to_string();
-    sandbox.write("ask.lua", &SCRIPT.replace("ACCOUNTS", &accounts));
+pub fn wrk(
+    sandbox: &Sandbox,
+    size: Size,
+    question: &Question,
+    address: &str,
+    connections: &str,
+    times: &str,
+) -> Figure {
+    let script = SCRIPT
+        .replace("ACCOUNTS", &size.accounts().to_string())
+        .replace("TARGET", question.target)
+        .replace("FIRST", question.first)
+        .replace("LAST", question.last);
+    sandbox.write("ask.lua", &script);
     let threads = if connections == "1" { "1" } else { "2" };
     // One thread asks for a half of the accounts only, which is enough.
     let mut command = Command::new("wrk");
@@ -182,7 +206,7 @@ fn milliseconds(text: &str) -> f64 {
     number.parse::<f64>().expect("a number") * factor
 }
 
-fn median(mut figures: Vec<Figure>) -> Figure {
+pub fn median(mut figures: Vec<Figure>) -> Figure {
     figures.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     figures[figures.len() / 2]
 }
