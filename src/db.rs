@@ -1,5 +1,6 @@
 //! Databases as the rest of the program sees them: a connection, statements with names for their values, rows and
-//! their fields, the same for MySQL and SQLite. The drivers are named here, and where the ledger's file is opened.
+//! their fields, the same for MySQL and SQLite. Only this module knows the drivers, apart from the code that opens the
+//! ledger's file.
 
 mod connection;
 mod field;

@@ -2,6 +2,7 @@
 //! `write`, answers read in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
 mod acknowledge;
+pub mod backup;
 pub mod day;
 pub mod day_reader;
 pub mod engine;
@@ -26,6 +27,6 @@ mod unfinished;
 pub mod verification;
 pub mod write;
 
-pub use engine::{backup, ledger_at, lock};
+pub use engine::{ledger_at, lock};
 pub use handle::Ledger;
 pub use schema::{Initialised, SCHEMA_VERSION, initialise};

@@ -1,5 +1,5 @@
-//! A connection to a database, whichever it is: what is asked of it and written to it. One statement at a time: while
-//! rows come in, another one is an error, as a server of MySQL's protocol sends nothing else before the last of them.
+//! A connection to a database of either kind: questions, writes, transactions. One statement at a time: while rows come
+//! in, another statement is an error, as a server of MySQL's protocol sends nothing else before the last row.
 
 use std::cell::Cell;
 
@@ -56,6 +56,7 @@ impl Connection {
     /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
     /// right to read it.
     pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        let _reading = self.reading()?;
         match &self.driver {
             Driver::Sqlite(sqlite) => sqlite.columns(table),
             Driver::Mysql(mysql) => mysql.columns(table),
@@ -64,6 +65,7 @@ impl Connection {
 
     /// Whether a column that is not among a table's `columns` may be there all the same, without a right to read it.
     pub fn may_hide(&self, table: &str, column: &str) -> anyhow::Result<bool> {
+        let _reading = self.reading()?;
         match &self.driver {
             Driver::Sqlite(_) => Ok(false),
             Driver::Mysql(mysql) => mysql.may_hide(table, column),
@@ -72,14 +74,25 @@ impl Connection {
 
     /// Begins a read-only transaction whose statements all see one state.
     pub fn begin_snapshot(&self) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
         match &self.driver {
             Driver::Sqlite(sqlite) => sqlite.run("begin"),
             Driver::Mysql(mysql) => mysql.begin_snapshot(),
         }
     }
 
+    /// Ends it. Nothing depends on whether the database heard of that.
+    pub fn end_snapshot(&self) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.run("commit"),
+            Driver::Mysql(mysql) => mysql.end_snapshot(),
+        }
+    }
+
     /// Begins a transaction that writes. Where there is one writer at a time it waits for that place.
     pub fn begin_write(&self) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
         match &self.driver {
             Driver::Sqlite(sqlite) => sqlite.run("begin immediate"),
             Driver::Mysql(mysql) => mysql.run("start transaction"),
@@ -96,8 +109,17 @@ impl Connection {
         self.run("rollback")
     }
 
-    /// A statement without values or rows, such as `savepoint day`.
+    /// Whether a transaction is open. SQLite ends one by itself after some errors, such as a full disk.
+    pub fn is_in_transaction(&self) -> bool {
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.is_in_transaction(),
+            Driver::Mysql(mysql) => mysql.is_in_transaction(),
+        }
+    }
+
+    /// A statement without values or rows, such as `savepoint one_change`.
     pub fn run(&self, sql: &str) -> anyhow::Result<()> {
+        let _reading = self.reading()?;
         match &self.driver {
             Driver::Sqlite(sqlite) => sqlite.run(sql),
             Driver::Mysql(mysql) => mysql.run(sql),
@@ -182,7 +204,7 @@ impl Connection {
         Ok(self.find(sql, params, |_| Ok(()))?.is_some())
     }
 
-    /// Writes; returns how many rows were inserted, updated or deleted.
+    /// Writes; returns how many rows were inserted, updated (even to what they were) or deleted.
     pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
         let _reading = self.reading()?;
         match &self.driver {
@@ -191,8 +213,8 @@ impl Connection {
         }
     }
 
-    /// Inserts many rows by one statement `insert into … (…) values (…)`. The values of each are in the order in which
-    /// the statement names them.
+    /// Inserts many rows by one statement that ends in ` values (:a, :b …)`, within a transaction: where it fails, some
+    /// may be in. The values of each row are in the order in which the statement names them.
     pub fn insert_many<'v, const N: usize>(
         &self,
         sql: &str,

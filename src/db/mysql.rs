@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, SslOpts};
 use rustls::CertificateError;
@@ -38,6 +39,8 @@ pub struct Mysql {
     read_timeout: Duration,
     /// It has failed, and not by what was asked.
     lost: Cell<bool>,
+    /// A transaction that writes was begun and not ended.
+    in_transaction: Cell<bool>,
 }
 
 impl Mysql {
@@ -74,6 +77,7 @@ impl Mysql {
             connection: RefCell::new(connection),
             read_timeout,
             lost: Cell::new(false),
+            in_transaction: Cell::new(false),
         })
     }
 }
@@ -93,6 +97,8 @@ fn options(uri: &MysqlUri, connect_timeout: Duration, read_timeout: Duration) ->
         .pass(Some(uri.password.0.clone()))
         .db_name(Some(uri.database.clone()))
         .tcp_connect_timeout(Some(connect_timeout))
+        // An update counts the rows it finds, as in SQLite, and not only those it changes.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
         .read_timeout(Some(read_timeout))
         .write_timeout(Some(read_timeout))
         .ssl_opts(tls_options(&uri.tls))
@@ -211,13 +217,29 @@ impl Mysql {
         result.map_err(|err| self.explain(err))
     }
 
-    /// A statement without values or rows. One that does not answer any more is not waited for once more.
-    pub fn run(&self, sql: &str) -> anyhow::Result<()> {
-        if self.lost.get() && matches!(sql, "commit" | "rollback") {
+    pub fn end_snapshot(&self) -> anyhow::Result<()> {
+        // A server that no longer answers would be waited for once more.
+        if self.lost.get() {
             return Ok(());
         }
+        self.run("commit")
+    }
+
+    /// A statement without values or rows.
+    pub fn run(&self, sql: &str) -> anyhow::Result<()> {
         let result = self.connection.borrow_mut().query_drop(sql);
-        result.map_err(|err| self.explain(err))
+        result.map_err(|err| self.explain(err))?;
+        match sql {
+            "start transaction" => self.in_transaction.set(true),
+            "commit" | "rollback" => self.in_transaction.set(false),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// As far as this connection knows.
+    pub fn is_in_transaction(&self) -> bool {
+        self.in_transaction.get() && !self.lost.get()
     }
 
     pub fn each_while(
@@ -229,10 +251,12 @@ impl Mysql {
         let bound = bind(params)?;
         let mut connection = self.connection.borrow_mut();
         let rows = connection.exec_iter(sql, bound);
+        let mut wanted = Wanted::More;
+        // To the last row even if no more are wanted: an error among them is one all the same.
         for row in rows.map_err(|err| self.explain(err))? {
             let row = row.map_err(|err| self.explain(err))?;
-            if on_row(&Row::Mysql(&row))? == Wanted::NoMore {
-                break;
+            if wanted == Wanted::More {
+                wanted = on_row(&Row::Mysql(&row))?;
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ impl Row<'_> {
         }
     }
 
-    /// The same as what is asked for; the error names the column by its place.
+    /// The value as a `T`; the error names the column by its place.
     pub fn get<'a, T: FromField<'a>>(&'a self, column: usize) -> anyhow::Result<T> {
         T::from_field(self.field(column)?).with_context(|| format!("column {column}"))
     }
@@ -70,6 +70,8 @@ impl FromField<'_> for f64 {
     fn from_field(field: Field) -> anyhow::Result<f64> {
         match field {
             Field::Real(number) => Ok(number),
+            // What SQLite makes of `coalesce(sum(part), 0)`.
+            Field::Integer(number) => Ok(number as f64),
             other => anyhow::bail!("{other:?} instead of a number"),
         }
     }

@@ -52,6 +52,10 @@ impl Sqlite {
         Ok(self.connection.execute_batch(sql)?)
     }
 
+    pub fn is_in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
     pub fn each_while(
         &self,
         sql: &str,
@@ -69,7 +73,7 @@ impl Sqlite {
     }
 
     pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
-        Ok(self.prepare(sql, params)?.raw_execute()? as u64)
+        Ok(u64::try_from(self.prepare(sql, params)?.raw_execute()?)?)
     }
 
     pub fn insert_many<'v, const N: usize>(
@@ -78,6 +82,10 @@ impl Sqlite {
         rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
     ) -> anyhow::Result<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
+        ensure!(
+            statement.parameter_count() == N,
+            "{N} values a row for {sql}"
+        );
         for row in rows {
             for (place, value) in (1..).zip(&row) {
                 statement.raw_bind_parameter(place, value)?;
@@ -98,7 +106,7 @@ impl Sqlite {
         ))
     }
 
-    /// With its values in it; a statement keeps nothing of those it had before.
+    /// A statement with its values bound to it.
     fn prepare(&self, sql: &str, params: Params) -> anyhow::Result<CachedStatement<'_>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         ensure!(

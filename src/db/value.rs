@@ -9,7 +9,7 @@ use crate::day::Day;
 pub enum SqlValue<'a> {
     Null,
     Integer(i64),
-    /// Beyond 2^63 - 1 it is an error where the database has no such numbers, as SQLite.
+    /// An error beyond 2^63 - 1 in SQLite, which has no such numbers.
     Unsigned(u64),
     Real(f64),
     Text(Cow<'a, str>),

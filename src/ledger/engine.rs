@@ -1,8 +1,7 @@
-//! The ledger's database where it is no matter of statements: here, a SQLite file. How it is opened to be read and to
-//! be written, by what it is known again, how far what was written is in the file itself, and that it was written.
+//! What the ledger's database needs beside statements. Here it is a SQLite file: how it is opened to be read and to be
+//! written, how its file is recognised, when writes reach the disk, and how readers notice a write.
 
 mod access;
-pub mod backup;
 pub mod lock;
 
 use std::fs::Metadata;
@@ -15,22 +14,23 @@ use anyhow::{anyhow, bail, ensure};
 use rusqlite::config::DbConfig;
 use rusqlite::{ErrorCode, OpenFlags};
 
+pub use access::Access;
 pub use access::explained;
-use access::{Access, explained_by_place, insist_on_access};
+use access::{explained_by_place, insist_on_access};
 
 use crate::db::{Connection, params};
 
 /// Marks a SQLite file as a ledger: "RBCU".
 pub const APPLICATION_ID: i32 = 0x5242_4355;
 
-/// What is said of a file of somebody else.
+/// The error for a file that is not a ledger.
 pub const NOT_A_LEDGER: &str = "not a ledger of rbc-usage";
 
 /// How long a statement waits for somebody else's write, such as a shell's.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const WRITERS_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// In WAL mode only the recovery after a crash makes a reader wait.
-pub const READERS_PATIENCE: Duration = Duration::from_secs(5);
+pub const READERS_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prepared statements that are kept: all there are.
 const STATEMENTS: usize = 64;
@@ -51,14 +51,14 @@ pub struct Engine {
 
 impl Engine {
     /// Opens a ledger to read it, by a connection that cannot write.
-    pub fn open_to_read(path: &Path, patience: Duration) -> anyhow::Result<Engine> {
+    pub fn open_to_read(path: &Path, busy_timeout: Duration) -> anyhow::Result<Engine> {
         let file = match std::fs::metadata(path) {
             Err(err) if err.kind() == ErrorKind::NotFound => {
                 bail!("no such file: run rbc-usage initdb")
             }
             other => identity(&other.map_err(|err| explained(err, path))?),
         };
-        let connection = open(path, Access::Read, patience)?;
+        let connection = open_file(path, Access::Read, busy_timeout)?;
         connection.pragma_update(None, "query_only", true)?;
         // Otherwise SQLite plans most statements again whenever values are bound to them, in case another plan suits these
         // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
@@ -73,7 +73,7 @@ impl Engine {
 
     /// Opens a file to write it. It may still have to become a ledger.
     pub fn open_to_write(path: &Path) -> anyhow::Result<Engine> {
-        let connection = open(path, Access::Write, PATIENCE)?;
+        let connection = open_file(path, Access::Write, WRITERS_BUSY_TIMEOUT)?;
         look(&connection, path, "select count(*) from sqlite_schema")?;
         // A day touches a page of every account. With SQLite's 2 MB they would be read again each day, and with
         // its log of 4 MB each would be copied into the file each day.
@@ -150,8 +150,12 @@ pub fn ledger_at(path: &Path) -> String {
     format!("ledger {}", path.display())
 }
 
-/// Opens the file and sets what every connection wants. Never creates it.
-fn open(path: &Path, access: Access, patience: Duration) -> anyhow::Result<rusqlite::Connection> {
+/// Opens the file and sets what every connection needs. Never creates it.
+pub fn open_file(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+) -> anyhow::Result<rusqlite::Connection> {
     insist_on_access(path, access)?;
     let flags = match access {
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -159,7 +163,7 @@ fn open(path: &Path, access: Access, patience: Duration) -> anyhow::Result<rusql
     };
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(patience)?;
+    connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     rusqlite::vtab::array::load_module(&connection)?;

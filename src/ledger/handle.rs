@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::engine::{Engine, ledger_at};
 use super::names::LedgerNames;
-use super::schema::insist_on_current;
+use super::schema::insist_on_ledger;
 use super::timezones;
 use crate::db::Connection;
 use crate::zones::Zones;
@@ -24,10 +24,8 @@ pub struct Ledger {
 enum Mode {
     /// Each change at once, all of it or nothing.
     Import,
-    /// All changes together: they are one transaction, which `keep` commits and any other end takes back.
+    /// All changes together: they are one transaction, which `keep` commits and any other end rolls back.
     AsAWhole,
-    /// The same, and an error has taken it back already.
-    TakenBack,
 }
 
 impl Ledger {
@@ -60,7 +58,7 @@ impl Ledger {
         let open = || -> anyhow::Result<Ledger> {
             let engine = Engine::open_to_write(path)?;
             let connection = engine.connection();
-            insist_on_current(connection)?;
+            insist_on_ledger(connection)?;
             if mode == Mode::AsAWhole {
                 connection.begin_write()?;
             }
@@ -78,11 +76,21 @@ impl Ledger {
     pub fn keep(&mut self) -> anyhow::Result<()> {
         let mut keep = || {
             self.engine.insist_on_file()?;
+            self.insist_on_transaction()?;
             self.engine.connection().commit()?;
             self.mode = Mode::Import;
             self.engine.checkpoint()
         };
         keep().with_context(|| self.engine.name())
+    }
+
+    /// SQLite rolls everything back by itself where the disk is full, and what follows would be committed at once.
+    fn insist_on_transaction(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.engine.connection().is_in_transaction(),
+            "an earlier error rolled everything back"
+        );
+        Ok(())
     }
 
     /// Whether what is done takes effect by `keep` alone.
@@ -114,20 +122,17 @@ impl Ledger {
     ) -> anyhow::Result<T> {
         let connection = self.engine.connection();
         self.engine.insist_on_file()?;
-        ensure!(
-            self.mode != Mode::TakenBack,
-            "what was done was taken back after an earlier error"
-        );
         match self.mode {
             Mode::Import => connection.begin_write()?,
-            Mode::AsAWhole | Mode::TakenBack => connection.run("savepoint one_change")?,
+            Mode::AsAWhole => {
+                self.insist_on_transaction()?;
+                connection.run("savepoint one_change")?;
+            }
         }
         let done = act(connection, &mut self.names).and_then(|done| {
             match self.mode {
                 Mode::Import => connection.commit()?,
-                Mode::AsAWhole | Mode::TakenBack => {
-                    connection.run("release savepoint one_change")?
-                }
+                Mode::AsAWhole => connection.run("release savepoint one_change")?,
             }
             Ok(done)
         });
@@ -141,21 +146,15 @@ impl Ledger {
         })
     }
 
-    /// The error that led here is the one to report. Where the disk is full SQLite has rolled back all by itself: then
-    /// there is no savepoint any more, and what follows would be committed at once.
-    fn roll_back(&mut self) {
+    /// The error that led here is the one to report; SQLite may have rolled back by itself.
+    fn roll_back(&self) {
         let connection = self.engine.connection();
-        match self.mode {
-            Mode::Import => drop(connection.rollback()),
-            Mode::AsAWhole | Mode::TakenBack => {
-                let to_savepoint = connection
-                    .run("rollback to savepoint one_change")
-                    .and_then(|()| connection.run("release savepoint one_change"));
-                if to_savepoint.is_err() {
-                    self.mode = Mode::TakenBack;
-                }
-            }
-        }
+        let _ = match self.mode {
+            Mode::Import => connection.rollback(),
+            Mode::AsAWhole => connection
+                .run("rollback to savepoint one_change")
+                .and_then(|()| connection.run("release savepoint one_change")),
+        };
     }
 }
 

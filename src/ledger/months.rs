@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::engine::backup::Step;
-use super::engine::{Engine, READERS_PATIENCE, ledger_at};
+use super::backup::Step;
+use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use super::handle::Ledger;
 use super::schema::insist_on_current;
 use super::statements::count_revision;
@@ -69,6 +69,16 @@ impl MonthPart {
 
     fn of_month(month: Month) -> MonthPart {
         MonthPart::of_days(month, month.days())
+    }
+
+    /// Its first day, as the ledger writes it.
+    pub fn first(&self) -> &str {
+        &self.first
+    }
+
+    /// Its last day, as the ledger writes it.
+    pub fn last(&self) -> &str {
+        &self.last
     }
 
     /// What an account used in these days, sorted by metric, then resource.
@@ -268,7 +278,7 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
 pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
     let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
-        let engine = Engine::open_to_read(ledger, READERS_PATIENCE)?;
+        let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
         // Sums and days of one state, whatever an import writes meanwhile.
         let connection = engine.connection();
         connection.begin_snapshot()?;

@@ -4,7 +4,7 @@
 
 use super::day::{ClosedDay, Correction, CorrectionKind, NewRecord, OldRecord, Policy, RecordKey};
 
-/// What to do to the records of a day, in this order, and what it amounts to.
+/// What to do to the records of a day, and what it amounts to.
 #[derive(Debug, Default, PartialEq)]
 pub struct DayPlan {
     pub changes: Vec<RecordChange>,

@@ -96,7 +96,14 @@ fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     Ok(Some(version))
 }
 
-/// Insists on this program's schema.
+/// Insists on a ledger of this program's schema.
+pub(super) fn insist_on_ledger(connection: &Connection) -> anyhow::Result<()> {
+    let version = find_version(connection)?.unwrap_or(0);
+    ensure!(version == SCHEMA_VERSION, OtherSchema { version });
+    Ok(())
+}
+
+/// Insists on this program's schema, where it is known to be a ledger.
 pub(super) fn insist_on_current(connection: &Connection) -> anyhow::Result<()> {
     let version = connection.one("pragma user_version", params! {}, |row| row.get(0))?;
     ensure!(version == SCHEMA_VERSION, OtherSchema { version });

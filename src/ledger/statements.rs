@@ -197,6 +197,7 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
+    /// Values are bound by place, not by name: this runs once for each record.
     pub fn insert_records(
         &self,
         records: impl Iterator<Item = (RecordKey, i64, f64)>,

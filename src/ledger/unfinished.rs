@@ -1,5 +1,5 @@
 //! Which days are final, and which are not: a day is final once it is closed, and a range, a month or the whole ledger
-//! is complete if every day of it is. What is not is open, or missing, which is told from the gaps between the days.
+//! is complete if every day of it is. A day that is not final is open or missing; gaps between days show what is missing.
 
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, SqlValue, params};

@@ -122,7 +122,7 @@ impl<'a> DayWriter<'a> {
         self.statements.update_counts(records, accounts)
     }
 
-    /// Whatever a record gives way to goes before it comes.
+    /// Deletes run before inserts, so that a record finds its place free.
     fn apply(&self, changes: &[RecordChange]) -> anyhow::Result<()> {
         for change in changes {
             match change {

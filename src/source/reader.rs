@@ -129,8 +129,8 @@ impl Source {
             .context("read cloud_usage")?;
         self.cloud.begin_snapshot().context("read cloud")?;
         let read = self.read_begun_day(day);
-        let ended = self.cloud_usage.commit().context("read cloud_usage");
-        let ended = ended.and(self.cloud.commit().context("read cloud"));
+        let ended = self.cloud_usage.end_snapshot().context("read cloud_usage");
+        let ended = ended.and(self.cloud.end_snapshot().context("read cloud"));
         // The first error is the one to report.
         read.and_then(|read| ended.map(|()| read))
     }

@@ -91,3 +91,21 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
         assert_eq!(frozen, 1);
     }
 }
+
+#[test]
+fn after_everything_was_rolled_back_nothing_is_done_or_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usage.db");
+    initialise(&path, "GMT", NOW).unwrap();
+    let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
+    ledger.add_names(names());
+    // As SQLite does where the disk is full.
+    ledger.connection().rollback().unwrap();
+    let message = "an earlier error rolled everything back";
+    let failed = write(&mut ledger, "2013-06-01").unwrap_err();
+    assert!(format!("{failed:#}").ends_with(message), "{failed:#}");
+    let kept = ledger.keep().unwrap_err();
+    assert!(format!("{kept:#}").ends_with(message), "{kept:#}");
+    let days = ledger.list_days_from(None).unwrap();
+    assert_eq!(days, []);
+}

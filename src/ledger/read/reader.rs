@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::day::DayRange;
 use crate::db::Connection;
-use crate::ledger::engine::{Engine, READERS_PATIENCE, ledger_at};
+use crate::ledger::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use crate::ledger::schema::insist_on_current;
 use crate::ledger::timezones::find_zones;
 use crate::ledger::unfinished::{Unfinished, list_unfinished};
@@ -64,7 +64,7 @@ impl Page {
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
     pub fn open(path: &Path) -> anyhow::Result<Reader> {
-        Reader::open_patiently(path, READERS_PATIENCE)
+        Reader::open_patiently(path, READERS_BUSY_TIMEOUT)
     }
 
     /// The same, for whom it is an error at once if somebody else keeps the ledger to himself.

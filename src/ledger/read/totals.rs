@@ -109,26 +109,28 @@ pub fn list_totals<'a>(
     let calendar = Calendar::of(question.range, question.by.time);
     let mut whose = Whose::default();
     let asked = question.metrics;
-    let parts = match question.by.time {
-        Granularity::Day => Vec::new(),
-        Granularity::Total | Granularity::Month => list_parts(connection, question.range)?,
-    };
+    let parts = list_parts(connection, question.range)?;
     let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
     for account in question.accounts {
         let who = whose.place(account, question.by);
-        let quantities = match question.by.time {
-            Granularity::Day => list_records(connection, account.id, question.range, &calendar)?,
-            Granularity::Total | Granularity::Month => list_months(connection, account.id, &parts)?,
-        };
-        names.add(connection, quantities.iter().map(|one| one.resource_id))?;
-        for one in quantities {
-            if !asked.is_empty() && !asked.contains(&names.metric(one.metric_id)?.name) {
-                continue;
+        for (slot, part) in (0..).zip(&parts) {
+            // A month at a time, so that no more is held than sums may be.
+            let quantities = match question.by.time {
+                Granularity::Day => list_records(connection, account.id, part, &calendar)?,
+                Granularity::Total | Granularity::Month => {
+                    list_sums(connection, account.id, part, slot)?
+                }
+            };
+            names.add(connection, quantities.iter().map(|one| one.resource_id))?;
+            for one in quantities {
+                if !asked.is_empty() && !asked.contains(&names.metric(one.metric_id)?.name) {
+                    continue;
+                }
+                let resource = names.place_of(one.resource_id)?;
+                let place = (who, one.slot, one.metric_id, resource);
+                sums.entry(place).or_default().add(one.quantity);
+                ensure!(sums.len() <= question.most_sums, TooManySums);
             }
-            let resource = names.place_of(one.resource_id)?;
-            let place = (who, one.slot, one.metric_id, resource);
-            sums.entry(place).or_default().add(one.quantity);
-            ensure!(sums.len() <= question.most_sums, TooManySums);
         }
     }
     let mut totals: BTreeMap<Place, (CompensatedSum, CompensatedSum)> = BTreeMap::new();
@@ -176,33 +178,28 @@ struct Quantity {
     quantity: f64,
 }
 
-/// What an account used in each month, whose number is its slot, of each metric and resource.
-fn list_months(
+/// What an account used in a month, whose number is its slot, of each metric and resource.
+fn list_sums(
     connection: &Connection,
     account_id: i64,
-    parts: &[MonthPart],
+    part: &MonthPart,
+    slot: usize,
 ) -> anyhow::Result<Vec<Quantity>> {
-    let mut quantities = Vec::new();
-    for (slot, part) in parts.iter().enumerate() {
-        let sums = part.list_sums(connection, account_id)?;
-        let of_month = sums
-            .into_iter()
-            .map(|((metric_id, resource_id), quantity)| Quantity {
-                slot,
-                metric_id,
-                resource_id,
-                quantity,
-            });
-        quantities.extend(of_month);
-    }
-    Ok(quantities)
+    let sums = part.list_sums(connection, account_id)?;
+    let quantity = |((metric_id, resource_id), quantity)| Quantity {
+        slot,
+        metric_id,
+        resource_id,
+        quantity,
+    };
+    Ok(sums.into_iter().map(quantity).collect())
 }
 
-/// What an account used on each day.
+/// What an account used on each day of a month.
 fn list_records(
     connection: &Connection,
     account_id: i64,
-    range: DayRange,
+    part: &MonthPart,
     calendar: &Calendar,
 ) -> anyhow::Result<Vec<Quantity>> {
     let sql = "select day, metric_id, resource_id, quantity
@@ -211,8 +208,8 @@ fn list_records(
          order by day, metric_id, resource_id";
     let values = params! {
         ":account": account_id,
-        ":first": range.first(),
-        ":last": range.last(),
+        ":first": part.first(),
+        ":last": part.last(),
     };
     let (mut day, mut slot) = (String::new(), 0);
     connection.list(sql, values, |row| {

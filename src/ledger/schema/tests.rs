@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::ledger::Ledger;
+use crate::ledger::backup::backup;
 
 #[test]
 fn the_list_of_migrations_is_the_folder() {
@@ -274,6 +275,11 @@ fn refuses_what_is_not_a_ledger() {
             ),
             message
         );
+        let opened = Ledger::open(path, "GMT", false).err().unwrap();
+        assert_eq!(format!("{opened:#}"), message);
+        let copy = folder.path().join("copy.db");
+        let copied = backup(path, &copy, &mut |_| ()).unwrap_err();
+        assert_eq!(format!("{copied:#}"), message);
         assert_eq!(std::fs::read(path).unwrap(), before);
     }
 }

@@ -11,8 +11,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempPath;
 
-use super::access::Access;
-use super::{APPLICATION_ID, READERS_PATIENCE, insist_on_ledger, ledger_at, open};
+use super::engine::{APPLICATION_ID, Access, Engine, WRITERS_BUSY_TIMEOUT, ledger_at, open_file};
+use super::schema::insist_on_current;
 use crate::plural::plural;
 
 /// Faults that are reported; there may be thousands.
@@ -136,9 +136,9 @@ pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec
 
 fn open_to_read(ledger: &Path) -> anyhow::Result<Connection> {
     let look = || -> anyhow::Result<Connection> {
-        let connection = open(ledger, Access::Read, READERS_PATIENCE)?;
-        insist_on_ledger(&connection, ledger)?;
-        Ok(connection)
+        let engine = Engine::open_to_read(ledger, WRITERS_BUSY_TIMEOUT)?;
+        insist_on_current(engine.connection())?;
+        open_file(ledger, Access::Read, WRITERS_BUSY_TIMEOUT)
     };
     look().with_context(|| ledger_at(ledger))
 }
