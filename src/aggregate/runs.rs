@@ -1,9 +1,9 @@
-//! Runs of the usage server that say again what earlier runs had said. One run is one job and one commit: it writes
-//! every window since its start with what it knows by then. Where an event was late or stuck (CloudStack 4.0 to 4.23),
-//! it starts in the past, and what had ended meanwhile has no row in it at all. So from such a run's first row on,
-//! whatever was written before of the time since its start is void: at each instant, the newest run that covered it is right.
+//! Runs of the usage server that write again what earlier runs had written. One run is one job and one commit: it writes
+//! every window since its start, with what it knows by then. If an event was late or stuck (CloudStack 4.0 to 4.23), the
+//! run starts in the past, and resources that had ended meanwhile have no row in it at all. So everything that earlier
+//! runs wrote about the time since its start is void: at each instant, the newest run that covered it is right.
 //!
-//! Where a run begins is known from `usage_job` as a rule. Where that cannot be read, it is inferred here from the rows.
+//! As a rule `usage_job` shows where a run begins. If that cannot be read, it is inferred here from the rows.
 
 use std::collections::{HashMap, HashSet};
 

@@ -74,6 +74,7 @@ fn hours_before_a_later_run_are_those_that_it_does_not_say() {
         usage_id: 1,
         ..row(id, 11, hours)
     };
+    // `docs/days.md` has these in a table.
     for (first, second, sum) in [
         // Used all the time.
         (24.0, 18.0, 24.0),
