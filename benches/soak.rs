@@ -192,7 +192,7 @@ fn ask(
             ),
             3 => ("/v1/days?month=2013-06".to_owned(), "\"closed\""),
             4 => ("/v1/corrections?limit=100".to_owned(), "\"corrections\""),
-            5 => ("/metrics".to_owned(), "# EOF"),
+            5 => ("/metrics".to_owned(), "rbc_usage_build_info"),
             _ => (
                 format!("/usage/{uuid}?start=2013-06-01&end=2013-06-03"),
                 "\"complete\":true",

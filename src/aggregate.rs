@@ -1,8 +1,9 @@
-//! Source rows of one day in, daily records and findings out. Pure: no database, no clock, and the result
+//! Source rows of one day in, daily records, lines and findings out. Pure: no database, no clock, and the result
 //! does not depend on the order of the rows. Which rows count and where windows lie on days is below;
 //! uuids and names are not known here, records carry CloudStack's ids.
 
 mod finding_collector;
+mod lines;
 pub mod pieces;
 mod record;
 pub mod row_trace;
@@ -16,18 +17,24 @@ use crate::finding::Finding;
 use crate::instant::hours;
 use crate::metric::{Measure, Metric};
 use crate::row::{BadRow, Digest, UsageRow};
+use crate::sku::Sku;
 use crate::zones::Zones;
 use finding_collector::FindingCollector;
+pub use lines::UsageLine;
+use lines::{Added, Parts};
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
 pub use record::{Record, VmFacts};
 use row_trace::{Figures, RowOutcome, RowTrace};
 use runs::Rewinds;
 use window::{DayBounds, part_of_day};
 
-/// A day's figures, sorted by account, metric and source id.
+/// A day's figures, sorted by account, metric and source id; lines of one record by resource and SKU.
 #[derive(Debug, Default, PartialEq)]
 pub struct DayUsage {
     pub records: Vec<Record>,
+    pub lines: Vec<UsageLine>,
+    /// What lines are priced by; they name places in it.
+    pub skus: Vec<Sku>,
     pub findings: Vec<Finding>,
     /// Rows that touch the day, replays included.
     pub source_rows: u64,
@@ -39,9 +46,6 @@ pub struct DayUsage {
     /// The rows that touch the day, by usage type; none for rows without one.
     pub digests: BTreeMap<Option<u32>, Digest>,
 }
-
-/// What is added up as one record.
-type Key = (u64, Metric, u64);
 
 /// Adds up one day. `rows` are all rows whose windows touch the day, and those of the runs around it that these depend
 /// on, in any order; they are sorted in place. `on_row` gets each row that touches the day, and what became of it.
@@ -128,7 +132,7 @@ fn add_up_day(
             | RowOutcome::Until
             | RowOutcome::Excess
             | RowOutcome::Beside => {
-                let size = piece.size_of.map_or(row.size, |place| rows[place].size);
+                let size = piece.size_of.map_or(row.size(), |place| rows[place].size());
                 sums.count(row, size, share, &mut figures)?;
                 if part.to - part.from < part.of_seconds {
                     sums.doubts.spans_midnight();
@@ -159,7 +163,12 @@ fn add_up_day(
         parts,
         doubts,
     } = sums;
-    usage.records = add_up(parts)?;
+    let Added {
+        records,
+        lines,
+        skus,
+    } = parts.add_up()?;
+    (usage.records, usage.lines, usage.skus) = (records, lines, skus);
     usage.findings = doubts.into_findings(day);
     Ok(usage)
 }
@@ -167,7 +176,7 @@ fn add_up_day(
 /// What a day comes to while its rows go by.
 struct Sums {
     usage: DayUsage,
-    parts: Vec<(Key, f64)>,
+    parts: Parts,
     doubts: FindingCollector,
 }
 
@@ -176,8 +185,7 @@ impl Sums {
     fn of(rows: usize) -> Sums {
         Sums {
             usage: DayUsage::default(),
-            // A running VM counts for its guest OS as well.
-            parts: Vec::with_capacity(rows + rows / 8),
+            parts: Parts::of(rows),
             doubts: FindingCollector::default(),
         }
     }
@@ -213,9 +221,9 @@ impl Sums {
             let wrong = format!("{} is too large to be a number", metric.name());
             return Err(bad_row(row, &wrong));
         }
+        self.parts.note_domain(row);
         for (metric, source_id) in figures.keys() {
-            let key = (row.account_id, metric, source_id);
-            self.parts.push((key, figures.quantity));
+            self.parts.add(row, metric, source_id, figures.quantity)?;
         }
         Ok(())
     }
@@ -259,30 +267,6 @@ fn measure(
         }
         Measure::RawTimesWindow => row.raw_usage * hours(row.end - row.start),
     }
-}
-
-/// Adds the parts of each key. The parts are added in order of size, so that neither the order of the rows
-/// nor their ids can change a last bit of the sum.
-fn add_up(mut parts: Vec<(Key, f64)>) -> anyhow::Result<Vec<Record>> {
-    parts.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    parts
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|group| {
-            let (account_id, metric, source_id) = group[0].0;
-            let quantity: f64 = group.iter().map(|part| part.1).sum();
-            if !quantity.is_finite() {
-                let name = metric.name();
-                let wrong = format!("account {account_id}: {name} is too large to be a number");
-                return Err(BadRow(wrong).into());
-            }
-            Ok(Record {
-                account_id,
-                metric,
-                source_id,
-                quantity,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

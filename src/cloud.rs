@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 
 use crate::metric::Breakdown;
+use crate::resource::ResourceKind;
+use crate::sku::VmSize;
 
 /// An account as `cloud` knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,20 @@ pub struct Vm {
     pub removed: Option<i64>,
 }
 
+/// Uuid and name of something, each where `cloud` has it and it may be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CloudName {
+    pub uuid: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Uuid and path of a domain, such as `/a/b/`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloudDomain {
+    pub uuid: Option<String>,
+    pub path: Option<String>,
+}
+
 /// What ids of one day stand for. An id that `cloud` does not know is absent.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -38,6 +54,12 @@ pub struct Names {
     pub templates: HashMap<u64, u64>,
     /// Address by `user_ip_address.id`, as usage rows spell it: all that is left of a deleted range.
     pub addresses: HashMap<u64, String>,
+    /// What lines are about, by kind and id. Addresses are among `resources`.
+    pub used: HashMap<(ResourceKind, u64), CloudName>,
+    pub zones: HashMap<u64, CloudName>,
+    pub domains: HashMap<u64, CloudDomain>,
+    /// By id of a service offering; nothing is known of what each VM has its own of.
+    pub offering_sizes: HashMap<u64, VmSize>,
 }
 
 /// The rows that end on a day, by count and ids: found by a walk along the index on dates alone. No row is

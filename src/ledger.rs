@@ -10,6 +10,8 @@ mod guest_oses;
 mod handle;
 mod held;
 pub mod known_vms;
+mod line_ids;
+mod lines;
 pub mod months;
 mod names;
 pub mod naming;

@@ -51,6 +51,8 @@ pub enum Breakdown {
     IpAddress,
     NetworkOffering,
     BackupOffering,
+    /// No metric is kept per disk offering; SKUs of disks have one.
+    DiskOffering,
 }
 
 /// How one source row turns into a quantity.
@@ -239,12 +241,13 @@ impl Metric {
 
 impl Breakdown {
     /// Every kind, for the ledger to recognise what it stored.
-    pub const ALL: [Breakdown; 5] = [
+    pub const ALL: [Breakdown; 6] = [
         Breakdown::ServiceOffering,
         Breakdown::GuestOs,
         Breakdown::IpAddress,
         Breakdown::NetworkOffering,
         Breakdown::BackupOffering,
+        Breakdown::DiskOffering,
     ];
 
     /// The published name, also the first half of a stand-in such as `service_offering:123`.
@@ -255,6 +258,7 @@ impl Breakdown {
             Breakdown::IpAddress => "ip_address",
             Breakdown::NetworkOffering => "network_offering",
             Breakdown::BackupOffering => "backup_offering",
+            Breakdown::DiskOffering => "disk_offering",
         }
     }
 }

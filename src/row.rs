@@ -1,4 +1,4 @@
-//! One usage row as CloudStack wrote it, cut down to what the program needs: 120 bytes, so that a day of
+//! One usage row as CloudStack wrote it, cut down to what the program needs: 128 bytes, so that a day of
 //! ten thousand accounts fits in memory. Texts are folded into the row's identity on reading. Hashes of rows
 //! are stored in ledgers, so they are SipHash 1-3 with keys of zero forever.
 
@@ -6,12 +6,17 @@ use std::fmt;
 
 use siphasher::sip128::SipHasher13;
 
+use crate::resource::ResourceKind;
+use crate::sku::VmSize;
+
 /// A row of `cloud_usage.cloud_usage`. Ids are 0 where the column is NULL: CloudStack's begin at 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageRow {
     pub id: u64,
     pub zone_id: u32,
     pub account_id: u64,
+    /// Of the account when the usage server wrote the row.
+    pub domain_id: u32,
     /// The column allows NULL.
     pub usage_type: Option<u32>,
     /// Hours, bytes or requests, by usage type; finite and not negative.
@@ -19,8 +24,7 @@ pub struct UsageRow {
     pub offering_id: u64,
     pub template_id: u64,
     pub usage_id: u64,
-    /// Bytes, where the usage type has a size at all.
-    pub size: Option<u64>,
+    pub particulars: Particulars,
     /// First second of the window, since 1970 UTC.
     pub start: i64,
     /// First second after the window. CloudStack cuts milliseconds off: an `end_date` of …:59 ends with its minute, any
@@ -35,6 +39,23 @@ pub struct UsageRow {
     /// Whether `end_date` lies before `start_date`. Such a row amounts to nothing, and stands at its start.
     pub backwards: bool,
     pub identity: Identity,
+}
+
+/// What a row says besides ids and amounts. It depends on the usage type, so that these share one place: of VMs and
+/// traffic CloudStack writes no `size`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Particulars {
+    None,
+    /// Bytes, where the usage type has a size at all; for some types a flag.
+    Size(u64),
+    /// Of a VM (1, 2), as far as its offering leaves it open.
+    VmSize(VmSize),
+    /// Traffic (4, 5) of a VM on a shared network.
+    VmTraffic,
+    /// Traffic (4, 5) of this network.
+    NetworkTraffic(u64),
+    /// Traffic (4, 5) of a device whose network the row does not name.
+    RouterTraffic,
 }
 
 /// Rows that cannot be counted, because of a value that cannot be. The text names the row and what is wrong. It
@@ -105,6 +126,52 @@ impl Digest {
 }
 
 impl UsageRow {
+    /// `size`; `None` for NULL, and where the usage type has none.
+    pub fn size(&self) -> Option<u64> {
+        match self.particulars {
+            Particulars::Size(size) => Some(size),
+            _ => None,
+        }
+    }
+
+    /// How large the VM is, as far as the row says.
+    pub fn vm_size(&self) -> VmSize {
+        match self.particulars {
+            Particulars::VmSize(size) => size,
+            _ => VmSize::default(),
+        }
+    }
+
+    /// What was used: its kind, and its id in CloudStack, which is 0 if the row names none.
+    pub fn resource(&self) -> (ResourceKind, u64) {
+        let kind = match self.usage_type {
+            Some(1 | 2) if self.usage_id == 0 => return (ResourceKind::Vm, self.vm_id),
+            // `usage_id` is a flag: the default NIC or not.
+            Some(13) => return (ResourceKind::Vm, self.vm_id),
+            Some(4 | 5) => match self.particulars {
+                Particulars::VmTraffic => ResourceKind::Vm,
+                Particulars::NetworkTraffic(id) => return (ResourceKind::Network, id),
+                _ => ResourceKind::Router,
+            },
+            Some(1 | 2 | 28) => ResourceKind::Vm,
+            Some(3) => ResourceKind::IpAddress,
+            Some(6 | 21..=24 | 26) => ResourceKind::Volume,
+            Some(7) => ResourceKind::Template,
+            Some(8) => ResourceKind::Iso,
+            Some(9) => ResourceKind::Snapshot,
+            Some(10) => ResourceKind::SecurityGroup,
+            Some(11) => ResourceKind::LoadBalancerRule,
+            Some(12) => ResourceKind::PortForwardingRule,
+            Some(14) => ResourceKind::VpnUser,
+            Some(25 | 27) => ResourceKind::VmSnapshot,
+            Some(29) => ResourceKind::Bucket,
+            Some(30) => ResourceKind::Network,
+            Some(31) => ResourceKind::Vpc,
+            Some(_) | None => ResourceKind::Other,
+        };
+        (kind, self.usage_id)
+    }
+
     /// 128 bits over all that decides what the row counts for. Its id is left out, and what the quota plugin writes.
     pub fn hash(&self) -> u128 {
         let flags = u64::from(self.hidden) | u64::from(self.raw_is_hours) << 1;
@@ -112,8 +179,8 @@ impl UsageRow {
             self.identity.0,
             self.identity.1,
             self.raw_usage.to_bits(),
-            u64::from(self.size.is_some()) << 2 | flags,
-            self.size.unwrap_or(0),
+            u64::from(self.size().is_some()) << 2 | flags,
+            self.size().unwrap_or(0),
             self.start.cast_unsigned(),
             self.end.cast_unsigned(),
         ];
@@ -134,12 +201,13 @@ mod tests {
             id: 1,
             zone_id: 1,
             account_id: 2,
+            domain_id: 1,
             usage_type: Some(6),
             raw_usage: 24.0,
             offering_id: 0,
             template_id: 0,
             usage_id: 3,
-            size: Some(0),
+            particulars: Particulars::Size(0),
             start: 1_370_044_800,
             end: 1_370_131_200,
             vm_id: 0,
@@ -188,11 +256,11 @@ mod tests {
                 ..row()
             },
             UsageRow {
-                size: None,
+                particulars: Particulars::None,
                 ..row()
             },
             UsageRow {
-                size: Some(1),
+                particulars: Particulars::Size(1),
                 ..row()
             },
             UsageRow {
@@ -252,8 +320,81 @@ mod tests {
         assert_eq!(hasher.finish(), identity(&[]));
     }
 
+    /// Every usage type, with 5 in `usage_id` and 9 in `vm_instance_id`.
+    #[test]
+    fn a_row_names_what_was_used() {
+        let table: Vec<String> = (1..=32)
+            .map(|usage_type| {
+                let (kind, id) = UsageRow {
+                    usage_type: Some(usage_type),
+                    usage_id: 5,
+                    vm_id: 9,
+                    particulars: Particulars::NetworkTraffic(7),
+                    ..row()
+                }
+                .resource();
+                format!("{usage_type} {}:{id}", kind.name())
+            })
+            .collect();
+        let expected = "\
+1 vm:5
+2 vm:5
+3 ip_address:5
+4 network:7
+5 network:7
+6 volume:5
+7 template:5
+8 iso:5
+9 snapshot:5
+10 security_group:5
+11 load_balancer_rule:5
+12 port_forwarding_rule:5
+13 vm:9
+14 vpn_user:5
+15 other:5
+16 other:5
+17 other:5
+18 other:5
+19 other:5
+20 other:5
+21 volume:5
+22 volume:5
+23 volume:5
+24 volume:5
+25 vm_snapshot:5
+26 volume:5
+27 vm_snapshot:5
+28 vm:5
+29 bucket:5
+30 network:5
+31 vpc:5
+32 other:5";
+        assert_eq!(table.join("\n"), expected);
+        let traffic = |particulars| {
+            let usage_type = Some(4);
+            UsageRow {
+                usage_type,
+                particulars,
+                ..row()
+            }
+            .resource()
+        };
+        assert_eq!(traffic(Particulars::VmTraffic), (ResourceKind::Vm, 3));
+        assert_eq!(
+            traffic(Particulars::RouterTraffic),
+            (ResourceKind::Router, 3)
+        );
+        let nameless = UsageRow {
+            usage_type: Some(2),
+            usage_id: 0,
+            vm_id: 9,
+            ..row()
+        };
+        assert_eq!(nameless.resource(), (ResourceKind::Vm, 9));
+    }
+
     #[test]
     fn a_row_stays_small() {
-        assert!(size_of::<UsageRow>() <= 120, "{}", size_of::<UsageRow>());
+        assert!(size_of::<UsageRow>() <= 128, "{}", size_of::<UsageRow>());
     }
 }

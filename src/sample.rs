@@ -7,6 +7,7 @@ mod chance;
 mod cloud;
 mod period;
 mod usage;
+mod used;
 mod world;
 
 use std::fs;

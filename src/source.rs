@@ -4,6 +4,8 @@
 
 mod fingerprint;
 mod identity;
+mod line_names;
+mod lookup;
 mod names;
 mod prefetch;
 mod probe;

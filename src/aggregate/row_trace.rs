@@ -117,7 +117,7 @@ impl Figures {
             ) => row.offering_id,
             Some(Breakdown::IpAddress) => row.usage_id,
             // Guest OS hours are booked beside the VM's, where its OS is known.
-            Some(Breakdown::GuestOs) | None => 0,
+            Some(Breakdown::GuestOs | Breakdown::DiskOffering) | None => 0,
         };
         let runs = metric == Metric::VmRunning;
         Figures {

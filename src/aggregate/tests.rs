@@ -2,12 +2,13 @@
 
 mod any;
 mod figures;
+mod lines;
 mod replays;
 mod runs;
 
 use super::*;
 use crate::aggregate::runs::Runs;
-use crate::row::IdentityHasher;
+use crate::row::{IdentityHasher, Particulars};
 use crate::zone::Zone;
 
 /// 2013-06-10 00:00:00 UTC.
@@ -23,12 +24,13 @@ fn row(id: u64, usage_type: u32, raw_usage: f64) -> UsageRow {
         id,
         zone_id: 1,
         account_id: 7,
+        domain_id: 1,
         usage_type: Some(usage_type),
         raw_usage,
         offering_id: 0,
         template_id: 0,
         usage_id: 0,
-        size: None,
+        particulars: Particulars::None,
         start: DAY.start,
         end: DAY.end,
         vm_id: 0,
@@ -46,7 +48,7 @@ fn identified(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
         let size = if row.usage_type == Some(28) {
             None
         } else {
-            row.size
+            row.size()
         };
         for part in [row.usage_type.map(u64::from), size] {
             match part {

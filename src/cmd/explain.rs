@@ -285,7 +285,7 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::Text(Utc::at(row.start)?.to_string()),
         Value::Text(Utc::at(row.end - 1)?.to_string()),
         Value::Quantity(row.raw_usage, Unit::Exact),
-        optional(row.size),
+        optional(row.size()),
         Value::Truth(row.hidden),
         Value::Text(Utc::at(explained.part.from)?.to_string()),
         Value::Text(Utc::at(explained.part.to - 1)?.to_string()),

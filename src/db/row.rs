@@ -60,6 +60,12 @@ impl FromField<'_> for u64 {
     }
 }
 
+impl FromField<'_> for u32 {
+    fn from_field(field: Field) -> anyhow::Result<u32> {
+        Ok(u32::try_from(u64::from_field(field)?)?)
+    }
+}
+
 impl FromField<'_> for bool {
     fn from_field(field: Field) -> anyhow::Result<bool> {
         i64::from_field(field).map(|number| number != 0)

@@ -119,6 +119,7 @@ mod tests {
         first_id: Some(500),
         sealed: false,
         verified: false,
+        has_lines: true,
     };
 
     fn rows(source_rows: u64, replayed_rows: u64) -> DayUsage {

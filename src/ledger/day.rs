@@ -66,6 +66,8 @@ pub struct StoredDay {
     pub sealed: bool,
     /// It was found equal to its source since it was written.
     pub verified: bool,
+    /// Its lines are there beside its records.
+    pub has_lines: bool,
 }
 
 impl StoredDay {

@@ -28,7 +28,7 @@ pub struct Imported {
 /// What the ledger has of a day.
 pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Option<StoredDay>> {
     let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
-                 verified_at is not null \
+                 verified_at is not null, lines > 0 \
                from stored_days where day = :day";
     connection.find(sql, params! {":day": day}, |row| {
         let completion = match row.get(0)? {
@@ -43,6 +43,7 @@ pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Opti
             first_id: fingerprint.and_then(first_id),
             sealed: row.get(3)?,
             verified: row.get(5)?,
+            has_lines: row.get(6)?,
         })
     })
 }

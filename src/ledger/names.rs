@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
+use super::line_ids::LineIds;
 use crate::cloud::{CloudAccount, Names};
 use crate::day::Day;
 use crate::db::{Connection, params};
@@ -46,6 +47,8 @@ pub struct LedgerNames {
     /// Accounts that the source named and that are not stored yet.
     named_accounts: Vec<u64>,
     settled_resources: HashMap<(Breakdown, u64), Resource>,
+    /// Of lines.
+    pub(super) lines: LineIds,
     /// It could not be read again after an error.
     is_lost: bool,
 }
@@ -61,7 +64,11 @@ impl LedgerNames {
             names.metrics.insert(metric, row.get(0)?);
             Ok(())
         })?;
-        let sql = "select id, kind, source_id, uuid, name from resources order by id";
+        // Of what lines are about there may be very many.
+        let sql = "select id, kind, source_id, uuid, name from resources \
+                   where kind in ('service_offering', 'guest_os', 'ip_address', 'network_offering', 'backup_offering', \
+                     'disk_offering') \
+                   order by id";
         connection.each(sql, params! {}, |row| {
             let kind: &str = row.get(1)?;
             if let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) {
@@ -113,6 +120,17 @@ impl LedgerNames {
         self.cloud.vms.extend(names.vms);
         self.cloud.templates.extend(names.templates);
         self.cloud.addresses.extend(names.addresses);
+        self.cloud.used.extend(names.used);
+        self.cloud.zones.extend(names.zones);
+        self.cloud.domains.extend(names.domains);
+        self.cloud.offering_sizes.extend(names.offering_sizes);
+    }
+
+    /// Lets go of what the source says of things that are safely in the ledger: there may be very many.
+    pub fn forget_stored_names(&mut self) {
+        let lines = &self.lines;
+        self.cloud.used.retain(|used, _| !lines.has(*used));
+        self.cloud.used.shrink_to_fit();
     }
 
     /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,

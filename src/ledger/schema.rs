@@ -15,7 +15,7 @@ use crate::db::{Connection, params};
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order; the version of a ledger is the number of those it has had.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_proof.sql"),
     include_str!("../../migrations/0003_months.sql"),
@@ -23,6 +23,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0005_refusals.sql"),
     include_str!("../../migrations/0006_runs.sql"),
     include_str!("../../migrations/0007_timezones.sql"),
+    include_str!("../../migrations/0008_lines.sql"),
 ];
 
 /// What `initdb` found and did.

@@ -9,6 +9,7 @@ use super::day::{
 };
 use super::handle::Ledger;
 use super::held::find_day;
+use super::lines::{add_lines, replace_lines};
 use super::names::{LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::refusals;
@@ -33,7 +34,11 @@ impl Ledger {
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
         let stored = self.find_day(new.day).with_context(|| self.engine.name())?;
-        self.transaction(|connection, names| DayWriter::new(connection, names, new, stored).write())
+        let written = self.transaction(|connection, names| {
+            DayWriter::new(connection, names, new, stored).write()
+        })?;
+        self.names.forget_stored_names();
+        Ok(written)
     }
 
     /// Whether the day has differences or a refusal, and somebody has acknowledged them all.
@@ -94,6 +99,7 @@ impl<'a> DayWriter<'a> {
         refusals::settle(self.connection, self.new.day)?;
         findings.extend(differences.iter().map(FigureDifference::finding));
         let renewed = self.keep_source(&plan)?;
+        self.keep_lines(&plan, renewed)?;
         let findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
         Ok(Written {
@@ -197,6 +203,35 @@ impl<'a> DayWriter<'a> {
             Policy::Unfinished | Policy::Closed(ClosedDay::Overwrite)
         );
         Ok(rewritten || changed || replaced)
+    }
+
+    /// Keeps the lines of the figures that the day holds now. A sealed day gets lines if it has none, and no others.
+    fn keep_lines(&mut self, plan: &DayPlan, renewed: bool) -> anyhow::Result<()> {
+        let (day, usage) = (self.new.day, self.new.usage);
+        let has_lines = self.stored.is_some_and(|stored| stored.has_lines);
+        let holds_the_source = plan.unequal.is_empty() && plan.pending == 0;
+        let replace = match self.policy {
+            Policy::Unfinished => true,
+            Policy::Closed(ClosedDay::Overwrite | ClosedDay::AddMissing) => {
+                holds_the_source && (renewed || !has_lines)
+            }
+            Policy::Sealed => holds_the_source && !has_lines,
+            Policy::Closed(ClosedDay::ReportOnly) => false,
+        };
+        if replace {
+            return replace_lines(self.connection, self.names, day, usage);
+        }
+        if has_lines && plan.added > 0 {
+            let added = plan.changes.iter().filter_map(|change| match change {
+                RecordChange::Insert { key, .. } => Some(*key),
+                RecordChange::Update { .. }
+                | RecordChange::Delete { .. }
+                | RecordChange::Correct(_)
+                | RecordChange::ApplyPending { .. } => None,
+            });
+            return add_lines(self.connection, self.names, day, usage, &added.collect());
+        }
+        Ok(())
     }
 
     /// Gives the day's records their ids in the ledger, sorted by key. What gets a stand-in becomes a finding.

@@ -8,6 +8,7 @@ use super::catalog::{
 };
 use super::chance::uuid;
 use super::period::{at, gmt, whole};
+use super::used::insert_used;
 use super::world::{Address, OwnedTemplate, SampleVm, World};
 
 /// A machine of `cedar-media`, destroyed and then purged: usage still names it, `vm_instance` no longer does.
@@ -29,6 +30,7 @@ pub fn write(db: &mut Connection, world: &World) -> anyhow::Result<()> {
     for address in &world.addresses {
         insert_address(&tx, address)?;
     }
+    insert_used(&tx, world)?;
     insert_configuration(&tx)?;
     Ok(tx.commit()?)
 }

@@ -142,6 +142,65 @@ create table user_ip_address (
   vpc_id integer
 ) strict;
 
+create table volumes (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table snapshots (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table vm_snapshots (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table networks (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table vpc (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table security_group (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table firewall_rules (
+  id integer primary key,
+  uuid text unique,
+  xid text
+) strict;
+
+create table vpn_users (
+  id integer primary key,
+  uuid text unique,
+  username text
+) strict;
+
+create table bucket (
+  id integer primary key,
+  uuid text unique,
+  name text
+) strict;
+
+create table load_balancing_rules (
+  id integer primary key,                       -- that of its row in firewall_rules, which has the uuid
+  name text
+) strict;
+
 create table configuration (
   name text primary key,
   value text,

@@ -5,15 +5,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::ensure;
 
+use super::lookup::{Asked, AskedIds, name, select};
 use super::probe::Columns;
 use super::usage_row::Addresses;
 use crate::cloud::{CloudAccount, Names, Vm};
 use crate::db::{Connection, Row};
 use crate::metric::{Breakdown, Metric};
+use crate::resource::ResourceKind;
 use crate::row::UsageRow;
-
-/// Ids asked for by one statement.
-const BATCH: usize = 1000;
+use crate::sku::offering_of;
 
 /// What can be read of `cloud`, and which ids have been asked for.
 pub struct NameReader {
@@ -25,17 +25,9 @@ pub struct NameReader {
     vm_removals: bool,
     templates_sql: Option<String>,
     resources_sql: Vec<(Breakdown, Option<String>)>,
-    asked: HashSet<(Asked, u64)>,
+    vm_names: bool,
+    asked: AskedIds,
     found_accounts: HashSet<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Asked {
-    Account,
-    LostAccount,
-    Vm,
-    Template,
-    Resource(Breakdown),
 }
 
 impl NameReader {
@@ -71,6 +63,10 @@ impl NameReader {
                 Breakdown::BackupOffering,
                 named(cloud, "backup_offering", "name")?,
             ),
+            (
+                Breakdown::DiskOffering,
+                named(cloud, "disk_offering", "name")?,
+            ),
         ];
         Ok(NameReader {
             accounts_sql: accounts_sql(domain, projects, account.has("removed")),
@@ -80,15 +76,16 @@ impl NameReader {
             vms_sql: vms.have(&["id", "guest_os_id"]).then(|| {
                 format!(
                     "select {} from vm_instance where id",
-                    vms.select_list(&["id", "guest_os_id", "removed"])
+                    vms.select_list(&["id", "guest_os_id", "removed", "uuid", "name"])
                 )
             }),
             vm_removals: vms.has("removed"),
+            vm_names: vms.has("name"),
             templates_sql: template
                 .have(&["id", "guest_os_id"])
                 .then(|| "select id, guest_os_id from vm_template where id".to_owned()),
             resources_sql,
-            asked: HashSet::new(),
+            asked: AskedIds::default(),
             found_accounts: HashSet::new(),
         })
     }
@@ -117,6 +114,12 @@ impl NameReader {
                     .to_owned(),
             );
         }
+        if self.vms_sql.is_some() && !self.vm_names {
+            sentences.push(
+                "cloud: vm_instance.name cannot be read: VMs are known by their uuids alone"
+                    .to_owned(),
+            );
+        }
         if self.templates_sql.is_none() {
             sentences.push(
                 "cloud: vm_template cannot be read: a VM that is gone has no guest OS".to_owned(),
@@ -142,7 +145,9 @@ impl NameReader {
     ) -> anyhow::Result<Names> {
         let mut names = Names::default();
         self.read_all_accounts(cloud, &mut names)?;
-        let account_ids = self.new_ids(Asked::Account, rows.iter().map(|row| row.account_id));
+        let account_ids = self
+            .asked
+            .new_ids(Asked::Account, rows.iter().map(|row| row.account_id));
         let vm_rows = || {
             rows.iter()
                 .filter(|row| matches!(row.usage_type, Some(1 | 2)))
@@ -151,8 +156,13 @@ impl NameReader {
             Some(1 | 2) => row.usage_id,
             _ => row.vm_id,
         });
-        let vm_ids = self.new_ids(Asked::Vm, vms);
-        let template_ids = self.new_ids(Asked::Template, vm_rows().map(|row| row.template_id));
+        let used = rows.iter().map(UsageRow::resource);
+        let used = used.filter(|(kind, _)| *kind == ResourceKind::Vm);
+        let vms = vms.chain(used.map(|(_, id)| id));
+        let vm_ids = self.asked.new_ids(Asked::Vm, vms);
+        let template_ids = self
+            .asked
+            .new_ids(Asked::Template, vm_rows().map(|row| row.template_id));
         select(
             cloud,
             Some(&format!("{} where a.id", self.accounts_sql)),
@@ -168,6 +178,7 @@ impl NameReader {
                     removed: row.field(2)?.moment().unwrap_or(None),
                 },
             );
+            names.used.insert((ResourceKind::Vm, id), name(row, 3)?);
             Ok(())
         })?;
         select(
@@ -196,7 +207,7 @@ impl NameReader {
         let lost = lost.filter(|id| !known.contains_key(id) && !self.found_accounts.contains(id));
         let lost: BTreeSet<u64> = lost.collect();
         self.found_accounts.extend(known.keys());
-        let lost = self.new_ids(Asked::LostAccount, lost.into_iter());
+        let lost = self.asked.new_ids(Asked::LostAccount, lost.into_iter());
         if lost.is_empty() || !Columns::of(usage, "account")?.have(&["id", "account_name"]) {
             return Ok(());
         }
@@ -222,7 +233,7 @@ impl NameReader {
         }
         cloud.each(&self.accounts_sql, &[], |row| {
             let id = row.field(0)?.id()?;
-            self.asked.insert((Asked::Account, id));
+            self.asked.is_new(Asked::Account, id);
             add_account(names, id, row)
         })
     }
@@ -244,6 +255,10 @@ impl NameReader {
                 };
                 ids.entry(per).or_default().insert(id);
             }
+            if offering_of(metric) == Some(Breakdown::DiskOffering) {
+                let disks = ids.entry(Breakdown::DiskOffering).or_default();
+                disks.insert(row.offering_id);
+            }
         }
         let guest_oses = names
             .vms
@@ -255,7 +270,7 @@ impl NameReader {
             .extend(guest_oses);
         for index in 0..self.resources_sql.len() {
             let per = self.resources_sql[index].0;
-            let wanted = self.new_ids(
+            let wanted = self.asked.new_ids(
                 Asked::Resource(per),
                 ids.remove(&per).unwrap_or_default().into_iter(),
             );
@@ -274,15 +289,6 @@ impl NameReader {
             )?;
         }
         Ok(())
-    }
-
-    /// Those of the ids that are asked for now for the first time, in order.
-    fn new_ids(&mut self, asked: Asked, ids: impl Iterator<Item = u64>) -> Vec<u64> {
-        let mut new: Vec<u64> = ids
-            .filter(|id| *id != 0 && self.asked.insert((asked, *id)))
-            .collect();
-        new.sort_unstable();
-        new
     }
 }
 
@@ -341,24 +347,6 @@ fn account(row: &Row) -> anyhow::Result<CloudAccount> {
         project_uuid: text(5)?,
         project_name: text(6)?,
     })
-}
-
-/// Runs a statement that ends in `where <id>` for each batch of ids. The ids are written into the text: they
-/// are numbers, and no dialect takes a list as one parameter.
-pub(super) fn select(
-    cloud: &Connection,
-    sql: Option<&str>,
-    ids: &[u64],
-    on_row: &mut dyn FnMut(u64, &Row) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let Some(sql) = sql else { return Ok(()) };
-    for batch in ids.chunks(BATCH) {
-        let list: Vec<String> = batch.iter().map(u64::to_string).collect();
-        cloud.each(&format!("{sql} in ({})", list.join(", ")), &[], |row| {
-            on_row(row.field(0)?.id()?, row)
-        })?;
-    }
-    Ok(())
 }
 
 /// Reads an account, and when it was removed.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::fingerprint::{self, read_fingerprint};
 use super::usage::DayRows;
 use super::watermark::Watermark;
-use super::{names, probe, runs, usage, windows};
+use super::{line_names, names, probe, runs, usage, windows};
 use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
@@ -23,6 +23,7 @@ pub struct Source {
     pub(super) usage: usage::UsageReader,
     pub(super) runs: runs::RunReader,
     pub(super) names: names::NameReader,
+    line_names: line_names::LineNameReader,
 }
 
 /// What CloudStack has for one day, all of one state.
@@ -67,6 +68,7 @@ impl Source {
             .context("open cloud_usage")?;
         let cloud = options.connect(options.cloud).context("open cloud")?;
         let names = names::NameReader::probe(&cloud).context("read cloud")?;
+        let line_names = line_names::LineNameReader::probe(&cloud).context("read cloud")?;
         let range = probe::aggregation_range_minutes(&cloud).context("read cloud")?;
         let usage = usage::UsageReader::probe(&cloud_usage, range).context("read cloud_usage")?;
         Ok(Source {
@@ -75,13 +77,16 @@ impl Source {
             usage,
             runs: runs::RunReader::default(),
             names,
+            line_names,
         })
     }
 
     /// What cannot be read and is done without, each as a sentence that says what is lost.
     pub fn limitations(&self) -> Vec<String> {
         let mut sentences = self.usage.limitations();
+        let may_have = |kind| self.usage.may_have(kind);
         sentences.extend(self.names.limitations(self.usage.may_have_backups()));
+        sentences.extend(self.line_names.limitations(&may_have));
         sentences
     }
 
@@ -154,6 +159,9 @@ impl Source {
         let mut names = self
             .names
             .read_names(&self.cloud, &rows, addresses)
+            .context("read cloud")?;
+        self.line_names
+            .read_names(&self.cloud, &rows, &mut names)
             .context("read cloud")?;
         self.names
             .read_lost_accounts(&self.cloud_usage, &rows, &mut names)

@@ -5,29 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 
-use super::names::select;
+use super::line_names::table_of;
+use super::lookup::select;
 use super::probe::Columns;
 use super::reader::Source;
 use crate::db::Connection;
 use crate::metric::resource_of_usage_type;
+use crate::resource::ResourceKind;
 use crate::row::UsageRow;
-
-/// Kind of resource as findings call it, and where `cloud` has it: table, column of its name.
-const TABLES: [(&str, &str, &str); 13] = [
-    ("vm", "vm_instance", "name"),
-    ("ip_address", "user_ip_address", "public_ip_address"),
-    ("volume", "volumes", "name"),
-    ("template", "vm_template", "name"),
-    ("snapshot", "snapshots", "name"),
-    ("security_group", "security_group", "name"),
-    ("load_balancer_rule", "load_balancing_rules", "name"),
-    ("port_forwarding_rule", "firewall_rules", "xid"),
-    ("vpn_user", "vpn_users", "username"),
-    ("vm_snapshot", "vm_snapshots", "name"),
-    ("bucket", "bucket", "name"),
-    ("network", "networks", "name"),
-    ("vpc", "vpc", "name"),
-];
 
 /// Uuid and name, each where it can be read.
 type Texts = (Option<String>, Option<String>);
@@ -50,10 +35,14 @@ impl Source {
             let kind = resource_of_usage_type(row.usage_type);
             ids.entry(kind).or_default().insert(row.usage_id);
         }
-        for (kind, table, name) in TABLES {
-            let Some(ids) = ids.get(kind) else { continue };
+        for kind in ResourceKind::ALL {
+            let (Some((table, name)), Some(ids)) = (table_of(kind), ids.get(kind.name())) else {
+                continue;
+            };
             let found = describe(&self.cloud, table, name, ids).context("read cloud")?;
-            let of_kind = found.into_iter().map(|(id, texts)| ((kind, id), texts));
+            let of_kind = found
+                .into_iter()
+                .map(|(id, texts)| ((kind.name(), id), texts));
             descriptions.resources.extend(of_kind);
         }
         let row_ids: Vec<u64> = rows.iter().map(|row| row.id).collect();

@@ -9,6 +9,7 @@ use crate::aggregate::window::{DayBounds, GLUED_SECONDS};
 use crate::cloud::Fingerprint;
 use crate::db::{Connection, Field, Params, Row, SqlValue, params};
 use crate::plural::plural;
+use crate::resource::ResourceKind;
 use crate::row::{Identity, IdentityHasher, UsageRow};
 
 /// CloudStack's daily aggregation range, in minutes.
@@ -26,6 +27,8 @@ pub struct UsageReader {
     /// Whether `usage_job` can be read.
     pub(super) jobs: bool,
     backups: bool,
+    vm_snapshots: bool,
+    buckets: bool,
     undated_rows: u64,
     /// CloudStack's aggregation range, a day at least, in seconds.
     range_seconds: i64,
@@ -64,6 +67,10 @@ impl UsageReader {
             jobs,
             // The column came with CloudStack 4.15, backups with 4.14.
             backups: columns.has("is_hidden"),
+            // Both came with CloudStack 4.2.
+            vm_snapshots: columns.has("virtual_size"),
+            // The column came with CloudStack 4.19.1, buckets with 4.19.
+            buckets: columns.has("state"),
             undated_rows: count_undated(usage)?,
             range_seconds,
             longest_window,
@@ -108,6 +115,15 @@ impl UsageReader {
     /// Whether this CloudStack is new enough to have backup offerings.
     pub fn may_have_backups(&self) -> bool {
         self.backups
+    }
+
+    /// Whether this CloudStack is new enough to have a kind of resource.
+    pub fn may_have(&self, kind: ResourceKind) -> bool {
+        match kind {
+            ResourceKind::VmSnapshot => self.vm_snapshots,
+            ResourceKind::Bucket => self.buckets,
+            _ => true,
+        }
     }
 
     /// The rows whose windows touch the day: those that end on it, and those that start before its end and

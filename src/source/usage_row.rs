@@ -1,13 +1,15 @@
 //! One row of `cloud_usage`: which columns it is read from in any schema, and how.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use anyhow::{Context, ensure};
 
 use super::identity::identity;
 use super::probe::Columns;
 use crate::db::{Connection, Field, Row};
-use crate::row::{BadRow, IdentityHasher, UsageRow};
+use crate::row::{BadRow, IdentityHasher, Particulars, UsageRow};
+use crate::sku::VmSize;
 
 /// The columns of a usage row, in the order `UsageRow` is read from. Those that differ between schemas are
 /// replaced by null where they are missing; `usage_display` is only asked for where it decides something.
@@ -30,7 +32,7 @@ const REQUIRED: [&str; 17] = [
     "usage_display",
     "domain_id",
 ];
-const SELECTED: [&str; 21] = [
+const SELECTED: [&str; 22] = [
     "id",
     "zone_id",
     "account_id",
@@ -52,6 +54,7 @@ const SELECTED: [&str; 21] = [
     "state",
     "is_hidden",
     "vm_name",
+    "domain_id",
 ];
 const DISPLAY: usize = SELECTED.len();
 
@@ -137,11 +140,30 @@ fn read_fields(
             .with_context(named(column))?
             .with_context(|| format!("{} is NULL", SELECTED[column]))
     };
-    let usage_type = at(3)?
-        .unsigned()?
-        .map(u32::try_from)
-        .transpose()
-        .with_context(named(3))?;
+    let small = |column: usize| -> anyhow::Result<Option<u32>> {
+        let value = at(column)?.unsigned().with_context(named(column))?;
+        value
+            .map(u32::try_from)
+            .transpose()
+            .with_context(named(column))
+    };
+    let usage_type = small(3)?;
+    let particulars = match usage_type {
+        Some(1 | 2) => Particulars::VmSize(VmSize {
+            vcpus: small(16)?.and_then(NonZeroU32::new),
+            mhz: small(15)?.and_then(NonZeroU32::new),
+            memory_mib: small(17)?.and_then(NonZeroU32::new),
+        }),
+        Some(4 | 5) if at(9)? == Field::Text(b"UserVm") => Particulars::VmTraffic,
+        Some(4 | 5) => match stored_id(11)? {
+            0 => Particulars::RouterTraffic,
+            network => Particulars::NetworkTraffic(network),
+        },
+        _ => match at(10)?.unsigned().with_context(named(10))? {
+            Some(size) => Particulars::Size(size),
+            None => Particulars::None,
+        },
+    };
     let raw_usage = at(4)?.real().with_context(named(4))?;
     let (first, last) = (moment(13)?, moment(14)?);
     let (start, end) = window(first, last, raw_usage)?;
@@ -158,17 +180,18 @@ fn read_fields(
     };
     Ok(UsageRow {
         id,
-        zone_id: u32::try_from(number(1)?).with_context(named(1))?,
+        zone_id: small(1)?.unwrap_or(0),
         account_id: stored_id(2)?,
+        domain_id: small(21)?.unwrap_or(0),
         usage_type,
         raw_usage,
         offering_id: stored_id(6)?,
         template_id: number(7)?,
         usage_id,
-        size: at(10)?.unsigned().with_context(named(10))?,
+        particulars,
         start,
         end,
-        vm_id: number(5)?,
+        vm_id: stored_id(5)?,
         hidden: number(19)? != 0,
         raw_is_hours,
         backwards: last < first,

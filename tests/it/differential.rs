@@ -6,7 +6,7 @@
 
 use crate::cloudstack::{self, Version};
 use crate::simulator::cloud::{Cloud, Stuck};
-use crate::simulator::oracle::{differences, expected};
+use crate::simulator::oracle::{differences, expected, expected_lines};
 use crate::simulator::server::Server;
 use crate::simulator::windows::Window;
 use crate::simulator::zones::{GMT, KOLKATA, LocalDay, NEW_YORK, STOCKHOLM, Zone};
@@ -97,6 +97,17 @@ impl Scenario {
         assert!(
             differ.is_empty(),
             "seed {seed} of {self:?}: {} figures differ\n{}\n{run}",
+            differ.len(),
+            differ[..differ.len().min(20)].join("\n"),
+        );
+        let differ = differences(
+            &expected_lines(&cloud, &server.runs, &days),
+            &store::lines(&from),
+            self.blurred_seconds(),
+        );
+        assert!(
+            differ.is_empty(),
+            "seed {seed} of {self:?}: {} lines differ\n{}\n{run}",
             differ.len(),
             differ[..differ.len().min(20)].join("\n"),
         );

@@ -60,7 +60,7 @@ fn alive_and_ready_are_two_things() {
     assert_eq!(server.get("/readyz").status, 200);
     let newer = "pragma user_version = 99";
     ledger(&sandbox).execute_batch(newer).unwrap();
-    let why = "the ledger cannot be read: its schema 99 is newer than this program's 7: use a newer rbc-usage";
+    let why = "the ledger cannot be read: its schema 99 is newer than this program's 8: use a newer rbc-usage";
     ready(503, &refused(why));
     assert_eq!(server.ask("HEAD", "/healthz").body, "");
 }

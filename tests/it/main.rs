@@ -14,6 +14,7 @@ mod findings;
 mod health;
 mod http;
 mod import;
+mod lines;
 mod months;
 mod packaging;
 mod pages;

@@ -358,7 +358,7 @@ fn without_usage_job_the_import_goes_on_and_says_what_is_lost() {
 fn without_vm_instance_the_os_is_that_of_the_template() {
     let cloud = cloud();
     cloud.main(&format!(
-        "revoke select (id, uuid, guest_os_id, removed) on vm_instance from {}@'%'",
+        "revoke select (id, uuid, name, guest_os_id, removed) on vm_instance from {}@'%'",
         cloud.user
     ));
     let run = import(&cloud).exits(0);

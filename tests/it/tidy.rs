@@ -22,6 +22,8 @@ const ORDER: &[&str] = &[
     "zone",
     "zones",
     "metric",
+    "resource",
+    "sku",
     "cloud",
     "finding",
     "row",

@@ -84,14 +84,14 @@ fn a_digit_changed_in_one_row_is_named() {
     assert_eq!(differences(&cloud, 0), [""; 0]);
     assert_eq!(cloud.ledger(VERIFIED), ["2013-06-01 | 1", "2013-06-02 | 1"]);
     // A change that decides nothing now may decide something later.
-    cloud.usage("update cloud_usage set size = 7 where id = 8");
+    cloud.usage("update cloud_usage set size = 7 where id = 10");
     assert_eq!(
         differences(&cloud, 1),
-        ["2013-06-02,row_changed,,,vm_allocated,hours,,,,,\
-          \"usage type 2: 2 rows, 2 when imported; no figure differs\""]
+        ["2013-06-02,row_changed,,,ip_address_allocated,hours,,,,,\
+          \"usage type 3: 1 row, 1 when imported; no figure differs\""]
     );
     // What the quota plugin writes into a row is no change.
-    cloud.usage("update cloud_usage set size = null, quota_calculated = 1 where id = 8");
+    cloud.usage("update cloud_usage set size = null, quota_calculated = 1 where id = 10");
     assert_eq!(differences(&cloud, 0), [""; 0]);
 }
 

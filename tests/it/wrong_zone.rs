@@ -207,7 +207,11 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
     // As the schema before had it.
     ledger
         .execute_batch(
-            "drop table timezones;
+            "drop view daily_lines;
+             drop table stored_lines;
+             drop table skus;
+             alter table stored_days drop column lines;
+             drop table timezones;
              drop view days;
              create view days as select day, state, source_rows, records, 0 as findings, imported_at, replayed_rows,
                verified_at, sealed_at, 0 as provisional from stored_days;

@@ -34,7 +34,8 @@ fn any_row() -> impl Strategy<Value = UsageRow> {
             |(usage_type, usage_id, account_id, raw, size, (start, end))| UsageRow {
                 usage_id,
                 account_id,
-                size,
+                offering_id: size.unwrap_or(0) % 3,
+                particulars: size.map_or(Particulars::None, Particulars::Size),
                 start,
                 end,
                 ..row(0, usage_type, raw)
@@ -56,6 +57,28 @@ proptest! {
             .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
     ) {
         prop_assert_eq!(day_of(rows), day_of(shuffled));
+    }
+
+    /// Up to rounding, and without a line that belongs to none.
+    #[test]
+    fn records_are_the_sums_of_their_lines(
+        rows in proptest::collection::vec(any_row(), 1..40).prop_map(|mut rows| {
+            for (id, row) in (1..).zip(&mut rows) {
+                row.id = id;
+            }
+            rows
+        })
+    ) {
+        let usage = day_of(rows);
+        let mut sums: BTreeMap<_, f64> = BTreeMap::new();
+        for line in &usage.lines {
+            *sums.entry(line.record_key(&usage.skus)).or_default() += line.quantity;
+        }
+        prop_assert_eq!(sums.len(), usage.records.len());
+        for record in &usage.records {
+            let sum = sums[&(record.account_id, record.metric, record.source_id)];
+            prop_assert!((sum - record.quantity).abs() <= 1e-12 * record.quantity);
+        }
     }
 
     /// Over all days, what a window was worth is what its days get.

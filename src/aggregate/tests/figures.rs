@@ -36,7 +36,7 @@ fn vm_hours_are_summed_per_offering_and_guest_os() {
 fn stored_bytes_are_hours_times_size() {
     let sized = |id, usage_type, usage_id, size| UsageRow {
         usage_id,
-        size: Some(size),
+        particulars: Particulars::Size(size),
         ..row(id, usage_type, 24.0)
     };
     // 24 h of 20 GiB and 10 GiB; 24 h of 3 × 1,000 bytes; 24 h of 7 bytes each kind.
@@ -76,12 +76,12 @@ fn a_bucket_is_a_gauge_and_sizes_that_are_flags_are_ignored() {
         },
         UsageRow {
             usage_id: 2,
-            size: Some(1),
+            particulars: Particulars::Size(1),
             ..row(2, 3, 24.0)
         },
         UsageRow {
             usage_id: 3,
-            size: Some(0),
+            particulars: Particulars::Size(0),
             ..row(3, 30, 24.0)
         },
     ]);
@@ -118,12 +118,12 @@ fn hidden_rows_and_volume_rows_per_vm_are_not_counted() {
         },
         UsageRow {
             usage_id: 2,
-            size: Some(10),
+            particulars: Particulars::Size(10),
             ..row(2, 6, 24.0)
         },
         UsageRow {
             usage_id: 2,
-            size: Some(10),
+            particulars: Particulars::Size(10),
             vm_id: 9,
             ..row(3, 6, 24.0)
         },
@@ -179,7 +179,7 @@ fn every_type_that_measures_hours_has_a_second_line_of_defence() {
     ] {
         let usage = day_of(vec![UsageRow {
             usage_id: 1,
-            size: Some(1),
+            particulars: Particulars::Size(1),
             ..row(1, usage_type, 48.0)
         }]);
         assert_eq!(kinds(&usage), ["hours_exceed_day"], "{usage_type}");
@@ -195,7 +195,7 @@ fn every_type_that_measures_hours_has_a_second_line_of_defence() {
 fn a_size_that_can_hardly_be_is_reported() {
     let sized = |id, usage_type, size| UsageRow {
         usage_id: id,
-        size: Some(size),
+        particulars: Particulars::Size(size),
         ..row(id, usage_type, 24.0)
     };
     let usage = day_of(vec![
@@ -231,7 +231,7 @@ fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
     };
     let volume = |id, usage_id| UsageRow {
         usage_id,
-        size: Some(1),
+        particulars: Particulars::Size(1),
         ..row(id, 6, 24.0)
     };
     let mut rows = identified(vec![volume(1, 1), volume(2, 2), row(3, 14, 24.0)]);
@@ -252,7 +252,7 @@ fn unknown_types_and_backups_without_hours_are_kept_as_they_are() {
     };
     let sized = UsageRow {
         usage_id: 5,
-        size: Some(9),
+        particulars: Particulars::Size(9),
         raw_is_hours: false,
         ..row(4, 28, 123_456.0)
     };

@@ -34,7 +34,7 @@ fn of_a_replayed_bucket_or_backup_the_oldest_row_counts() {
     let backup = |id, size| UsageRow {
         usage_id: 1,
         offering_id: 8,
-        size: Some(size),
+        particulars: Particulars::Size(size),
         ..row(id, 28, 24.0)
     };
     assert_eq!(
@@ -65,13 +65,13 @@ fn a_short_window_inside_another_takes_its_place_and_one_on_its_own_counts() {
     // A late event half an hour before midnight: an extra row for every resource. Volume 2 has only that.
     let late = |id, usage_id| UsageRow {
         usage_id,
-        size: Some(1),
+        particulars: Particulars::Size(1),
         start: DAY.end - 1800,
         ..row(id, 6, 0.5)
     };
     let whole = UsageRow {
         usage_id: 1,
-        size: Some(1),
+        particulars: Particulars::Size(1),
         ..row(1, 6, 24.0)
     };
     let usage = day_of(vec![whole.clone(), late(2, 1), late(3, 2)]);

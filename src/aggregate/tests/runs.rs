@@ -269,7 +269,7 @@ fn backups_have_the_hours_of_the_newest_run_and_the_size_of_the_first() {
     let backup = |id, hours, size| UsageRow {
         usage_id: 1,
         offering_id: 8,
-        size: Some(size),
+        particulars: Particulars::Size(size),
         ..row(id, 28, hours)
     };
     let usage = day_with(
@@ -288,7 +288,7 @@ fn backups_have_the_hours_of_the_newest_run_and_the_size_of_the_first() {
 fn vm_snapshots_stay_up_to_where_a_later_run_writes_them() {
     let snapshot = |id, usage_type, hours| UsageRow {
         usage_id: 1,
-        size: Some(10),
+        particulars: Particulars::Size(10),
         ..row(id, usage_type, hours)
     };
     for usage_type in [25, 27] {
@@ -338,7 +338,7 @@ fn rows_per_vm_are_left_out_only_beside_the_volumes_own() {
     let volume = |id, usage_id, vm_id| UsageRow {
         usage_id,
         vm_id,
-        size: Some(1000),
+        particulars: Particulars::Size(1000),
         ..row(id, 6, 24.0)
     };
     let usage = day_with(

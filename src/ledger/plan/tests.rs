@@ -108,6 +108,7 @@ fn the_policy_comes_from_the_choice_and_the_state_of_the_day() {
             first_id: None,
             sealed,
             verified: false,
+            has_lines: true,
         })
     };
     let choice = ClosedDay::Overwrite;

@@ -23,7 +23,8 @@ fn the_list_of_migrations_is_the_folder() {
             "0004_age.sql",
             "0005_refusals.sql",
             "0006_runs.sql",
-            "0007_timezones.sql"
+            "0007_timezones.sql",
+            "0008_lines.sql"
         ]
     );
     assert_eq!(MIGRATIONS.len(), names.len());

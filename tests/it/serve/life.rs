@@ -188,11 +188,11 @@ fn says_in_one_line_why_a_ledger_cannot_be_served() {
     for (version, message) in [
         (
             0,
-            "its schema 0 is older than this program's 7: run rbc-usage initdb",
+            "its schema 0 is older than this program's 8: run rbc-usage initdb",
         ),
         (
-            8,
-            "its schema 8 is newer than this program's 7: use a newer rbc-usage",
+            9,
+            "its schema 9 is newer than this program's 8: use a newer rbc-usage",
         ),
     ] {
         let sandbox = sandbox();

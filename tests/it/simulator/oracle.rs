@@ -22,6 +22,23 @@ pub type Usage = BTreeMap<Key, f64>;
 
 /// The sum of what lived, flowed and was held on these days, which follow each other without a gap.
 pub fn expected(cloud: &Cloud, runs: &[Run], days: &[LocalDay]) -> Usage {
+    add_up(cloud, runs, days, &measures)
+}
+
+/// The same line by line: in place of the resource's uuid the kind and id of what was used, and the offering's uuid.
+pub fn expected_lines(cloud: &Cloud, runs: &[Run], days: &[LocalDay]) -> Usage {
+    add_up(cloud, runs, days, &line_measures)
+}
+
+/// What a row counts for: name of the metric, what tells its figures apart, what they are multiplied by.
+type Measures = Vec<(&'static str, String, f64)>;
+
+fn add_up(
+    cloud: &Cloud,
+    runs: &[Run],
+    days: &[LocalDay],
+    measures: &dyn Fn(&Identity, &Cloud) -> Measures,
+) -> Usage {
     let placed = Placement::of(runs, days);
     let mut usage = Usage::new();
     let mut book = |identity: &Identity, milliseconds: &[f64], factor: f64| {
@@ -198,8 +215,42 @@ fn float(milliseconds: i64) -> f64 {
     milliseconds as f64
 }
 
-/// The metrics a row counts for: name, resource, what its figure is multiplied by.
-fn measures(identity: &Identity, cloud: &Cloud) -> Vec<(&'static str, String, f64)> {
+fn line_measures(identity: &Identity, cloud: &Cloud) -> Measures {
+    let id = identity.usage_id;
+    let vm = || ("vm", identity.vm_instance_id.expect("a VM"));
+    let (kind, id) = match (identity.usage_type, identity.device, identity.network_id) {
+        (1 | 2 | 28, _, _) | (4 | 5, Some("UserVm"), _) => ("vm", id),
+        (3, _, _) => ("ip_address", id),
+        (4 | 5, _, Some(network)) if network > 0 => ("network", network),
+        (4 | 5, _, _) => ("router", id),
+        (6 | 21..=24 | 26, _, _) => ("volume", id),
+        (7, _, _) => ("template", id),
+        (8, _, _) => ("iso", id),
+        (9, _, _) => ("snapshot", id),
+        (10, _, _) => ("security_group", id),
+        (11, _, _) => ("load_balancer_rule", id),
+        (12, _, _) => ("port_forwarding_rule", id),
+        (13, _, _) => vm(),
+        (14, _, _) => ("vpn_user", id),
+        (25 | 27, _, _) => ("vm_snapshot", id),
+        (29, _, _) => ("bucket", id),
+        (30, _, _) => ("network", id),
+        (31, _, _) => ("vpc", id),
+        (other, _, _) => panic!("the cloud has nothing of type {other}"),
+    };
+    let label = |(metric, resource, factor): (&'static str, String, f64)| {
+        let disk = identity.offering_id.map(|id| uuid("disk_offering", id));
+        let offering = match identity.usage_type {
+            1 | 2 | 13 | 28 => resource,
+            6 | 25 => disk.unwrap_or_default(),
+            _ => String::new(),
+        };
+        (metric, format!("{kind} {id} {offering}"), factor)
+    };
+    measures(identity, cloud).into_iter().map(label).collect()
+}
+
+fn measures(identity: &Identity, cloud: &Cloud) -> Measures {
     let bytes = || exact(identity.size.expect("a size"));
     let offering = |kind| uuid(kind, identity.offering_id.expect("an offering"));
     let none = String::new;

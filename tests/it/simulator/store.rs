@@ -96,13 +96,32 @@ fn usage_row(row: &Row) -> UsageRow {
 
 /// What the ledger in the sandbox holds.
 pub fn ledger(of: &cloudstack::Cloud) -> Usage {
+    usage(
+        of,
+        "select day, account_uuid, metric, coalesce(resource_uuid, ''), sum(quantity) \
+         from daily_usage group by 1, 2, 3, 4",
+    )
+}
+
+/// The lines, by kind and id of what was used and the offering's uuid.
+pub fn lines(of: &cloudstack::Cloud) -> Usage {
+    usage(
+        of,
+        "select date(l.day * 86400, 'unixepoch'), a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, \
+                sum(l.quantity) \
+         from stored_lines l \
+         join stored_accounts a on a.id = l.account_id \
+         join metrics m on m.id = l.metric_id \
+         join resources s on s.id = l.resource_id \
+         join skus k on k.id = l.sku_id \
+         join resources o on o.id = k.offering_id \
+         group by 1, 2, 3, 4",
+    )
+}
+
+fn usage(of: &cloudstack::Cloud, sql: &str) -> Usage {
     let ledger = rusqlite::Connection::open(of.sandbox.path("usage.db")).expect("open the ledger");
-    let mut statement = ledger
-        .prepare(
-            "select day, account_uuid, metric, coalesce(resource_uuid, ''), sum(quantity) \
-             from daily_usage group by 1, 2, 3, 4",
-        )
-        .expect("a query on the ledger");
+    let mut statement = ledger.prepare(sql).expect("a query on the ledger");
     let rows = statement
         .query_map([], |row| {
             let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);

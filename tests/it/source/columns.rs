@@ -172,7 +172,9 @@ fn an_offering_whose_uuid_may_not_be_read_is_not_taken_for_a_disk_offering() {
         "grant select (id, name) on service_offering to {user}"
     ));
     let run = import(&cloud).exits(0);
-    let said = "rbc-usage: cloud: the table of service_offering names cannot be read: they are kept as service_offering:<id>\n";
+    let said = "rbc-usage: cloud: the table of service_offering names cannot be read: they are kept as service_offering:<id>\n\
+                rbc-usage: cloud: cpu, speed and ram_size of service_offering cannot be read: sizes of VMs are known of \
+                custom offerings alone\n";
     assert_eq!(run.stderr, said, "{run}");
     assert_eq!(
         cloud.ledger("select resource_uuid, quantity from daily_usage where metric = 'vm_running'"),

@@ -1,0 +1,215 @@
+//! Lines: what one resource of an account used on the day, of one metric, under one SKU. Each row adds a part to a line
+//! or two; a record is the sum of the parts of several lines. SKUs are many times fewer than lines, so that a line
+//! names its own by a number.
+
+use std::collections::HashMap;
+
+use super::record::Record;
+use crate::metric::{Breakdown, Metric};
+use crate::resource::ResourceKind;
+use crate::row::{BadRow, UsageRow};
+use crate::sku::{Sku, VmSize, offering_of};
+
+/// One line of one day; while rows go by, a part of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UsageLine {
+    /// `account.id` in CloudStack.
+    pub account_id: u64,
+    pub metric: Metric,
+    /// What was used: its kind, and its id in CloudStack; 0 if the rows name none.
+    pub resource: (ResourceKind, u64),
+    /// In the metric's unit.
+    pub quantity: f64,
+    /// Place of its SKU among those of the day.
+    pub sku: u32,
+    /// `domain.id` in CloudStack: the account's own on this day, by the newest of its rows.
+    pub domain_id: u32,
+}
+
+impl UsageLine {
+    /// The record that the line is a part of: its account, metric and source id.
+    pub fn record_key(&self, skus: &[Sku]) -> (u64, Metric, u64) {
+        let source_id = match self.metric.per() {
+            None => 0,
+            Some(Breakdown::IpAddress) => self.resource.1,
+            Some(_) => self.sku_of(skus).offering.map_or(0, |(_, id)| id),
+        };
+        (self.account_id, self.metric, source_id)
+    }
+
+    /// What the line is priced by; `skus` are those of its day.
+    pub fn sku_of<'a>(&self, skus: &'a [Sku]) -> &'a Sku {
+        // A u32 fits the address space of any machine this runs on.
+        &skus[self.sku as usize]
+    }
+}
+
+/// Lines in the making.
+pub(super) struct Parts {
+    parts: Vec<UsageLine>,
+    skus: HashMap<Sku, u32>,
+    /// Domain of each account, with the id of the row that says so.
+    domains: HashMap<u64, (u64, u32)>,
+}
+
+/// What a day's parts add up to.
+#[derive(Debug, Default)]
+pub(super) struct Added {
+    pub records: Vec<Record>,
+    pub lines: Vec<UsageLine>,
+    pub skus: Vec<Sku>,
+}
+
+impl Parts {
+    /// For so many rows.
+    pub fn of(rows: usize) -> Parts {
+        Parts {
+            // A running VM counts for its guest OS as well.
+            parts: Vec::with_capacity(rows + rows / 8),
+            skus: HashMap::new(),
+            domains: HashMap::new(),
+        }
+    }
+
+    /// The account's domain is that of its newest row.
+    pub fn note_domain(&mut self, row: &UsageRow) {
+        let newest = self.domains.entry(row.account_id).or_default();
+        *newest = (row.id, row.domain_id).max(*newest);
+    }
+
+    /// What a row adds to a metric that is kept per `source_id`, if it is kept per anything.
+    pub fn add(
+        &mut self,
+        row: &UsageRow,
+        metric: Metric,
+        source_id: u64,
+        quantity: f64,
+    ) -> anyhow::Result<()> {
+        let next = u32::try_from(self.skus.len())?;
+        let sku = *self.skus.entry(sku(row, metric, source_id)).or_insert(next);
+        self.parts.push(UsageLine {
+            account_id: row.account_id,
+            metric,
+            resource: row.resource(),
+            quantity,
+            sku,
+            domain_id: 0,
+        });
+        Ok(())
+    }
+
+    /// Adds the parts of each record, and those of each line. Parts are added in order of size, so that neither the order
+    /// of the rows nor their ids can change a last bit of a sum.
+    pub fn add_up(mut self) -> anyhow::Result<Added> {
+        let skus = self.sort_skus();
+        let mut parts = self.parts;
+        parts.sort_unstable_by(|a, b| {
+            let key = |part: &UsageLine| part.record_key(&skus);
+            a.account_id
+                .cmp(&b.account_id)
+                .then_with(|| key(a).cmp(&key(b)))
+                .then_with(|| a.quantity.total_cmp(&b.quantity))
+        });
+        let mut records = Vec::new();
+        // Lines take the places of their parts, which are no fewer.
+        let mut lines = 0;
+        let mut first = 0;
+        while first < parts.len() {
+            let key = parts[first].record_key(&skus);
+            let others = parts[first..].iter();
+            let end = first
+                + others
+                    .take_while(|part| part.record_key(&skus) == key)
+                    .count();
+            records.push(record(key, &parts[first..end])?);
+            // A few parts, in order of size already.
+            parts[first..end].sort_by_key(|part| (part.resource, part.sku));
+            while first < end {
+                let line = line(&parts[first..end]);
+                (parts[lines], first) = (line.0, first + line.1);
+                lines += 1;
+            }
+        }
+        parts.truncate(lines);
+        parts.shrink_to_fit();
+        for account in parts.chunk_by_mut(|a, b| a.account_id == b.account_id) {
+            let domain = self.domains.get(&account[0].account_id);
+            let domain_id = domain.map_or(0, |(_, domain_id)| *domain_id);
+            account
+                .iter_mut()
+                .for_each(|line| line.domain_id = domain_id);
+        }
+        Ok(Added {
+            records,
+            lines: parts,
+            skus,
+        })
+    }
+
+    /// The SKUs in order. Parts go by their new places.
+    fn sort_skus(&mut self) -> Vec<Sku> {
+        let mut skus: Vec<(Sku, u32)> = self.skus.drain().collect();
+        skus.sort_unstable();
+        let mut places = vec![0; skus.len()];
+        for (place, (_, number)) in (0..).zip(&skus) {
+            places[*number as usize] = place;
+        }
+        for part in &mut self.parts {
+            part.sku = places[part.sku as usize];
+        }
+        skus.into_iter().map(|(sku, _)| sku).collect()
+    }
+}
+
+fn record(
+    (account_id, metric, source_id): (u64, Metric, u64),
+    parts: &[UsageLine],
+) -> anyhow::Result<Record> {
+    let quantity: f64 = parts.iter().map(|part| part.quantity).sum();
+    if !quantity.is_finite() {
+        let name = metric.name();
+        let wrong = format!("account {account_id}: {name} is too large to be a number");
+        return Err(BadRow(wrong).into());
+    }
+    Ok(Record {
+        account_id,
+        metric,
+        source_id,
+        quantity,
+    })
+}
+
+/// The line that parts of one record begin with, and of how many of them it is the sum.
+fn line(parts: &[UsageLine]) -> (UsageLine, usize) {
+    let first = parts[0];
+    let of_line = |part: &&UsageLine| (part.resource, part.sku) == (first.resource, first.sku);
+    let count = parts.iter().take_while(of_line).count();
+    let quantity = parts[..count].iter().map(|part| part.quantity).sum();
+    (UsageLine { quantity, ..first }, count)
+}
+
+fn sku(row: &UsageRow, metric: Metric, source_id: u64) -> Sku {
+    let offering = offering_of(metric).map(|kind| match kind {
+        Breakdown::GuestOs => (kind, source_id),
+        _ => (kind, row.offering_id),
+    });
+    Sku {
+        offering: offering.filter(|(_, id)| *id != 0),
+        zone_id: row.zone_id,
+        size: match metric {
+            Metric::VmRunning | Metric::VmAllocated => row.vm_size(),
+            _ => VmSize::default(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A day of ten thousand accounts has 400,000 of them.
+    #[test]
+    fn a_line_stays_small() {
+        assert!(size_of::<UsageLine>() <= 48, "{}", size_of::<UsageLine>());
+    }
+}

@@ -1,0 +1,293 @@
+//! Keeps a day's lines: gives SKUs and what was used their ids in the ledger, and writes the lines in the order in
+//! which they lie in their table. A name is frozen: what was renamed upstream gets another id, and old lines keep theirs.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::line_ids::StoredSku;
+use super::names::LedgerNames;
+use crate::aggregate::{DayUsage, UsageLine};
+use crate::cloud::Names;
+use crate::day::Day;
+use crate::db::{Connection, SqlValue, params};
+use crate::metric::Breakdown;
+use crate::resource::ResourceKind;
+use crate::sku::{Sku, VmSize};
+
+/// A line by ids in the ledger: account, metric, SKU, resource.
+type LineKey = (u64, i64, i64, i64);
+
+/// Puts the lines of a day in place of those it has.
+pub(super) fn replace_lines(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    day: Day,
+    usage: &DayUsage,
+) -> anyhow::Result<()> {
+    let sql = "delete from stored_lines where day = :day";
+    connection.execute(sql, params! {":day": day.days_since_1970()})?;
+    let written = insert_lines(connection, names, day, usage, &|_| true)?;
+    let sql = "update stored_days set lines = :lines where day = :day";
+    connection.execute(sql, params! {":lines": written, ":day": day})?;
+    Ok(())
+}
+
+/// Adds the lines of some records, which had none, to those of a day that has lines.
+pub(super) fn add_lines(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    day: Day,
+    usage: &DayUsage,
+    records: &HashSet<(u64, i64, u64)>,
+) -> anyhow::Result<()> {
+    let of_these = |key: (u64, i64, u64)| records.contains(&key);
+    let written = insert_lines(connection, names, day, usage, &of_these)?;
+    let sql = "update stored_days set lines = lines + :lines where day = :day and lines > 0";
+    connection.execute(sql, params! {":lines": written, ":day": day})?;
+    Ok(())
+}
+
+/// Returns how many there are.
+fn insert_lines(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    day: Day,
+    usage: &DayUsage,
+    is_wanted: &dyn Fn((u64, i64, u64)) -> bool,
+) -> anyhow::Result<u64> {
+    let skus = usage
+        .skus
+        .iter()
+        .map(|sku| sku_id(connection, names, sku))
+        .collect::<anyhow::Result<Vec<i64>>>()?;
+    store_used(connection, names, &usage.lines)?;
+    let day = day.days_since_1970();
+    let sql = "insert into stored_lines (day, account_id, metric_id, sku_id, resource_id, quantity) \
+               values (:day, :account_id, :metric_id, :sku_id, :resource_id, :quantity)";
+    let mut written = 0;
+    let mut of_account: Vec<(LineKey, f64)> = Vec::new();
+    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+        of_account.clear();
+        for line in lines {
+            let metric_id = names.metric(connection, line.metric)?;
+            let (account_id, _, source_id) = line.record_key(&usage.skus);
+            if !is_wanted((account_id, metric_id, source_id)) {
+                continue;
+            }
+            let sku_id = skus[line.sku as usize];
+            let resource_id = used_id(connection, names, line)?;
+            of_account.push(((account_id, metric_id, sku_id, resource_id), line.quantity));
+        }
+        of_account.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        // What usage rows say of a size may be what its offering has: then two SKUs are one.
+        of_account.dedup_by(|next, line| {
+            let same = next.0 == line.0;
+            if same {
+                line.1 += next.1;
+            }
+            same
+        });
+        written += of_account.len() as u64;
+        let rows =
+            of_account
+                .iter()
+                .map(|((account_id, metric_id, sku_id, resource_id), quantity)| {
+                    [
+                        SqlValue::from(day),
+                        SqlValue::from(*account_id),
+                        SqlValue::from(*metric_id),
+                        SqlValue::from(*sku_id),
+                        SqlValue::from(*resource_id),
+                        SqlValue::from(*quantity),
+                    ]
+                });
+        connection.insert_many(sql, rows)?;
+    }
+    Ok(written)
+}
+
+fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow::Result<i64> {
+    names.lines.read_skus(connection)?;
+    let offering_id = match sku.offering {
+        Some((per, id)) if id != 0 => names.resource(connection, per, id)?.id,
+        Some(_) | None => 0,
+    };
+    let size = match sku.offering {
+        Some((Breakdown::ServiceOffering, id)) => {
+            let offering = names.cloud.offering_sizes.get(&id);
+            sku.size.or(offering.copied().unwrap_or_default())
+        }
+        Some(_) | None => VmSize::default(),
+    };
+    let stored = StoredSku {
+        offering_id,
+        zone_id: zone_id(connection, names, sku.zone_id)?,
+        vcpus: size.vcpus.map_or(0, u32::from),
+        mhz: size.mhz.map_or(0, u32::from),
+        memory_mib: size.memory_mib.map_or(0, u32::from),
+    };
+    if let Some(id) = names.lines.skus.get(&stored) {
+        return Ok(*id);
+    }
+    let sql = "insert into skus (offering_id, zone_id, vcpus, mhz, memory_mib) \
+               values (:offering_id, :zone_id, :vcpus, :mhz, :memory_mib) returning id";
+    let values = params! {
+        ":offering_id": stored.offering_id,
+        ":zone_id": stored.zone_id,
+        ":vcpus": stored.vcpus,
+        ":mhz": stored.mhz,
+        ":memory_mib": stored.memory_mib,
+    };
+    let id = connection.one(sql, values, |row| row.get(0))?;
+    names.lines.skus.insert(stored, id);
+    Ok(id)
+}
+
+fn zone_id(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    source_id: u32,
+) -> anyhow::Result<i64> {
+    if source_id == 0 {
+        return Ok(0);
+    }
+    if let Some(id) = names.lines.zones.get(&source_id) {
+        return Ok(*id);
+    }
+    let known = names.cloud.zones.get(&u64::from(source_id));
+    let (uuid, name) = known.map_or((None, None), |zone| (zone.uuid.clone(), zone.name.clone()));
+    let new = NewName::of("zone", u64::from(source_id), uuid, name);
+    let stored = store_all(connection, "zone", &[new])?;
+    let id = stored.values().next().copied().unwrap_or(0);
+    names.lines.zones.insert(source_id, id);
+    Ok(id)
+}
+
+/// An id of this run, which `store_used` has stored.
+fn used_id(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    line: &UsageLine,
+) -> anyhow::Result<i64> {
+    match line.resource {
+        (_, 0) => Ok(0),
+        // What a record is kept per as well.
+        (ResourceKind::IpAddress, id) => {
+            Ok(names.resource(connection, Breakdown::IpAddress, id)?.id)
+        }
+        used => Ok(names.lines.used.get(&used).copied().unwrap_or(0)),
+    }
+}
+
+/// Gives ids to what lines are about and no earlier line of this run was, kind by kind.
+fn store_used(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    lines: &[UsageLine],
+) -> anyhow::Result<()> {
+    let mut new: BTreeMap<ResourceKind, Vec<u64>> = BTreeMap::new();
+    for line in lines {
+        let (kind, id) = line.resource;
+        let is_new = id != 0
+            && kind != ResourceKind::IpAddress
+            && !names.lines.used.contains_key(&line.resource);
+        if is_new {
+            new.entry(kind).or_default().push(id);
+        }
+    }
+    for (kind, mut ids) in new {
+        ids.sort_unstable();
+        ids.dedup();
+        let frozen: Vec<NewName> = ids
+            .iter()
+            .map(|id| used_name(&names.cloud, kind, *id))
+            .collect();
+        let stored = store_all(connection, kind.name(), &frozen)?;
+        let stored = stored.into_iter().map(|(id, stored)| ((kind, id), stored));
+        names.lines.used.extend(stored);
+    }
+    Ok(())
+}
+
+/// What is to be stored of a name. Where `cloud` does not know it, `is_stand_in`: then what the ledger knows goes first.
+struct NewName {
+    source_id: u64,
+    uuid: String,
+    name: String,
+    is_stand_in: bool,
+}
+
+impl NewName {
+    fn of(kind: &str, source_id: u64, uuid: Option<String>, name: Option<String>) -> NewName {
+        let is_stand_in = uuid.is_none();
+        let uuid = uuid.unwrap_or_else(|| format!("{kind}:{source_id}"));
+        NewName {
+            source_id,
+            name: name.unwrap_or_else(|| uuid.clone()),
+            uuid,
+            is_stand_in,
+        }
+    }
+}
+
+fn used_name(cloud: &Names, kind: ResourceKind, id: u64) -> NewName {
+    let known = cloud.used.get(&(kind, id));
+    let (uuid, name) = known.map_or((None, None), |used| (used.uuid.clone(), used.name.clone()));
+    NewName::of(kind.name(), id, uuid, name)
+}
+
+/// The ids of names of one kind, by id in CloudStack: those that are there, and new ones. At most four statements.
+fn store_all(
+    connection: &Connection,
+    kind: &str,
+    names: &[NewName],
+) -> anyhow::Result<HashMap<u64, i64>> {
+    let ids: Vec<i64> = names
+        .iter()
+        .map(|name| i64::try_from(name.source_id))
+        .collect::<Result<_, _>>()?;
+    let mut stored = find_all(connection, kind, &ids, names)?;
+    let missing: Vec<&NewName> = names
+        .iter()
+        .filter(|name| !stored.contains_key(&name.source_id))
+        .collect();
+    if missing.is_empty() {
+        return Ok(stored);
+    }
+    let sql = "insert into resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name)";
+    let rows = missing.iter().map(|new| {
+        [
+            SqlValue::from(kind),
+            SqlValue::from(new.source_id),
+            SqlValue::from(&new.uuid),
+            SqlValue::from(&new.name),
+        ]
+    });
+    connection.insert_many(sql, rows)?;
+    stored.extend(find_all(connection, kind, &ids, names)?);
+    Ok(stored)
+}
+
+/// Those of these names that the ledger has: the very name; for a stand-in, the newest that it has of the id.
+fn find_all(
+    connection: &Connection,
+    kind: &str,
+    ids: &[i64],
+    names: &[NewName],
+) -> anyhow::Result<HashMap<u64, i64>> {
+    let wanted: HashMap<u64, &NewName> = names.iter().map(|name| (name.source_id, name)).collect();
+    let sql = "select source_id, id, uuid, name from resources \
+               where kind = :kind and source_id in rarray(:ids) order by id";
+    let mut found = HashMap::new();
+    connection.each(sql, params! {":kind": kind, ":ids": ids}, |row| {
+        let source_id: u64 = row.get(0)?;
+        let Some(wanted) = wanted.get(&source_id) else {
+            return Ok(());
+        };
+        let same = row.get::<&str>(2)? == wanted.uuid && row.get::<&str>(3)? == wanted.name;
+        if same || wanted.is_stand_in {
+            found.insert(source_id, row.get(1)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
