@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use anyhow::Context;
+
 use super::line_ids::StoredSku;
 use super::names::LedgerNames;
 use crate::aggregate::{DayUsage, UsageLine};
@@ -23,15 +25,16 @@ pub(super) fn replace_lines(
     day: Day,
     usage: &DayUsage,
 ) -> anyhow::Result<()> {
+    let frozen = list_frozen(connection, day)?;
     let sql = "delete from stored_lines where day = :day";
     connection.execute(sql, params! {":day": day.days_since_1970()})?;
-    let written = insert_lines(connection, names, day, usage, &|_| true)?;
+    let written = insert_lines(connection, names, day, usage, &frozen, &|_| true)?;
     let sql = "update stored_days set lines = :lines where day = :day";
     connection.execute(sql, params! {":lines": written, ":day": day})?;
     Ok(())
 }
 
-/// Adds the lines of some records, which had none, to those of a day that has lines.
+/// Adds the lines of some records to those of a day that has lines.
 pub(super) fn add_lines(
     connection: &Connection,
     names: &mut LedgerNames,
@@ -39,19 +42,46 @@ pub(super) fn add_lines(
     usage: &DayUsage,
     records: &HashSet<(u64, i64, u64)>,
 ) -> anyhow::Result<()> {
+    let frozen = list_frozen(connection, day)?;
     let of_these = |key: (u64, i64, u64)| records.contains(&key);
-    let written = insert_lines(connection, names, day, usage, &of_these)?;
-    let sql = "update stored_days set lines = lines + :lines where day = :day and lines > 0";
-    connection.execute(sql, params! {":lines": written, ":day": day})?;
+    insert_lines(connection, names, day, usage, &frozen, &of_these)?;
+    let sql = "update stored_days \
+               set lines = (select count(*) from stored_lines l where l.day = :number) where day = :day";
+    let values = params! {":number": day.days_since_1970(), ":day": day};
+    connection.execute(sql, values)?;
     Ok(())
 }
 
-/// Returns how many there are.
+/// What the lines of a day are about, by kind and id in CloudStack: written again, they keep the names of their day. A
+/// stand-in gives way to a name that has become known.
+fn list_frozen(
+    connection: &Connection,
+    day: Day,
+) -> anyhow::Result<HashMap<(ResourceKind, u64), i64>> {
+    let sql = "select distinct s.kind, s.source_id, s.id from stored_lines l \
+               join resources s on s.id = l.resource_id \
+               where l.day = :day and s.uuid <> s.kind || ':' || s.source_id order by s.id";
+    let mut frozen = HashMap::new();
+    connection.each(sql, params! {":day": day.days_since_1970()}, |row| {
+        let name: &str = row.get(0)?;
+        let kind = ResourceKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name);
+        if let Some(kind) = kind {
+            frozen.insert((kind, row.get(1)?), row.get(2)?);
+        }
+        Ok(())
+    })?;
+    Ok(frozen)
+}
+
+/// Returns how many lines were written.
 fn insert_lines(
     connection: &Connection,
     names: &mut LedgerNames,
     day: Day,
     usage: &DayUsage,
+    frozen: &HashMap<(ResourceKind, u64), i64>,
     is_wanted: &dyn Fn((u64, i64, u64)) -> bool,
 ) -> anyhow::Result<u64> {
     let skus = usage
@@ -62,7 +92,8 @@ fn insert_lines(
     store_used(connection, names, &usage.lines)?;
     let day = day.days_since_1970();
     let sql = "insert into stored_lines (day, account_id, metric_id, sku_id, resource_id, quantity) \
-               values (:day, :account_id, :metric_id, :sku_id, :resource_id, :quantity)";
+               values (:day, :account_id, :metric_id, :sku_id, :resource_id, :quantity) \
+               on conflict do update set quantity = excluded.quantity";
     let mut written = 0;
     let mut of_account: Vec<(LineKey, f64)> = Vec::new();
     for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
@@ -74,7 +105,10 @@ fn insert_lines(
                 continue;
             }
             let sku_id = skus[line.sku as usize];
-            let resource_id = used_id(connection, names, line)?;
+            let resource_id = match frozen.get(&line.resource) {
+                Some(id) => *id,
+                None => used_id(connection, names, line)?,
+            };
             of_account.push(((account_id, metric_id, sku_id, resource_id), line.quantity));
         }
         of_account.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -157,7 +191,8 @@ fn zone_id(
     let (uuid, name) = known.map_or((None, None), |zone| (zone.uuid.clone(), zone.name.clone()));
     let new = NewName::of("zone", u64::from(source_id), uuid, name);
     let stored = store_all(connection, "zone", &[new])?;
-    let id = stored.values().next().copied().unwrap_or(0);
+    let id = stored.values().next().copied();
+    let id = id.context("a zone without an id")?;
     names.lines.zones.insert(source_id, id);
     Ok(id)
 }
@@ -174,11 +209,16 @@ fn used_id(
         (ResourceKind::IpAddress, id) => {
             Ok(names.resource(connection, Breakdown::IpAddress, id)?.id)
         }
-        used => Ok(names.lines.used.get(&used).copied().unwrap_or(0)),
+        used => names
+            .lines
+            .used
+            .get(&used)
+            .copied()
+            .context("a line about something without an id"),
     }
 }
 
-/// Gives ids to what lines are about and no earlier line of this run was, kind by kind.
+/// Gives ids to those resources of these lines that have none in this run, kind by kind.
 fn store_used(
     connection: &Connection,
     names: &mut LedgerNames,
@@ -218,7 +258,7 @@ struct NewName {
 
 impl NewName {
     fn of(kind: &str, source_id: u64, uuid: Option<String>, name: Option<String>) -> NewName {
-        let is_stand_in = uuid.is_none();
+        let is_stand_in = uuid.is_none() && name.is_none();
         let uuid = uuid.unwrap_or_else(|| format!("{kind}:{source_id}"));
         NewName {
             source_id,
@@ -235,7 +275,7 @@ fn used_name(cloud: &Names, kind: ResourceKind, id: u64) -> NewName {
     NewName::of(kind.name(), id, uuid, name)
 }
 
-/// The ids of names of one kind, by id in CloudStack: those that are there, and new ones. At most four statements.
+/// The ids of names of one kind, by id in CloudStack: those that are there, and new ones. At most three statements.
 fn store_all(
     connection: &Connection,
     kind: &str,

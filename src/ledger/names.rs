@@ -14,6 +14,12 @@ use crate::day::Day;
 use crate::db::{Connection, params};
 use crate::metric::{Breakdown, Metric};
 
+/// The resources that metrics are kept per. Of those that lines are about there may be very many.
+const KEPT_PER: &str = "select id, kind, source_id, uuid, name from resources \
+     where kind in ('service_offering', 'guest_os', 'ip_address', 'network_offering', 'backup_offering', \
+       'disk_offering') \
+     order by id";
+
 /// A resource as it is frozen in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FrozenName {
@@ -64,12 +70,7 @@ impl LedgerNames {
             names.metrics.insert(metric, row.get(0)?);
             Ok(())
         })?;
-        // Of what lines are about there may be very many.
-        let sql = "select id, kind, source_id, uuid, name from resources \
-                   where kind in ('service_offering', 'guest_os', 'ip_address', 'network_offering', 'backup_offering', \
-                     'disk_offering') \
-                   order by id";
-        connection.each(sql, params! {}, |row| {
+        connection.each(KEPT_PER, params! {}, |row| {
             let kind: &str = row.get(1)?;
             if let Some(per) = Breakdown::ALL.into_iter().find(|per| per.name() == kind) {
                 let frozen = FrozenName {
@@ -405,3 +406,6 @@ impl FrozenName {
 pub fn stand_in(per: Breakdown, source_id: u64) -> String {
     format!("{}:{source_id}", per.name())
 }
+
+#[cfg(test)]
+mod tests;

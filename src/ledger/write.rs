@@ -1,11 +1,13 @@
 //! Writes one day, wholly or not at all: gives its records their ids, has `plan` say what becomes of them, applies
 //! that, and keeps what the source looked like and what was doubtful in it.
 
+use std::collections::HashSet;
+
 use anyhow::Context;
 
 use super::day::{
-    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, StoredDay,
-    Written,
+    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
+    StoredDay, Written,
 };
 use super::handle::Ledger;
 use super::held::find_day;
@@ -99,7 +101,7 @@ impl<'a> DayWriter<'a> {
         refusals::settle(self.connection, self.new.day)?;
         findings.extend(differences.iter().map(FigureDifference::finding));
         let renewed = self.keep_source(&plan)?;
-        self.keep_lines(&plan, renewed)?;
+        self.keep_lines(&plan, &old, renewed)?;
         let findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
         Ok(Written {
@@ -206,7 +208,12 @@ impl<'a> DayWriter<'a> {
     }
 
     /// Keeps the lines of the figures that the day holds now. A sealed day gets lines if it has none, and no others.
-    fn keep_lines(&mut self, plan: &DayPlan, renewed: bool) -> anyhow::Result<()> {
+    fn keep_lines(
+        &mut self,
+        plan: &DayPlan,
+        old: &[OldRecord],
+        renewed: bool,
+    ) -> anyhow::Result<()> {
         let (day, usage) = (self.new.day, self.new.usage);
         let has_lines = self.stored.is_some_and(|stored| stored.has_lines);
         let holds_the_source = plan.unequal.is_empty() && plan.pending == 0;
@@ -215,23 +222,30 @@ impl<'a> DayWriter<'a> {
             Policy::Closed(ClosedDay::Overwrite | ClosedDay::AddMissing) => {
                 holds_the_source && (renewed || !has_lines)
             }
-            Policy::Sealed => holds_the_source && !has_lines,
+            // With pending corrections, also those of earlier imports, its figures are not those of the source.
+            Policy::Sealed => {
+                holds_the_source && !has_lines && !old.iter().any(|record| record.pending)
+            }
             Policy::Closed(ClosedDay::ReportOnly) => false,
         };
         if replace {
             return replace_lines(self.connection, self.names, day, usage);
         }
-        if has_lines && plan.added > 0 {
-            let added = plan.changes.iter().filter_map(|change| match change {
+        let inserted: HashSet<RecordKey> = plan
+            .changes
+            .iter()
+            .filter_map(|change| match change {
                 RecordChange::Insert { key, .. } => Some(*key),
                 RecordChange::Update { .. }
                 | RecordChange::Delete { .. }
                 | RecordChange::Correct(_)
                 | RecordChange::ApplyPending { .. } => None,
-            });
-            return add_lines(self.connection, self.names, day, usage, &added.collect());
+            })
+            .collect();
+        match has_lines && !inserted.is_empty() {
+            true => add_lines(self.connection, self.names, day, usage, &inserted),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Gives the day's records their ids in the ledger, sorted by key. What gets a stand-in becomes a finding.

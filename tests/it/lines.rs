@@ -117,6 +117,8 @@ fn a_vm_that_was_scaled_at_noon_has_two_lines() {
 fn lines_outlive_what_cloudstack_forgets_and_names_stay_as_they_were() {
     let cloud = imported();
     cloud.main("update vm_instance set name = 'renamed' where id = 11");
+    cloud.run(&["import", "-s", DAY, "-f"]).exits(0);
+    assert_eq!(cloud.ledger(LINES), OF_A_DAY);
     use_things(&cloud, "2013-06-02");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
     let names = "select day, resource_name from daily_lines \
@@ -222,4 +224,25 @@ fn a_dry_run_keeps_no_line_and_a_repeated_import_the_same_ones() {
     };
     let (all, apart) = counts.split_once(" | ").unwrap();
     assert_eq!(all, apart, "nothing is stored twice");
+}
+
+#[test]
+fn a_sealed_day_that_differs_from_its_source_gets_no_lines() {
+    let cloud = imported();
+    cloud.run(&["verify"]).exits(0);
+    cloud.run(&["seal", DAY]).exits(0);
+    // As a ledger of an earlier version has it.
+    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
+        .unwrap()
+        .execute_batch("delete from stored_lines; update stored_days set lines = 0")
+        .unwrap();
+    cloud.usage("update cloud_usage set raw_usage = 20 where usage_type = 1 and usage_id = 12");
+    for _ in 0..2 {
+        cloud.run(&["import", "-s", DAY, "-f"]);
+        let lines = cloud.ledger("select count(*) from stored_lines");
+        assert_eq!(lines, ["0"]);
+    }
+    let records =
+        cloud.ledger("select metric, quantity from daily_lines where metric = 'vm_running'");
+    assert_eq!(records, ["vm_running | 48"]);
 }
