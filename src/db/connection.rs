@@ -213,8 +213,8 @@ impl Connection {
         }
     }
 
-    /// Inserts many rows by one statement that ends in ` values (:a, :b …)`, within a transaction: where it fails, some
-    /// may be in. The values of each row are in the order in which the statement names them.
+    /// Inserts many rows by one statement that ends in ` values (:a, :b …)`; in SQLite it may say what to do on a conflict.
+    /// Within a transaction: where it fails, some may be in. The values of each row are in the order in which the statement names them.
     pub fn insert_many<'v, const N: usize>(
         &self,
         sql: &str,

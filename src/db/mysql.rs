@@ -7,7 +7,7 @@ use std::net::ToSocketAddrs;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, SslOpts};
@@ -278,6 +278,10 @@ impl Mysql {
         let (head, _) = sql
             .rsplit_once(" values ")
             .context("a statement without values")?;
+        ensure!(
+            sql.ends_with(')'),
+            "a statement that goes on after its values: {sql}"
+        );
         let one = format!("({})", vec!["?"; N].join(", "));
         let mut rows = rows.into_iter();
         loop {
