@@ -1,55 +1,138 @@
 -- Lines: what one resource of an account used on one day, of one metric, under one SKU. A record is the sum of its
--- lines, kept for speed.
+-- lines, kept for speed. And who an account was on a day: its name, its domain, and what its id in CloudStack meant.
+
+-- Frozen names of whatever can be named: offerings, guest OSes, zones, and what was used. `resources` is a view now.
+alter table resources rename to stored_resources;
 
 -- What a price list has a row for. An address is no part of it, but what is used.
 create table skus (
   id integer primary key,
-  zone_id integer not null references resources (id),     -- 0: the usage row named none
-  offering_id integer not null references resources (id), -- service, disk, network or backup offering, guest OS; 0: none
-  vcpus integer not null,                                 -- of a VM, like the two below; 0: not known, or no VM
-  mhz integer not null,                                   -- of each vCPU
+  metric_id integer not null references metrics (id),
+  offering_id integer not null references stored_resources (id), -- service, disk, network or backup offering, guest OS; 0: none
+  zone_id integer not null references stored_resources (id),     -- 0: the usage row named none
+  vcpus integer not null,                 -- of a VM, like the two below; 0: not known, or no VM
+  mhz integer not null,                   -- of each vCPU
   memory_mib integer not null,
-  unique (offering_id, zone_id, vcpus, mhz, memory_mib)
+  unique (metric_id, offering_id, zone_id, vcpus, mhz, memory_mib)
 ) strict;
 
--- Clustered by day, so that each day is appended to the table; without references, which would be looked up for each
--- of the very many lines.
+-- Appended to, an account's day in one piece; whose and of which day a line is, account_days says. Without references,
+-- which would be looked up for each of the very many lines.
 create table stored_lines (
-  day integer not null,                   -- days from 1970-01-01 to the local day
-  account_id integer not null,            -- of stored_accounts
-  metric_id integer not null,             -- of metrics
+  id integer primary key,
   sku_id integer not null,                -- of skus
-  resource_id integer not null,           -- of resources: the VM, the volume, the address …
-  quantity real not null,                 -- in the metric's unit
-  primary key (day, account_id, metric_id, sku_id, resource_id)
+  resource_id integer not null,           -- of stored_resources: the VM, the volume, the address …; 0: not told apart
+  quantity real not null                  -- in the metric's unit
+) strict;
+
+-- Where the lines of an account's day are. Each account that has records on the day has lines.
+create table account_days (
+  day text not null references stored_days (day),
+  account_id integer not null references stored_accounts (id),
+  first_line integer not null,            -- of stored_lines
+  lines integer not null,                 -- that many, with ids one after the other; at least one
+  primary key (day, account_id)
 ) strict, without rowid;
 
--- How many lines the day has. 0: it was imported before lines were kept, or has no records.
-alter table stored_days add column lines integer not null default 0;
+-- What the day's lines tell apart. 'resource': each VM, volume, address; 'sku': all that is priced alike is one line, of
+-- resource 0; 'record': they are the day's records, and know neither zone nor size.
+alter table stored_days add column lines_per text not null default 'record'
+  check (lines_per in ('resource', 'sku', 'record'));
 
--- Days without lines show their records, without resource and zone. The order of tables is such that a question about
--- some days, or an account, reads no other lines.
-create view daily_lines as
-select d.day, a.uuid as account_uuid, a.name as account_name,
-       a.domain_uuid, a.domain_path, a.project_uuid,
-       nullif(z.uuid, '') as zone_uuid, nullif(z.name, '') as zone_name, m.name as metric, m.unit,
-       s.kind as resource_kind, s.uuid as resource_uuid, s.name as resource_name,
-       nullif(o.uuid, '') as offering_uuid, nullif(o.name, '') as offering_name,
-       nullif(k.vcpus, 0) as vcpus, nullif(k.mhz, 0) as mhz, nullif(k.memory_mib, 0) as memory_mib, l.quantity
-from stored_days d
-cross join stored_accounts a
-cross join stored_lines l on l.day = cast(julianday(d.day) - 2440587.5 as integer) and l.account_id = a.id
-join metrics m on m.id = l.metric_id
-join skus k on k.id = l.sku_id
-join resources z on z.id = k.zone_id
-join resources o on o.id = k.offering_id
-join resources s on s.id = l.resource_id
-union all
-select d.day, a.uuid, a.name, a.domain_uuid, a.domain_path, a.project_uuid, null, null, m.name, m.unit,
-       null, null, null, nullif(o.uuid, ''), nullif(o.name, ''), null, null, null, r.quantity
-from stored_days d
-cross join stored_accounts a
-cross join stored_records r on r.account_id = a.id and r.day = d.day
+-- Of a correction, the lines that differ: which VM it is about.
+create table correction_lines (
+  correction_id integer not null references stored_corrections (id),
+  sku_id integer not null,                -- of skus
+  resource_id integer not null,           -- of stored_resources
+  old_quantity real,                      -- in the metric's unit; null: there was no such line
+  new_quantity real,                      -- null: there is none any more
+  primary key (correction_id, sku_id, resource_id)
+) strict, without rowid;
+
+-- Sums of whole months by SKU, of the months in summed_months, as month_sums has them by metric and resource.
+create table month_sku_sums (
+  account_id integer not null references stored_accounts (id),
+  month text not null,
+  sku_id integer not null,                -- of skus
+  quantity real not null,                 -- in the metric's unit: the sum of the month's lines
+  primary key (account_id, month, sku_id)
+) strict, without rowid;
+
+-- An account of the ledger is a uuid. Which one an id in CloudStack means, from a day until the id's next row.
+create table account_ids (
+  source_id integer not null,             -- account.id in CloudStack
+  since_day text not null,
+  account_id integer not null references stored_accounts (id),
+  primary key (source_id, since_day)
+) strict, without rowid;
+insert into account_ids (source_id, since_day, account_id) select id, '0001-01-01', id from stored_accounts;
+
+-- Domains as they were: one that moved or was renamed has another row.
+create table stored_domains (
+  id integer primary key,
+  uuid text not null,                     -- CloudStack's, or domain:<id> while it cannot be resolved
+  path text not null,                     -- /a/b/
+  lineage text not null,                  -- uuids from the root domain down to itself: /u1/u2/u3/; '': not known
+  unique (uuid, path, lineage)
+) strict;
+insert into stored_domains (uuid, path, lineage)
+select distinct domain_uuid, coalesce(domain_path, ''), '' from stored_accounts where domain_uuid is not null;
+
+-- What an account was called and which domain it belonged to, from a day until the account's next row.
+create table account_states (
+  account_id integer not null references stored_accounts (id),
+  since_day text not null,
+  name text not null,
+  domain_id integer references stored_domains (id), -- null: not known
+  primary key (account_id, since_day)
+) strict, without rowid;
+insert into account_states (account_id, since_day, name, domain_id)
+select a.id, '0001-01-01', a.name, d.id
+from stored_accounts a
+left join stored_domains d on d.uuid = a.domain_uuid and d.path = coalesce(a.domain_path, '');
+
+-- What identifies the CloudStack these accounts are of: the uuid of its root domain. Null: not known yet.
+alter table ledgers add column cloud_uuid text;
+
+-- The states with their ends, and with what the domain is called.
+create view account_stretches as
+select s.account_id, s.since_day,
+       coalesce(lead(s.since_day) over (partition by s.account_id order by s.since_day), '9999-12-32') as until_day,
+       s.name, h.uuid as domain_uuid, nullif(h.path, '') as domain_path
+from account_states s
+left join stored_domains h on h.id = s.domain_id;
+
+drop view daily_usage;
+create view daily_usage as
+select r.day, a.uuid as account_uuid, s.name as account_name, s.domain_path, a.project_uuid,
+       m.name as metric, m.unit, nullif(o.uuid, '') as resource_uuid,
+       case when o.id = 0 then null else o.name end as resource_name, r.quantity
+from stored_accounts a
+cross join account_stretches s on s.account_id = a.id
+cross join stored_records r on r.account_id = a.id and r.day >= s.since_day and r.day < s.until_day
 join metrics m on m.id = r.metric_id
-join resources o on o.id = r.resource_id
-where d.lines = 0;
+join stored_resources o on o.id = r.resource_id;
+
+-- The order of tables is such that a question about some days, or an account, reads no other lines.
+create view daily_lines as
+select x.day, a.uuid as account_uuid, s.name as account_name, s.domain_uuid, s.domain_path, a.project_uuid,
+       nullif(z.uuid, '') as zone_uuid, nullif(z.name, '') as zone_name, m.name as metric, m.unit,
+       case when u.id = 0 then null else u.kind end as resource_kind, nullif(u.uuid, '') as resource_uuid,
+       nullif(u.name, '') as resource_name, nullif(o.uuid, '') as offering_uuid, nullif(o.name, '') as offering_name,
+       nullif(k.vcpus, 0) as vcpus, nullif(k.mhz, 0) as mhz, nullif(k.memory_mib, 0) as memory_mib, l.quantity
+from stored_accounts a
+cross join account_stretches s on s.account_id = a.id
+cross join stored_days d on d.day >= s.since_day and d.day < s.until_day
+cross join account_days x on x.day = d.day and x.account_id = a.id
+cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+join skus k on k.id = l.sku_id
+join metrics m on m.id = k.metric_id
+join stored_resources z on z.id = k.zone_id
+join stored_resources o on o.id = k.offering_id
+join stored_resources u on u.id = l.resource_id;
+
+-- Everything that has a name here. What was renamed is there under each of its names.
+create view resources as
+select kind, uuid, name, source_id as cloudstack_id
+from stored_resources
+where id <> 0;

@@ -29,6 +29,7 @@ use crate::instant::Utc;
 use crate::ledger::Initialised;
 use crate::open;
 use crate::sealing::LockedDays;
+use crate::terminal;
 
 /// Seconds since 1970 UTC.
 fn unix_now() -> anyhow::Result<i64> {
@@ -52,7 +53,11 @@ fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<L
 /// Creates or upgrades the ledger, and prints which.
 fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     let now = Utc::at(unix_now()?)?.to_string();
-    let done = match open::initialise_ledger(config, &now)? {
+    let bar = terminal::step_bar();
+    let mut on_step = |step| terminal::show_step(&bar, step);
+    let initialised = open::initialise_ledger(config, &now, &mut on_step);
+    bar.finish_and_clear();
+    let done = match initialised? {
         Initialised::Created => "created".to_owned(),
         Initialised::Upgraded { from } => format!("upgraded from schema {from}"),
         Initialised::Current => "is current".to_owned(),

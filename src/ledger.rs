@@ -3,6 +3,7 @@
 
 mod acknowledge;
 pub mod backup;
+mod carry_over;
 pub mod day;
 pub mod day_reader;
 pub mod engine;
@@ -11,6 +12,7 @@ mod handle;
 mod held;
 pub mod known_vms;
 mod line_ids;
+mod line_table;
 mod lines;
 pub mod months;
 mod names;
@@ -23,6 +25,7 @@ pub mod runs;
 mod schema;
 mod seals;
 mod statements;
+pub mod step;
 mod sum;
 pub mod timezones;
 mod unfinished;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::day::DayRange;
 use crate::ledger::lock::ImportLock;
+use crate::ledger::step::Step;
 use crate::ledger::{Initialised, Ledger, initialise};
 use crate::sealing::{LockedDays, hold};
 use crate::source::{Options, Source};
@@ -30,7 +31,11 @@ pub fn hold_days(config: &Config, range: DayRange, now: &str) -> anyhow::Result<
 }
 
 /// Creates or upgrades the ledger.
-pub fn initialise_ledger(config: &Config, now: &str) -> anyhow::Result<Initialised> {
+pub fn initialise_ledger(
+    config: &Config,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Initialised> {
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, now)?;
-    initialise(&config.ledger, config.zone.name(), now)
+    initialise(&config.ledger, config.zone.name(), now, on_step)
 }

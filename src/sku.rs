@@ -11,6 +11,8 @@ const MIB: f64 = 1_048_576.0;
 /// What a line is priced by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sku {
+    /// An hour that a VM runs has another price than one that it is only allocated.
+    pub metric: Metric,
     /// Kind and id in CloudStack; `None`: the metric has none, or the row names none.
     pub offering: Option<(Breakdown, u64)>,
     pub zone_id: u32,

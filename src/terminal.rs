@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::coverage::Coverage;
-use crate::ledger::backup::Step;
+use crate::ledger::step::Step;
 use crate::output::Format;
 use crate::printable::printable;
 

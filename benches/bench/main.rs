@@ -271,13 +271,13 @@ const YEAR: &str = "
       with recursive counted (value) as (select 1 union all select value + 1 from counted where value < 1000)
       select value from counted;
     insert into metrics select value, 'usage_type_' || (value + 100), 'hours', null from numbers where value <= 10;
-    insert into resources select value, 'service_offering', value, 'r' || value, 'r' || value from numbers where value <= 2;
+    insert into stored_resources select value, 'service_offering', value, 'r' || value, 'r' || value from numbers where value <= 2;
     insert into stored_accounts (id, uuid, name) select value, 'a' || value, 'a' || value from numbers;
     insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
       select date('2012-12-31', '+' || value || ' days'), 'closed', 1, 0, '2014-01-01T00:00:00Z' from numbers where value <= 365;
     insert into stored_records
       select a.id, d.day, m.id, r.id, 1 + (a.id * 7919 + m.id * 31) % 997 / 3.0
-      from stored_accounts a cross join stored_days d cross join metrics m cross join resources r on r.id > 0;
+      from stored_accounts a cross join stored_days d cross join metrics m cross join stored_resources r on r.id > 0;
     commit;";
 
 const YEAR_BY_ACCOUNT: &str = "select account_id, metric_id, sum(quantity) from stored_records

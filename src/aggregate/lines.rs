@@ -15,7 +15,6 @@ use crate::sku::{Sku, VmSize, offering_of};
 pub struct UsageLine {
     /// `account.id` in CloudStack.
     pub account_id: u64,
-    pub metric: Metric,
     /// What was used: its kind, and its id in CloudStack; 0 if the rows name none.
     pub resource: (ResourceKind, u64),
     /// In the metric's unit.
@@ -29,12 +28,13 @@ pub struct UsageLine {
 impl UsageLine {
     /// The record that the line is a part of: its account, metric and source id.
     pub fn record_key(&self, skus: &[Sku]) -> (u64, Metric, u64) {
-        let source_id = match self.metric.per() {
+        let sku = self.sku_of(skus);
+        let source_id = match sku.metric.per() {
             None => 0,
             Some(Breakdown::IpAddress) => self.resource.1,
-            Some(_) => self.sku_of(skus).offering.map_or(0, |(_, id)| id),
+            Some(_) => sku.offering.map_or(0, |(_, id)| id),
         };
-        (self.account_id, self.metric, source_id)
+        (self.account_id, sku.metric, source_id)
     }
 
     /// What the line is priced by; `skus` are those of its day.
@@ -89,7 +89,6 @@ impl Parts {
         let sku = *self.skus.entry(sku(row, metric, source_id)).or_insert(next);
         self.parts.push(UsageLine {
             account_id: row.account_id,
-            metric,
             resource: row.resource(),
             quantity,
             sku,
@@ -194,6 +193,7 @@ fn sku(row: &UsageRow, metric: Metric, source_id: u64) -> Sku {
         _ => (kind, row.offering_id),
     });
     Sku {
+        metric,
         offering: offering.filter(|(_, id)| *id != 0),
         zone_id: row.zone_id,
         size: match metric {

@@ -179,7 +179,7 @@ mod tests {
     /// A cache of a ledger, which anybody may write to.
     fn cache(folder: &tempfile::TempDir) -> (Cache, rusqlite::Connection) {
         let path = folder.path().join("usage.db");
-        ledger::initialise(&path, "GMT", "2013-06-01T00:20:00Z").unwrap();
+        ledger::initialise(&path, "GMT", "2013-06-01T00:20:00Z", &mut |_| ()).unwrap();
         let writer = rusqlite::Connection::open(&path).unwrap();
         (Cache::new(path, Zone::parse("GMT").unwrap().into()), writer)
     }
@@ -260,7 +260,13 @@ mod tests {
         let path = folder.path().join("usage.db");
         std::fs::rename(&path, folder.path().join("away.db")).unwrap();
         assert_eq!((cache.look(), cache.zones().name()), (None, "GMT"));
-        ledger::initialise(&path, "Europe/Stockholm", "2013-06-01T00:20:00Z").unwrap();
+        ledger::initialise(
+            &path,
+            "Europe/Stockholm",
+            "2013-06-01T00:20:00Z",
+            &mut |_| (),
+        )
+        .unwrap();
         assert_ne!(version(&cache, "2013-06-01"), before);
         assert_eq!(cache.zones().name(), "Europe/Stockholm");
     }

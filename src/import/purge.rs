@@ -107,6 +107,7 @@ pub fn without_rows(usage: &DayUsage, before: Option<StoredDay>) -> Option<Findi
 mod tests {
     use super::*;
     use crate::ledger::day::Completion;
+    use crate::ledger::day::LinesPer;
 
     const DAY: DayBounds = DayBounds {
         start: 86_400,
@@ -119,7 +120,7 @@ mod tests {
         first_id: Some(500),
         sealed: false,
         verified: false,
-        has_lines: true,
+        lines_per: LinesPer::Resource,
     };
 
     fn rows(source_rows: u64, replayed_rows: u64) -> DayUsage {

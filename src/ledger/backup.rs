@@ -13,6 +13,7 @@ use tempfile::TempPath;
 
 use super::engine::{APPLICATION_ID, Access, Engine, WRITERS_BUSY_TIMEOUT, ledger_at, open_file};
 use super::schema::insist_on_current;
+use super::step::Step;
 use crate::plural::plural;
 
 /// Faults that are reported; there may be thousands.
@@ -27,27 +28,6 @@ const APPLICATION_ID_AT: usize = 68;
 
 /// Pages that are copied before progress is reported: 16 MiB.
 const PAGES_A_STEP: i32 = 4096;
-
-/// How far something has got that reads a whole ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What is being done, such as `copying`.
-    pub doing: &'static str,
-    pub done: u64,
-    /// `None`: nobody knows how much there is to do.
-    pub of: Option<u64>,
-}
-
-impl Step {
-    /// Of something whose end cannot be seen.
-    pub(super) fn of_unknown(doing: &'static str) -> Step {
-        Step {
-            doing,
-            done: 0,
-            of: None,
-        }
-    }
-}
 
 /// Copies the ledger to `target`, which may be an older copy. Returns the copy's size in bytes.
 pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<u64> {

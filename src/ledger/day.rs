@@ -1,6 +1,7 @@
 //! One day of the ledger as values: what the ledger has of it, what an import brings, what the import may change, and
 //! what came of it. No SQL, no rules: `plan` has the rules, `write` and `statements` the SQL.
 
+pub use super::line_table::LinesPer;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::Day;
@@ -66,8 +67,8 @@ pub struct StoredDay {
     pub sealed: bool,
     /// It was found equal to its source since it was written.
     pub verified: bool,
-    /// Its lines are there beside its records.
-    pub has_lines: bool,
+    /// What its lines tell apart.
+    pub lines_per: LinesPer,
 }
 
 impl StoredDay {

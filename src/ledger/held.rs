@@ -3,6 +3,7 @@
 
 use super::day::{Completion, StoredDay};
 use super::handle::Ledger;
+use super::line_table::LinesPer;
 use super::statements::count_revision;
 use super::unfinished;
 use crate::cloud::first_id;
@@ -28,7 +29,7 @@ pub struct Imported {
 /// What the ledger has of a day.
 pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Option<StoredDay>> {
     let sql = "select state, source_rows, replayed_rows, sealed_at is not null, fingerprint, \
-                 verified_at is not null, lines > 0 \
+                 verified_at is not null, lines_per \
                from stored_days where day = :day";
     connection.find(sql, params! {":day": day}, |row| {
         let completion = match row.get(0)? {
@@ -43,7 +44,7 @@ pub(super) fn find_day(connection: &Connection, day: Day) -> anyhow::Result<Opti
             first_id: fingerprint.and_then(first_id),
             sealed: row.get(3)?,
             verified: row.get(5)?,
-            has_lines: row.get(6)?,
+            lines_per: LinesPer::of_name(row.get(6)?),
         })
     })
 }

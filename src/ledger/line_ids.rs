@@ -25,14 +25,15 @@ impl LineIds {
         if std::mem::replace(&mut self.skus_are_read, true) {
             return Ok(());
         }
-        let sql = "select id, offering_id, zone_id, vcpus, mhz, memory_mib from skus";
+        let sql = "select id, metric_id, offering_id, zone_id, vcpus, mhz, memory_mib from skus";
         let skus = connection.list(sql, params! {}, |row| {
             let stored = StoredSku {
-                offering_id: row.get(1)?,
-                zone_id: row.get(2)?,
-                vcpus: row.get(3)?,
-                mhz: row.get(4)?,
-                memory_mib: row.get(5)?,
+                metric_id: row.get(1)?,
+                offering_id: row.get(2)?,
+                zone_id: row.get(3)?,
+                vcpus: row.get(4)?,
+                mhz: row.get(5)?,
+                memory_mib: row.get(6)?,
             };
             Ok((stored, row.get(0)?))
         })?;
@@ -44,6 +45,7 @@ impl LineIds {
 /// A SKU by ids in the ledger. 0: there is none, or it is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoredSku {
+    pub metric_id: i64,
     pub offering_id: i64,
     pub zone_id: i64,
     pub vcpus: u32,

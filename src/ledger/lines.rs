@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::Context;
 
 use super::line_ids::StoredSku;
+use super::line_table::{self, LineWriter, LinesPer, StoredLine};
 use super::names::LedgerNames;
 use crate::aggregate::{DayUsage, UsageLine};
 use crate::cloud::Names;
@@ -15,9 +16,6 @@ use crate::metric::Breakdown;
 use crate::resource::ResourceKind;
 use crate::sku::{Sku, VmSize};
 
-/// A line by ids in the ledger: account, metric, SKU, resource.
-type LineKey = (u64, i64, i64, i64);
-
 /// Puts the lines of a day in place of those it has.
 pub(super) fn replace_lines(
     connection: &Connection,
@@ -25,16 +23,25 @@ pub(super) fn replace_lines(
     day: Day,
     usage: &DayUsage,
 ) -> anyhow::Result<()> {
-    let frozen = list_frozen(connection, day)?;
-    let sql = "delete from stored_lines where day = :day";
-    connection.execute(sql, params! {":day": day.days_since_1970()})?;
-    let written = insert_lines(connection, names, day, usage, &frozen, &|_| true)?;
-    let sql = "update stored_days set lines = :lines where day = :day";
-    connection.execute(sql, params! {":lines": written, ":day": day})?;
+    let ids = LineNaming::new(connection, names, day, usage)?;
+    line_table::delete_day(connection, day)?;
+    let mut writer = LineWriter::new(connection, day)?;
+    let mut of_account = Vec::new();
+    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+        of_account.clear();
+        for line in lines {
+            of_account.push(ids.stored(connection, names, line)?);
+        }
+        line_table::merge(&mut of_account);
+        writer.insert(i64::try_from(lines[0].account_id)?, &of_account)?;
+    }
+    let sql = "update stored_days set lines_per = :lines_per where day = :day";
+    let values = params! {":lines_per": LinesPer::Resource.name(), ":day": day};
+    connection.execute(sql, values)?;
     Ok(())
 }
 
-/// Adds the lines of some records to those of a day that has lines.
+/// Adds the lines of some records to those that a day has.
 pub(super) fn add_lines(
     connection: &Connection,
     names: &mut LedgerNames,
@@ -42,14 +49,65 @@ pub(super) fn add_lines(
     usage: &DayUsage,
     records: &HashSet<(u64, i64, u64)>,
 ) -> anyhow::Result<()> {
-    let frozen = list_frozen(connection, day)?;
-    let of_these = |key: (u64, i64, u64)| records.contains(&key);
-    insert_lines(connection, names, day, usage, &frozen, &of_these)?;
-    let sql = "update stored_days \
-               set lines = (select count(*) from stored_lines l where l.day = :number) where day = :day";
-    let values = params! {":number": day.days_since_1970(), ":day": day};
-    connection.execute(sql, values)?;
+    let ids = LineNaming::new(connection, names, day, usage)?;
+    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+        let mut added = Vec::new();
+        for line in lines {
+            let (account_id, metric, source_id) = line.record_key(&usage.skus);
+            let metric_id = names.metric(connection, metric)?;
+            if records.contains(&(account_id, metric_id, source_id)) {
+                added.push(ids.stored(connection, names, line)?);
+            }
+        }
+        if added.is_empty() {
+            continue;
+        }
+        let account_id = i64::try_from(lines[0].account_id)?;
+        added.extend(line_table::take(connection, day, account_id)?);
+        line_table::merge(&mut added);
+        LineWriter::new(connection, day)?.insert(account_id, &added)?;
+    }
     Ok(())
+}
+
+/// What the lines of one day are called in the ledger.
+struct LineNaming {
+    /// By place among the SKUs of the day.
+    skus: Vec<i64>,
+    frozen: HashMap<(ResourceKind, u64), i64>,
+}
+
+impl LineNaming {
+    fn new(
+        connection: &Connection,
+        names: &mut LedgerNames,
+        day: Day,
+        usage: &DayUsage,
+    ) -> anyhow::Result<LineNaming> {
+        let frozen = list_frozen(connection, day)?;
+        let skus = usage.skus.iter();
+        let skus = skus.map(|sku| sku_id(connection, names, sku));
+        let skus = skus.collect::<anyhow::Result<Vec<i64>>>()?;
+        store_used(connection, names, &usage.lines)?;
+        Ok(LineNaming { skus, frozen })
+    }
+
+    fn stored(
+        &self,
+        connection: &Connection,
+        names: &mut LedgerNames,
+        line: &UsageLine,
+    ) -> anyhow::Result<StoredLine> {
+        let resource_id = match self.frozen.get(&line.resource) {
+            Some(id) => *id,
+            None => used_id(connection, names, line)?,
+        };
+        Ok(StoredLine {
+            sku_id: self.skus[line.sku as usize],
+            resource_id,
+            quantity: line.quantity,
+        })
+    }
 }
 
 /// What the lines of a day are about, by kind and id in CloudStack: written again, they keep the names of their day. A
@@ -58,11 +116,12 @@ fn list_frozen(
     connection: &Connection,
     day: Day,
 ) -> anyhow::Result<HashMap<(ResourceKind, u64), i64>> {
-    let sql = "select distinct s.kind, s.source_id, s.id from stored_lines l \
-               join resources s on s.id = l.resource_id \
-               where l.day = :day and s.uuid <> s.kind || ':' || s.source_id order by s.id";
+    let sql = "select distinct s.kind, s.source_id, s.id from account_days x \
+               cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+               cross join stored_resources s on s.id = l.resource_id \
+               where x.day = :day and s.uuid <> s.kind || ':' || s.source_id order by s.id";
     let mut frozen = HashMap::new();
-    connection.each(sql, params! {":day": day.days_since_1970()}, |row| {
+    connection.each(sql, params! {":day": day}, |row| {
         let name: &str = row.get(0)?;
         let kind = ResourceKind::ALL
             .into_iter()
@@ -73,70 +132,6 @@ fn list_frozen(
         Ok(())
     })?;
     Ok(frozen)
-}
-
-/// Returns how many lines were written.
-fn insert_lines(
-    connection: &Connection,
-    names: &mut LedgerNames,
-    day: Day,
-    usage: &DayUsage,
-    frozen: &HashMap<(ResourceKind, u64), i64>,
-    is_wanted: &dyn Fn((u64, i64, u64)) -> bool,
-) -> anyhow::Result<u64> {
-    let skus = usage
-        .skus
-        .iter()
-        .map(|sku| sku_id(connection, names, sku))
-        .collect::<anyhow::Result<Vec<i64>>>()?;
-    store_used(connection, names, &usage.lines)?;
-    let day = day.days_since_1970();
-    let sql = "insert into stored_lines (day, account_id, metric_id, sku_id, resource_id, quantity) \
-               values (:day, :account_id, :metric_id, :sku_id, :resource_id, :quantity) \
-               on conflict do update set quantity = excluded.quantity";
-    let mut written = 0;
-    let mut of_account: Vec<(LineKey, f64)> = Vec::new();
-    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
-        of_account.clear();
-        for line in lines {
-            let metric_id = names.metric(connection, line.metric)?;
-            let (account_id, _, source_id) = line.record_key(&usage.skus);
-            if !is_wanted((account_id, metric_id, source_id)) {
-                continue;
-            }
-            let sku_id = skus[line.sku as usize];
-            let resource_id = match frozen.get(&line.resource) {
-                Some(id) => *id,
-                None => used_id(connection, names, line)?,
-            };
-            of_account.push(((account_id, metric_id, sku_id, resource_id), line.quantity));
-        }
-        of_account.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        // What usage rows say of a size may be what its offering has: then two SKUs are one.
-        of_account.dedup_by(|next, line| {
-            let same = next.0 == line.0;
-            if same {
-                line.1 += next.1;
-            }
-            same
-        });
-        written += of_account.len() as u64;
-        let rows =
-            of_account
-                .iter()
-                .map(|((account_id, metric_id, sku_id, resource_id), quantity)| {
-                    [
-                        SqlValue::from(day),
-                        SqlValue::from(*account_id),
-                        SqlValue::from(*metric_id),
-                        SqlValue::from(*sku_id),
-                        SqlValue::from(*resource_id),
-                        SqlValue::from(*quantity),
-                    ]
-                });
-        connection.insert_many(sql, rows)?;
-    }
-    Ok(written)
 }
 
 fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow::Result<i64> {
@@ -153,6 +148,7 @@ fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow
         Some(_) | None => VmSize::default(),
     };
     let stored = StoredSku {
+        metric_id: names.metric(connection, sku.metric)?,
         offering_id,
         zone_id: zone_id(connection, names, sku.zone_id)?,
         vcpus: size.vcpus.map_or(0, u32::from),
@@ -162,9 +158,10 @@ fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow
     if let Some(id) = names.lines.skus.get(&stored) {
         return Ok(*id);
     }
-    let sql = "insert into skus (offering_id, zone_id, vcpus, mhz, memory_mib) \
-               values (:offering_id, :zone_id, :vcpus, :mhz, :memory_mib) returning id";
+    let sql = "insert into skus (metric_id, offering_id, zone_id, vcpus, mhz, memory_mib) \
+               values (:metric_id, :offering_id, :zone_id, :vcpus, :mhz, :memory_mib) returning id";
     let values = params! {
+        ":metric_id": stored.metric_id,
         ":offering_id": stored.offering_id,
         ":zone_id": stored.zone_id,
         ":vcpus": stored.vcpus,
@@ -293,7 +290,7 @@ fn store_all(
     if missing.is_empty() {
         return Ok(stored);
     }
-    let sql = "insert into resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name)";
+    let sql = "insert into stored_resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name)";
     let rows = missing.iter().map(|new| {
         [
             SqlValue::from(kind),
@@ -315,7 +312,7 @@ fn find_all(
     names: &[NewName],
 ) -> anyhow::Result<HashMap<u64, i64>> {
     let wanted: HashMap<u64, &NewName> = names.iter().map(|name| (name.source_id, name)).collect();
-    let sql = "select source_id, id, uuid, name from resources \
+    let sql = "select source_id, id, uuid, name from stored_resources \
                where kind = :kind and source_id in rarray(:ids) order by id";
     let mut found = HashMap::new();
     connection.each(sql, params! {":kind": kind, ":ids": ids}, |row| {

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::backup::Step;
 use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use super::handle::Ledger;
 use super::schema::insist_on_current;
 use super::statements::count_revision;
+use super::step::Step;
 use super::sum::CompensatedSum;
 use super::unfinished::list_months_to_sum;
 use crate::day::{Day, DayRange};

@@ -15,7 +15,7 @@ use crate::db::{Connection, params};
 use crate::metric::{Breakdown, Metric};
 
 /// The resources that metrics are kept per. Of those that lines are about there may be very many.
-const KEPT_PER: &str = "select id, kind, source_id, uuid, name from resources \
+const KEPT_PER: &str = "select id, kind, source_id, uuid, name from stored_resources \
      where kind in ('service_offering', 'guest_os', 'ip_address', 'network_offering', 'backup_offering', \
        'disk_offering') \
      order by id";
@@ -280,6 +280,21 @@ impl LedgerNames {
             connection
                 .execute(sql, values)
                 .with_context(|| format!("account {id}"))?;
+            let path = account.domain_path.as_deref().unwrap_or("");
+            if let Some(uuid) = &account.domain_uuid {
+                let sql = "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, '') on conflict do nothing";
+                connection.execute(sql, params! {":uuid": uuid, ":path": path})?;
+            }
+            let sql = "insert into account_states (account_id, since_day, name, domain_id) \
+                       values (:id, '0001-01-01', :name, (select id from stored_domains where uuid = :uuid and path = :path)) \
+                       on conflict do update set name = excluded.name, domain_id = excluded.domain_id";
+            let values = params! {
+                ":id": id,
+                ":name": &account.name,
+                ":uuid": account.domain_uuid.as_ref(),
+                ":path": path,
+            };
+            connection.execute(sql, values)?;
             self.accounts.insert(id, account);
         }
         Ok(resolved)
@@ -352,7 +367,7 @@ impl LedgerNames {
         if let Some(id) = self.resources.get(&frozen) {
             return Ok(Resource { id: *id, stand_in });
         }
-        let sql = "insert into resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name) returning id";
+        let sql = "insert into stored_resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name) returning id";
         let values = params! {
             ":kind": per.name(),
             ":source_id": source_id,

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
+use super::carry_over::make_lines_of_records;
 use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, explained, ledger_at};
+use super::step::Step;
 use super::timezones;
 use crate::db::{Connection, params};
 
@@ -26,6 +28,9 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0008_lines.sql"),
 ];
 
+/// The first version that has lines.
+const WITH_LINES: i64 = 8;
+
 /// What `initdb` found and did.
 #[derive(Debug, PartialEq)]
 pub enum Initialised {
@@ -36,8 +41,13 @@ pub enum Initialised {
 
 /// Creates the ledger with mode 0600, or brings it to this program's schema. `timezone` is written into a new
 /// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
-pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Initialised> {
-    let initialise = || -> anyhow::Result<Initialised> {
+pub fn initialise(
+    path: &Path,
+    timezone: &str,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Initialised> {
+    let mut initialise = || -> anyhow::Result<Initialised> {
         let mut options = OpenOptions::new();
         options
             .read(true)
@@ -53,13 +63,20 @@ pub fn initialise(path: &Path, timezone: &str, now: &str) -> anyhow::Result<Init
             timezones::agree_on_zones(engine.connection(), timezone)?;
             return Ok(Initialised::Current);
         }
-        migrate(engine.connection(), found.unwrap_or(0), timezone, now)?;
+        let from = found.unwrap_or(0);
+        migrate(engine.connection(), from, timezone, now, on_step)?;
         Ok(found.map_or(Initialised::Created, |from| Initialised::Upgraded { from }))
     };
     initialise().with_context(|| ledger_at(path))
 }
 
-fn migrate(connection: &Connection, from: i64, timezone: &str, now: &str) -> anyhow::Result<()> {
+fn migrate(
+    connection: &Connection,
+    from: i64,
+    timezone: &str,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<()> {
     connection.run("pragma journal_mode = wal")?;
     connection.run("begin exclusive")?;
     // Someone may have been quicker between the look at the version and the lock.
@@ -72,6 +89,9 @@ fn migrate(connection: &Connection, from: i64, timezone: &str, now: &str) -> any
         connection
             .run(migration)
             .with_context(|| format!("migration {version}"))?;
+    }
+    if from < WITH_LINES {
+        make_lines_of_records(connection, on_step)?;
     }
     connection.run(&format!("pragma user_version = {SCHEMA_VERSION}"))?;
     connection.run(&format!("pragma application_id = {APPLICATION_ID}"))?;

@@ -11,6 +11,7 @@ use super::day::{
 };
 use super::handle::Ledger;
 use super::held::find_day;
+use super::line_table::LinesPer;
 use super::lines::{add_lines, replace_lines};
 use super::names::{LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
@@ -215,7 +216,9 @@ impl<'a> DayWriter<'a> {
         renewed: bool,
     ) -> anyhow::Result<()> {
         let (day, usage) = (self.new.day, self.new.usage);
-        let has_lines = self.stored.is_some_and(|stored| stored.has_lines);
+        let has_lines = self
+            .stored
+            .is_some_and(|stored| stored.lines_per != LinesPer::Record);
         let holds_the_source = plan.unequal.is_empty() && plan.pending == 0;
         let replace = match self.policy {
             Policy::Unfinished => true,
@@ -242,7 +245,7 @@ impl<'a> DayWriter<'a> {
                 | RecordChange::ApplyPending { .. } => None,
             })
             .collect();
-        match has_lines && !inserted.is_empty() {
+        match !inserted.is_empty() {
             true => add_lines(self.connection, self.names, day, usage, &inserted),
             false => Ok(()),
         }

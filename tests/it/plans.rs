@@ -16,9 +16,12 @@ use crate::sandbox::Sandbox;
 /// The tables that have more rows every day, each with the columns that bound a search in it.
 const GROWING: &[(&str, &[&str])] = &[
     ("stored_records", &["day"]),
-    ("stored_lines", &["day"]),
+    ("stored_lines", &["rowid"]),
+    ("account_days", &["day"]),
+    ("correction_lines", &["correction_id"]),
+    ("month_sku_sums", &["month"]),
     // Of the kinds that are looked up by kind alone there are few.
-    ("resources", &["rowid", "source_id", "kind"]),
+    ("stored_resources", &["rowid", "source_id", "kind"]),
     ("stored_days", &["day"]),
     ("stored_corrections", &["day", "rowid", "corrected_at"]),
     ("stored_findings", &["day", "rowid"]),
@@ -32,13 +35,16 @@ const GROWING: &[(&str, &[&str])] = &[
 
 /// Tables whose size is that of the cloud, not of its history: an import holds them in memory anyway.
 /// Refusals are few: those of days that wait for somebody.
-const SETTLED: [&str; 6] = [
+const SETTLED: [&str; 9] = [
     "ledgers",
     "timezones",
     "metrics",
     "stored_accounts",
     "stored_refusals",
     "skus",
+    "account_ids",
+    "account_states",
+    "stored_domains",
 ];
 
 /// Indexes of what waits for somebody: they are walked along because all that waits is asked for.
@@ -51,7 +57,7 @@ const WAITING: [&str; 5] = [
 ];
 
 /// What may walk: a part of the statement, the table, and why.
-const MAY_WALK: [(&str, &str, &str); 6] = [
+const MAY_WALK: [(&str, &str, &str); 9] = [
     (
         "from imports order by id desc limit 1",
         "imports",
@@ -67,10 +73,23 @@ const MAY_WALK: [(&str, &str, &str); 6] = [
         "summed_months",
         "`check`, which reads everything",
     ),
+    ("insert or ignore into skus", "*", UPGRADE),
+    (
+        "insert into account_days (day, account_id, first_line, lines) select",
+        "stored_records",
+        UPGRADE,
+    ),
+    (
+        "insert into stored_lines (id, sku_id, resource_id, quantity) select",
+        "*",
+        UPGRADE,
+    ),
     ("insert into metrics", "*", NEW_PARENT),
-    ("insert into resources", "*", NEW_PARENT),
+    ("insert into stored_resources", "*", NEW_PARENT),
     ("insert into stored_days", "stored_records", NEW_PARENT),
 ];
+
+const UPGRADE: &str = "once, of all there is";
 
 /// SQLite has the walk in the plan and leaves it out while no foreign key is violated, which none is for longer than
 /// a statement lasts.
@@ -319,10 +338,12 @@ const STATISTICS: &str = "
     insert into sqlite_stat1 (tbl, idx, stat) values
       ('stored_records', 'stored_records', '65754000 65754 18 1 1'), ('stored_days', 'stored_days', '3653 1'),
       ('stored_digests', 'stored_digests', '49000 14 1'), ('stored_accounts', null, '1000'),
-      ('resources', null, '2000'), ('metrics', null, '20'), ('month_sums', 'month_sums', '2160000 2160 18 1 1'),
+      ('stored_resources', null, '2000'), ('metrics', null, '20'), ('month_sums', 'month_sums', '2160000 2160 18 1 1'),
       ('summed_months', 'summed_months', '120 1'), ('imports', null, '3653'), ('ledgers', null, '1'),
       ('stored_corrections', 'stored_corrections_by_day', '3653 1'), ('stored_findings', 'stored_findings_by_day', '7306 2'),
-      ('acknowledgements', 'acknowledgements', '3653 1 1 1 1 1 1'), ('vm_guest_oses', 'vm_guest_oses', '36530 1 1');
+      ('acknowledgements', 'acknowledgements', '3653 1 1 1 1 1 1'), ('vm_guest_oses', 'vm_guest_oses', '36530 1 1'),
+      ('stored_lines', null, '142000000'), ('account_days', 'account_days', '3653000 1000 1'),
+      ('skus', null, '20000'), ('account_states', 'account_states', '1100 1 1');
     analyze sqlite_schema;";
 
 #[test]

@@ -65,7 +65,7 @@ fn add_day(ledger: &Connection, day: &str, state: &str) {
 }
 
 fn add_offering(ledger: &Connection, id: i64, uuid: &str, name: &str) {
-    let sql = "insert into resources values (?1, 'service_offering', ?1, ?2, ?3)";
+    let sql = "insert into stored_resources values (?1, 'service_offering', ?1, ?2, ?3)";
     ledger.execute(sql, (id, uuid, name)).unwrap();
 }
 
@@ -221,7 +221,7 @@ fn a_renamed_offering_and_a_new_metric_are_summed_like_any_other() {
     add_offering(&ledger, 2, "offering-a", "Large");
     ledger
         .execute_batch(
-            "insert into resources values (3, 'service_offering', 1, 'offering-b', 'Tiny')",
+            "insert into stored_resources values (3, 'service_offering', 1, 'offering-b', 'Tiny')",
         )
         .unwrap();
     for (day, offering) in [("2013-04-01", 1), ("2013-04-02", 3)] {

@@ -13,7 +13,7 @@ fn cloud() -> Cloud {
     ledger
         .execute_batch(
             "insert into metrics values (1, 'vm_running', 'hours', 'service_offering');
-             insert into resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
+             insert into stored_resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
              insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
              insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
                ('2013-05-31', 'closed', 1234567, 2, '2013-06-02T00:20:00Z', '2013-06-03T00:20:00Z', '2013-06-04T00:20:00Z'),

@@ -202,7 +202,7 @@ fn a_ledger_edited_by_hand_is_named() {
     edit_ledger(
         &cloud,
         "insert into stored_records select 3, day, metric_id, resource_id, quantity from stored_records
-         where day = '2013-06-01' and resource_id = (select id from resources where kind = 'ip_address')",
+         where day = '2013-06-01' and resource_id = (select id from stored_resources where kind = 'ip_address')",
     );
     assert_eq!(
         differences(&cloud, 1),

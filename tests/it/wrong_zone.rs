@@ -208,9 +208,21 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
     ledger
         .execute_batch(
             "drop view daily_lines;
+             drop view resources;
+             drop view daily_usage;
+             drop view account_stretches;
+             drop table correction_lines;
+             drop table month_sku_sums;
+             drop table account_days;
+             drop table account_ids;
+             drop table account_states;
+             drop table stored_domains;
              drop table stored_lines;
              drop table skus;
-             alter table stored_days drop column lines;
+             alter table stored_resources rename to resources;
+             create view daily_usage as select day from stored_records;
+             alter table stored_days drop column lines_per;
+             alter table ledgers drop column cloud_uuid;
              drop table timezones;
              drop view days;
              create view days as select day, state, source_rows, records, 0 as findings, imported_at, replayed_rows,

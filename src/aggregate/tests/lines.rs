@@ -20,7 +20,7 @@ fn lines(usage: &DayUsage) -> Vec<String> {
         } = sku.size;
         format!(
             "{} {}:{} zone:{} {offering} {}x{}/{} {}",
-            line.metric.name(),
+            sku.metric.name(),
             line.resource.0.name(),
             line.resource.1,
             sku.zone_id,

@@ -62,7 +62,7 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
     for dry_run in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("usage.db");
-        initialise(&path, "GMT", NOW).unwrap();
+        initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
         // At the end of its transaction, after every name is stored.
         let failure = "create temp trigger failure after update of revision on ledgers
                        when exists (select 1 from stored_days where day = '2013-06-01')
@@ -96,7 +96,7 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
 fn after_everything_was_rolled_back_nothing_is_done_or_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", NOW).unwrap();
+    initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
     let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
     ledger.add_names(names());
     // As SQLite does where the disk is full.

@@ -17,12 +17,12 @@ const NOW: &str = "2013-09-01T00:20:00Z";
 /// one uuid, and quantities whose sums have to be rounded.
 fn fill(folder: &tempfile::TempDir) -> PathBuf {
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", NOW).unwrap();
+    initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
     let ledger = rusqlite::Connection::open(&path).unwrap();
     ledger
         .execute_batch(
             "insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
-             insert into resources values (1, 'service_offering', 5, 'small', 'Small'),
+             insert into stored_resources values (1, 'service_offering', 5, 'small', 'Small'),
                (2, 'service_offering', 6, 'large', 'Large'), (3, 'service_offering', 5, 'small', 'Tiny');
              insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
              with recursive days (day) as (
@@ -32,7 +32,7 @@ fn fill(folder: &tempfile::TempDir) -> PathBuf {
              from days where day <> '2013-05-03';
              insert into stored_records
              select a.id, d.day, iif(r.id = 0, 2, 1), r.id, (1 + r.id * 997) * (a.id + julianday(d.day) / 7) / 3
-             from stored_accounts a, stored_days d, resources r
+             from stored_accounts a, stored_days d, stored_resources r
              -- A resource has its new name from 10 June.
              where not (r.id = 1 and d.day >= '2013-06-10') and not (r.id = 3 and d.day < '2013-06-10');",
         )

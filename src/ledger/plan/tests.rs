@@ -4,6 +4,7 @@ use super::RecordChange::{ApplyPending, Correct, Delete, Insert, Update};
 use super::*;
 use crate::finding::FindingKind;
 use crate::ledger::day::{Completion, FigureDifference, StoredDay};
+use crate::ledger::line_table::LinesPer;
 use crate::metric::Metric;
 
 const ADD_MISSING: Policy = Policy::Closed(ClosedDay::AddMissing);
@@ -108,7 +109,7 @@ fn the_policy_comes_from_the_choice_and_the_state_of_the_day() {
             first_id: None,
             sealed,
             verified: false,
-            has_lines: true,
+            lines_per: LinesPer::Resource,
         })
     };
     let choice = ClosedDay::Overwrite;

@@ -141,4 +141,4 @@ impl FigureNames {
     }
 }
 
-pub(super) const NAMES: &str = "select id, uuid from resources where id in rarray(:ids)";
+pub(super) const NAMES: &str = "select id, uuid from stored_resources where id in rarray(:ids)";

@@ -15,12 +15,12 @@ use crate::scope::Scope;
 /// Seven days of one kind each, the first of them missing.
 fn reader(folder: &tempfile::TempDir) -> Reader {
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", "2013-06-09T00:20:00Z").unwrap();
+    initialise(&path, "GMT", "2013-06-09T00:20:00Z", &mut |_| ()).unwrap();
     let ledger = Connection::open(&path).unwrap();
     ledger
         .execute_batch(
             "insert into metrics values (1, 'vm_running', 'hours', 'service_offering');
-             insert into resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
+             insert into stored_resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
              insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
              insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
                ('2013-06-01', 'closed', 9, 2, '2013-06-02T00:20:00Z', '2013-06-03T00:20:00Z', '2013-06-04T00:20:00Z'),

@@ -35,9 +35,12 @@ fn initialising_twice_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
     let now = "2013-06-02T00:20:00Z";
-    assert_eq!(initialise(&path, "GMT", now).unwrap(), Initialised::Created);
     assert_eq!(
-        initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap(),
+        initialise(&path, "GMT", now, &mut |_| ()).unwrap(),
+        Initialised::Created
+    );
+    assert_eq!(
+        initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap(),
         Initialised::Current
     );
     let created: String = Connection::open(&path)
@@ -52,9 +55,9 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
     let now = "2013-06-02T00:20:00Z";
-    initialise(&path, "GMT", now).unwrap();
+    initialise(&path, "GMT", now, &mut |_| ()).unwrap();
     assert_eq!(
-        initialise(&path, "Europe/Stockholm", now).unwrap(),
+        initialise(&path, "Europe/Stockholm", now, &mut |_| ()).unwrap(),
         Initialised::Current
     );
     let ledger = Ledger::open(&path, "Asia/Tokyo", false).unwrap();
@@ -65,7 +68,7 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     drop(ledger);
     let message = "its days are those of Asia/Tokyo, main.timezone says GMT: write main.timezone = Asia/Tokyo, or \
                    move the ledger by rbc-usage rezone GMT --from DAY";
-    let other = initialise(&path, "GMT", now).unwrap_err();
+    let other = initialise(&path, "GMT", now, &mut |_| ()).unwrap_err();
     assert!(format!("{other:#}").ends_with(message), "{other:#}");
     let other = Ledger::open(&path, "GMT", false).err().unwrap();
     assert!(format!("{other:#}").ends_with(message), "{other:#}");
@@ -93,7 +96,7 @@ fn a_ledger_of_the_first_schema_keeps_its_days() {
     drop(old);
     let now = "2014-01-01T00:00:00Z";
     assert_eq!(
-        initialise(&path, "GMT", now).unwrap(),
+        initialise(&path, "GMT", now, &mut |_| ()).unwrap(),
         Initialised::Upgraded { from: 1 }
     );
     let day: (String, i64, Option<String>) = Connection::open(&path)
@@ -141,7 +144,7 @@ fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
     ))
     .unwrap();
     drop(old);
-    initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap();
+    initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
     let upgraded = Connection::open(&path).unwrap();
     let list = |sql: &str| -> Vec<String> {
         let mut statement = upgraded.prepare(sql).unwrap();
@@ -194,7 +197,7 @@ fn what_waits_for_somebody_is_kept_as_days_and_acknowledgements_come_and_go() {
     )
     .unwrap();
     drop(old);
-    initialise(&path, "GMT", "2014-01-01T00:00:00Z").unwrap();
+    initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
     let ledger = Connection::open(&path).unwrap();
     let kept = || -> (String, String) {
         let sql = "select (select group_concat(day || ' ' || gap_before) from stored_days where gap_before > 0), \
@@ -246,7 +249,7 @@ fn refuses_what_is_not_a_ledger() {
         .unwrap()
         .execute_batch("create table things (id integer)")
         .unwrap();
-    initialise(&newer, "GMT", "2013-06-02T00:20:00Z").unwrap();
+    initialise(&newer, "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap();
     Connection::open(&newer)
         .unwrap()
         .pragma_update(None, "user_version", 99)
@@ -272,7 +275,7 @@ fn refuses_what_is_not_a_ledger() {
         assert_eq!(
             format!(
                 "{:#}",
-                initialise(path, "GMT", "2013-06-02T00:20:00Z").unwrap_err()
+                initialise(path, "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap_err()
             ),
             message
         );

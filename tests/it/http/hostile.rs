@@ -340,10 +340,10 @@ fn add_crowd_of_accounts(sandbox: &Sandbox) {
             "insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
                values ('2013-04-01', 'closed', 1, 0, '2013-05-01T00:00:00Z');
              with recursive n (i) as (select 1 union all select i + 1 from n where i < 20)
-               insert into resources select i, 'service_offering', i, 'offering-uuid-' || i, 'offering ' || i from n;
+               insert into stored_resources select i, 'service_offering', i, 'offering-uuid-' || i, 'offering ' || i from n;
              with recursive n (i) as (select 1000 union all select i + 1 from n where i < 1999)
                insert into stored_accounts (id, uuid, name, domain_path) select i, 'account-uuid-' || i, 'n' || i, '/' from n;
-             insert into stored_records select a.id, '2013-04-01', 5, r.id, 24.0 + r.id from stored_accounts a, resources r where r.id > 0 and a.id >= 1000;",
+             insert into stored_records select a.id, '2013-04-01', 5, r.id, 24.0 + r.id from stored_accounts a, stored_resources r where r.id > 0 and a.id >= 1000;",
         )
         .unwrap();
 }

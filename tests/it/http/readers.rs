@@ -29,9 +29,9 @@ fn add_much(sandbox: &Sandbox) {
             "insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
                values ('2013-04-01', 'closed', 1, 0, '2013-05-01T00:00:00Z');
              with recursive number(n) as (select 1 union all select n + 1 from number where n < 1000)
-             insert into resources
+             insert into stored_resources
                select n, 'graphics card', n, printf('%.5990c%d', 'u', n), printf('%.5990c%d', 'n', n) from number;
-             insert into stored_records select 1, '2013-04-01', 7, id, 24.0 from resources where id > 0;",
+             insert into stored_records select 1, '2013-04-01', 7, id, 24.0 from stored_resources where id > 0;",
         )
         .unwrap();
 }

@@ -204,7 +204,8 @@ fn an_os_that_becomes_known_later_is_not_counted_beside_the_unknown_one() {
     cloud.vm(11, 1);
     cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
     assert_eq!(cloud.ledger(oses), ["guest_os:0 | 24"]);
-    let os = cloud.ledger("select uuid from resources where kind = 'guest_os' and source_id = 1");
+    let os =
+        cloud.ledger("select uuid from stored_resources where kind = 'guest_os' and source_id = 1");
     assert_eq!(os, [""; 0]);
 
     cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);

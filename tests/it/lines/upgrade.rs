@@ -20,6 +20,8 @@ fn lines_are_filled_from_the_source_and_no_figure_changes() {
     assert_eq!(before.len(), 8);
     cloud.run(&["initdb"]).exits(0);
     assert_eq!(cloud.ledger(FIGURES), before);
+    let sums = "select day, account_name, metric, offering_name, quantity from daily_lines order by 1, 2, 3, 4";
+    assert_eq!(cloud.ledger(sums), before);
     // Until then a day shows its records, of no resource.
     let first = LINES.replace("where", "where day = '2013-06-01' and");
     assert_eq!(
@@ -37,5 +39,6 @@ fn lines_are_filled_from_the_source_and_no_figure_changes() {
     assert_eq!(cloud.ledger(FIGURES), before);
     assert_eq!(cloud.ledger("select * from corrections"), [""; 0]);
     assert_eq!(cloud.ledger(&first), OF_A_DAY);
-    assert_eq!(cloud.ledger("select lines from stored_days"), ["7", "7"]);
+    let pieces = "select lines_per, lines from stored_days natural join account_days";
+    assert_eq!(cloud.ledger(pieces), ["resource | 7"; 2]);
 }

@@ -107,14 +107,14 @@ pub fn ledger(of: &cloudstack::Cloud) -> Usage {
 pub fn lines(of: &cloudstack::Cloud) -> Usage {
     usage(
         of,
-        "select date(l.day * 86400, 'unixepoch'), a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, \
-                sum(l.quantity) \
-         from stored_lines l \
-         join stored_accounts a on a.id = l.account_id \
-         join metrics m on m.id = l.metric_id \
-         join resources s on s.id = l.resource_id \
+        "select x.day, a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, sum(l.quantity) \
+         from account_days x \
+         join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+         join stored_accounts a on a.id = x.account_id \
+         join stored_resources s on s.id = l.resource_id \
          join skus k on k.id = l.sku_id \
-         join resources o on o.id = k.offering_id \
+         join metrics m on m.id = k.metric_id \
+         join stored_resources o on o.id = k.offering_id \
          group by 1, 2, 3, 4",
     )
 }

@@ -309,13 +309,13 @@ fn an_answer_that_is_too_long_is_refused_before_it_fills_the_memory() {
              insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
              insert into stored_accounts (id, uuid, name, domain_path)
              values (1, 'big-uuid', 'big', '/acme/'), (2, 'small-uuid', 'small', '/acme/');
-             insert into resources
+             insert into stored_resources
              with recursive n (i) as (select 1 union all select i + 1 from n where i < 100)
              select i, 'service_offering', i, 'offering-' || i, i || printf('%.8000c', 'x') from n;
              insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
              with recursive n (i) as (select 0 union all select i + 1 from n where i < 365)
              select date('2012-01-01', i || ' days'), 'closed', 100, 0, '2013-01-02T00:20:00Z' from n;
-             insert into stored_records select 1, day, 1, id, 24 from stored_days, resources where id > 0;
+             insert into stored_records select 1, day, 1, id, 24 from stored_days, stored_resources where id > 0;
              insert into stored_records select 1, day, 2, 0, 24 from stored_days;
              commit",
         )

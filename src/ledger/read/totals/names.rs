@@ -103,7 +103,7 @@ impl TotalsNames {
 }
 
 pub(in crate::ledger::read) const RESOURCES: &str =
-    "select id, kind, uuid, name from resources where id in rarray(:ids)";
+    "select id, kind, uuid, name from stored_resources where id in rarray(:ids)";
 
 fn load_metrics(connection: &Connection) -> anyhow::Result<BTreeMap<i64, Rc<MetricFacts>>> {
     let sql = "select id, name, unit, per is not null from metrics";

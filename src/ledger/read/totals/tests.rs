@@ -11,13 +11,19 @@ use crate::ledger::read::{Page, Reader};
 /// Three accounts in two domains, one of them a project's; October with its 25-hour day, and a day of November.
 fn reader(folder: &tempfile::TempDir) -> Reader {
     let path = folder.path().join("usage.db");
-    initialise(&path, "Europe/Stockholm", "2026-11-02T00:20:00Z").unwrap();
+    initialise(
+        &path,
+        "Europe/Stockholm",
+        "2026-11-02T00:20:00Z",
+        &mut |_| (),
+    )
+    .unwrap();
     let ledger = Connection::open(&path).unwrap();
     ledger
         .execute_batch(
             "insert into metrics values (1, 'vm_running', 'hours', 'service_offering'),
                (2, 'primary_byte_hours', 'byte-hours', null), (3, 'os_usage', 'hours', 'guest_os');
-             insert into resources values (1, 'service_offering', 5, 'small-uuid', 'Small'),
+             insert into stored_resources values (1, 'service_offering', 5, 'small-uuid', 'Small'),
                (2, 'service_offering', 5, 'small-uuid', 'Tiny'), (3, 'service_offering', 6, 'large-uuid', 'Large'),
                (4, 'guest_os', 1, 'small-uuid', 'CentOS 6');
              insert into stored_accounts values
