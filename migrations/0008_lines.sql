@@ -58,6 +58,9 @@ create table month_sku_sums (
   primary key (account_id, month, sku_id)
 ) strict, without rowid;
 
+-- Imports add all months up again, now by SKU as well.
+delete from summed_months;
+
 -- An account of the ledger is a uuid. Which one an id in CloudStack means, from a day until the id's next row.
 create table account_ids (
   source_id integer not null,             -- account.id in CloudStack

@@ -2,7 +2,7 @@
 //! month's back, and a question that has the whole month in it reads them in place of the days. They say nothing of
 //! their own: the days of the month, added up, are the same to the last bit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -22,6 +22,9 @@ use crate::plural::plural;
 
 /// What an account used of one metric and one resource, by their ids; in the metric's unit.
 pub type MonthSum = ((i64, i64), f64);
+
+/// What an account used under one SKU, by its id; in the unit of the SKU's metric.
+pub type SkuSum = (i64, f64);
 
 /// What a range of days has of one month. Days are as the ledger writes them.
 pub struct MonthPart {
@@ -105,6 +108,51 @@ impl MonthPart {
         })
     }
 
+    /// The same by SKU: of each, the sum of its lines.
+    pub fn list_sku_sums(
+        &self,
+        connection: &Connection,
+        account_id: i64,
+    ) -> anyhow::Result<Vec<SkuSum>> {
+        match self.availability {
+            Availability::Nowhere => Ok(Vec::new()),
+            Availability::InDays => self.add_up_lines(connection, account_id),
+            Availability::InSums => self.read_sku_sums(connection, account_id),
+        }
+    }
+
+    fn read_sku_sums(
+        &self,
+        connection: &Connection,
+        account_id: i64,
+    ) -> anyhow::Result<Vec<SkuSum>> {
+        let sql = "select sku_id, quantity
+             from month_sku_sums
+             where account_id = :account and month = :month
+             order by sku_id";
+        let values = params! {":account": account_id, ":month": &self.month};
+        connection.list(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn add_up_lines(
+        &self,
+        connection: &Connection,
+        account_id: i64,
+    ) -> anyhow::Result<Vec<SkuSum>> {
+        let values = params! {
+            ":account": account_id,
+            ":first": &self.first,
+            ":last": &self.last,
+        };
+        let mut sums: BTreeMap<i64, CompensatedSum> = BTreeMap::new();
+        connection.each(LINES, values, |row| {
+            sums.entry(row.get(0)?).or_default().add(row.get(1)?);
+            Ok(())
+        })?;
+        let sums = sums.into_iter().map(|(sku_id, sum)| (sku_id, sum.value()));
+        Ok(sums.collect())
+    }
+
     /// The records are added up here and not in SQL: one walk along the account's stretch of the table, without the
     /// sorting that `group by` would need, in about half the time.
     fn add_up(&self, connection: &Connection, account_id: i64) -> anyhow::Result<Vec<MonthSum>> {
@@ -139,6 +187,13 @@ pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
      from stored_records
      where account_id = :account and day between :first and :last
      order by day, metric_id, resource_id";
+
+const LINES: &str = "select l.sku_id, l.quantity
+     from stored_days d
+     cross join account_days x on x.day = d.day and x.account_id = :account
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     where d.day between :first and :last
+     order by d.day, l.id";
 
 /// A month whose sums are not those of its days.
 #[derive(Debug, PartialEq)]
@@ -244,13 +299,26 @@ fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
     let delete = "delete from month_sums where account_id = :account_id and month = :month";
     let insert = "insert into month_sums (account_id, month, metric_id, resource_id, quantity) \
                   values (:account_id, :month, :metric_id, :resource_id, :quantity)";
+    let delete_skus =
+        "delete from month_sku_sums where account_id = :account_id and month = :month";
+    let insert_sku = "insert into month_sku_sums (account_id, month, sku_id, quantity) \
+                      values (:account_id, :month, :sku_id, :quantity)";
     for account_id in list_accounts(connection)? {
         connection.execute(
             delete,
             params! {":account_id": account_id, ":month": &part.month},
         )?;
+        connection.execute(
+            delete_skus,
+            params! {":account_id": account_id, ":month": &part.month},
+        )?;
         let sums = part.add_up(connection, account_id)?;
-        if sums.iter().any(|(_, quantity)| !quantity.is_finite()) {
+        let sku_sums = part.add_up_lines(connection, account_id)?;
+        let mut quantities = sums
+            .iter()
+            .map(|sum| sum.1)
+            .chain(sku_sums.iter().map(|sum| sum.1));
+        if quantities.any(|quantity| !quantity.is_finite()) {
             // It has no sums then, and a question about it gets an error.
             return Ok(());
         }
@@ -264,6 +332,15 @@ fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
             ]
         });
         connection.insert_many(insert, rows)?;
+        let rows = sku_sums.iter().map(|(sku_id, quantity)| {
+            [
+                SqlValue::from(account_id),
+                SqlValue::from(&part.month),
+                SqlValue::from(*sku_id),
+                SqlValue::from(*quantity),
+            ]
+        });
+        connection.insert_many(insert_sku, rows)?;
     }
     let sql = "insert into summed_months (month) values (:month)";
     connection.execute(sql, params! {":month": &part.month})?;
@@ -305,7 +382,11 @@ fn find_wrong(connection: &Connection, month: Month) -> anyhow::Result<Option<Wr
     let mut accounts: u64 = 0;
     for account_id in list_accounts(connection)? {
         let sums = part.read_sums(connection, account_id)?;
-        accounts += u64::from(sums != part.add_up(connection, account_id)?);
+        let sku_sums = part.read_sku_sums(connection, account_id)?;
+        accounts += u64::from(
+            sums != part.add_up(connection, account_id)?
+                || sku_sums != part.add_up_lines(connection, account_id)?,
+        );
     }
     Ok((accounts > 0).then_some(WrongMonth {
         month,

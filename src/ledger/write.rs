@@ -232,6 +232,7 @@ impl<'a> DayWriter<'a> {
             Policy::Closed(ClosedDay::ReportOnly) => false,
         };
         if replace {
+            self.statements.forget_month_sums()?;
             return replace_lines(self.connection, self.names, day, usage);
         }
         let inserted: HashSet<RecordKey> = plan

@@ -15,6 +15,14 @@ const DIFFERING: &str = "
     full join (select account_id, substr(day, 1, 7) as month, metric_id, resource_id, sum(quantity) as quantity
                from stored_records group by 1, 2, 3, 4) d
       using (account_id, month, metric_id, resource_id)
+    where month in (select month from summed_months) and s.quantity is not d.quantity
+    union all
+    select s.month, s.account_id, s.quantity, d.quantity
+    from month_sku_sums s
+    full join (select account_id, substr(day, 1, 7) as month, sku_id, sum(quantity) as quantity
+               from account_days join stored_lines l on l.id between first_line and first_line + lines - 1
+               group by 1, 2, 3) d
+      using (account_id, month, sku_id)
     where month in (select month from summed_months) and s.quantity is not d.quantity";
 
 /// Hours of a security group, the only metric here. Row ids go on by one for each account and day.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::ledger::carry_over::make_lines_of_records;
 use crate::ledger::initialise;
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity, TotalsQuery, list_totals};
@@ -37,6 +38,9 @@ fn fill(folder: &tempfile::TempDir) -> PathBuf {
              where not (r.id = 1 and d.day >= '2013-06-10') and not (r.id = 3 and d.day < '2013-06-10');",
         )
         .unwrap();
+    drop(ledger);
+    let engine = Engine::open_to_write(&path).unwrap();
+    make_lines_of_records(engine.connection(), &mut |_| ()).unwrap();
     path
 }
 
@@ -101,6 +105,19 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
     lines
 }
 
+/// What the accounts used under each SKU, month by month.
+fn sku_sums(reader: &Reader, range: DayRange) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in list_parts(reader.connection(), range).unwrap() {
+        for account_id in [2, 3] {
+            let sums = part.list_sku_sums(reader.connection(), account_id).unwrap();
+            let of = |(sku_id, sum): &SkuSum| format!("{account_id} {sku_id} {:x}", sum.to_bits());
+            lines.extend(sums.iter().map(of));
+        }
+    }
+    lines
+}
+
 /// All there is to ask.
 fn answers(path: &Path) -> Vec<String> {
     let mut reader = Reader::open(path).unwrap();
@@ -119,6 +136,7 @@ fn answers(path: &Path) -> Vec<String> {
         for time in [Granularity::Month, Granularity::Day] {
             lines.extend(totals(&mut reader, range, time));
         }
+        lines.extend(sku_sums(&reader, range));
     }
     lines
 }
