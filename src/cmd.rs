@@ -8,6 +8,7 @@ pub mod findings;
 pub mod import;
 pub mod initdb;
 pub mod passwd;
+pub mod prune;
 pub mod report;
 pub mod rezone;
 pub mod sample;
@@ -27,6 +28,7 @@ use crate::arguments::PeriodArgs;
 use crate::config::Config;
 use crate::instant::Utc;
 use crate::ledger::Initialised;
+use crate::ledger::day::LinesPer;
 use crate::open;
 use crate::sealing::LockedDays;
 use crate::terminal;
@@ -48,6 +50,14 @@ fn hold_days(config: &Config, period: &PeriodArgs, now: i64) -> anyhow::Result<L
     let range = period.days(now, &config.zone)?;
     let range = range.context("which days? Write a month, such as 2013-06, or last-month")?;
     open::hold_days(config, range, &Utc::at(now)?.to_string())
+}
+
+/// What the lines of the days that are written tell apart.
+fn lines_per(config: &Config) -> LinesPer {
+    match config.import.lines {
+        true => LinesPer::Resource,
+        false => LinesPer::Sku,
+    }
 }
 
 /// Creates or upgrades the ledger, and prints which.

@@ -20,7 +20,7 @@ use anyhow::Context;
 use crate::config::{Reread, RereadDays};
 use crate::day::DayRange;
 use crate::ledger::Ledger;
-use crate::ledger::day::ClosedDay;
+use crate::ledger::day::{ClosedDay, LinesPer};
 use crate::ledger::runs::RunOutcome;
 use crate::source::{Source, Watermark};
 pub use add_up::{add_up, running_vms};
@@ -42,6 +42,8 @@ pub struct ImportRequest<'a> {
     /// What becomes of closed days whose source has changed.
     pub reread: Reread,
     pub reread_days: RereadDays,
+    /// What the lines of the days it writes tell apart.
+    pub lines_per: LinesPer,
     /// The zone that is configured.
     pub timezone: &'a str,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
@@ -148,6 +150,7 @@ fn import_all(
             false => Misfits::Refused,
         },
         cut: Cut::AsBefore,
+        lines_per: request.lines_per,
         now: request.now,
         clock: request.clock,
         // Those that were provisional before this import: of others nobody has been warned.

@@ -18,6 +18,7 @@ pub mod months;
 mod names;
 pub mod naming;
 mod plan;
+pub mod prune;
 pub mod read;
 pub mod refusals;
 mod rezone;

@@ -93,6 +93,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         force: args.force,
         reread: config.import.reread,
         reread_days: config.import.reread_days,
+        lines_per: super::lines_per(&config),
         timezone: config.zone.name(),
         now: &now,
         clock,

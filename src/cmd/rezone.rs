@@ -61,6 +61,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let asked = Move {
         zone: args.zone.clone(),
         from: args.from,
+        lines_per: super::lines_per(&config),
         now: &now,
         clock,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 
-use super::values::{Values, seconds, whole};
+use super::values::{Values, seconds, switch, whole};
 
 /// `[import]`
 #[derive(Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Import {
     /// Closed days whose source is looked at again by every import.
     pub reread_days: RereadDays,
     pub reread: Reread,
+    /// Whether days keep a line of each resource; else one of each SKU.
+    pub lines: bool,
 }
 
 /// How far back an import looks at closed days again.
@@ -41,12 +43,14 @@ pub fn read(values: &mut Values) -> Option<Import> {
     let lock_timeout = values.read("import.lock_timeout", |text| seconds(text, 0, 86_400));
     let reread_days = values.read("import.reread_days", parse_reread_days);
     let reread = values.read("import.reread", parse_reread);
+    let lines = values.read("import.lines", switch);
     Some(Import {
         connect_timeout: connect_timeout?,
         read_timeout: read_timeout?,
         lock_timeout: lock_timeout?,
         reread_days: reread_days?,
         reread: reread?,
+        lines: lines?,
     })
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 
 use super::network::parse_networks;
-use super::values::{Values, whole};
+use super::values::{Values, switch, whole};
 use crate::scope::{Scope, ScopeLimits, parse_domains, parse_uuids};
 
 /// `[server]`, and the scopes of its users.
@@ -57,7 +57,7 @@ pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
     let limits = values.limits();
     let tls = read_tls(values, folder);
     let users = values.read("server.users", |text| Ok(file(text, folder)));
-    let behind_proxy = values.read("server.behind_proxy", parse_switch);
+    let behind_proxy = values.read("server.behind_proxy", switch);
     let trusted_proxies = values.read("server.trusted_proxies", parse_networks);
     let max_age = values.read("server.max_age", |text| {
         Some(text)
@@ -173,14 +173,6 @@ pub fn parse_log_format(text: &str) -> anyhow::Result<LogFormat> {
         "json" => Ok(LogFormat::Json),
         "off" => Ok(LogFormat::Off),
         _ => bail!("{text:?} is none of combined, json and off"),
-    }
-}
-
-fn parse_switch(text: &str) -> anyhow::Result<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" | "true" | "on" | "1" => Ok(true),
-        "no" | "false" | "off" | "0" => Ok(false),
-        _ => bail!("{text:?} is neither yes nor no"),
     }
 }
 

@@ -33,6 +33,7 @@ fn keys_that_are_not_given_have_defaults() {
         lock_timeout: Duration::from_secs(60),
         reread_days: RereadDays::Auto,
         reread: Reread::Report,
+        lines: true,
     };
     assert_eq!(config.import, import);
     assert!(!format!("{config:?}").contains("s3cr"));

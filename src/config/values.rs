@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::keys::KEYS;
 use super::{environment, ini};
@@ -100,6 +100,14 @@ impl Values<'_> {
             }
         }
         Ok(())
+    }
+}
+
+pub fn switch(text: &str) -> anyhow::Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => bail!("{text:?} is neither yes nor no"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
 use crate::ledger::day::{
-    ClosedDay, Completion, FigureDifference, NewDay, Policy, StoredDay, Written,
+    ClosedDay, Completion, FigureDifference, LinesPer, NewDay, Policy, StoredDay, Written,
 };
 use crate::ledger::refusals::Cause;
 use crate::row::{BadRow, UsageRow};
@@ -24,6 +24,7 @@ pub struct ImportRules<'a> {
     pub zones: &'a Zones,
     pub misfits: Misfits,
     pub cut: Cut,
+    pub lines_per: LinesPer,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
@@ -217,6 +218,7 @@ fn import_day(
         vms: &vms,
         fingerprint: &fingerprint,
         closed_day,
+        lines_per: rules.lines_per,
         now: rules.now,
     })?;
     Ok(DayReport {

@@ -11,7 +11,7 @@ use super::purge::purged;
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
-use crate::ledger::day::{ClosedDay, Completion, Policy};
+use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::source::{Source, SourceDay};
 use crate::zone::Zone;
 use crate::zones::{ZoneChange, Zones};
@@ -21,6 +21,8 @@ pub struct Move<'a> {
     pub zone: Zone,
     /// The first day that is to be one of the zone.
     pub from: Day,
+    /// What the lines of the days it writes tell apart.
+    pub lines_per: LinesPer,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC.
@@ -77,6 +79,7 @@ pub fn rezone(
         zones: &zones,
         misfits: Misfits::Stored,
         cut: Cut::Anew,
+        lines_per: asked.lines_per,
         now: asked.now,
         clock: asked.clock,
         provisional_from: None,

@@ -87,6 +87,8 @@ pub struct NewDay<'a> {
     pub vms: &'a [(u64, u64)],
     pub fingerprint: &'a Fingerprint,
     pub closed_day: ClosedDay,
+    /// What its lines are to tell apart.
+    pub lines_per: LinesPer,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub now: &'a str,
 }

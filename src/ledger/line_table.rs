@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 
+use super::sum::CompensatedSum;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
 
@@ -45,18 +46,36 @@ impl LinesPer {
 
 /// Sorts lines by SKU and resource, and makes one of those that are alike in both.
 pub fn merge(lines: &mut Vec<StoredLine>) {
+    let key = |line: &StoredLine| (line.sku_id, line.resource_id);
     lines.sort_unstable_by(|a, b| {
-        (a.sku_id, a.resource_id)
-            .cmp(&(b.sku_id, b.resource_id))
-            .then(a.quantity.total_cmp(&b.quantity))
+        let by_key = key(a).cmp(&key(b));
+        by_key.then_with(|| a.quantity.total_cmp(&b.quantity))
     });
-    lines.dedup_by(|next, line| {
-        let same = (next.sku_id, next.resource_id) == (line.sku_id, line.resource_id);
-        if same {
-            line.quantity += next.quantity;
+    let (mut merged, mut first) = (0, 0);
+    while first < lines.len() {
+        let of = key(&lines[first]);
+        let alike = lines[first..].iter().take_while(|line| key(line) == of);
+        let (mut sum, mut count) = (CompensatedSum::default(), 0);
+        for line in alike {
+            sum.add(line.quantity);
+            count += 1;
         }
-        same
-    });
+        let quantity = sum.value();
+        lines[merged] = StoredLine {
+            quantity,
+            ..lines[first]
+        };
+        merged += 1;
+        first += count;
+    }
+    lines.truncate(merged);
+}
+
+/// Keeps what the day's lines tell apart.
+pub fn set_lines_per(connection: &Connection, day: Day, per: LinesPer) -> anyhow::Result<()> {
+    let sql = "update stored_days set lines_per = :lines_per where day = :day";
+    connection.execute(sql, params! {":lines_per": per.name(), ":day": day})?;
+    Ok(())
 }
 
 /// Appends the lines of one day, account by account.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Context;
 
+use super::day::NewDay;
 use super::line_ids::StoredSku;
 use super::line_table::{self, LineWriter, LinesPer, StoredLine};
 use super::names::LedgerNames;
@@ -20,10 +21,10 @@ use crate::sku::{Sku, VmSize};
 pub(super) fn replace_lines(
     connection: &Connection,
     names: &mut LedgerNames,
-    day: Day,
-    usage: &DayUsage,
+    new: &NewDay,
 ) -> anyhow::Result<()> {
-    let ids = LineNaming::new(connection, names, day, usage)?;
+    let (day, usage) = (new.day, new.usage);
+    let ids = LineNaming::new(connection, names, day, usage, new.lines_per)?;
     line_table::delete_day(connection, day)?;
     let mut writer = LineWriter::new(connection, day)?;
     let mut of_account = Vec::new();
@@ -35,21 +36,19 @@ pub(super) fn replace_lines(
         line_table::merge(&mut of_account);
         writer.insert(i64::try_from(lines[0].account_id)?, &of_account)?;
     }
-    let sql = "update stored_days set lines_per = :lines_per where day = :day";
-    let values = params! {":lines_per": LinesPer::Resource.name(), ":day": day};
-    connection.execute(sql, values)?;
-    Ok(())
+    line_table::set_lines_per(connection, day, new.lines_per)
 }
 
 /// Adds the lines of some records to those that a day has.
 pub(super) fn add_lines(
     connection: &Connection,
     names: &mut LedgerNames,
-    day: Day,
-    usage: &DayUsage,
+    new: &NewDay,
+    per: LinesPer,
     records: &HashSet<(u64, i64, u64)>,
 ) -> anyhow::Result<()> {
-    let ids = LineNaming::new(connection, names, day, usage)?;
+    let (day, usage) = (new.day, new.usage);
+    let ids = LineNaming::new(connection, names, day, usage, per)?;
     for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
         let mut added = Vec::new();
         for line in lines {
@@ -75,6 +74,7 @@ struct LineNaming {
     /// By place among the SKUs of the day.
     skus: Vec<i64>,
     frozen: HashMap<(ResourceKind, u64), i64>,
+    per: LinesPer,
 }
 
 impl LineNaming {
@@ -83,13 +83,17 @@ impl LineNaming {
         names: &mut LedgerNames,
         day: Day,
         usage: &DayUsage,
+        per: LinesPer,
     ) -> anyhow::Result<LineNaming> {
-        let frozen = list_frozen(connection, day)?;
         let skus = usage.skus.iter();
         let skus = skus.map(|sku| sku_id(connection, names, sku));
         let skus = skus.collect::<anyhow::Result<Vec<i64>>>()?;
-        store_used(connection, names, &usage.lines)?;
-        Ok(LineNaming { skus, frozen })
+        let mut frozen = HashMap::new();
+        if per != LinesPer::Sku {
+            frozen = list_frozen(connection, day)?;
+            store_used(connection, names, &usage.lines)?;
+        }
+        Ok(LineNaming { skus, frozen, per })
     }
 
     fn stored(
@@ -98,9 +102,10 @@ impl LineNaming {
         names: &mut LedgerNames,
         line: &UsageLine,
     ) -> anyhow::Result<StoredLine> {
-        let resource_id = match self.frozen.get(&line.resource) {
-            Some(id) => *id,
-            None => used_id(connection, names, line)?,
+        let resource_id = match (self.per, self.frozen.get(&line.resource)) {
+            (LinesPer::Sku, _) => 0,
+            (_, Some(id)) => *id,
+            (_, None) => used_id(connection, names, line)?,
         };
         Ok(StoredLine {
             sku_id: self.skus[line.sku as usize],

@@ -134,6 +134,7 @@ impl MonthPart {
         connection.list(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// Each day's lines of a SKU first, then the days: so that nothing changes where the lines of a day are folded.
     fn add_up_lines(
         &self,
         connection: &Connection,
@@ -145,10 +146,21 @@ impl MonthPart {
             ":last": &self.last,
         };
         let mut sums: BTreeMap<i64, CompensatedSum> = BTreeMap::new();
+        let mut place: (i64, i64) = (0, 0);
+        let mut of_day = CompensatedSum::default();
         connection.each(LINES, values, |row| {
-            sums.entry(row.get(0)?).or_default().add(row.get(1)?);
+            let next = (row.get(0)?, row.get(1)?);
+            if next != place {
+                let (_, sku_id) = std::mem::replace(&mut place, next);
+                let sum = std::mem::take(&mut of_day);
+                sums.entry(sku_id).or_default().add(sum.value());
+            }
+            of_day.add(row.get(2)?);
             Ok(())
         })?;
+        sums.entry(place.1).or_default().add(of_day.value());
+        // Before the first line.
+        sums.remove(&0);
         let sums = sums.into_iter().map(|(sku_id, sum)| (sku_id, sum.value()));
         Ok(sums.collect())
     }
@@ -188,7 +200,7 @@ pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
      where account_id = :account and day between :first and :last
      order by day, metric_id, resource_id";
 
-const LINES: &str = "select l.sku_id, l.quantity
+const LINES: &str = "select x.first_line, l.sku_id, l.quantity
      from stored_days d
      cross join account_days x on x.day = d.day and x.account_id = :account
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1

@@ -215,7 +215,6 @@ impl<'a> DayWriter<'a> {
         old: &[OldRecord],
         renewed: bool,
     ) -> anyhow::Result<()> {
-        let (day, usage) = (self.new.day, self.new.usage);
         let has_lines = self
             .stored
             .is_some_and(|stored| stored.lines_per != LinesPer::Record);
@@ -233,7 +232,7 @@ impl<'a> DayWriter<'a> {
         };
         if replace {
             self.statements.forget_month_sums()?;
-            return replace_lines(self.connection, self.names, day, usage);
+            return replace_lines(self.connection, self.names, self.new);
         }
         let inserted: HashSet<RecordKey> = plan
             .changes
@@ -246,8 +245,12 @@ impl<'a> DayWriter<'a> {
                 | RecordChange::ApplyPending { .. } => None,
             })
             .collect();
+        // As the lines that it has.
+        let per = self
+            .stored
+            .map_or(self.new.lines_per, |stored| stored.lines_per);
         match !inserted.is_empty() {
-            true => add_lines(self.connection, self.names, day, usage, &inserted),
+            true => add_lines(self.connection, self.names, self.new, per, &inserted),
             false => Ok(()),
         }
     }

@@ -85,7 +85,7 @@ fn a_command_without_formats_refuses_one() {
 }
 
 /// Every command, those of commands as well.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "",
     "initdb",
     "import",
@@ -99,6 +99,7 @@ const COMMANDS: [&str; 21] = [
     "explain",
     "seal",
     "unseal",
+    "prune",
     "rezone",
     "corrections",
     "corrections ack",

@@ -2,6 +2,7 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
+mod small;
 mod upgrade;
 
 const DAY: &str = "2013-06-01";

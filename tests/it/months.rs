@@ -19,8 +19,10 @@ const DIFFERING: &str = "
     union all
     select s.month, s.account_id, s.quantity, d.quantity
     from month_sku_sums s
-    full join (select account_id, substr(day, 1, 7) as month, sku_id, sum(quantity) as quantity
-               from account_days join stored_lines l on l.id between first_line and first_line + lines - 1
+    full join (select account_id, month, sku_id, sum(quantity) as quantity
+               from (select day, account_id, substr(day, 1, 7) as month, sku_id, sum(quantity) as quantity
+                     from account_days join stored_lines l on l.id between first_line and first_line + lines - 1
+                     group by 1, 2, 3, 4)
                group by 1, 2, 3) d
       using (account_id, month, sku_id)
     where month in (select month from summed_months) and s.quantity is not d.quantity";

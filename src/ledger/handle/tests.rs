@@ -6,7 +6,7 @@ use crate::aggregate::{DayUsage, Record};
 use crate::cloud::{CloudAccount, Fingerprint, Names};
 use crate::day::Day;
 use crate::db::params;
-use crate::ledger::day::{ClosedDay, Completion, NewDay, Written};
+use crate::ledger::day::{ClosedDay, Completion, LinesPer, NewDay, Written};
 use crate::ledger::{Ledger, initialise};
 use crate::metric::{Breakdown, Metric};
 
@@ -53,6 +53,7 @@ fn write(ledger: &mut Ledger, day: &str) -> anyhow::Result<Written> {
             again: Vec::new(),
         },
         closed_day: ClosedDay::AddMissing,
+        lines_per: LinesPer::Resource,
         now: NOW,
     })
 }
