@@ -10,7 +10,9 @@ use std::str::FromStr;
 use anyhow::bail;
 
 use crate::day::{Day, DayRange};
-use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, find_one, list_accounts};
+use crate::ledger::read::accounts::{AccountFilter, find_one, list_accounts};
+use crate::ledger::read::domains::{Domains, domain_path};
+use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
@@ -97,12 +99,13 @@ pub fn dimensions(by: &[By]) -> Dimensions {
     }
 }
 
-/// Every account, or those named by uuid, project or name; of these the ones in a domain and below it.
+/// Every account, or those named by uuid, project or name, with all their days; if a domain is given, with the days on
+/// which they were in it or below it.
 pub fn select_accounts(
     snapshot: &Snapshot,
     names: &[String],
     domain: Option<&str>,
-) -> anyhow::Result<Result<Vec<Account>, String>> {
+) -> anyhow::Result<Result<Selection, String>> {
     let mut only: Option<BTreeSet<i64>> = None;
     for name in names {
         match find_one(snapshot, name)? {
@@ -111,23 +114,27 @@ pub fn select_accounts(
         };
     }
     let filter = AccountFilter {
-        search: None,
-        domain,
         only: only.as_ref(),
-        after: None,
+        ..AccountFilter::default()
     };
     let accounts = list_accounts(snapshot, filter, Page::default())?;
-    match domain {
-        Some(domain) if accounts.is_empty() => {
-            let all = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-            let paths = all.iter().filter_map(|one| one.domain_path.as_deref());
-            let nearest = did_you_mean(&domain_path(domain), paths);
-            Ok(Err(format!(
-                "none of the accounts is in the domain {domain:?}{nearest}"
-            )))
+    let mut selection = Selection::whole(snapshot, accounts)?;
+    if let Some(text) = domain {
+        let domains = Domains::load(snapshot)?;
+        let Some(found) = domains.find(snapshot, text)? else {
+            let nearest = did_you_mean(&domain_path(text), domains.paths());
+            return Ok(Err(format!(
+                "no domain has the uuid or path {text:?}{nearest}"
+            )));
+        };
+        selection.keep_in(&found);
+        if selection.accounts.is_empty() {
+            return Ok(Err(format!(
+                "none of the accounts has been in the domain {text:?}"
+            )));
         }
-        Some(_) | None => Ok(Ok(accounts)),
     }
+    Ok(Ok(selection))
 }
 
 /// Refuses what is not the name of a metric.
@@ -175,7 +182,7 @@ fn key(by: By, figure: &Figure) -> [String; 2] {
             text(who.account.map(|account| account.name.as_str())),
             text(who.account.map(|account| account.uuid.as_str())),
         ],
-        By::Domain => [text(who.domain_path), String::new()],
+        By::Domain => [text(who.domain_path), text(who.domain_uuid)],
         By::Project => [text(who.project_name), text(who.project_uuid)],
         By::Offering => [
             text(resource.map(|one| one.name.as_str())),
@@ -203,13 +210,13 @@ pub fn cells(by: &[By]) -> Vec<FigureCell> {
             By::Account => {
                 cells.extend([figures::ACCOUNT_NAME, figures::ACCOUNT_UUID]);
                 if !by.contains(&By::Domain) {
-                    cells.push(hidden(figures::DOMAIN_PATH));
+                    cells.extend([hidden(figures::DOMAIN_PATH), figures::DOMAIN_UUID]);
                 }
                 if !by.contains(&By::Project) {
                     cells.extend([hidden(figures::PROJECT_NAME), figures::PROJECT_UUID]);
                 }
             }
-            By::Domain => cells.push(figures::DOMAIN_PATH),
+            By::Domain => cells.extend([figures::DOMAIN_PATH, figures::DOMAIN_UUID]),
             By::Project => cells.extend([figures::PROJECT_NAME, figures::PROJECT_UUID]),
             By::Offering => cells.extend([
                 figures::RESOURCE_NAME,
@@ -264,7 +271,7 @@ fn same<'a>(figure: &'a Figure) -> Same<'a> {
     let who = &figure.who;
     let account = who.account.map(|account| account.uuid.as_str());
     (
-        [account, who.domain_path, who.project_uuid],
+        [account, who.domain_uuid, who.project_uuid],
         &figure.metric.name,
         figure.resource.as_ref().map(|one| one.uuid.as_str()),
     )

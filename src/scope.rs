@@ -18,31 +18,23 @@ pub enum Scope {
 pub struct ScopeLimits {
     /// Uuids of accounts.
     pub accounts: BTreeSet<String>,
-    /// Paths with a slash at both ends, as CloudStack writes them; sub-domains are included.
+    /// Uuids, or paths with a slash at both ends, as CloudStack writes them. Sub-domains are included, and an account
+    /// is seen on the days that it was in one of them.
     pub domains: BTreeSet<String>,
     /// Uuids of projects.
     pub projects: BTreeSet<String>,
 }
 
-/// What a scope asks of an account.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
-    pub uuid: &'a str,
-    pub domain_path: Option<&'a str>,
-    pub project_uuid: Option<&'a str>,
-}
-
 impl Scope {
-    pub fn allows(&self, account: Seen) -> bool {
-        let Scope::Only(limits) = self else {
-            return true;
-        };
-        let in_domain = |path: &str| limits.domains.iter().any(|domain| path.starts_with(domain));
-        limits.accounts.contains(account.uuid)
-            || account.domain_path.is_some_and(in_domain)
-            || account
-                .project_uuid
-                .is_some_and(|uuid| limits.projects.contains(uuid))
+    /// Whether it has all of an account, whatever domain it was in: everything, or by the account's or project's uuid.
+    pub fn names(&self, account_uuid: &str, project_uuid: Option<&str>) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Only(limits) => {
+                limits.accounts.contains(account_uuid)
+                    || project_uuid.is_some_and(|uuid| limits.projects.contains(uuid))
+            }
+        }
     }
 }
 
@@ -60,16 +52,19 @@ pub fn parse_uuids(text: &str) -> anyhow::Result<BTreeSet<String>> {
         .collect()
 }
 
-/// Reads paths of domains with blanks between them; a blank in a path is written `%20`.
+/// Reads uuids and paths of domains with blanks between them; a blank in a path is written `%20`.
 pub fn parse_domains(text: &str) -> anyhow::Result<BTreeSet<String>> {
     text.split_whitespace()
         .map(|path| {
+            if is_uuid(path) {
+                return Ok(path.to_owned());
+            }
             let decoded = percent_decode_str(path).decode_utf8().ok();
             let decoded = decoded.with_context(|| format!("{path:?} is not UTF-8 once decoded"))?;
             let inner = decoded.trim_matches('/');
             ensure!(
                 decoded.starts_with('/') && !inner.contains("//"),
-                "{path:?} is not a path of a domain: write /parent/child/, and a blank in it as %20"
+                "{path:?} is neither a uuid nor a path of a domain: write /parent/child/, and a blank in it as %20"
             );
             Ok(match inner {
                 "" => "/".to_owned(),
@@ -79,43 +74,38 @@ pub fn parse_domains(text: &str) -> anyhow::Result<BTreeSet<String>> {
         .collect()
 }
 
+/// CloudStack's, such as `5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61`, or the ledger's `domain:<id>`.
+fn is_uuid(text: &str) -> bool {
+    let stand_in = text.strip_prefix("domain:");
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let shaped = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    stand_in.is_some_and(number) || (text.contains('-') && text.bytes().all(shaped))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn account<'a>(uuid: &'a str, domain: Option<&'a str>, project: Option<&'a str>) -> Seen<'a> {
-        Seen {
-            uuid,
-            domain_path: domain,
-            project_uuid: project,
-        }
-    }
-
     #[test]
-    fn a_limited_user_sees_what_any_list_has() {
+    fn an_account_is_named_by_its_uuid_or_its_projects() {
         let scope = Scope::Only(ScopeLimits {
             accounts: parse_uuids("a1 a2").unwrap(),
-            domains: parse_domains("/retail /big%20corp/north/").unwrap(),
+            domains: parse_domains("/retail").unwrap(),
             projects: parse_uuids("p1").unwrap(),
         });
-        for (seen, account) in [
-            (true, account("a1", None, None)),
-            (true, account("x", Some("/retail/"), None)),
-            (true, account("x", Some("/retail/shoes/"), None)),
-            (true, account("x", Some("/big corp/north/pole/"), None)),
-            (true, account("x", Some("/"), Some("p1"))),
-            (false, account("x", Some("/retailers/"), None)),
-            (false, account("x", Some("/big corp/"), None)),
-            (false, account("x", Some("/"), None)),
-            (false, account("A1", None, Some("a1"))),
-            (false, account("p1", None, None)),
-            (false, account("", None, None)),
+        for (named, uuid, project) in [
+            (true, "a1", None),
+            (true, "x", Some("p1")),
+            (false, "A1", None),
+            (false, "x", Some("a1")),
+            (false, "p1", None),
+            (false, "", None),
         ] {
-            assert_eq!(scope.allows(account), seen, "{account:?}");
-            assert!(Scope::All.allows(account));
+            assert_eq!(scope.names(uuid, project), named, "{uuid} {project:?}");
+            assert!(Scope::All.names(uuid, project));
         }
         let none = Scope::Only(ScopeLimits::default());
-        assert!(!none.allows(account("a1", Some("/"), Some("p1"))));
+        assert!(!none.names("a1", Some("p1")));
     }
 
     #[test]
@@ -125,6 +115,11 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(paths, ["/", "/a/b/", "/c/"]);
+        let uuids = parse_domains("5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61 domain:7").unwrap();
+        assert_eq!(
+            Vec::from_iter(uuids),
+            ["5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61", "domain:7"]
+        );
         for wrong in ["a/b", "ROOT", "/a//b", "/a%ff"] {
             assert!(parse_domains(wrong).is_err(), "{wrong}");
         }

@@ -228,6 +228,7 @@ fn report_a_year() {
             )?;
             let question = ledger::read::totals::TotalsQuery {
                 accounts: &accounts,
+                stretches: None,
                 range,
                 metrics: &[],
                 by: ledger::read::totals::Dimensions {

@@ -9,8 +9,8 @@ use crate::arguments::{ConfigFile, PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
 use crate::instant::Utc;
-use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::selection::Selection;
 use crate::ledger::read::state::find_state;
 use crate::ledger::read::totals::{Dimensions, Granularity, TotalsQuery, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
@@ -48,8 +48,8 @@ pub struct Args {
     /// Only this account, by its uuid, its project's uuid, or its name; can be given several times
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
-    /// Only accounts of this domain and of the domains below it
-    #[arg(long, value_name = "PATH")]
+    /// Only accounts of this domain and of the domains below it, on the days that they were in it; by its path or uuid
+    #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
     /// Only these metrics
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
@@ -85,7 +85,10 @@ enum ReportFormat {
 struct ReportScope {
     zones: Zones,
     range: DayRange,
-    accounts: Vec<Account>,
+    /// Of days in the range.
+    selection: Selection,
+    /// Of all days: corrections may be of earlier ones.
+    ever: Selection,
     coverage: Coverage,
 }
 
@@ -149,14 +152,18 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
     let today = zones.day_at(now)?;
     let range = args.period.days(now, zones.newest())?;
     let range = range.unwrap_or_else(|| Month::of(today).previous().days());
-    let accounts = reader
-        .read(|snapshot| report::select_accounts(snapshot, &args.account, args.domain.as_deref()))?
+    let domain = args.domain.as_deref();
+    let ever = reader
+        .read(|snapshot| report::select_accounts(snapshot, &args.account, domain))?
         .map_err(anyhow::Error::msg)?;
+    let mut selection = ever.clone();
+    selection.cut(range);
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     Ok(ReportScope {
         zones,
         range,
-        accounts,
+        selection,
+        ever,
         coverage,
     })
 }
@@ -208,7 +215,8 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
 
 fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> TotalsQuery<'a> {
     TotalsQuery {
-        accounts: &subject.accounts,
+        accounts: &subject.selection.accounts,
+        stretches: Some(&subject.selection.stretches),
         range: subject.range,
         metrics: &args.metric,
         by,
@@ -218,12 +226,11 @@ fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Tot
 }
 
 fn focused(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Result<Document> {
-    let by = report::dimensions(&[By::Account, By::Offering, By::Day]);
+    let by = report::dimensions(&[By::Account, By::Domain, By::Offering, By::Day]);
     reader.read(|snapshot| {
         let figures = list_totals(snapshot, &question(args, subject, by))?;
         let corrections = pending_corrections(args, snapshot, subject)?;
-        let (accounts, zones) = (&subject.accounts, &subject.zones);
-        focus::document(&figures, &corrections, accounts, zones)
+        focus::document(&figures, &corrections, &subject.ever, &subject.zones)
     })
 }
 
@@ -253,10 +260,11 @@ fn list_pending(
     subject: &ReportScope,
     filter: CorrectionFilter,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
-    let ids = subject.accounts.iter().map(|account| account.id).collect();
+    let (ids, hidden) = (subject.ever.ids(), subject.ever.hidden_days()?);
     let filter = CorrectionFilter {
         kind: Some("pending"),
         accounts: Some(&ids),
+        hidden: Some(&hidden),
         ..filter
     };
     let mut corrections = list_corrections(snapshot, filter, Page::default())?;

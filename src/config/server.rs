@@ -302,7 +302,7 @@ mod tests {
 /etc/x.cfg: [scope.bob]: would see nothing: give it accounts, domains or projects
 /etc/x.cfg: scope.eve.account: unknown key; [scope.USER] has accounts, domains, projects
 /etc/x.cfg: scope.jim.accounts: \"a,b\" is not a uuid; put blanks between several
-/etc/x.cfg: scope.jim.domains: \"retail\" is not a path of a domain: write /parent/child/, and a blank in it as %20";
+/etc/x.cfg: scope.jim.domains: \"retail\" is neither a uuid nor a path of a domain: write /parent/child/, and a blank in it as %20";
         assert_eq!(config(&text, &[]).unwrap_err(), expected);
     }
 }

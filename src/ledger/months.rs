@@ -2,6 +2,7 @@
 //! month's back, and a question that has the whole month in it reads them in place of the days. They say nothing of
 //! their own: the days of the month, added up, are the same to the last bit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -27,14 +28,17 @@ pub type MonthSum = ((i64, i64), f64);
 pub type SkuSum = (i64, f64);
 
 /// What a range of days has of one month. Days are as the ledger writes them.
+#[derive(Clone)]
 pub struct MonthPart {
     month: String,
+    days: DayRange,
     first: String,
     last: String,
     availability: Availability,
 }
 
 /// Where the ledger has what was used in these days.
+#[derive(Clone, Copy)]
 enum Availability {
     /// It has none of them.
     Nowhere,
@@ -64,10 +68,33 @@ impl MonthPart {
     fn of_days(month: Month, days: DayRange) -> MonthPart {
         MonthPart {
             month: month.to_string(),
+            days,
             first: days.first().to_string(),
             last: days.last().to_string(),
             availability: Availability::InDays,
         }
+    }
+
+    /// What these days have of it; none: nothing.
+    pub fn within(&self, days: DayRange) -> anyhow::Result<Option<Cow<'_, MonthPart>>> {
+        let first = days.first().max(self.days.first());
+        let last = days.last().min(self.days.last());
+        if last < first {
+            return Ok(None);
+        }
+        let within = DayRange::new(first, last)?;
+        if within == self.days {
+            return Ok(Some(Cow::Borrowed(self)));
+        }
+        let part = MonthPart {
+            availability: match self.availability {
+                Availability::Nowhere => Availability::Nowhere,
+                // The sums are those of all days.
+                Availability::InDays | Availability::InSums => Availability::InDays,
+            },
+            ..MonthPart::of_days(Month::of(first), within)
+        };
+        Ok(Some(Cow::Owned(part)))
     }
 
     fn of_month(month: Month) -> MonthPart {

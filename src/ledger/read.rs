@@ -7,9 +7,12 @@ mod account_usage;
 pub mod accounts;
 pub mod corrections;
 pub mod days;
+pub mod domains;
 pub mod findings;
 mod reader;
+pub mod selection;
 pub mod state;
+pub mod stretches;
 pub mod totals;
 
 pub use crate::ledger::schema::OtherSchema;

@@ -46,7 +46,7 @@ pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-/// The headings of the columns. Where rows of one name are of several accounts, or projects, a column that programs see
+/// The headings of the columns. Where rows of one name are of several accounts, projects or domains, a column that programs see
 /// shows people which is which: the domain, or else the uuid.
 fn headings(document: &Document) -> Vec<Option<&'static str>> {
     let columns = &document.columns;
@@ -55,6 +55,7 @@ fn headings(document: &Document) -> Vec<Option<&'static str>> {
     for (name, uuid) in [
         ("account_name", "account_uuid"),
         ("project_name", "project_uuid"),
+        ("domain_path", "domain_uuid"),
     ] {
         let (Some(name), Some(uuid)) = (place(name), place(uuid)) else {
             continue;

@@ -6,6 +6,7 @@ use crate::day::{Day, DayRange};
 use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
+use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::Figure;
 use crate::metric::GIB;
 use crate::metric::Metric;
@@ -42,6 +43,7 @@ struct Charge<'a> {
     month: Month,
     correction: bool,
     account: &'a Account,
+    domain_path: Option<&'a str>,
     metric: &'a str,
     unit: &'a str,
     resource: Option<(&'a str, &'a str)>,
@@ -49,11 +51,11 @@ struct Charge<'a> {
 }
 
 /// A row for each account, day, metric and resource, and one for each correction that was found in the period
-/// while its day was sealed. `time` writes seconds since 1970 UTC.
+/// while its day was sealed; `selection` has the accounts of these, on whatever day. A row has the domain of its day.
 pub fn document(
     figures: &[Figure],
     corrections: &[(StoredCorrection, Day)],
-    accounts: &[Account],
+    selection: &Selection,
     zones: &Zones,
 ) -> anyhow::Result<Document> {
     let mut rows = Vec::with_capacity(figures.len() + corrections.len());
@@ -67,6 +69,7 @@ pub fn document(
             month: Month::of(day),
             correction: false,
             account,
+            domain_path: figure.who.domain_path,
             metric: &figure.metric.name,
             unit: &figure.metric.unit,
             resource: resource.map(|one| (one.uuid.as_str(), one.name.as_str())),
@@ -76,15 +79,17 @@ pub fn document(
     }
     for (correction, found) in corrections {
         let same = |account: &&Account| account.uuid == correction.account_uuid;
-        let Some(account) = accounts.iter().find(same) else {
+        let Some(account) = selection.accounts.iter().find(same) else {
             continue;
         };
+        let domain = selection.domain_on(account.id, correction.day);
         let (uuid, name) = (&correction.resource_uuid, &correction.resource_name);
         let charge = Charge {
             day: correction.day,
             month: Month::of(*found),
             correction: true,
             account,
+            domain_path: domain.and_then(|domain| domain.path.as_deref()),
             metric: &correction.metric,
             unit: &correction.unit,
             resource: uuid.as_deref().zip(name.as_deref()),
@@ -141,14 +146,7 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
                 .unwrap_or(&charge.account.name),
         ),
         text(if project { "Project" } else { "Account" }),
-        Value::text(
-            charge
-                .account
-                .domain_path
-                .as_deref()
-                .map(tags)
-                .transpose()?,
-        ),
+        Value::text(charge.domain_path.map(tags).transpose()?),
     ])
 }
 

@@ -16,6 +16,9 @@ pub const ACCOUNT_UUID: FigureCell = (Column::hidden("account_uuid"), |figure| {
 pub const DOMAIN_PATH: FigureCell = (Column::shown("domain_path", "domain"), |figure| {
     Value::text(figure.who.domain_path)
 });
+pub const DOMAIN_UUID: FigureCell = (Column::hidden("domain_uuid"), |figure| {
+    Value::text(figure.who.domain_uuid)
+});
 pub const PROJECT_NAME: FigureCell = (Column::shown("project_name", "project"), |figure| {
     Value::text(figure.who.project_name)
 });

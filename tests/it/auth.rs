@@ -28,6 +28,12 @@ fn sandbox(more: &str) -> Sandbox {
     let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
     let sql = "insert into stored_accounts (id, uuid, name, domain_path) values (9, ?, 'shop', '/retail/north/')";
     ledger.execute(sql, [RETAIL]).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_domains values (9, 'north-uuid', '/retail/north/', '/root-uuid/retail-uuid/north-uuid/');
+             insert into account_states values (9, '0001-01-01', 'shop', 9);",
+        )
+        .unwrap();
     sandbox
 }
 

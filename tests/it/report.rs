@@ -218,11 +218,11 @@ fn what_cannot_be_reported_is_refused() {
         ),
         (
             &["--domain", "/nobody"],
-            "rbc-usage: none of the accounts is in the domain \"/nobody\"\n",
+            "rbc-usage: no domain has the uuid or path \"/nobody\"\n",
         ),
         (
             &["--domain", "/nordci"],
-            "rbc-usage: none of the accounts is in the domain \"/nordci\": did you mean /nordic/, /nordic/shops/ or /nordic/shops/lab/?\n",
+            "rbc-usage: no domain has the uuid or path \"/nordci\": did you mean /nordic/, /nordic/shops/ or /nordic/shops/lab/?\n",
         ),
         (
             &["--domain", ""],
@@ -279,6 +279,8 @@ fn accounts_of_one_name_are_told_apart() {
         ledger
             .execute_batch(&format!(
                 "insert into stored_accounts (id, uuid, name, domain_path) values ({id}, '{uuid}', 'aurora', '{domain}');
+                 insert or ignore into stored_domains values (99999, 'other-domain', '{domain}', '');
+                 insert into account_states values ({id}, '0001-01-01', 'aurora', 99999);
                  insert into stored_records
                    select {id}, '2026-10-02', id, 0, 10 from metrics where name = 'network_bytes_sent';
                  delete from summed_months;"
@@ -325,7 +327,7 @@ fn characters_that_a_terminal_obeys_are_escaped_for_people_alone() {
     let sql = "select id from stored_accounts where name = 'pine-staging'";
     let pine: i64 = ledger.query_row(sql, [], |row| row.get(0)).unwrap();
     let october = |name: &str, format: &str| {
-        let sql = "update stored_accounts set name = ? where id = ?";
+        let sql = "update account_states set name = ? where account_id = ?";
         ledger.execute(sql, (name, pine)).unwrap();
         let words = ["--month", "2026-10", "--format", format];
         let run = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());

@@ -1,7 +1,6 @@
 //! The part of `check` about the server: whether its address is safe, its files can be used, and its scopes limit whom
 //! they are meant for.
 
-use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::SystemTime;
@@ -13,8 +12,10 @@ use crate::config;
 use crate::config::Config;
 use crate::htpasswd;
 use crate::http::{self, Protection};
-use crate::ledger::read::accounts::{Account, AccountFilter, list_accounts};
-use crate::ledger::read::{Page, Reader};
+use crate::ledger::read::accounts::{AccountFilter, list_accounts};
+use crate::ledger::read::domains::Domains;
+use crate::ledger::read::selection::Selection;
+use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::plural::plural;
 use crate::scope::{Scope, ScopeLimits};
 
@@ -123,51 +124,75 @@ fn check_users(server: &config::Server, file: &Path) -> Vec<CheckLine> {
     lines
 }
 
-/// Entries of scopes for which the ledger has no account, which may be a slip. A ledger that cannot be read has
-/// been reported already.
+/// Entries of scopes for which the ledger has no account, and paths that several domains have had: either may be a
+/// slip. A ledger that cannot be read has been reported already.
 pub fn check_scopes(config: &Config) -> Vec<CheckLine> {
-    let read = Reader::open(&config.ledger).and_then(|mut reader| {
-        reader.read(|snapshot| list_accounts(snapshot, AccountFilter::default(), Page::default()))
-    });
-    let Ok(accounts) = read else {
-        return Vec::new();
-    };
     let mut lines = Vec::new();
     for (user, scope) in &config.server.scopes {
         let Scope::Only(limits) = scope else { continue };
-        let nothing = unknown(limits, &accounts);
-        if !nothing.is_empty() {
-            let nothing = nothing.join(", ");
+        let read = Reader::open(&config.ledger)
+            .and_then(|mut reader| reader.read(|snapshot| check_limits(snapshot, limits)));
+        let Ok((unknown, ambiguous)) = read else {
+            return Vec::new();
+        };
+        if !unknown.is_empty() {
+            let nothing = unknown.join(", ");
             let detail = format!("[scope.{user}]: the ledger has no account of {nothing}");
             lines.push(look("scopes", detail));
         }
+        let details = ambiguous.into_iter();
+        lines.extend(details.map(|detail| look("scopes", format!("[scope.{user}]: {detail}"))));
     }
     lines
 }
 
-fn unknown(limits: &ScopeLimits, accounts: &[Account]) -> Vec<String> {
-    let has = |one: &ScopeLimits| {
-        let scope = Scope::Only(one.clone());
-        accounts.iter().any(|account| account.is_in(&scope))
+/// The entries without an account, and what to know about paths that are not one domain's.
+fn check_limits(
+    snapshot: &Snapshot,
+    limits: &ScopeLimits,
+) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let (mut unknown, mut ambiguous) = (Vec::new(), Vec::new());
+    let all = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
+    let has_uuid = |uuid: &String| all.iter().any(|account| account.uuid == *uuid);
+    unknown.extend(
+        limits
+            .accounts
+            .iter()
+            .filter(|uuid| !has_uuid(uuid))
+            .cloned(),
+    );
+    let everybody = Selection::whole(snapshot, all.clone())?;
+    let domains = Domains::load(snapshot)?;
+    for text in &limits.domains {
+        let mut selection = everybody.clone();
+        let found = domains.find(snapshot, text)?;
+        if let Some(found) = &found {
+            selection.keep_in(found);
+        }
+        if found.is_none() || selection.accounts.is_empty() {
+            unknown.push(text.clone());
+        }
+        let found = found.filter(|found| !found.namesakes.is_empty());
+        if let Some((uuid, namesakes)) = found.and_then(|it| Some((it.uuid?, it.namesakes))) {
+            let others: Vec<String> = namesakes.into_iter().collect();
+            let others = others.join(", ");
+            ambiguous.push(format!(
+                "{text} means the domain {uuid}; it was the path of {others} as well: write a uuid"
+            ));
+        }
+    }
+    let has_project = |uuid: &String| {
+        let mut projects = all
+            .iter()
+            .filter_map(|account| account.project_uuid.as_ref());
+        projects.any(|project| project == uuid)
     };
-    let one = |text: &String| BTreeSet::from([text.clone()]);
-    let none = ScopeLimits::default;
-    let accounts_of = limits.accounts.iter().map(|uuid| {
-        let accounts = one(uuid);
-        (uuid, ScopeLimits { accounts, ..none() })
-    });
-    let domains_of = limits.domains.iter().map(|path| {
-        let domains = one(path);
-        (path, ScopeLimits { domains, ..none() })
-    });
-    let projects_of = limits.projects.iter().map(|uuid| {
-        let projects = one(uuid);
-        (uuid, ScopeLimits { projects, ..none() })
-    });
-    accounts_of
-        .chain(domains_of)
-        .chain(projects_of)
-        .filter(|(_, one)| !has(one))
-        .map(|(text, _)| text.clone())
-        .collect()
+    unknown.extend(
+        limits
+            .projects
+            .iter()
+            .filter(|uuid| !has_project(uuid))
+            .cloned(),
+    );
+    Ok((unknown, ambiguous))
 }

@@ -1,11 +1,12 @@
 //! The input and output of every endpoint under `/v1`.
 
-use std::collections::BTreeSet;
-
 use crate::http::refusal::{Problem, Rejection};
 use crate::http::unread::Hold;
 use crate::ledger::read::Snapshot;
-use crate::ledger::read::accounts::{Account, find_account, list_visible};
+use crate::ledger::read::domains::{Domains, FoundDomain, domain_path};
+use crate::ledger::read::selection::{
+    KnownScope, SeenAccount, Selection, find_account, select, select_one,
+};
 use crate::ledger::read::state::LedgerState;
 use crate::output::Format;
 use crate::scope::Scope;
@@ -34,24 +35,44 @@ pub struct Body {
 }
 
 impl Context<'_> {
-    /// The accounts that the user may see; `None`: all.
-    pub fn visible_ids(&self) -> anyhow::Result<Option<BTreeSet<i64>>> {
-        list_visible(self.snapshot, self.scope)
+    /// What the user may see; `None`: everything.
+    pub fn visible(&self) -> anyhow::Result<Option<Selection>> {
+        let access = KnownScope::load(self.snapshot, self.scope)?;
+        match access.is_unlimited() {
+            true => Ok(None),
+            false => Ok(Some(select(self.snapshot, &access, None)?)),
+        }
     }
 
     /// The account that has this uuid or whose project has it, if the user may see it.
-    pub fn find_account(&self, uuid: &str) -> Result<Account, Rejection> {
+    pub fn find_account(&self, uuid: &str) -> Result<SeenAccount, Rejection> {
         // Not by name: several accounts may share one.
         find_account(self.snapshot, uuid, self.scope)?.ok_or_else(|| {
             Problem::new(404, format!("no account or project has the uuid {uuid}")).into()
         })
     }
 
-    /// The accounts that a list is about: of `account`, if that is given, else those the user may see.
-    pub fn listed_ids(&self) -> Result<Option<BTreeSet<i64>>, Rejection> {
+    /// The domain with this uuid or path, with what the user may see of its accounts. A domain of which that is nothing
+    /// is answered as one that does not exist: a typing error must not look like no usage.
+    pub fn find_domain(&self, text: &str) -> Result<(FoundDomain, Selection), Rejection> {
+        let access = KnownScope::load(self.snapshot, self.scope)?;
+        let found = Domains::load(self.snapshot)?.find(self.snapshot, text)?;
+        // For one that is not there as well, so that the time it takes does not reveal which it is.
+        let selection = select(self.snapshot, &access, found.as_ref())?;
+        match found {
+            Some(found) if !selection.accounts.is_empty() => Ok((found, selection)),
+            Some(_) | None => Err(no_domain(text).into()),
+        }
+    }
+
+    /// What a list is about: `account`, if that is given, else all that the user may see; `None`: everything.
+    pub fn listed(&self) -> Result<Option<Selection>, Rejection> {
         match self.query.get("account") {
-            Some(uuid) => Ok(Some(BTreeSet::from([self.find_account(uuid)?.id]))),
-            None => Ok(self.visible_ids()?),
+            Some(uuid) => {
+                let seen = self.find_account(uuid)?;
+                Ok(Some(select_one(self.snapshot, seen)?))
+            }
+            None => Ok(self.visible()?),
         }
     }
 
@@ -59,4 +80,15 @@ impl Context<'_> {
     pub fn make_room(&self, bytes: usize) -> anyhow::Result<()> {
         Ok(self.unread.resize(bytes)?)
     }
+}
+
+fn no_domain(text: &str) -> Problem {
+    let detail = match text.contains('/') {
+        true => format!("no domain has the path {}", domain_path(text)),
+        false => format!(
+            "no domain has the uuid {text} or the path {}",
+            domain_path(text)
+        ),
+    };
+    Problem::new(404, detail)
 }

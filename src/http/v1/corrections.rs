@@ -7,6 +7,7 @@ use crate::http::refusal::{Problem, Rejection};
 use crate::instant::is_day_or_instant;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::selection::Selection;
 use crate::output::{Document, Value};
 use crate::view;
 use crate::view::corrections::CELLS;
@@ -24,12 +25,15 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let since = query.get("since").map(instant).transpose()?;
     let limit = query.limit()?.unwrap_or(PAGE);
     let after = query.get("cursor").map(last_seen).transpose()?;
-    let accounts = context.listed_ids()?;
+    let listed = context.listed()?;
+    let accounts = listed.as_ref().map(Selection::ids);
+    let hidden = listed.as_ref().map(Selection::hidden_days).transpose()?;
     let filter = CorrectionFilter {
         range,
         kind,
         since,
         accounts: accounts.as_ref(),
+        hidden: hidden.as_deref(),
         after,
     };
     // One more than asked for, to see whether there is a next page.

@@ -9,6 +9,7 @@ use crate::ledger::read::Page;
 use crate::ledger::read::findings::{
     FindingFilter, ShowAcknowledged, StoredFinding, list_findings,
 };
+use crate::ledger::read::selection::Selection;
 use crate::output::{Document, Value};
 use crate::view;
 use crate::view::findings::FOR_SERVER;
@@ -36,11 +37,14 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let kind = query.word("kind", &kinds)?.map(|place| kinds[place]);
     let limit = query.limit()?.unwrap_or(PAGE);
     let after = query.get("cursor").map(last_seen).transpose()?;
-    let accounts = context.listed_ids()?;
+    let listed = context.listed()?;
+    let accounts = listed.as_ref().map(Selection::ids);
+    let hidden = listed.as_ref().map(Selection::hidden_days).transpose()?;
     let filter = FindingFilter {
         range,
         kind,
         accounts: accounts.as_ref(),
+        hidden: hidden.as_deref(),
         acknowledged,
         after,
     };

@@ -6,8 +6,9 @@ use super::{accounts, render};
 use crate::day::DayRange;
 use crate::http::refusal::Problem;
 use crate::http::refusal::Rejection;
-use crate::ledger::read::Page;
-use crate::ledger::read::accounts::{Account, AccountFilter, domain_path, list_accounts};
+use crate::ledger::read::accounts::Account;
+use crate::ledger::read::selection::{Selection, select_one};
+use crate::ledger::read::stretches::Stretches;
 use crate::ledger::read::totals::{
     Dimensions, Figure, Granularity, TooManySums, TotalsQuery, list_totals,
 };
@@ -52,46 +53,49 @@ struct UsageQuery {
 
 pub fn of_account(context: &Context) -> Result<Body, Rejection> {
     let asked = UsageQuery::read(context)?;
-    let account = context.find_account(context.argument)?;
+    let seen = context.find_account(context.argument)?;
+    let account = seen.account.clone();
+    let mut selection = select_one(context.snapshot, seen)?;
+    selection.cut(asked.range);
     let mut period = asked.period(context)?;
-    period.facts.extend(view::accounts::facts(&account));
-    let account = std::slice::from_ref(&account);
-    written(context, &asked, period, None, account, false)
+    // One that has no day here is as it was on the last that there is.
+    let account = selection.accounts.first().unwrap_or(&account);
+    period.facts.extend(view::accounts::facts(account));
+    written(context, &asked, period, None, &selection, false)
 }
 
 pub fn of_domain(context: &Context) -> Result<Body, Rejection> {
     let asked = UsageQuery::read(context)?;
-    let path = domain_path(context.argument);
-    let visible = context.visible_ids()?;
-    let filter = AccountFilter {
-        domain: Some(&path),
-        only: visible.as_ref(),
-        ..AccountFilter::default()
-    };
-    let found = list_accounts(context.snapshot, filter, Page::default())?;
-    if found.is_empty() {
-        return Err(accounts::no_domain(&path).into());
-    }
-    render::check_work(found.len(), asked.range)?;
+    let (found, mut selection) = context.find_domain(context.argument)?;
+    selection.cut(asked.range);
+    render::check_work(selection.accounts.len(), asked.range)?;
     let mut period = asked.period(context)?;
-    period.facts.push(("domain_path", Value::Text(path)));
-    let count = Value::Count(found.len() as u64);
-    period.facts.push(("accounts", count));
-    written(context, &asked, period, None, &found, false)
+    let path = found.path_among(selection.domains_newest_first());
+    let count = Value::Count(selection.accounts.len() as u64);
+    period.facts.extend([
+        ("domain_uuid", Value::text(found.uuid.as_deref())),
+        ("domain_path", Value::text(path)),
+        ("accounts", count),
+    ]);
+    written(context, &asked, period, None, &selection, false)
 }
 
 pub fn of_all(context: &Context) -> Result<Body, Rejection> {
     let asked = UsageQuery::read(context)?;
     let limit = context.query.limit()?;
-    let visible = context.visible_ids()?;
-    accounts::check_domain(context, visible.as_ref())?;
+    let chosen = accounts::chosen(context, accounts::Membership::Ever)?;
     let mut period = asked.period(context)?;
-    let (accounts, next) = accounts::page(context, visible.as_ref(), limit)?;
+    let (accounts, next) = accounts::page(context, chosen.as_ref(), limit)?;
     render::check_work(accounts.len(), asked.range)?;
+    let mut selection = match chosen {
+        Some(chosen) => chosen.only(accounts),
+        None => Selection::whole(context.snapshot, accounts)?,
+    };
+    selection.cut(asked.range);
     period
         .facts
         .push(("next_cursor", Value::text(next.clone())));
-    written(context, &asked, period, next, &accounts, true)
+    written(context, &asked, period, next, &selection, true)
 }
 
 impl UsageQuery {
@@ -124,10 +128,12 @@ impl UsageQuery {
         &'a self,
         context: &Context<'a>,
         accounts: &'a [Account],
+        stretches: &'a Stretches,
         by_account: bool,
     ) -> Result<Vec<Figure<'a>>, Rejection> {
         let question = TotalsQuery {
             accounts,
+            stretches: Some(stretches),
             range: self.range,
             metrics: &self.metrics,
             by: Dimensions {
@@ -166,13 +172,17 @@ fn written(
     asked: &UsageQuery,
     mut period: PeriodFacts,
     next: Option<String>,
-    accounts: &[Account],
+    selection: &Selection,
     by_account: bool,
 ) -> Result<Body, Rejection> {
+    let Selection {
+        accounts,
+        stretches,
+    } = selection;
     let at_once = if by_account {
         asked.accounts_at_once()?
     } else {
-        accounts.len()
+        accounts.len().max(1)
     };
     let view = ServerRows::of(by_account, asked.granularity);
     let head = Document {
@@ -185,7 +195,8 @@ fn written(
     output::write_head(&head, context.format, &mut body)?;
     let mut first = true;
     for portion in accounts.chunks(at_once) {
-        for piece in asked.figures(context, portion, by_account)?.chunks(PIECE) {
+        let figures = asked.figures(context, portion, stretches, by_account)?;
+        for piece in figures.chunks(PIECE) {
             let rows: Vec<Vec<Value>> = piece.iter().map(|figure| view.row(figure)).collect();
             output::write_rows(&head.columns, &rows, first, context.format, &mut body)?;
             first = false;

@@ -81,6 +81,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
         let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
         let question = TotalsQuery {
             accounts: &accounts,
+            stretches: None,
             range,
             metrics: &[],
             by,

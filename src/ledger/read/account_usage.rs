@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
 
-use super::accounts::find_account;
 use super::reader::Reader;
+use super::selection::{SeenAccount, find_account};
+use super::stretches::shares;
 use crate::day::DayRange;
 use crate::db::{Connection, params};
 use crate::ledger::months::{MonthSum, list_parts};
@@ -46,12 +47,12 @@ impl Reader {
     ) -> anyhow::Result<Option<AccountUsage>> {
         self.read(|snapshot| {
             let connection = snapshot.connection();
-            let Some(account) = find_account(snapshot, uuid, scope)? else {
+            let Some(seen) = find_account(snapshot, uuid, scope)? else {
                 return Ok(None);
             };
             Ok(Some(AccountUsage {
                 zones: find_zones(connection)?,
-                totals: list_totals(connection, account.id, range)?,
+                totals: list_totals(connection, &seen, range)?,
                 unfinished: list_unfinished(connection, range)?,
             }))
         })
@@ -63,13 +64,24 @@ type FigureName<'a> = (&'a str, Option<&'a str>);
 
 fn list_totals(
     connection: &Connection,
-    account: i64,
+    seen: &SeenAccount,
     range: DayRange,
 ) -> anyhow::Result<Vec<Total>> {
-    let months: Vec<Vec<MonthSum>> = list_parts(connection, range)?
-        .iter()
-        .map(|part| part.list_sums(connection, account))
-        .collect::<anyhow::Result<_>>()?;
+    let all: Vec<DayRange> = match &seen.stretches {
+        Some(stretches) => {
+            let shares = shares(stretches, false)?.into_iter();
+            shares.map(|share| share.days).collect()
+        }
+        None => vec![range],
+    };
+    let mut months: Vec<Vec<MonthSum>> = Vec::new();
+    for part in list_parts(connection, range)? {
+        for days in &all {
+            if let Some(part) = part.within(*days)? {
+                months.push(part.list_sums(connection, seen.account.id)?);
+            }
+        }
+    }
     let resources = months.iter().flatten().map(|((_, resource), _)| *resource);
     let names = FigureNames::load(connection, resources.collect())?;
     let mut totals: BTreeMap<FigureName, CompensatedSum> = BTreeMap::new();

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::reader::{Page, Snapshot};
 use crate::db::{Row, params};
-use crate::scope::{Scope, Seen};
 use crate::suggestion::did_you_mean;
 
-/// An account as of the last import.
+/// An account as of the last import, or as it was on some day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// `account.id` in CloudStack.
@@ -29,8 +28,6 @@ pub struct AccountFilter<'a> {
     /// A part of the name, the uuid, the project's name or uuid, or the domain's path. Upper and lower case of
     /// ASCII are the same.
     pub search: Option<&'a str>,
-    /// A domain's path. Sub-domains belong to it.
-    pub domain: Option<&'a str>,
     /// None but these.
     pub only: Option<&'a BTreeSet<i64>>,
     /// In the order of a list, those after this name and uuid. Nothing to how many there are.
@@ -50,14 +47,12 @@ pub fn list_accounts(
                       or instr(lower(project_name), lower(:search)) > 0
                       or instr(lower(project_uuid), lower(:search)) > 0
                       or instr(lower(domain_path), lower(:search)) > 0)
-                 and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
                  and (:only is null or id in (select value from json_each(:only)))
                  and (:after_name is null or (name, uuid) > (:after_name, :after_uuid))
                order by name, uuid
                limit :limit offset :offset";
     let parameters = params! {
         ":search": filter.search,
-        ":domain": filter.domain.map(domain_path),
         ":only": filter.only.map(id_list),
         ":after_name": filter.after.map(|(name, _)| name),
         ":after_uuid": filter.after.map(|(_, uuid)| uuid),
@@ -76,11 +71,9 @@ pub fn count_accounts(snapshot: &Snapshot, filter: AccountFilter) -> anyhow::Res
                       or instr(lower(project_name), lower(:search)) > 0
                       or instr(lower(project_uuid), lower(:search)) > 0
                       or instr(lower(domain_path), lower(:search)) > 0)
-                 and (:domain is null or substr(domain_path, 1, length(:domain)) = :domain)
                  and (:only is null or id in (select value from json_each(:only)))";
     let parameters = params! {
         ":search": filter.search,
-        ":domain": filter.domain.map(domain_path),
         ":only": filter.only.map(id_list),
     };
     snapshot.connection().one(sql, parameters, |row| row.get(0))
@@ -95,23 +88,14 @@ const BY_PROJECT: &str =
      from stored_accounts
      where project_uuid = :key";
 
-/// The account that has this uuid or whose project has it. One that is not in the scope takes the same steps as one
-/// that is not there, so that the time they take does not reveal which it is.
-pub fn find_account(
-    snapshot: &Snapshot,
-    uuid: &str,
-    scope: &Scope,
-) -> anyhow::Result<Option<Account>> {
-    // Two statements, because an account's own uuid comes first. A project has one account.
-    for sql in [BY_UUID, BY_PROJECT] {
-        let found = snapshot
-            .connection()
-            .find(sql, params! {":key": uuid}, account)?;
-        if let Some(account) = found.filter(|found| found.is_in(scope)) {
-            return Ok(Some(account));
-        }
-    }
-    Ok(None)
+/// The account that has this uuid, and the one whose project has it, each list with one or none. An account's own uuid
+/// comes first.
+pub(super) fn list_by_uuid(snapshot: &Snapshot, uuid: &str) -> anyhow::Result<[Vec<Account>; 2]> {
+    let list = |sql| {
+        let values = params! {":key": uuid};
+        snapshot.connection().list(sql, values, account)
+    };
+    Ok([list(BY_UUID)?, list(BY_PROJECT)?])
 }
 
 /// The account that has this uuid or whose project has it, else all that have this very name, or whose project
@@ -165,36 +149,6 @@ pub fn find_one(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Account
     })
 }
 
-/// The ids of the accounts in a scope, for the filters of every list; none: all are.
-pub fn list_visible(snapshot: &Snapshot, scope: &Scope) -> anyhow::Result<Option<BTreeSet<i64>>> {
-    if *scope == Scope::All {
-        return Ok(None);
-    }
-    let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-    let visible = accounts.iter().filter(|account| account.is_in(scope));
-    Ok(Some(visible.map(|account| account.id).collect()))
-}
-
-impl Account {
-    pub fn is_in(&self, scope: &Scope) -> bool {
-        scope.allows(Seen {
-            uuid: &self.uuid,
-            domain_path: self.domain_path.as_deref(),
-            project_uuid: self.project_uuid.as_deref(),
-        })
-    }
-}
-
-/// A domain's path as CloudStack writes it, with a slash at both ends.
-pub fn domain_path(text: &str) -> String {
-    let names = text.trim_matches('/');
-    if names.is_empty() {
-        "/".to_owned()
-    } else {
-        format!("/{names}/")
-    }
-}
-
 /// Ids as a statement takes them for `json_each`.
 pub(super) fn id_list(ids: &BTreeSet<i64>) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
@@ -211,22 +165,4 @@ fn account(row: &Row) -> anyhow::Result<Account> {
         project_uuid: row.get(5)?,
         project_name: row.get(6)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_domain_can_be_written_without_its_slashes() {
-        for (text, path) in [
-            ("/", "/"),
-            ("", "/"),
-            ("acme", "/acme/"),
-            ("/acme/north", "/acme/north/"),
-            ("/acme/", "/acme/"),
-        ] {
-            assert_eq!(domain_path(text), path);
-        }
-    }
 }

@@ -44,6 +44,8 @@ pub struct CorrectionFilter<'a> {
     /// Found at this time or later; UTC, `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SSZ`.
     pub since: Option<&'a str>,
     pub accounts: Option<&'a BTreeSet<i64>>,
+    /// Days of theirs to be left out, as `Selection::hidden_days` has them.
+    pub hidden: Option<&'a str>,
     /// In the order of a list, those after this id.
     pub after: Option<i64>,
 }
@@ -64,6 +66,7 @@ pub fn list_corrections(
         ":kind": filter.kind,
         ":since": filter.since,
         ":accounts": filter.accounts.map(id_list),
+        ":hidden": filter.hidden,
         ":after": filter.after,
         ":limit": page.limit(),
         ":offset": page.offset,
@@ -98,6 +101,9 @@ const OF_DAYS: &str =
        and (:kind is null or c.kind = :kind)
        and (:since is null or c.corrected_at >= :since)
        and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+       and (:hidden is null or not exists (
+         select 1 from json_each(:hidden)
+         where json_extract(value, '$[0]') = c.account_id and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (:after is null or c.id > :after)
      order by c.id
      limit :limit offset :offset";
@@ -114,6 +120,9 @@ const OF_ALL_DAYS: &str =
        and (:kind is null or c.kind = :kind)
        and (:since is null or c.corrected_at >= :since)
        and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
+       and (:hidden is null or not exists (
+         select 1 from json_each(:hidden)
+         where json_extract(value, '$[0]') = c.account_id and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and c.id > coalesce(:after, 0)
      order by c.id
      limit :limit offset :offset";

@@ -32,6 +32,8 @@ pub struct FindingFilter<'a> {
     pub kind: Option<&'a str>,
     /// Of these accounts; those without an account are left out then.
     pub accounts: Option<&'a BTreeSet<i64>>,
+    /// Days of theirs to be left out, as `Selection::hidden_days` has them.
+    pub hidden: Option<&'a str>,
     pub acknowledged: ShowAcknowledged,
     /// In the order of a list, those after this day and id.
     pub after: Option<(Day, i64)>,
@@ -65,6 +67,7 @@ pub fn list_findings(
         ":last": last.map_or("9999-12-31".to_owned(), |day| day.to_string()),
         ":kind": filter.kind,
         ":accounts": filter.accounts.map(id_list),
+        ":hidden": filter.hidden,
         ":after_day": after_day.map(|day| day.to_string()).unwrap_or_default(),
         ":after_id": after_id.unwrap_or_default(),
         ":limit": page.limit(),
@@ -99,6 +102,9 @@ const UNACKNOWLEDGED: &str =
      where f.acknowledged = 0 and f.day between :first and :last
        and (:kind is null or f.kind = :kind)
        and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
+       and (:hidden is null or not exists (
+         select 1 from json_each(:hidden)
+         where json_extract(value, '$[0]') = f.account_id and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
      select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
@@ -121,6 +127,9 @@ const ALL: &str =
      where f.day between :first and :last
        and (:kind is null or f.kind = :kind)
        and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
+       and (:hidden is null or not exists (
+         select 1 from json_each(:hidden)
+         where json_extract(value, '$[0]') = f.account_id and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
      select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because

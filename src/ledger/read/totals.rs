@@ -5,6 +5,7 @@
 //! more than that is the sum of such months. So the months of a report are, added the same way, its total.
 
 mod names;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use anyhow::ensure;
 
 use super::accounts::Account;
 use super::reader::Snapshot;
+use super::stretches::Stretches;
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, params};
 use crate::ledger::months::{MonthPart, list_parts};
@@ -23,11 +25,15 @@ use crate::month::{Month, months_of};
 use crate::zones::Zones;
 use names::TotalsNames;
 pub use names::{MetricFacts, ResourceFacts};
+pub use whose::Who;
+use whose::{Everybody, Whose};
 
 /// What is asked for.
 pub struct TotalsQuery<'a> {
     /// Whose usage.
     pub accounts: &'a [Account],
+    /// The days of theirs that are asked for, and the domain on each; none: all days, under the accounts' own domains.
+    pub stretches: Option<&'a Stretches>,
     pub range: DayRange,
     /// Published names; none: all.
     pub metrics: &'a [String],
@@ -87,15 +93,6 @@ pub struct Figure<'a> {
     pub gib_months: Option<f64>,
 }
 
-/// Whose a figure is. An account brings its domain and project with it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Who<'a> {
-    pub account: Option<&'a Account>,
-    pub domain_path: Option<&'a str>,
-    pub project_uuid: Option<&'a str>,
-    pub project_name: Option<&'a str>,
-}
-
 /// Where a sum belongs: who, slot of time, metric id, resource by its place among `Names`.
 type Place = (usize, usize, i64, usize);
 
@@ -107,13 +104,24 @@ pub fn list_totals<'a>(
     let connection = snapshot.connection();
     let mut names = TotalsNames::load(connection, question.by.resource)?;
     let calendar = Calendar::of(question.range, question.by.time);
-    let mut whose = Whose::default();
+    let everybody = Everybody {
+        accounts: question.accounts,
+        stretches: question.stretches,
+        range: question.range,
+        by_account: question.by.account,
+        by_domain: question.by.domain,
+        by_project: question.by.project,
+    };
+    let mut whose = Whose::of(everybody);
     let asked = question.metrics;
     let parts = list_parts(connection, question.range)?;
     let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
-    for account in question.accounts {
-        let who = whose.place(account, question.by);
+    for (account, share) in everybody.list_shares()? {
+        let who = whose.place(account, share.domain);
         for (slot, part) in (0..).zip(&parts) {
+            let Some(part) = &part.within(share.days)? else {
+                continue;
+            };
             // A month at a time, so that no more is held than sums may be.
             let quantities = match question.by.time {
                 Granularity::Day => list_records(connection, account.id, part, &calendar)?,
@@ -230,7 +238,7 @@ fn list_records(
 
 /// The order of the answer.
 type Order<'a> = (
-    [Option<&'a str>; 4],
+    [Option<&'a str>; 5],
     &'a str,
     Option<(&'a str, &'a str)>,
     Option<Month>,
@@ -247,6 +255,7 @@ fn order<'a>(figure: &'a Figure) -> Order<'a> {
             account.map(|one| one.0),
             account.map(|one| one.1),
             who.domain_path,
+            who.domain_uuid,
             who.project_uuid,
         ],
         &figure.metric.name,
@@ -259,52 +268,20 @@ fn order<'a>(figure: &'a Figure) -> Order<'a> {
     )
 }
 
-/// Everybody that figures are grouped by, each with a place.
-#[derive(Default)]
-struct Whose<'a> {
-    list: Vec<Who<'a>>,
-    places: BTreeMap<[Option<&'a str>; 3], usize>,
-}
-
-impl<'a> Whose<'a> {
-    fn place(&mut self, account: &'a Account, by: Dimensions) -> usize {
-        let project = by.account || by.project;
-        let who = Who {
-            account: by.account.then_some(account),
-            domain_path: account
-                .domain_path
-                .as_deref()
-                .filter(|_| by.account || by.domain),
-            project_uuid: account.project_uuid.as_deref().filter(|_| project),
-            project_name: account.project_name.as_deref().filter(|_| project),
-        };
-        let key = [
-            who.account.map(|account| account.uuid.as_str()),
-            who.domain_path,
-            who.project_uuid,
-        ];
-        let list = &mut self.list;
-        *self.places.entry(key).or_insert_with(|| {
-            list.push(who);
-            list.len() - 1
-        })
-    }
-}
-
-/// The stretches of time that sums are made of: days if figures are grouped by day, else months.
+/// The slots of time that sums are made of: days if figures are grouped by day, else months.
 struct Calendar {
     first: Day,
-    slots: Vec<Stretch>,
+    slots: Vec<TimeSlot>,
 }
 
-struct Stretch {
+struct TimeSlot {
     month: Month,
     first_day: Day,
 }
 
 impl Calendar {
     fn of(range: DayRange, time: Granularity) -> Calendar {
-        let slot = |month, first_day| Stretch { month, first_day };
+        let slot = |month, first_day| TimeSlot { month, first_day };
         let months = months_of(range);
         let slots = match time {
             Granularity::Total | Granularity::Month => months
@@ -328,7 +305,7 @@ impl Calendar {
     }
 
     fn label(&self, slot: usize, time: Granularity) -> (Option<Month>, Option<Day>) {
-        let Stretch { month, first_day } = self.slots[slot];
+        let TimeSlot { month, first_day } = self.slots[slot];
         match time {
             Granularity::Total => (None, None),
             Granularity::Month => (Some(month), None),

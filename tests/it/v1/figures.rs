@@ -227,13 +227,13 @@ fn a_domain_is_the_sum_of_all_that_is_in_it() {
     refuses(
         &server.get(&format!("/v1/domains/acm/usage?{days}")),
         404,
-        "no domain has the path /acm/",
+        "no domain has the uuid acm or the path /acm/",
     );
     // Encoded twice, it is the name of another domain.
     refuses(
         &server.get(&format!("/v1/domains/%252Facme%252F/usage?{days}")),
         404,
-        "no domain has the path /%2Facme%2F/",
+        "no domain has the uuid %2Facme%2F or the path /%2Facme%2F/",
     );
     assert_eq!(
         server

@@ -243,6 +243,126 @@ fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
     }
 }
 
+/// Bob, whose 12 hours on June 1st were in /acme/north/, is in /west/ from June 2nd, as bobby, and has 9 hours there.
+/// North goes on to exist, and /acmeville/ becomes another domain's path on June 2nd, with dave's 7 hours.
+#[test]
+fn who_moves_is_seen_by_either_user_on_the_days_of_theirs() {
+    let cloud = cloud();
+    cloud.configure(
+        "GMT",
+        &format!(
+            "{SERVER}users = users\n[scope.north]\ndomains = d-3\n[scope.west]\ndomains = /west/\n\
+             [scope.ville]\ndomains = /acmeville/\n"
+        ),
+    );
+    cloud.sandbox.write("users", "");
+    cloud.sandbox.write("password", "secret\n");
+    for user in ["boss", "north", "west", "ville"] {
+        let words = ["passwd", "--stdin", "--cost", "4", "users", user];
+        let password = File::open(cloud.sandbox.path("password")).unwrap();
+        Run::of(cloud.sandbox.command(&words).stdin(password)).exits(0);
+    }
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "begin;
+             insert into stored_accounts (id, uuid, name) values (90, 'dave-uuid', 'dave');
+             insert into stored_domains values (90, 'd-west', '/west/', '/root/d-west/'), (91, 'd-5', '/acmeville/', '/root/d-5/');
+             insert into account_states select id, '2013-06-02', 'bobby', 90 from stored_accounts where uuid = 'bob-uuid';
+             insert into account_states values (90, '2013-06-02', 'dave', 91);
+             insert into stored_records select a.id, '2013-06-02', r.metric_id, r.resource_id, iif(a.id = 90, 7, 9)
+               from stored_accounts a, stored_records r
+               where a.uuid in ('bob-uuid', 'dave-uuid') and r.quantity = 24
+                 and r.metric_id = (select id from metrics where name = 'vm_running');
+             insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind)
+               select '2013-06-0' || d.value, a.id, r.metric_id, r.resource_id, d.value, 9, '2013-06-08T00:00:00Z', 'overwritten'
+               from stored_accounts a, stored_records r, json_each('[1, 2]') d
+               where a.uuid = 'bob-uuid' and r.quantity = 24
+                 and r.metric_id = (select id from metrics where name = 'vm_running');
+             update ledgers set revision = revision + 1;
+             commit;",
+        )
+        .unwrap();
+    let server = Server::start(&cloud.sandbox);
+    let days = "start=2013-06-01&end=2013-06-02";
+    let usage = format!("/v1/usage?{days}&metric=vm_running");
+    let hours = |user: &str, target: &str| -> Vec<(String, f64)> {
+        let answer = json(&ask(&server, user, target));
+        let rows = answer["usage"].as_array();
+        let rows = rows.unwrap_or_else(|| panic!("{target}: {answer}"));
+        let line = |row: &serde_json::Value| {
+            let name = row["account_name"].as_str().unwrap_or("-").to_owned();
+            (name, row["quantity"].as_f64().unwrap())
+        };
+        rows.iter().map(line).collect()
+    };
+    let one = |name: &str, hours: f64| vec![(name.to_owned(), hours)];
+    for (user, name, sum) in [("north", "bob", 12.0), ("west", "bobby", 9.0)] {
+        assert_eq!(hours(user, &usage), one(name, sum), "{user}");
+        let accounts = ask(&server, user, "/v1/accounts");
+        assert_eq!(listed(&accounts, "accounts", "account_name"), [name]);
+        assert_eq!(json(&accounts)["total"], 1);
+        let target = format!("/v1/accounts/bob-uuid/usage?{days}&metric=vm_running");
+        assert_eq!(hours(user, &target), one("-", sum), "{user}");
+        assert_eq!(json(&ask(&server, user, &target))["account_name"], name);
+        let old = ask(&server, user, &format!("/usage/bob-uuid?{days}"));
+        let old = json(&old)["vm_running"][0][1].as_f64();
+        assert_eq!(old, Some(sum), "{user}");
+        // Kept by the server and asked for again, it is still each user's own.
+        assert_eq!(hours(user, &usage), one(name, sum), "{user}");
+    }
+    let corrected =
+        |user: &str| listed(&ask(&server, user, "/v1/corrections"), "corrections", "day");
+    assert_eq!(corrected("north"), ["2013-06-01"]);
+    assert_eq!(corrected("west"), ["2013-06-02"]);
+    assert_eq!(corrected("boss"), ["2013-06-01", "2013-06-02"]);
+    // The finding of bob's is of June 2nd, like his move.
+    let found = |user: &str| listed(&ask(&server, user, "/v1/findings"), "findings", "day");
+    assert_eq!(found("north"), [""; 0]);
+    assert_eq!(found("west"), ["2013-06-02"]);
+
+    // A path that was given again: the newer domain is meant, the older one is asked for by its uuid.
+    assert_eq!(hours("ville", &usage), one("dave", 7.0));
+    let of_domain = |user: &str, name: &str| {
+        ask(
+            &server,
+            user,
+            &format!("/v1/domains/{name}/usage?{days}&metric=vm_running"),
+        )
+    };
+    for (name, uuid, path, sum) in [
+        ("acmeville", "d-5", "/acmeville/", 7.0),
+        ("d-5", "d-5", "/acmeville/", 7.0),
+        ("d-4", "d-4", "/acmeville/", 6.0),
+        ("d-3", "d-3", "/acme/north/", 12.0),
+        ("%2Fwest%2F", "d-west", "/west/", 9.0),
+    ] {
+        let answer = json(&of_domain("boss", name));
+        assert_eq!(answer["domain_uuid"], uuid, "{answer}");
+        assert_eq!(answer["domain_path"], path);
+        assert_eq!(answer["accounts"], 1);
+        assert_eq!(answer["usage"][0]["quantity"], sum);
+    }
+    refuses(
+        &of_domain("ville", "d-4"),
+        404,
+        "no domain has the uuid d-4 or the path /d-4/",
+    );
+    // Lists are of today: bob is in the west now.
+    let listed_in = |domain: &str| {
+        let target = format!("/v1/accounts?domain={domain}");
+        listed(&ask(&server, "boss", &target), "accounts", "account_name")
+    };
+    assert_eq!(listed_in("/west/"), ["bobby"]);
+    assert_eq!(listed_in("d-3"), [""; 0]);
+    let check = cloud.sandbox.run(&["check", "--quick"]);
+    assert!(
+        check.stdout.contains("[scope.ville]: /acmeville/ means the domain d-5; it was the path of d-4 as well: write a uuid"),
+        "{}",
+        check.stdout
+    );
+}
+
 #[test]
 fn who_is_not_known_is_refused_in_the_same_form() {
     let cloud = limited_cloud();
