@@ -134,6 +134,23 @@ join stored_resources z on z.id = k.zone_id
 join stored_resources o on o.id = k.offering_id
 join stored_resources u on u.id = l.resource_id;
 
+-- What corrections are about, line by line, where that is known.
+create view corrected_lines as
+select c.id as correction_id, c.kind, c.day, a.uuid as account_uuid, m.name as metric, m.unit,
+       case when u.id = 0 then null else u.kind end as resource_kind, nullif(u.uuid, '') as resource_uuid,
+       nullif(u.name, '') as resource_name, nullif(z.uuid, '') as zone_uuid, nullif(z.name, '') as zone_name,
+       nullif(o.uuid, '') as offering_uuid, nullif(o.name, '') as offering_name,
+       nullif(k.vcpus, 0) as vcpus, nullif(k.mhz, 0) as mhz, nullif(k.memory_mib, 0) as memory_mib,
+       p.old_quantity, p.new_quantity
+from stored_corrections c
+cross join correction_lines p on p.correction_id = c.id
+join stored_accounts a on a.id = c.account_id
+join skus k on k.id = p.sku_id
+join metrics m on m.id = k.metric_id
+join stored_resources z on z.id = k.zone_id
+join stored_resources o on o.id = k.offering_id
+join stored_resources u on u.id = p.resource_id;
+
 -- Everything that has a name here. What was renamed is there under each of its names.
 create view resources as
 select kind, uuid, name, source_id as cloudstack_id

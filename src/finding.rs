@@ -56,6 +56,8 @@ pub enum FindingKind {
     UsageJobStuck,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
+    /// Lines of a sealed day are not what the source says now, though no figure differs: `verify` has found it.
+    LinesDiffer,
     /// `cloud` has another uuid now for an id whose usage is stored: `verify` has found it.
     Remapped,
     /// The source no longer has what the ledger holds, or has a row that cannot be; an import left the day as it is.
@@ -63,7 +65,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 20] = [
+    pub const ALL: [FindingKind; 21] = [
         FindingKind::SizeUnknown,
         FindingKind::SizeDoubtful,
         FindingKind::EndsBeforeStart,
@@ -82,6 +84,7 @@ impl FindingKind {
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
         FindingKind::DiffersFromSource,
+        FindingKind::LinesDiffer,
         FindingKind::Remapped,
         FindingKind::Refused,
     ];
@@ -138,6 +141,7 @@ impl FindingKind {
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
                 | FindingKind::DiffersFromSource
+                | FindingKind::LinesDiffer
                 | FindingKind::Remapped
                 | FindingKind::Refused,
                 _,
@@ -166,6 +170,7 @@ impl FindingKind {
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::DiffersFromSource => "differs_from_source",
+            FindingKind::LinesDiffer => "lines_differ",
             FindingKind::Remapped => "remapped",
             FindingKind::Refused => "refused",
         }

@@ -4,14 +4,18 @@
 mod acknowledge;
 pub mod backup;
 mod carry_over;
+mod correction_lines;
 pub mod day;
 pub mod day_reader;
+pub mod differing_lines;
 pub mod engine;
 mod guest_oses;
 mod handle;
 mod held;
 pub mod known_vms;
+pub mod line_comparison;
 mod line_ids;
+mod line_reader;
 mod line_table;
 mod lines;
 pub mod months;

@@ -12,7 +12,7 @@ pub mod unit;
 
 use std::io::Write;
 
-pub use document::{Column, Document, Tone, Value};
+pub use document::{Column, Document, Objects, Tone, Value};
 pub use unit::Unit;
 
 /// What `--format` takes.

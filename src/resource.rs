@@ -44,6 +44,13 @@ impl ResourceKind {
         ResourceKind::Other,
     ];
 
+    /// The kind with a published name.
+    pub fn of_name(name: &str) -> Option<ResourceKind> {
+        ResourceKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
     /// The published name, also the first half of a stand-in such as `volume:123`.
     pub fn name(self) -> &'static str {
         match self {

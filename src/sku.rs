@@ -29,7 +29,14 @@ pub struct VmSize {
     pub memory_mib: Option<NonZeroU32>,
 }
 
+/// vCPUs, MHz and MiB; 0: not known.
+pub type SizeNumbers = [u32; 3];
+
 impl VmSize {
+    pub fn numbers(self) -> SizeNumbers {
+        [self.vcpus, self.mhz, self.memory_mib].map(|part| part.map_or(0, NonZeroU32::get))
+    }
+
     /// What is known of this size, and of what is not the part that an offering has.
     pub fn or(self, offering: VmSize) -> VmSize {
         VmSize {

@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
-use crate::finding::FindingKind;
+use crate::finding::{Finding, FindingKind};
 use crate::import::{add_up, purged, running_vms};
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Policy};
@@ -172,6 +172,7 @@ fn verify_day(
         (Some(reason), _) => return without_rows(day, Cause::SourceGone, reason, rules, ledger),
         (None, _) => {}
     }
+    let lines = ledger.differing_lines(day, stored, &usage, rules.tolerance)?;
     let mut differences = Comparison {
         day,
         tolerance: rules.tolerance,
@@ -181,6 +182,7 @@ fn verify_day(
         fingerprint: &fingerprint,
         newest_run: rewinds.newest(),
         stored: &figures,
+        lines,
     }
     .differences();
     let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
@@ -189,6 +191,14 @@ fn verify_day(
     let (names, remapped) = names_that_differ(day, ledger, &figures, reported);
     differences.extend(names);
     ledger.keep_findings(day, FindingKind::Remapped, &remapped)?;
+    // On other days an import with -f mends it.
+    let sealed = stored.is_some_and(|stored| stored.sealed);
+    let lines_differ = differences
+        .iter()
+        .filter(|_| sealed)
+        .filter_map(Difference::lines_finding);
+    let lines_differ: Vec<Finding> = lines_differ.collect();
+    ledger.keep_findings(day, FindingKind::LinesDiffer, &lines_differ)?;
     let equal = !differences.iter().any(Difference::needs_a_look);
     let verdict = if equal {
         ledger.mark_verified(day, &usage, &fingerprint, rules.now)?;

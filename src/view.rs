@@ -6,6 +6,7 @@ pub mod corrections;
 pub mod days;
 pub mod figures;
 pub mod findings;
+pub mod lines;
 
 use crate::output::{Column, Value};
 

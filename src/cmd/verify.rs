@@ -21,6 +21,7 @@ use crate::plural::plural;
 use crate::source::Source;
 use crate::terminal;
 use crate::verify::{self, DayVerdict, Difference, Name, Verdict, VerifyRules};
+use crate::view::lines::changed_lines;
 
 /// Read the source again and compare the ledger with it
 ///
@@ -127,7 +128,7 @@ fn compare(
     Ok(())
 }
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 14] = [
     Column::shown("day", "day"),
     Column::shown("kind", "kind"),
     Column::hidden("account_uuid"),
@@ -140,6 +141,8 @@ const COLUMNS: [Column; 12] = [
     Column::shown("source", "source"),
     Column::shown("detail", "detail"),
     Column::hidden("acknowledged"),
+    Column::shown("lines", "lines"),
+    Column::hidden("more_lines"),
 ];
 
 fn document(
@@ -224,5 +227,7 @@ fn row(difference: Difference) -> Vec<Value> {
         quantity(difference.source),
         Value::Text(difference.detail),
         Value::Truth(difference.acknowledged),
+        changed_lines(&difference.lines, Unit::Exact),
+        Value::Count(difference.lines.more),
     ]
 }

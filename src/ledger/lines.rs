@@ -24,7 +24,7 @@ pub(super) fn replace_lines(
     new: &NewDay,
 ) -> anyhow::Result<()> {
     let (day, usage) = (new.day, new.usage);
-    let ids = LineNaming::new(connection, names, day, usage, new.lines_per)?;
+    let ids = LineNaming::new(connection, names, day, usage, &usage.lines, new.lines_per)?;
     line_table::delete_day(connection, day)?;
     let mut writer = LineWriter::new(connection, day)?;
     let mut of_account = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn add_lines(
     records: &HashSet<(u64, i64, u64)>,
 ) -> anyhow::Result<()> {
     let (day, usage) = (new.day, new.usage);
-    let ids = LineNaming::new(connection, names, day, usage, per)?;
+    let ids = LineNaming::new(connection, names, day, usage, &usage.lines, per)?;
     for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
         let mut added = Vec::new();
         for line in lines {
@@ -70,7 +70,7 @@ pub(super) fn add_lines(
 }
 
 /// What the lines of one day are called in the ledger.
-struct LineNaming {
+pub(super) struct LineNaming {
     /// By place among the SKUs of the day.
     skus: Vec<i64>,
     frozen: HashMap<(ResourceKind, u64), i64>,
@@ -78,11 +78,13 @@ struct LineNaming {
 }
 
 impl LineNaming {
-    fn new(
+    /// For some of a day's lines, or all.
+    pub(super) fn new(
         connection: &Connection,
         names: &mut LedgerNames,
         day: Day,
         usage: &DayUsage,
+        lines: &[UsageLine],
         per: LinesPer,
     ) -> anyhow::Result<LineNaming> {
         let skus = usage.skus.iter();
@@ -91,12 +93,12 @@ impl LineNaming {
         let mut frozen = HashMap::new();
         if per != LinesPer::Sku {
             frozen = list_frozen(connection, day)?;
-            store_used(connection, names, &usage.lines)?;
+            store_used(connection, names, lines)?;
         }
         Ok(LineNaming { skus, frozen, per })
     }
 
-    fn stored(
+    pub(super) fn stored(
         &self,
         connection: &Connection,
         names: &mut LedgerNames,
@@ -128,15 +130,23 @@ fn list_frozen(
     let mut frozen = HashMap::new();
     connection.each(sql, params! {":day": day}, |row| {
         let name: &str = row.get(0)?;
-        let kind = ResourceKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name);
-        if let Some(kind) = kind {
+        if let Some(kind) = ResourceKind::of_name(name) {
             frozen.insert((kind, row.get(1)?), row.get(2)?);
         }
         Ok(())
     })?;
     Ok(frozen)
+}
+
+/// How large the VMs of a SKU are: as rows say, or else their offering.
+pub(super) fn size_of(names: &LedgerNames, sku: &Sku) -> VmSize {
+    match sku.offering {
+        Some((Breakdown::ServiceOffering, id)) => {
+            let offering = names.cloud.offering_sizes.get(&id);
+            sku.size.or(offering.copied().unwrap_or_default())
+        }
+        Some(_) | None => VmSize::default(),
+    }
 }
 
 fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow::Result<i64> {
@@ -145,20 +155,14 @@ fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow
         Some((per, id)) if id != 0 => names.resource(connection, per, id)?.id,
         Some(_) | None => 0,
     };
-    let size = match sku.offering {
-        Some((Breakdown::ServiceOffering, id)) => {
-            let offering = names.cloud.offering_sizes.get(&id);
-            sku.size.or(offering.copied().unwrap_or_default())
-        }
-        Some(_) | None => VmSize::default(),
-    };
+    let [vcpus, mhz, memory_mib] = size_of(names, sku).numbers();
     let stored = StoredSku {
         metric_id: names.metric(connection, sku.metric)?,
         offering_id,
         zone_id: zone_id(connection, names, sku.zone_id)?,
-        vcpus: size.vcpus.map_or(0, u32::from),
-        mhz: size.mhz.map_or(0, u32::from),
-        memory_mib: size.memory_mib.map_or(0, u32::from),
+        vcpus,
+        mhz,
+        memory_mib,
     };
     if let Some(id) = names.lines.skus.get(&stored) {
         return Ok(*id);

@@ -193,6 +193,11 @@ impl LedgerNames {
             .map(|(metric, _)| *metric)
     }
 
+    /// The id in the ledger of a metric that it has.
+    pub fn find_metric_id(&self, metric: Metric) -> Option<i64> {
+        self.metrics.get(&metric).copied()
+    }
+
     /// Stores all accounts that the source named, also those that used nothing.
     pub fn store_named_accounts(&mut self, connection: &Connection) -> anyhow::Result<()> {
         let mut named = std::mem::take(&mut self.named_accounts);

@@ -43,6 +43,18 @@ pub enum RecordChange {
     },
 }
 
+impl RecordChange {
+    pub fn correction(&self) -> Option<&Correction> {
+        match self {
+            RecordChange::Correct(correction) => Some(correction),
+            RecordChange::Insert { .. }
+            | RecordChange::Update { .. }
+            | RecordChange::Delete { .. }
+            | RecordChange::ApplyPending { .. } => None,
+        }
+    }
+}
+
 /// A stored value that is not what the source says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unequal {

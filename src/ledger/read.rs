@@ -5,6 +5,7 @@
 
 mod account_usage;
 pub mod accounts;
+pub mod corrected_lines;
 pub mod corrections;
 pub mod days;
 pub mod domains;

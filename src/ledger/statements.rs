@@ -251,10 +251,11 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    pub fn insert_correction(&self, correction: &Correction) -> anyhow::Result<()> {
+    /// Returns its id.
+    pub fn insert_correction(&self, correction: &Correction) -> anyhow::Result<i64> {
         let sql = "insert into stored_corrections \
                      (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) \
-                   values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind)";
+                   values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind) returning id";
         let kind = match correction.kind {
             CorrectionKind::Overwritten => "overwritten",
             CorrectionKind::Pending => "pending",
@@ -269,8 +270,7 @@ impl<'a> Statements<'a> {
             ":now": self.now,
             ":kind": kind,
         };
-        self.connection.execute(sql, values)?;
-        Ok(())
+        self.connection.one(sql, values, |row| row.get(0))
     }
 
     /// A record's pending corrections have come into the record itself.

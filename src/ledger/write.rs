@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 
+use super::correction_lines::LinesBefore;
 use super::day::{
-    ClosedDay, Completion, FigureDifference, NewDay, NewRecord, OldRecord, Policy, RecordKey,
-    StoredDay, Written,
+    ClosedDay, Completion, Correction, FigureDifference, NewDay, NewRecord, OldRecord, Policy,
+    RecordKey, StoredDay, Written,
 };
 use super::handle::Ledger;
 use super::held::find_day;
@@ -94,7 +95,9 @@ impl<'a> DayWriter<'a> {
         let records = self.resolve(&mut findings)?;
         self.update_counts(&old, &records)?;
         let plan = plan(self.policy, &old, &records);
-        self.apply(&plan.changes)?;
+        let before = self.lines_before(&plan)?;
+        let corrections = self.apply(&plan.changes)?;
+        before.keep(self.connection, self.names, self.new, &corrections)?;
         let differences = self.name_all(&plan.unequal)?;
         if self.policy != Policy::Closed(ClosedDay::ReportOnly) {
             self.freeze_guest_oses()?;
@@ -131,8 +134,17 @@ impl<'a> DayWriter<'a> {
         self.statements.update_counts(records, accounts)
     }
 
-    /// Deletes run before inserts, so that a record finds its place free.
-    fn apply(&self, changes: &[RecordChange]) -> anyhow::Result<()> {
+    /// The lines that corrections are about, where the day's lines say of what each of them is.
+    fn lines_before(&self, plan: &DayPlan) -> anyhow::Result<LinesBefore> {
+        let lines_per = self.stored.map(|stored| stored.lines_per);
+        let corrections = plan.changes.iter().filter_map(RecordChange::correction);
+        let told_apart = corrections.filter(|_| lines_per == Some(LinesPer::Resource));
+        LinesBefore::read(self.connection, self.names, self.new, told_apart)
+    }
+
+    /// Deletes run before inserts, so that a record finds its place free. Returns the corrections with their ids.
+    fn apply<'c>(&self, changes: &'c [RecordChange]) -> anyhow::Result<Vec<(i64, &'c Correction)>> {
+        let mut corrections = Vec::new();
         for change in changes {
             match change {
                 RecordChange::Insert { .. } => {}
@@ -147,7 +159,8 @@ impl<'a> DayWriter<'a> {
                     self.statements.delete_record(*key, *resource_id)?;
                 }
                 RecordChange::Correct(correction) => {
-                    self.statements.insert_correction(correction)?;
+                    let id = self.statements.insert_correction(correction)?;
+                    corrections.push((id, correction.as_ref()));
                 }
                 RecordChange::ApplyPending { key, resource_id } => {
                     self.statements.apply_pending(*key, *resource_id)?;
@@ -165,7 +178,8 @@ impl<'a> DayWriter<'a> {
             | RecordChange::Correct(_)
             | RecordChange::ApplyPending { .. } => None,
         });
-        self.statements.insert_records(inserts)
+        self.statements.insert_records(inserts)?;
+        Ok(corrections)
     }
 
     fn name_all(&self, unequal: &[Unequal]) -> anyhow::Result<Vec<FigureDifference>> {

@@ -47,6 +47,7 @@ fn raw(value: &Value) -> Cow<'_, str> {
         Value::Truth(truth) => Cow::Owned(truth.to_string()),
         Value::Count(number) | Value::Id(number) => Cow::Owned(number.to_string()),
         Value::Quantity(number, _) => Cow::Owned(number.to_string()),
+        Value::Objects(several) => field(&several.raw),
         Value::List(texts) => Cow::Owned(field(&texts.join(" ")).into_owned()),
     }
 }

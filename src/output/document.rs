@@ -41,6 +41,18 @@ pub enum Value {
     /// A finite number; the unit says how people want to read it.
     Quantity(f64, Unit),
     List(Vec<String>),
+    Objects(Objects),
+}
+
+/// Several things that have keys of their own, in one cell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Objects {
+    /// For JSON.
+    pub objects: Vec<Vec<(&'static str, Value)>>,
+    /// The same in words, for tables; empty if there are none.
+    pub shown: String,
+    /// The same for CSV.
+    pub raw: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

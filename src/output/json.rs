@@ -61,7 +61,21 @@ fn literal(value: &Value) -> anyhow::Result<String> {
         Value::Count(number) | Value::Id(number) => number.to_string(),
         Value::Quantity(number, _) => serde_json::to_string(number)?,
         Value::List(texts) => serde_json::to_string(texts)?,
+        Value::Objects(several) => {
+            let objects = several.objects.iter().map(|keys| object(keys));
+            let objects = objects.collect::<anyhow::Result<Vec<String>>>()?;
+            format!("[{}]", objects.join(", "))
+        }
     })
+}
+
+fn object(keys: &[(&'static str, Value)]) -> anyhow::Result<String> {
+    let keys = keys.iter().map(|(name, value)| {
+        let (name, value) = (quoted(name)?, literal(value)?);
+        Ok(format!("{name}: {value}"))
+    });
+    let keys = keys.collect::<anyhow::Result<Vec<String>>>()?;
+    Ok(format!("{{{}}}", keys.join(", ")))
 }
 
 fn quoted(text: &str) -> anyhow::Result<String> {

@@ -91,7 +91,10 @@ fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow:
     // A column of nothing but dashes is left out.
     let is_empty = |place: usize| {
         let mut values = document.rows.iter().map(|row| &row[place]);
-        values.all(|value| *value == Value::Nothing)
+        values.all(|value| match value {
+            Value::Objects(several) => several.objects.is_empty(),
+            value => *value == Value::Nothing,
+        })
     };
     let shown: Vec<(usize, &str)> = columns
         .filter_map(|(place, heading)| heading.map(|heading| (place, heading)))
@@ -153,9 +156,12 @@ fn push(line: &mut String, cell: &str, width: usize, right: bool, tone: Tone, co
 fn is_number(value: &Value) -> bool {
     match value {
         Value::Count(_) | Value::Id(_) | Value::Quantity(..) => true,
-        Value::Nothing | Value::Text(_) | Value::State(..) | Value::Truth(_) | Value::List(_) => {
-            false
-        }
+        Value::Nothing
+        | Value::Text(_)
+        | Value::State(..)
+        | Value::Truth(_)
+        | Value::List(_)
+        | Value::Objects(_) => false,
     }
 }
 
@@ -169,6 +175,8 @@ fn cell(value: &Value) -> String {
         Value::Count(count) => with_thousands(&count.to_string()),
         Value::Id(number) => number.to_string(),
         Value::Quantity(number, unit) => readable(*number, *unit),
+        Value::Objects(several) if several.objects.is_empty() => "–".to_owned(),
+        Value::Objects(several) => printable(&several.shown).into_owned(),
         Value::List(texts) => printable(&texts.join(" ")).into_owned(),
     }
 }
@@ -182,7 +190,8 @@ fn tone_of(value: &Value) -> Tone {
         | Value::Count(_)
         | Value::Id(_)
         | Value::Quantity(..)
-        | Value::List(_) => Tone::Plain,
+        | Value::List(_)
+        | Value::Objects(_) => Tone::Plain,
     }
 }
 

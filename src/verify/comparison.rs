@@ -9,6 +9,8 @@ use crate::aggregate::{DayUsage, Record};
 use crate::cloud::{Fingerprint, runs_told};
 use crate::day::Day;
 use crate::ledger::Ledger;
+use crate::ledger::differing_lines::RecordId;
+use crate::ledger::read::corrected_lines::ChangedLines;
 use crate::ledger::verification::{DayFigures, StoredFigure};
 use crate::metric::Metric;
 use crate::plural::plural;
@@ -25,13 +27,16 @@ pub struct Comparison<'a> {
     /// The newest run that wrote the day again.
     pub newest_run: Option<&'a Rewind>,
     pub stored: &'a DayFigures,
+    /// By record; see `Ledger::differing_lines`.
+    pub lines: BTreeMap<RecordId, ChangedLines>,
 }
 
 impl Comparison<'_> {
-    pub fn differences(&self) -> Vec<Difference> {
+    pub fn differences(mut self) -> Vec<Difference> {
+        let mut lines = std::mem::take(&mut self.lines);
         let mut differences: Vec<Difference> = pairs(&self.usage.records, &self.stored.figures)
             .into_iter()
-            .filter_map(|(now, stored)| self.figure(now, stored))
+            .filter_map(|(now, stored)| self.figure(now, stored, &mut lines))
             .collect();
         let explained: BTreeSet<Metric> = differences.iter().filter_map(|d| d.metric).collect();
         for (usage_type, change) in self.changed_types() {
@@ -59,17 +64,25 @@ impl Comparison<'_> {
     }
 
     /// What is to be said of one figure, if it differs.
-    fn figure(&self, now: Option<&Record>, stored: Option<&StoredFigure>) -> Option<Difference> {
+    fn figure(
+        &self,
+        now: Option<&Record>,
+        stored: Option<&StoredFigure>,
+        lines: &mut BTreeMap<RecordId, ChangedLines>,
+    ) -> Option<Difference> {
         let source = now.map(|record| record.quantity);
         let ours = stored.and_then(|figure| figure.quantity);
-        if self.is_equal(ours, source) {
-            return None;
-        }
         let (account_id, metric, source_id) = match (now, stored) {
             (Some(record), _) => (record.account_id, record.metric, record.source_id),
             (None, Some(figure)) => (figure.account_id, figure.metric, figure.source_id),
             (None, None) => return None,
         };
+        let lines = lines.remove(&(account_id, metric, source_id));
+        let is_equal = self.is_equal(ours, source);
+        if is_equal && lines.is_none() {
+            return None;
+        }
+        let lines = lines.unwrap_or_default();
         let resource = match stored {
             Some(figure) => self
                 .ledger
@@ -81,16 +94,25 @@ impl Comparison<'_> {
             }),
         };
         let (uuid, name, _) = self.ledger.account_naming(account_id);
-        let change = self.why(metric);
+        let change = match is_equal {
+            true => Change {
+                kind: Kind::LinesDiffer,
+                detail: format!("no figure differs: {}", in_words(&lines)),
+            },
+            false => self.why(metric),
+        };
+        let of_figure = |quantity: Option<f64>| quantity.filter(|_| !is_equal);
         Some(Difference {
             day: self.day,
             kind: change.kind,
+            account_id: Some(account_id),
             account: Some(Name { uuid, name }),
             metric: Some(metric),
             resource,
-            stored: ours,
-            source,
+            stored: of_figure(ours),
+            source: of_figure(source),
             detail: change.detail,
+            lines,
             acknowledged: false,
         })
     }
@@ -176,6 +198,11 @@ impl Comparison<'_> {
         };
         Change { kind, detail }
     }
+}
+
+/// By uuid and in full numbers: it is acknowledged by these words.
+fn in_words(lines: &ChangedLines) -> String {
+    lines.in_words(|line| line.in_words(&line.resource_uuid, |quantity| quantity.to_string()))
 }
 
 /// How the rows of a usage type have changed.

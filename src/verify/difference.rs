@@ -2,8 +2,9 @@
 //! acknowledges it.
 
 use crate::day::Day;
-use crate::finding::FindingKind;
+use crate::finding::{Finding, FindingKind};
 use crate::ledger::day::in_words as figures_in_words;
+use crate::ledger::read::corrected_lines::ChangedLines;
 use crate::ledger::verification::AcknowledgedFinding;
 use crate::metric::Metric;
 
@@ -29,6 +30,8 @@ pub enum Kind {
     SourceGone,
     /// The rows are those of the import, and the record is not what they come to.
     Edited,
+    /// No figure differs, but lines below them do: hours of one VM that are another's now.
+    LinesDiffer,
     /// Figures differ, and nothing shows how the source looked before.
     Differs,
     /// A row holds what no row can: nothing can be said of the day.
@@ -42,6 +45,8 @@ pub enum Kind {
 pub struct Difference {
     pub day: Day,
     pub kind: Kind,
+    /// In CloudStack.
+    pub account_id: Option<u64>,
     pub account: Option<Name>,
     pub metric: Option<Metric>,
     pub resource: Option<Name>,
@@ -49,6 +54,8 @@ pub struct Difference {
     pub stored: Option<f64>,
     pub source: Option<f64>,
     pub detail: String,
+    /// Which lines differ, where the day's lines tell resources apart.
+    pub lines: ChangedLines,
     /// Somebody has acknowledged it.
     pub acknowledged: bool,
 }
@@ -60,6 +67,17 @@ pub struct Name {
 }
 
 impl Difference {
+    /// What the findings of a sealed day say of lines that differ.
+    pub fn lines_finding(&self) -> Option<Finding> {
+        (self.kind == Kind::LinesDiffer).then(|| Finding {
+            kind: FindingKind::LinesDiffer,
+            account_id: self.account_id,
+            metric: self.metric,
+            resource: self.resource.as_ref().map(|name| name.uuid.clone()),
+            detail: self.detail.clone(),
+        })
+    }
+
     pub fn needs_a_look(&self) -> bool {
         self.kind.needs_a_look() && !self.acknowledged
     }
@@ -71,6 +89,7 @@ impl Difference {
         let (kind, detail) = match self.kind {
             Kind::Remapped => (FindingKind::Remapped, self.detail.clone()),
             Kind::WrongZone => (FindingKind::WrongZone, self.detail.clone()),
+            Kind::LinesDiffer => (FindingKind::LinesDiffer, self.detail.clone()),
             Kind::Purged | Kind::BadRow => (FindingKind::Refused, self.detail.clone()),
             Kind::RowAdded
             | Kind::RowRemoved
@@ -119,6 +138,7 @@ impl Kind {
             Kind::SourceGone => "source_gone",
             Kind::Edited => "edited",
             Kind::Differs => "differs",
+            Kind::LinesDiffer => "lines_differ",
             Kind::BadRow => "bad_row",
             Kind::WrongZone => "wrong_zone",
         }
@@ -135,12 +155,14 @@ pub fn about_day(day: Day, kind: Kind, detail: String) -> Difference {
     Difference {
         day,
         kind,
+        account_id: None,
         account: None,
         metric: None,
         resource: None,
         stored: None,
         source: None,
         detail,
+        lines: ChangedLines::default(),
         acknowledged: false,
     }
 }

@@ -1,5 +1,6 @@
 //! How corrections are listed: the same columns for people, programs and the server's clients.
 
+use super::lines::changed_lines as lines;
 use super::{Cell, id, text};
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::output::{Column, Unit, Value};
@@ -44,6 +45,12 @@ pub const CELLS: &[Cell<StoredCorrection>] = &[
         text(&one.acknowledged_at)
     }),
     (Column::shown("reason", "reason"), |one| text(&one.reason)),
+    (Column::shown("lines", "lines"), |one| {
+        lines(&one.lines, Unit::of_name(&one.unit))
+    }),
+    (Column::hidden("more_lines"), |one| {
+        Value::Count(one.lines.more)
+    }),
 ];
 
 fn quantity(correction: &StoredCorrection, number: Option<f64>) -> Value {

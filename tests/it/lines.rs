@@ -2,8 +2,10 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
+mod corrections;
 mod small;
 mod upgrade;
+mod verify;
 
 const DAY: &str = "2013-06-01";
 

@@ -189,7 +189,7 @@ fn corrections_of_a_value_go_on_from_one_another() {
     // Without its corrections the ledger is not what the source says.
     let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     ledger
-        .execute("delete from stored_corrections where id = 5", [])
+        .execute_batch("delete from correction_lines; delete from stored_corrections where id = 5")
         .unwrap();
     let run = cloud
         .run(&["verify", "2013-06-02", "--format", "csv"])

@@ -3,7 +3,7 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
-const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail,acknowledged";
+const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail,acknowledged,lines,more_lines";
 
 const VERIFIED: &str = "select day, verified_at is not null from days order by day";
 
@@ -59,7 +59,11 @@ fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
     let run = cloud.run(&words).exits(code).complains("");
     let (header, rows) = run.stdout.split_once('\n').expect("a header");
     assert_eq!(header, HEADER);
-    let unmarked = |row: &str| row.strip_suffix(",false").unwrap_or(row).to_owned();
+    let unmarked = |row: &str| {
+        // Lines are looked at elsewhere.
+        let row = row.rsplitn(3, ',').nth(2).expect("lines at the end");
+        row.strip_suffix(",false").unwrap_or(row).to_owned()
+    };
     rows.lines().map(unmarked).collect()
 }
 

@@ -207,7 +207,8 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
     // As the schema before had it.
     ledger
         .execute_batch(
-            "drop view daily_lines;
+            "drop view corrected_lines;
+             drop view daily_lines;
              drop view resources;
              drop view daily_usage;
              drop view account_stretches;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::accounts::id_list;
+use super::corrected_lines::{ChangedLines, list_corrected_lines};
 use super::reader::{Page, Snapshot};
 use crate::day::{Day, DayRange};
 use crate::db::params;
@@ -33,6 +34,8 @@ pub struct StoredCorrection {
     /// Somebody has charged or credited it, and why; like the other time.
     pub acknowledged_at: Option<String>,
     pub reason: Option<String>,
+    /// Which lines it is about; none where that is not known.
+    pub lines: ChangedLines,
 }
 
 /// Which corrections. All conditions hold together.
@@ -71,25 +74,33 @@ pub fn list_corrections(
         ":limit": page.limit(),
         ":offset": page.offset,
     };
-    snapshot.connection().list(sql, parameters, |row| {
-        Ok(StoredCorrection {
-            id: row.get(0)?,
-            kind: row.get(1)?,
-            day: row.get(2)?,
-            account_uuid: row.get(3)?,
-            account_name: row.get(4)?,
-            metric: row.get(5)?,
-            unit: row.get(6)?,
-            resource_uuid: row.get(7)?,
-            resource_name: row.get(8)?,
-            old_quantity: row.get(9)?,
-            new_quantity: row.get(10)?,
-            delta: row.get(11)?,
-            corrected_at: row.get(12)?,
-            acknowledged_at: row.get(13)?,
-            reason: row.get(14)?,
-        })
-    })
+    let mut corrections: Vec<StoredCorrection> =
+        snapshot.connection().list(sql, parameters, |row| {
+            Ok(StoredCorrection {
+                id: row.get(0)?,
+                kind: row.get(1)?,
+                day: row.get(2)?,
+                account_uuid: row.get(3)?,
+                account_name: row.get(4)?,
+                metric: row.get(5)?,
+                unit: row.get(6)?,
+                resource_uuid: row.get(7)?,
+                resource_name: row.get(8)?,
+                old_quantity: row.get(9)?,
+                new_quantity: row.get(10)?,
+                delta: row.get(11)?,
+                corrected_at: row.get(12)?,
+                acknowledged_at: row.get(13)?,
+                reason: row.get(14)?,
+                lines: ChangedLines::default(),
+            })
+        })?;
+    let ids: Vec<i64> = corrections.iter().map(|correction| correction.id).collect();
+    let mut lines = list_corrected_lines(snapshot, &ids)?;
+    for correction in &mut corrections {
+        correction.lines = lines.remove(&correction.id).unwrap_or_default();
+    }
+    Ok(corrections)
 }
 
 const OF_DAYS: &str =
