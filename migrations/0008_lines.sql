@@ -109,7 +109,7 @@ drop view daily_usage;
 create view daily_usage as
 select r.day, a.uuid as account_uuid, s.name as account_name, s.domain_path, a.project_uuid,
        m.name as metric, m.unit, nullif(o.uuid, '') as resource_uuid,
-       case when o.id = 0 then null else o.name end as resource_name, r.quantity
+       case when o.id = 0 then null else o.name end as resource_name, r.quantity, s.domain_uuid
 from stored_accounts a
 cross join account_stretches s on s.account_id = a.id
 cross join stored_records r on r.account_id = a.id and r.day >= s.since_day and r.day < s.until_day

@@ -100,12 +100,12 @@ pub fn dimensions(by: &[By]) -> Dimensions {
 }
 
 /// Every account, or those named by uuid, project or name, with all their days; if a domain is given, with the days on
-/// which they were in it or below it.
+/// which they were in it or below it, and with what is to be said about its path.
 pub fn select_accounts(
     snapshot: &Snapshot,
     names: &[String],
     domain: Option<&str>,
-) -> anyhow::Result<Result<Selection, String>> {
+) -> anyhow::Result<Result<(Selection, Option<String>), String>> {
     let mut only: Option<BTreeSet<i64>> = None;
     for name in names {
         match find_one(snapshot, name)? {
@@ -119,6 +119,7 @@ pub fn select_accounts(
     };
     let accounts = list_accounts(snapshot, filter, Page::default())?;
     let mut selection = Selection::whole(snapshot, accounts)?;
+    let mut ambiguity = None;
     if let Some(text) = domain {
         let domains = Domains::load(snapshot)?;
         let Some(found) = domains.find(snapshot, text)? else {
@@ -128,13 +129,14 @@ pub fn select_accounts(
             )));
         };
         selection.keep_in(&found);
+        ambiguity = found.ambiguity();
         if selection.accounts.is_empty() {
             return Ok(Err(format!(
                 "none of the accounts has been in the domain {text:?}"
             )));
         }
     }
-    Ok(Ok(selection))
+    Ok(Ok((selection, ambiguity)))
 }
 
 /// Refuses what is not the name of a metric.

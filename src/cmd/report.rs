@@ -89,6 +89,8 @@ struct ReportScope {
     selection: Selection,
     /// Of all days: corrections may be of earlier ones.
     ever: Selection,
+    /// Whether the path of a domain has been another one's as well.
+    ambiguity: Option<String>,
     coverage: Coverage,
 }
 
@@ -109,7 +111,7 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     write(&document, style(format), out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
-        ReportFormat::Focus => &subject.coverage.sentences(),
+        ReportFormat::Focus => &sentences(&subject),
         ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv => &document.notes,
     };
     terminal::eprint_beside(beside, &subject.coverage, format);
@@ -153,7 +155,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
     let range = args.period.days(now, zones.newest())?;
     let range = range.unwrap_or_else(|| Month::of(today).previous().days());
     let domain = args.domain.as_deref();
-    let ever = reader
+    let (ever, ambiguity) = reader
         .read(|snapshot| report::select_accounts(snapshot, &args.account, domain))?
         .map_err(anyhow::Error::msg)?;
     let mut selection = ever.clone();
@@ -164,6 +166,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
         range,
         selection,
         ever,
+        ambiguity,
         coverage,
     })
 }
@@ -272,9 +275,16 @@ fn list_pending(
     Ok(corrections)
 }
 
+/// What people should know about days and domains.
+fn sentences(subject: &ReportScope) -> Vec<String> {
+    let mut sentences = subject.coverage.sentences();
+    sentences.extend(subject.ambiguity.clone());
+    sentences
+}
+
 /// What people should know about the figures. `due` is the number of pending corrections that are not acknowledged.
 fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
-    let mut notes = subject.coverage.sentences();
+    let mut notes = sentences(subject);
     if due > 0 {
         let (first, last) = (subject.range.first(), subject.range.last());
         notes.push(format!(

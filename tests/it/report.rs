@@ -280,7 +280,7 @@ fn accounts_of_one_name_are_told_apart() {
             .execute_batch(&format!(
                 "insert into stored_accounts (id, uuid, name, domain_path) values ({id}, '{uuid}', 'aurora', '{domain}');
                  insert or ignore into stored_domains values (99999, 'other-domain', '{domain}', '');
-                 insert into account_states values ({id}, '0001-01-01', 'aurora', 99999);
+                 insert into account_states values ({id}, '1970-01-01', 'aurora', 99999);
                  insert into stored_records
                    select {id}, '2026-10-02', id, 0, 10 from metrics where name = 'network_bytes_sent';
                  delete from summed_months;"
@@ -359,4 +359,119 @@ fn characters_that_a_terminal_obeys_are_escaped_for_people_alone() {
         refused.stderr.contains("u202ex") || refused.stderr.contains("u{202e}x"),
         "{refused}"
     );
+}
+
+/// From October 11th on, aurora is in another domain that has got the path /nordic/ of its first one.
+#[test]
+fn an_account_that_moved_counts_for_either_domain() {
+    let sandbox = fresh();
+    let ledger = rusqlite::Connection::open(sandbox.path("demo/usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into stored_domains values (99999, 'later-uuid', '/nordic/', '/root/later-uuid/');
+             insert into account_states
+               select id, '2026-10-11', 'aurora-two', 99999 from stored_accounts where name = 'aurora';",
+        )
+        .unwrap();
+    let hours = |days: &str| -> f64 {
+        let sql = format!(
+            "select sum(quantity) from daily_usage u join stored_accounts a on a.uuid = u.account_uuid
+             where a.name = 'aurora' and metric = 'vm_running' and day between {days}"
+        );
+        ledger.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    let before = hours("'2026-10-01' and '2026-10-10'");
+    let after = hours("'2026-10-11' and '2026-10-31'");
+    assert!(before > 0.0 && after > 0.0);
+    let rows = |more: &[&str]| -> Vec<serde_json::Value> {
+        let words = [
+            "--month",
+            "2026-10",
+            "--metric",
+            "vm_running",
+            "--format",
+            "json",
+        ];
+        let run = sandbox.run(&[&["report"], &CONFIG[..], &words, more].concat());
+        let json: serde_json::Value = serde_json::from_str(&run.exits(0).stdout).unwrap();
+        json["usage"].as_array().unwrap().clone()
+    };
+    let near = |row: &serde_json::Value, hours: f64| {
+        (row["quantity"].as_f64().unwrap() - hours).abs() < 1e-6
+    };
+    let moved = rows(&["--account", "aurora", "--by", "domain"]);
+    assert_eq!(moved.len(), 2, "{moved:?}");
+    for row in &moved {
+        assert_eq!(row["domain_path"], "/nordic/");
+        let later = row["domain_uuid"] == "later-uuid";
+        assert!(near(row, if later { after } else { before }), "{row}");
+    }
+    // One row for one account, under its newest name and domain within the month.
+    let one = rows(&["--account", "aurora"]);
+    assert_eq!(one.len(), 1);
+    assert_eq!(one[0]["account_name"], "aurora-two");
+    assert_eq!(one[0]["domain_uuid"], "later-uuid");
+    assert!(near(&one[0], before + after), "{one:?}");
+    let within = rows(&["--domain", "/nordic/"]);
+    assert_eq!(within.len(), 1);
+    assert!(near(&within[0], after), "{within:?}");
+
+    let words = [
+        "--month",
+        "2026-10",
+        "--metric",
+        "vm_running",
+        "--domain",
+        "/nordic/",
+    ];
+    let table = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());
+    assert!(
+        table
+            .stdout
+            .contains("/nordic/ means the domain later-uuid; it was the path of "),
+        "{table}"
+    );
+    // People are shown which is which.
+    let words = [
+        "--month",
+        "2026-10",
+        "--metric",
+        "vm_running",
+        "--by",
+        "domain",
+    ];
+    let table = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());
+    let heading = table.stdout.lines().nth(2).unwrap();
+    assert!(
+        heading.starts_with("domain ") && heading.contains(" uuid "),
+        "{table}"
+    );
+    assert!(table.stdout.contains("later-uuid"), "{table}");
+
+    // A row of FOCUS has the domain of its day.
+    let sql = "update stored_domains set path = '/later/' where id = 99999";
+    ledger.execute(sql, []).unwrap();
+    let words = [
+        "--month",
+        "2026-10",
+        "--metric",
+        "vm_running",
+        "--account",
+        "aurora",
+    ];
+    let focus = sandbox.run(&[&["report"], &CONFIG[..], &words, &["--format", "focus"]].concat());
+    let rows: Vec<String> = focus
+        .exits(0)
+        .stdout
+        .lines()
+        .skip(1)
+        .map(str::to_owned)
+        .collect();
+    assert!(rows.len() >= 31);
+    for row in &rows {
+        let early = (1..=10).any(|day| row.contains(&format!(" on 2026-10-{day:02},")));
+        let path = if early { "/nordic/" } else { "/later/" };
+        assert!(row.contains(&format!("\"\"{path}\"\"")), "{path} in {row}");
+        assert!(row.contains(",aurora-two,"), "{row}");
+    }
 }

@@ -168,17 +168,10 @@ fn check_limits(
         let found = domains.find(snapshot, text)?;
         if let Some(found) = &found {
             selection.keep_in(found);
+            ambiguous.extend(found.ambiguity());
         }
         if found.is_none() || selection.accounts.is_empty() {
             unknown.push(text.clone());
-        }
-        let found = found.filter(|found| !found.namesakes.is_empty());
-        if let Some((uuid, namesakes)) = found.and_then(|it| Some((it.uuid?, it.namesakes))) {
-            let others: Vec<String> = namesakes.into_iter().collect();
-            let others = others.join(", ");
-            ambiguous.push(format!(
-                "{text} means the domain {uuid}; it was the path of {others} as well: write a uuid"
-            ));
         }
     }
     let has_project = |uuid: &String| {

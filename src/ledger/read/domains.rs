@@ -67,6 +67,18 @@ fn parts(lineage: &str) -> impl Iterator<Item = &str> {
 }
 
 impl FoundDomain {
+    /// What to know about a path that has been several domains'.
+    pub fn ambiguity(&self) -> Option<String> {
+        let (uuid, path) = (self.uuid.as_ref()?, self.path.as_ref()?);
+        let others: Vec<&str> = self.namesakes.iter().map(String::as_str).collect();
+        (!others.is_empty()).then(|| {
+            let others = others.join(", ");
+            format!(
+                "{path} means the domain {uuid}; it was the path of {others} as well: write a uuid"
+            )
+        })
+    }
+
     /// What it was called while the newest of these domains were as they are here.
     pub fn path_among<'a>(
         &'a self,
@@ -167,22 +179,26 @@ impl Domains {
     }
 }
 
-/// Of several domains that have had a path, the one that an account came to last; each with the ids that say so.
+/// Of several domains that have had a path, the one that an account came to last; each with the ids that say so. If an
+/// older version has kept no days, the one with the newest account.
 fn newest<'a>(
     connection: &Connection,
     uuids: &BTreeMap<&'a str, Vec<i64>>,
 ) -> anyhow::Result<Option<&'a str>> {
     let ids: Vec<i64> = uuids.values().flatten().copied().collect();
     let since = connection.list(SINCE, params! {":ids": ids.as_slice()}, |row| {
-        Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+        Ok((
+            row.get::<i64>(0)?,
+            (row.get::<String>(1)?, row.get::<i64>(2)?),
+        ))
     })?;
-    let since: BTreeMap<i64, String> = since.into_iter().collect();
+    let since: BTreeMap<i64, (String, i64)> = since.into_iter().collect();
     let newest = |ids: &Vec<i64>| ids.iter().map(|id| (since.get(id), *id)).max();
     let uuid = uuids.iter().max_by_key(|(_, ids)| newest(ids));
     Ok(uuid.map(|(uuid, _)| *uuid))
 }
 
-const SINCE: &str = "select domain_id, max(since_day) from account_states \
+const SINCE: &str = "select domain_id, max(since_day), max(account_id) from account_states \
      where domain_id in rarray(:ids) group by domain_id";
 
 /// A domain's path as CloudStack writes it, with a slash at both ends.

@@ -58,17 +58,49 @@ pub fn list_stretches(snapshot: &Snapshot, accounts: &[Account]) -> anyhow::Resu
         });
         Ok(())
     })?;
-    for account in accounts {
-        let unknown = || Stretch {
+    let unused: Vec<&Account> = accounts
+        .iter()
+        .filter(|account| !stretches.contains_key(&account.id))
+        .collect();
+    let own = match unused.is_empty() {
+        true => BTreeMap::new(),
+        false => list_own_domains(snapshot, &unused)?,
+    };
+    for account in unused {
+        let stretch = Stretch {
             days,
             name: account.name.clone(),
-            domain: None,
+            domain: own.get(&account.id).cloned(),
         };
-        let list = stretches.entry(account.id);
-        list.or_insert_with(|| vec![unknown()]);
+        stretches.insert(account.id, vec![stretch]);
     }
     Ok(stretches)
 }
+
+/// The domains of accounts that have used nothing, so that no day says which domain they were in.
+fn list_own_domains(
+    snapshot: &Snapshot,
+    accounts: &[&Account],
+) -> anyhow::Result<BTreeMap<i64, Rc<DomainState>>> {
+    let ids: Vec<i64> = accounts.iter().map(|account| account.id).collect();
+    let connection = snapshot.connection();
+    let domains = connection.list(OWN_DOMAINS, params! {":ids": ids.as_slice()}, |row| {
+        let domain = DomainState {
+            id: row.get(1)?,
+            uuid: row.get(2)?,
+            path: row.get(3)?,
+            lineage: row.get(4)?,
+        };
+        Ok((row.get(0)?, Rc::new(domain)))
+    })?;
+    Ok(domains.into_iter().collect())
+}
+
+const OWN_DOMAINS: &str = "select a.id, d.id, d.uuid, nullif(d.path, ''), d.lineage
+     from stored_accounts a
+     join stored_domains d on d.uuid = a.domain_uuid and d.path = coalesce(a.domain_path, '')
+     where a.id in rarray(:ids)
+     order by a.id, d.id";
 
 const STATES: &str =
     "select s.account_id, s.since_day, s.name, d.id, d.uuid, nullif(d.path, ''), d.lineage

@@ -21,10 +21,10 @@ const LEDGER: &str = "
       (3, 'm-uuid', 'gone', 'p-uuid'), (4, 's-uuid', 'stayer', null), (5, 'b-uuid', 'below', null);
     insert into stored_domains values (1, 'X', '/acme/', '/R/X/'), (2, 'Y', '/acme/', '/R/Y/'),
       (3, 'A', '/a/', '/R/A/'), (4, 'B', '/b/', '/R/B/'), (5, 'B', '/c/', '/R/B/'), (6, 'S', '/a/sub/', '/R/A/S/');
-    insert into account_states values (1, '0001-01-01', 'x', 1), (2, '2026-07-20', 'y', 2),
-      (3, '0001-01-01', 'mover', 3), (3, '2026-07-11', 'mover', 4), (3, '2026-07-21', 'mover', 5),
-      (3, '2026-08-01', 'gone', 5), (4, '0001-01-01', 'stayer', 4), (4, '2026-07-21', 'stayer', 5),
-      (5, '0001-01-01', 'below', 6);
+    insert into account_states values (1, '1970-01-01', 'x', 1), (2, '2026-07-20', 'y', 2),
+      (3, '1970-01-01', 'mover', 3), (3, '2026-07-11', 'mover', 4), (3, '2026-07-21', 'mover', 5),
+      (3, '2026-08-01', 'gone', 5), (4, '1970-01-01', 'stayer', 4), (4, '2026-07-21', 'stayer', 5),
+      (5, '1970-01-01', 'below', 6);
     with recursive n (i) as (select 0 union all select i + 1 from n where i < 32)
     insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
       select date('2026-07-01', i || ' days'), 'closed', 1, 0, '2026-08-03T00:20:00Z' from n;
@@ -234,7 +234,7 @@ fn without_lineages_paths_tell_what_is_below_unless_another_domain_has_had_them(
     let folder = tempfile::tempdir().unwrap();
     // As an older version has left it: states since ever, and one more account of X below /acme/.
     let old = "update stored_domains set lineage = '';
-               update account_states set since_day = '0001-01-01' where account_id = 2;
+               update account_states set since_day = '1970-01-01' where account_id = 2;
                insert into stored_domains values (7, 'XS', '/acme/sub/', '');
                update account_states set domain_id = 7 where account_id = 5;";
     let mut reader = reader(&folder, old);
@@ -309,4 +309,41 @@ fn usage_of_an_account_has_no_other_days() {
     assert_eq!(hours("/acme/", "m-uuid"), None);
     assert_eq!(hours("/acme/", "x-uuid"), None);
     assert_eq!(hours("/acme/", "y-uuid"), Some(7.0));
+}
+
+/// Nobody has used anything in /new/ or as `idle`, who is in /c/: a list has the account, and no such domain is known.
+#[test]
+fn an_account_that_has_used_nothing_is_in_its_own_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let idle = "insert into stored_accounts (id, uuid, name, domain_uuid, domain_path)
+                values (6, 'i-uuid', 'idle', 'B', '/c/'), (7, 'n-uuid', 'new', 'N', '/new/');";
+    let mut reader = reader(&folder, idle);
+    let mut names = |domains: &str| -> Vec<String> {
+        let read = reader.read(|snapshot| {
+            let scope = scope(domains, "");
+            let known = KnownScope::load(snapshot, &scope)?;
+            select(snapshot, &known, None)
+        });
+        let accounts = read.unwrap().accounts.into_iter();
+        accounts.map(|account| account.name).collect()
+    };
+    assert_eq!(names("/b/"), ["gone", "idle", "stayer"]);
+    assert_eq!(names("/new/"), [""; 0]);
+    assert_eq!(names("/a/"), ["below", "mover"]);
+}
+
+/// Of two domains that an older version knew under one path, the one with the newer account has it now.
+#[test]
+fn without_days_the_newest_account_tells_whose_a_path_is() {
+    for (x, y, hours) in [(8, 9, ["y Y /acme/ 7"]), (9, 8, ["x X /acme/ 24"])] {
+        let folder = tempfile::tempdir().unwrap();
+        let old = format!(
+            "insert into stored_accounts (id, uuid, name) values ({x}, 'x2', 'x'), ({y}, 'y2', 'y');
+             update stored_domains set lineage = '';
+             update account_states set since_day = '1970-01-01' where account_id = 2;
+             insert into account_states values ({x}, '1970-01-01', 'x', 1), ({y}, '1970-01-01', 'y', 2);"
+        );
+        let mut reader = reader(&folder, &old);
+        assert_eq!(of_domain(&mut reader, "/acme/").unwrap(), hours);
+    }
 }
