@@ -1,27 +1,31 @@
 //! Shows how a figure comes about: the source rows behind it, what each of them adds and why, and that the sum
 //! is what the ledger holds. The rules are those of the aggregation, which reports each row as it goes by.
 
+mod figure;
+mod narrow;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 
-use crate::aggregate::row_trace::{RowOutcome, RowTrace};
-use crate::aggregate::runs::Rewind;
-use crate::aggregate::window::{DayBounds, Part};
+use crate::aggregate::row_trace::RowTrace;
+use crate::aggregate::window::DayBounds;
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::import::{add_up, rows_gone, running_vms};
-use crate::ledger::day::{ClosedDay, Completion, Policy};
+use crate::ledger::account_lines::NamedLine;
+use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::ledger::day_reader::DayReader;
 use crate::ledger::ledger_at;
 use crate::ledger::read::accounts::{Account, find_one};
 use crate::ledger::read::{Reader, Snapshot};
 use crate::metric::{Metric, resource_of_usage_type};
-use crate::row::UsageRow;
 use crate::source::{Descriptions, Source, SourceDay};
 use crate::verify::Name;
 use crate::zones::Zones;
+pub use figure::{Agreement, Explained, ExplainedRow};
+use narrow::narrow;
 
 /// How often the ledger is read, at most, while it keeps changing.
 const ATTEMPTS: usize = 5;
@@ -36,6 +40,8 @@ pub struct ExplainRequest<'a> {
     pub range: DayRange,
     pub today: Day,
     pub metric: Option<Metric>,
+    /// Uuid or name of what is to be explained, or kind and id such as `vm:12`.
+    pub resource: Option<&'a str>,
     /// Sums that differ from the ledger by no more than this part are equal.
     pub tolerance: f64,
 }
@@ -48,56 +54,6 @@ pub struct Explanation {
     pub coverage: Coverage,
     /// In the order of days, then metrics.
     pub figures: Vec<Explained>,
-}
-
-/// One figure of one day.
-#[derive(Debug)]
-pub struct Explained {
-    pub day: Day,
-    pub metric: Metric,
-    pub resource: Option<Name>,
-    pub rows: Vec<ExplainedRow>,
-    /// What the rows come to, in the metric's unit; `None`: none of them counts.
-    pub sum: Option<f64>,
-    /// The ledger's record, of a sealed day with its pending corrections.
-    pub stored: Option<f64>,
-    pub agreement: Agreement,
-}
-
-/// Whether rows and ledger agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Agreement {
-    Equal,
-    Differs,
-    /// The day was imported before the source had finished it: it may have grown since.
-    Open,
-    /// The ledger does not have the day.
-    Missing,
-    /// The day's rows have been purged: they are no sum to compare with.
-    SourceGone,
-}
-
-/// One source row and its part in a figure.
-#[derive(Debug)]
-pub struct ExplainedRow {
-    pub row: UsageRow,
-    /// What it is about, such as `vm:12`.
-    pub about: String,
-    pub uuid: Option<String>,
-    pub name: Option<String>,
-    /// CloudStack's own words.
-    pub description: Option<String>,
-    /// The instants of its window on the day.
-    pub part: Part,
-    /// Of the whole row, that counts.
-    pub share: f64,
-    pub outcome: RowOutcome,
-    /// The row that goes before this one where they say the same.
-    pub repeats: Option<u64>,
-    /// The later run of the usage server that voids it, or the end of its window.
-    pub rewind: Option<Rewind>,
-    /// In the metric's unit.
-    pub quantity: f64,
 }
 
 /// Reads the ledger in one snapshot. If figures differ and somebody has written to the ledger meanwhile, it may be that
@@ -145,6 +101,14 @@ fn explain_in(
         let of_day = explain_day(day, account_id, request, read, &descriptions, &mut ledger);
         figures.extend(of_day.with_context(named)?);
     }
+    if let Some(text) = request.resource {
+        figures = narrow(figures, text, &account.name, request.tolerance)?;
+    }
+    for figure in &mut figures {
+        if !figure.is_of_lines && figure.agreement != Agreement::SourceGone {
+            figure.lines.clear();
+        }
+    }
     Ok(Explanation {
         account,
         zones,
@@ -157,6 +121,7 @@ fn explain_in(
 #[derive(Default)]
 struct FigureParts {
     rows: Vec<ExplainedRow>,
+    lines: Vec<NamedLine>,
     sum: Option<f64>,
     stored: Option<f64>,
     resource_id: Option<i64>,
@@ -201,7 +166,11 @@ fn explain_day(
         let figure = figures.entry((record.metric, record.source_id));
         figure.or_default().sum = Some(record.quantity);
     }
-    if stored.is_some() {
+    if let Some(stored) = stored {
+        for line in ledger.account_lines(day, stored, i64::try_from(account_id)?)? {
+            let figure = figures.entry((line.key.metric, line.key.record_id()));
+            figure.or_default().lines.push(line);
+        }
         let of_account = |id: u64| id == account_id;
         let records = ledger.day_figures(day)?.figures.into_iter();
         for record in records.filter(|record| of_account(record.account_id)) {
@@ -222,7 +191,13 @@ fn explain_day(
     Ok(figures
         .into_iter()
         .filter(|((metric, _), _)| is_asked_for(*metric))
-        .map(|(key, figure)| explained(day, key, figure, otherwise, request.tolerance, ledger))
+        .map(|(key, figure)| {
+            let told_apart = stored.is_some_and(|stored| stored.lines_per == LinesPer::Resource);
+            Explained {
+                told_apart,
+                ..explained(day, key, figure, otherwise, request.tolerance, ledger)
+            }
+        })
         .collect())
 }
 
@@ -233,6 +208,7 @@ fn explained_row(step: &RowTrace, descriptions: &Descriptions) -> ExplainedRow {
     let (uuid, name) = known.unwrap_or_default();
     ExplainedRow {
         row: step.row.clone(),
+        used: step.row.resource(),
         about: format!("{kind}:{id}"),
         uuid,
         name,
@@ -270,17 +246,7 @@ fn explained(
             Name { uuid, name }
         }),
     };
-    let equal = match (figure.sum, figure.stored) {
-        (Some(sum), Some(stored)) => {
-            (sum - stored).abs() <= tolerance * sum.abs().max(stored.abs())
-        }
-        (sum, stored) => sum == stored,
-    };
-    let agreement = match otherwise {
-        Agreement::Missing => Agreement::Missing,
-        _ if equal => Agreement::Equal,
-        otherwise => otherwise,
-    };
+    let agreement = otherwise.unless_equal(figure.sum, figure.stored, tolerance);
     Explained {
         day,
         metric,
@@ -288,31 +254,10 @@ fn explained(
         rows: figure.rows,
         sum: figure.sum,
         stored: figure.stored,
+        lines: figure.lines,
         agreement,
-    }
-}
-
-impl Explained {
-    /// Whether a text is the uuid or name of what the metric is kept per.
-    pub fn is_of_resource(&self, text: &str) -> bool {
-        let resource = self.resource.as_ref();
-        resource.is_some_and(|resource| resource.uuid == text || resource.name == text)
-    }
-}
-
-impl Agreement {
-    /// The published name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Agreement::Equal => "equal",
-            Agreement::Differs => "differs",
-            Agreement::Open => "open",
-            Agreement::Missing => "missing",
-            Agreement::SourceGone => "source_gone",
-        }
-    }
-
-    pub fn needs_a_look(self) -> bool {
-        matches!(self, Agreement::Differs | Agreement::Missing)
+        otherwise,
+        told_apart: false,
+        is_of_lines: false,
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger: one SQLite file, made and upgraded by `schema`, opened to be written by `handle`; days are written in
 //! `write`, answers read in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
+pub mod account_lines;
 mod acknowledge;
 pub mod backup;
 mod carry_over;

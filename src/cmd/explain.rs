@@ -11,13 +11,13 @@ use crate::arguments::{ConfigFile, DayArgs, FormatArgs, begun};
 use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, ExplainRequest, Explained, ExplainedRow, Explanation, explain};
 use crate::instant::Utc;
+use crate::ledger::account_lines::NamedLine;
 use crate::ledger::read::accounts::Account;
 use crate::metric::Metric;
 use crate::open::open_source;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
 use crate::plural::plural;
-use crate::suggestion::did_you_mean;
 use crate::terminal;
 use crate::verify::TOLERANCE;
 
@@ -33,15 +33,18 @@ use crate::verify::TOLERANCE;
 /// volume's own. One line for each figure has the sum and the ledger's record; the runs are named
 /// below.
 ///
-/// If CloudStack has purged the rows of a day, only the ledger's record is left: `source_gone`.
+/// Of a VM, a volume or another resource, its rows stand beside the ledger's lines of it. If
+/// CloudStack has purged the rows of a day, the ledger's lines are what is left: `source_gone`. Days
+/// that were imported before lines were kept do not say what was of one resource: `not_told_apart`.
 ///
-/// Exit code: 0 sums and records are equal, or the source is gone; 1 some differ, or a day is
+/// Exit code: 0 sums and records are equal, or cannot be compared; 1 some differ, or a day is
 /// missing in the ledger; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage explain acme 2013-06-01\n  \
     rbc-usage explain 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001 2013-06 vm_running\n  \
     rbc-usage explain acme yesterday vm_running 'small offering'\n  \
+    rbc-usage explain acme 2013-06 vm_running web-01\n  \
     rbc-usage explain acme vm_running -s 2013-06-01 -e 2013-06-07")]
 pub struct Args {
     #[command(flatten)]
@@ -55,7 +58,7 @@ pub struct Args {
     /// Only this metric, such as vm_running
     #[arg(value_name = "METRIC")]
     metric: Option<String>,
-    /// Only this offering, guest OS or address: its uuid or name as the ledger has it
+    /// Only this VM, volume, address, offering, guest OS …: its uuid, its name, or kind and id such as vm:3009
     #[arg(value_name = "RESOURCE")]
     resource: Option<String>,
     #[command(flatten)]
@@ -78,26 +81,15 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         range,
         today,
         metric,
+        resource,
         tolerance: TOLERANCE,
     };
     let Explanation {
         account,
         zones,
         coverage,
-        mut figures,
+        figures,
     } = explain(&request, &|| open_source(&config))?;
-    if let Some(name) = resource {
-        if !figures.iter().any(|figure| figure.is_of_resource(name)) {
-            let names = figures.iter().filter_map(|figure| figure.resource.as_ref());
-            let names = names.flat_map(|resource| [resource.name.as_str(), &resource.uuid]);
-            bail!(
-                "{} has nothing on these days that is named {name:?}{}",
-                account.name,
-                did_you_mean(name, names)
-            );
-        }
-        figures.retain(|figure| figure.is_of_resource(name));
-    }
     let needs_a_look = figures.iter().any(|figure| figure.agreement.needs_a_look());
     let mut document = document(account, range, zones.of(range.last()).name(), figures)?;
     document.facts.extend(coverage.facts());
@@ -127,7 +119,7 @@ impl Args {
     }
 }
 
-const COLUMNS: [Column; 26] = [
+const COLUMNS: [Column; 33] = [
     Column::shown("day", "day"),
     Column::hidden("line"),
     Column::shown("metric", "metric"),
@@ -154,7 +146,17 @@ const COLUMNS: [Column; 26] = [
     Column::shown("quantity", "quantity"),
     Column::shown("stored", "ledger"),
     Column::shown("agreement", ""),
+    Column::hidden("offering_uuid"),
+    Column::shown("offering_name", "offering"),
+    Column::hidden("zone_uuid"),
+    Column::shown("zone_name", "zone"),
+    Column::shown("vcpus", "vCPUs"),
+    Column::shown("mhz", "MHz"),
+    Column::shown("memory_mib", "MiB"),
 ];
+
+/// Those of the SKU, at the end.
+const OF_SKU: usize = 7;
 
 fn document(
     account: Account,
@@ -183,6 +185,11 @@ fn document(
             "are of days that the ledger lacks",
         ),
         (
+            Agreement::NotToldApart,
+            "is of a day whose lines do not tell resources apart",
+            "are of days whose lines do not tell resources apart",
+        ),
+        (
             Agreement::SourceGone,
             "is of a day whose source is gone",
             "are of days whose source is gone",
@@ -194,12 +201,17 @@ fn document(
             many => notes.push(format!("{many} {of_many}")),
         }
     }
+    if count(Agreement::SourceGone) > 0 {
+        let gone = "the source no longer has the rows of that: the lines are what the ledger holds";
+        notes.push(gone.to_owned());
+    }
     notes.extend(later_runs(&figures)?);
     let mut rows = Vec::new();
     for figure in figures {
         for row in &figure.rows {
             rows.push(row_line(&figure, row)?);
         }
+        rows.extend(figure.lines.iter().map(|line| ledger_line(&figure, line)));
         rows.push(figure_line(&figure));
     }
     let facts = vec![
@@ -297,7 +309,39 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::Nothing,
         Value::Nothing,
     ]);
+    line.extend(std::iter::repeat_n(Value::Nothing, OF_SKU));
     Ok(line)
+}
+
+/// What the ledger has of one resource under one SKU.
+fn ledger_line(figure: &Explained, held: &NamedLine) -> Vec<Value> {
+    let names = &held.names;
+    let text = |text: &Option<String>| Value::text(text.as_deref());
+    let count = |number: Option<u64>| number.map_or(Value::Nothing, Value::Count);
+    let about = match held.key.resource {
+        (_, 0) => Value::Nothing,
+        (kind, id) => Value::Text(format!("{}:{id}", kind.name())),
+    };
+    let mut line = beginning(figure, "ledger");
+    line.extend([Value::Nothing, Value::Nothing, about]);
+    line.extend([text(&names.resource_uuid), text(&names.resource_name)]);
+    line.extend(std::iter::repeat_n(Value::Nothing, 9));
+    line.extend([
+        Value::Text("ledger".to_owned()),
+        Value::Nothing,
+        Value::Nothing,
+        Value::Nothing,
+        Value::Quantity(held.quantity, Unit::Exact),
+        Value::Nothing,
+        text(&names.offering_uuid),
+        text(&names.offering_name),
+        text(&names.zone_uuid),
+        text(&names.zone_name),
+        count(names.vcpus),
+        count(names.mhz),
+        count(names.memory_mib),
+    ]);
+    line
 }
 
 fn figure_line(figure: &Explained) -> Vec<Value> {
@@ -305,7 +349,7 @@ fn figure_line(figure: &Explained) -> Vec<Value> {
         |number: Option<f64>| number.map_or(Value::Nothing, |n| Value::Quantity(n, Unit::Exact));
     let tone = match figure.agreement {
         Agreement::Equal => Tone::Good,
-        Agreement::Open | Agreement::SourceGone => Tone::Doubtful,
+        Agreement::Open | Agreement::SourceGone | Agreement::NotToldApart => Tone::Doubtful,
         Agreement::Differs | Agreement::Missing => Tone::Bad,
     };
     let mut line = beginning(figure, "sum");
@@ -318,5 +362,6 @@ fn figure_line(figure: &Explained) -> Vec<Value> {
         quantity(figure.stored),
         Value::State(figure.agreement.name(), tone),
     ]);
+    line.extend(std::iter::repeat_n(Value::Nothing, OF_SKU));
     line
 }

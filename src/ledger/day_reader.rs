@@ -31,6 +31,14 @@ impl<'a> DayReader<'a> {
         })
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    pub(super) fn names(&self) -> &LedgerNames {
+        &self.names
+    }
+
     /// The zones that its days are of.
     pub fn zones(&self) -> &Zones {
         &self.zones

@@ -160,9 +160,9 @@ fn change(line: &LineDifference) -> f64 {
 }
 
 /// Kind, uuid and name.
-type UsedName = (Option<String>, Option<String>, Option<String>);
+pub(super) type UsedName = (Option<String>, Option<String>, Option<String>);
 
-fn list_used_names(
+pub(super) fn list_used_names(
     connection: &Connection,
     mut ids: Vec<i64>,
 ) -> anyhow::Result<HashMap<i64, UsedName>> {
@@ -177,7 +177,7 @@ fn list_used_names(
 }
 
 /// What these SKUs are called, as lines without quantities.
-fn list_sku_names(
+pub(super) fn list_sku_names(
     connection: &Connection,
     mut ids: Vec<i64>,
 ) -> anyhow::Result<HashMap<i64, ChangedLine>> {

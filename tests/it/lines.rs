@@ -3,6 +3,7 @@
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
 mod corrections;
+mod explain;
 mod small;
 mod upgrade;
 mod verify;
