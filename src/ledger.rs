@@ -32,7 +32,6 @@ mod schema;
 mod seals;
 mod statements;
 pub mod step;
-mod sum;
 pub mod timezones;
 mod unfinished;
 pub mod verification;

@@ -36,6 +36,7 @@ pub mod sku;
 mod source;
 mod status;
 mod suggestion;
+mod sum;
 mod terminal;
 mod verify;
 mod view;

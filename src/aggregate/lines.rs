@@ -9,6 +9,7 @@ use crate::metric::{Breakdown, Metric};
 use crate::resource::ResourceKind;
 use crate::row::{BadRow, UsageRow};
 use crate::sku::{Sku, VmSize, offering_of};
+use crate::sum::CompensatedSum;
 
 /// One line of one day; while rows go by, a part of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,8 +98,8 @@ impl Parts {
         Ok(())
     }
 
-    /// Adds the parts of each record, and those of each line. Parts are added in order of size, so that neither the order
-    /// of the rows nor their ids can change a last bit of a sum.
+    /// Adds up the parts of each line, and the lines of each record. Both in order, so that the order of the rows cannot
+    /// change a last bit of a sum.
     pub fn add_up(mut self) -> anyhow::Result<Added> {
         let skus = self.sort_skus();
         let mut parts = self.parts;
@@ -107,6 +108,7 @@ impl Parts {
             a.account_id
                 .cmp(&b.account_id)
                 .then_with(|| key(a).cmp(&key(b)))
+                .then_with(|| (a.resource, a.sku).cmp(&(b.resource, b.sku)))
                 .then_with(|| a.quantity.total_cmp(&b.quantity))
         });
         let mut records = Vec::new();
@@ -115,19 +117,14 @@ impl Parts {
         let mut first = 0;
         while first < parts.len() {
             let key = parts[first].record_key(&skus);
-            let others = parts[first..].iter();
-            let end = first
-                + others
-                    .take_while(|part| part.record_key(&skus) == key)
-                    .count();
-            records.push(record(key, &parts[first..end])?);
-            // A few parts, in order of size already.
-            parts[first..end].sort_by_key(|part| (part.resource, part.sku));
-            while first < end {
-                let line = line(&parts[first..end]);
+            let mut sum = CompensatedSum::default();
+            while first < parts.len() && parts[first].record_key(&skus) == key {
+                let line = line(&parts[first..]);
+                sum.add(line.0.quantity);
                 (parts[lines], first) = (line.0, first + line.1);
                 lines += 1;
             }
+            records.push(record(key, sum.value())?);
         }
         parts.truncate(lines);
         parts.shrink_to_fit();
@@ -162,9 +159,8 @@ impl Parts {
 
 fn record(
     (account_id, metric, source_id): (u64, Metric, u64),
-    parts: &[UsageLine],
+    quantity: f64,
 ) -> anyhow::Result<Record> {
-    let quantity: f64 = parts.iter().map(|part| part.quantity).sum();
     if !quantity.is_finite() {
         let name = metric.name();
         let wrong = format!("account {account_id}: {name} is too large to be a number");
@@ -178,12 +174,16 @@ fn record(
     })
 }
 
-/// The line that parts of one record begin with, and of how many of them it is the sum.
+/// The line that the parts begin with, and of how many of them it is the sum.
 fn line(parts: &[UsageLine]) -> (UsageLine, usize) {
     let first = parts[0];
-    let of_line = |part: &&UsageLine| (part.resource, part.sku) == (first.resource, first.sku);
-    let count = parts.iter().take_while(of_line).count();
-    let quantity = parts[..count].iter().map(|part| part.quantity).sum();
+    let key = |part: &UsageLine| (part.account_id, part.resource, part.sku);
+    let (mut sum, mut count) = (CompensatedSum::default(), 0);
+    for part in parts.iter().take_while(|part| key(part) == key(&first)) {
+        sum.add(part.quantity);
+        count += 1;
+    }
+    let quantity = sum.value();
     (UsageLine { quantity, ..first }, count)
 }
 

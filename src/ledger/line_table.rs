@@ -2,9 +2,9 @@
 
 use anyhow::ensure;
 
-use super::sum::CompensatedSum;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
+use crate::sum::CompensatedSum;
 
 /// A line by ids in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -14,12 +14,12 @@ use super::handle::Ledger;
 use super::schema::insist_on_current;
 use super::statements::count_revision;
 use super::step::Step;
-use super::sum::CompensatedSum;
 use super::unfinished::list_months_to_sum;
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, SqlValue, params};
 use crate::month::{Month, months_of};
 use crate::plural::plural;
+use crate::sum::CompensatedSum;
 
 /// What an account used of one metric and one resource, by their ids; in the metric's unit.
 pub type MonthSum = ((i64, i64), f64);

@@ -148,7 +148,7 @@ impl DayPlan {
             }
             Policy::Closed(ClosedDay::AddMissing | ClosedDay::ReportOnly) => {
                 self.kept += 1;
-                if before.stored != new {
+                if !is_same(before.stored, new) {
                     self.unequal.push(unequal(before, new));
                 }
             }
@@ -196,7 +196,7 @@ impl DayPlan {
                 self.insert(record, before.resource_id);
                 self.added += 1;
             }
-            Some(quantity) if quantity == record.quantity => self.kept += 1,
+            stored if is_same(stored, new) => self.kept += 1,
             Some(_) => {
                 self.changes.push(RecordChange::Update {
                     key: record.key,
@@ -233,14 +233,14 @@ impl DayPlan {
             self.changes
                 .push(RecordChange::ApplyPending { key, resource_id });
         }
-        if old != new {
+        if !is_same(old, new) {
             self.correct(key, resource_id, old, new, CorrectionKind::Overwritten);
         }
     }
 
     fn correct_sealed(&mut self, before: &OldRecord, new: Option<f64>) {
         let (key, resource_id, old) = (before.key, before.resource_id, before.corrected);
-        if old != new {
+        if !is_same(old, new) {
             self.correct(key, resource_id, old, new, CorrectionKind::Pending);
         }
     }
@@ -265,6 +265,19 @@ impl DayPlan {
             .push(RecordChange::Correct(Box::new(correction)));
     }
 }
+
+/// Figures that differ by no more than the rounding of their sums are one figure, and the stored one stays: earlier
+/// versions added up in another order.
+fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() <= ROUNDING * one.abs().max(other.abs()),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// Of a figure.
+const ROUNDING: f64 = 1e-12;
 
 fn unequal(before: &OldRecord, source: Option<f64>) -> Unequal {
     Unequal {

@@ -111,6 +111,8 @@ impl Scenario {
             differ.len(),
             differ[..differ.len().min(20)].join("\n"),
         );
+        let differ = store::records_beside_their_lines(&from);
+        assert!(differ.is_empty(), "seed {seed} of {self:?}: {differ:?}");
         self.prove(seed, &from, last);
     }
 

@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "plural",
     "printable",
     "suggestion",
+    "sum",
     "day",
     "instant",
     "month",

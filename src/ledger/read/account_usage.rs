@@ -10,10 +10,10 @@ use super::stretches::shares;
 use crate::day::DayRange;
 use crate::db::{Connection, params};
 use crate::ledger::months::{MonthSum, list_parts};
-use crate::ledger::sum::CompensatedSum;
 use crate::ledger::timezones::find_zones;
 use crate::ledger::unfinished::{Unfinished, list_unfinished};
 use crate::scope::Scope;
+use crate::sum::CompensatedSum;
 use crate::zones::Zones;
 
 /// What one account used in a range of days.

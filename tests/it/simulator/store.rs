@@ -119,6 +119,25 @@ pub fn lines(of: &cloudstack::Cloud) -> Usage {
     )
 }
 
+/// The records that are not, to the last bit, what SQLite makes of their lines.
+pub fn records_beside_their_lines(of: &cloudstack::Cloud) -> Vec<String> {
+    of.ledger(
+        "select r.day, m.name, r.quantity, s.quantity
+         from stored_records r
+         join metrics m on m.id = r.metric_id
+         full join (
+           select x.day, x.account_id, k.metric_id, sum(l.quantity) as quantity,
+                  case when m.per is null then 0 when m.per = 'ip_address' then l.resource_id else k.offering_id end
+                    as resource_id
+           from account_days x
+           join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+           join skus k on k.id = l.sku_id
+           join metrics m on m.id = k.metric_id
+           group by 1, 2, 3, 5) s using (day, account_id, metric_id, resource_id)
+         where r.quantity is not s.quantity",
+    )
+}
+
 fn usage(of: &cloudstack::Cloud, sql: &str) -> Usage {
     let ledger = rusqlite::Connection::open(of.sandbox.path("usage.db")).expect("open the ledger");
     let mut statement = ledger.prepare(sql).expect("a query on the ledger");
