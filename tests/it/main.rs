@@ -9,6 +9,7 @@ mod coverage;
 mod crash;
 mod db;
 mod differential;
+mod domains;
 mod explain;
 mod findings;
 mod health;

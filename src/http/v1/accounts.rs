@@ -62,8 +62,8 @@ pub fn chosen(context: &Context, membership: Membership) -> Result<Option<Select
     })?;
     match membership {
         Membership::Now => {
-            let access = KnownScope::load(context.snapshot, context.scope)?;
-            let mut visible = select(context.snapshot, &access, None)?;
+            let known = KnownScope::load(context.snapshot, context.scope)?;
+            let mut visible = select(context.snapshot, &known, None)?;
             visible.keep_those_now_in(&found);
             Ok(Some(visible))
         }

@@ -37,10 +37,10 @@ pub struct Body {
 impl Context<'_> {
     /// What the user may see; `None`: everything.
     pub fn visible(&self) -> anyhow::Result<Option<Selection>> {
-        let access = KnownScope::load(self.snapshot, self.scope)?;
-        match access.is_unlimited() {
+        let known = KnownScope::load(self.snapshot, self.scope)?;
+        match known.is_unlimited() {
             true => Ok(None),
-            false => Ok(Some(select(self.snapshot, &access, None)?)),
+            false => Ok(Some(select(self.snapshot, &known, None)?)),
         }
     }
 
@@ -55,10 +55,10 @@ impl Context<'_> {
     /// The domain with this uuid or path, with what the user may see of its accounts. A domain of which that is nothing
     /// is answered as one that does not exist: a typing error must not look like no usage.
     pub fn find_domain(&self, text: &str) -> Result<(FoundDomain, Selection), Rejection> {
-        let access = KnownScope::load(self.snapshot, self.scope)?;
+        let known = KnownScope::load(self.snapshot, self.scope)?;
         let found = Domains::load(self.snapshot)?.find(self.snapshot, text)?;
         // For one that is not there as well, so that the time it takes does not reveal which it is.
-        let selection = select(self.snapshot, &access, found.as_ref())?;
+        let selection = select(self.snapshot, &known, found.as_ref())?;
         match found {
             Some(found) if !selection.accounts.is_empty() => Ok((found, selection)),
             Some(_) | None => Err(no_domain(text).into()),

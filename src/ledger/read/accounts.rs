@@ -88,14 +88,16 @@ const BY_PROJECT: &str =
      from stored_accounts
      where project_uuid = :key";
 
-/// The account that has this uuid, and the one whose project has it, each list with one or none. An account's own uuid
-/// comes first.
-pub(super) fn list_by_uuid(snapshot: &Snapshot, uuid: &str) -> anyhow::Result<[Vec<Account>; 2]> {
-    let list = |sql| {
-        let values = params! {":key": uuid};
-        snapshot.connection().list(sql, values, account)
-    };
-    Ok([list(BY_UUID)?, list(BY_PROJECT)?])
+/// The account that has this uuid, or none.
+pub(super) fn list_by_uuid(snapshot: &Snapshot, uuid: &str) -> anyhow::Result<Vec<Account>> {
+    let values = params! {":key": uuid};
+    snapshot.connection().list(BY_UUID, values, account)
+}
+
+/// The account whose project has this uuid, or none.
+pub(super) fn list_by_project(snapshot: &Snapshot, uuid: &str) -> anyhow::Result<Vec<Account>> {
+    let values = params! {":key": uuid};
+    snapshot.connection().list(BY_PROJECT, values, account)
 }
 
 /// The account that has this uuid or whose project has it, else all that have this very name, or whose project

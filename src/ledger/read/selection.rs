@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::accounts::{Account, AccountFilter, list_accounts, list_by_uuid};
+use super::accounts::{Account, AccountFilter, list_accounts, list_by_project, list_by_uuid};
 use super::domains::{DomainState, Domains, FoundDomain};
 use super::reader::{Page, Snapshot};
 use super::stretches::{Stretch, Stretches, all_days, list_stretches, shares};
@@ -72,18 +72,24 @@ pub fn find_account(
     uuid: &str,
     scope: &Scope,
 ) -> anyhow::Result<Option<SeenAccount>> {
-    let found = list_by_uuid(snapshot, uuid)?;
     if *scope == Scope::All {
-        let account = found.into_iter().flatten().next();
+        let mut account = list_by_uuid(snapshot, uuid)?.pop();
+        if account.is_none() {
+            account = list_by_project(snapshot, uuid)?.pop();
+        }
         return Ok(account.map(|account| SeenAccount {
             account,
             stretches: None,
         }));
     }
-    let access = KnownScope::load(snapshot, scope)?;
+    let known = KnownScope::load(snapshot, scope)?;
     let mut seen = None;
-    for accounts in found {
-        let mut selection = select_from(snapshot, accounts, &access, None)?;
+    // An account's own uuid comes first.
+    for accounts in [
+        list_by_uuid(snapshot, uuid)?,
+        list_by_project(snapshot, uuid)?,
+    ] {
+        let mut selection = select_from(snapshot, accounts, &known, None)?;
         let Some(account) = selection.accounts.pop() else {
             continue;
         };
@@ -109,23 +115,23 @@ pub fn select_one(snapshot: &Snapshot, seen: SeenAccount) -> anyhow::Result<Sele
 /// Every account, with the days that may be seen and, if a domain is given, that it was in the domain.
 pub fn select(
     snapshot: &Snapshot,
-    access: &KnownScope,
+    known: &KnownScope,
     domain: Option<&FoundDomain>,
 ) -> anyhow::Result<Selection> {
     let accounts = list_accounts(snapshot, AccountFilter::default(), Page::default())?;
-    select_from(snapshot, accounts, access, domain)
+    select_from(snapshot, accounts, known, domain)
 }
 
 /// The same, of these accounts.
 pub fn select_from(
     snapshot: &Snapshot,
     accounts: Vec<Account>,
-    access: &KnownScope,
+    known: &KnownScope,
     domain: Option<&FoundDomain>,
 ) -> anyhow::Result<Selection> {
     let mut selection = Selection::whole(snapshot, accounts)?;
     selection.retain(|account, stretch| {
-        access.allows(account, stretch) && domain.is_none_or(|domain| is_in(stretch, &domain.ids))
+        known.allows(account, stretch) && domain.is_none_or(|domain| is_in(stretch, &domain.ids))
     });
     Ok(selection)
 }

@@ -106,8 +106,8 @@ fn scope(domains: &str, uuids: &str) -> Scope {
 /// The totals of what a scope has.
 fn seen(reader: &mut Reader, scope: &Scope, range: DayRange, by: Dimensions) -> Vec<String> {
     let read = reader.read(|snapshot| {
-        let access = KnownScope::load(snapshot, scope)?;
-        totals(snapshot, select(snapshot, &access, None)?, range, by)
+        let known = KnownScope::load(snapshot, scope)?;
+        totals(snapshot, select(snapshot, &known, None)?, range, by)
     });
     read.unwrap()
 }
@@ -118,8 +118,8 @@ fn of_domain(reader: &mut Reader, text: &str) -> Option<Vec<String>> {
         let Some(found) = Domains::load(snapshot)?.find(snapshot, text)? else {
             return Ok(None);
         };
-        let access = KnownScope::load(snapshot, &Scope::All)?;
-        let selection = select(snapshot, &access, Some(&found))?;
+        let known = KnownScope::load(snapshot, &Scope::All)?;
+        let selection = select(snapshot, &known, Some(&found))?;
         totals(snapshot, selection, july(), BY_ACCOUNT).map(Some)
     });
     read.unwrap()
@@ -260,8 +260,8 @@ fn a_user_sees_an_account_on_the_days_that_it_was_in_the_domain() {
     let mut hidden = |domains: &str| {
         let read = reader.read(|snapshot| {
             let scope = scope(domains, "");
-            let access = KnownScope::load(snapshot, &scope)?;
-            let selection = select(snapshot, &access, None)?;
+            let known = KnownScope::load(snapshot, &scope)?;
+            let selection = select(snapshot, &known, None)?;
             let names = selection.accounts.iter().map(|one| one.name.clone());
             let seen = find_account(snapshot, "p-uuid", &scope)?;
             let seen = seen.map(|seen| seen.account.domain_uuid);

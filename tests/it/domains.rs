@@ -1,0 +1,114 @@
+//! Domains by import, report and server: a path that is given to another customer.
+
+use std::fs::File;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::sandbox::Run;
+use crate::server::Server;
+
+const SERVER: &str = "\n[server]\nbind = 127.0.0.1:0\nusers = users\n\
+    [scope.old]\ndomains = x-uuid\n[scope.new]\ndomains = /acme/\n";
+
+/// Alice in /acme/, who ran a VM for 24 hours of 2013-06-01.
+fn cloud() -> Cloud {
+    let cloud = Cloud::in_sqlite(NEWEST);
+    cloud.configure("GMT", SERVER);
+    cloud.sandbox.write("users", "");
+    cloud.sandbox.write("password", "secret\n");
+    for user in ["boss", "old", "new"] {
+        let words = ["passwd", "--stdin", "--cost", "4", "users", user];
+        let password = File::open(cloud.sandbox.path("password")).unwrap();
+        Run::of(cloud.sandbox.command(&words).stdin(password)).exits(0);
+    }
+    cloud.domain(2, "x-uuid", "/acme/");
+    cloud.account(2, "alice-uuid", "alice");
+    cloud.main("update account set domain_id = 2 where id = 2");
+    cloud.service_offering(5, "small-uuid", "small");
+    cloud.guest_os(1, "Debian 12");
+    cloud.template(1, 1);
+    cloud.vm(11, 1);
+    cloud.vm(12, 1);
+    cloud.run(&["initdb"]).exits(0);
+    import(&cloud, "2013-06-01", 2, 2, 24.0);
+    cloud
+}
+
+/// Adds a day on which an account in a domain ran a VM for so many hours, and imports it.
+fn import(cloud: &Cloud, day: &str, account_id: u64, domain_id: u64, hours: f64) {
+    cloud.add_usage(&[UsageRow {
+        domain_id,
+        raw_usage: hours,
+        ..UsageRow::of_vm(day, 1, account_id, 9 + account_id, 5)
+    }]);
+    cloud.finished_until(&format!("{day} 23:59:59"));
+    cloud.run(&["import"]).exits(0);
+}
+
+/// Domains or accounts, with the hours of their VMs, of a report of some days.
+fn reported(cloud: &Cloud, days: &str, by: &str, keys: &[&str]) -> Vec<String> {
+    let words = [
+        "report",
+        "--by",
+        by,
+        "--metric",
+        "vm_running",
+        "--format",
+        "json",
+    ];
+    let run = cloud.run(&[&words[..], &[days]].concat());
+    let json: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|err| panic!("{err}: {run}"));
+    let line = |row: &Value| {
+        let text = |key: &&str| row[*key].as_str().unwrap_or("-").to_owned();
+        let texts: Vec<String> = keys.iter().map(text).collect();
+        format!("{} {}", texts.join(" "), row["quantity"])
+    };
+    json["usage"].as_array().unwrap().iter().map(line).collect()
+}
+
+/// Accounts and hours that a user sees in June.
+fn seen(server: &Server, user: &str) -> Vec<String> {
+    let mut client = server.connect();
+    let credentials = STANDARD.encode(format!("{user}:secret"));
+    client.send_bytes(&format!(
+        "GET /v1/usage?start=2013-06-01&end=2013-06-02&metric=vm_running HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Basic {credentials}\r\n\r\n"
+    ));
+    let answer = client.receive("GET");
+    let json: Value = serde_json::from_str(&answer.body).unwrap();
+    let rows = json["usage"].as_array().unwrap().iter();
+    let line = |row: &Value| {
+        format!(
+            "{} {}",
+            row["account_name"].as_str().unwrap(),
+            row["quantity"]
+        )
+    };
+    rows.map(line).collect()
+}
+
+#[test]
+fn a_path_that_is_given_again_is_another_domain() {
+    let cloud = cloud();
+    cloud.domain(7, "y-uuid", "/acme/");
+    cloud.account(3, "bob-uuid", "bob");
+    cloud.main("update account set domain_id = 7 where id = 3");
+    import(&cloud, "2013-06-02", 3, 7, 7.0);
+    assert_eq!(
+        reported(
+            &cloud,
+            "2013-06-01..2013-06-02",
+            "domain",
+            &["domain_path", "domain_uuid"]
+        ),
+        ["/acme/ x-uuid 24.0", "/acme/ y-uuid 7.0"]
+    );
+    let server = Server::start(&cloud.sandbox);
+    assert_eq!(seen(&server, "new"), ["bob 7.0"]);
+    assert_eq!(seen(&server, "old"), ["alice 24.0"]);
+    assert_eq!(seen(&server, "boss"), ["alice 24.0", "bob 7.0"]);
+}
