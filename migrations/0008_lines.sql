@@ -3,6 +3,9 @@
 
 -- Frozen names of whatever can be named: offerings, guest OSes, zones, and what was used. `resources` is a view now.
 alter table resources rename to stored_resources;
+-- People name what was used by its uuid or its name.
+create index stored_resources_by_uuid on stored_resources (uuid);
+create index stored_resources_by_name on stored_resources (name);
 
 -- What a price list has a row for. An address is no part of it, but what is used.
 create table skus (

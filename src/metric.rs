@@ -124,6 +124,11 @@ impl Metric {
     /// The metric with a published name, or why no record is kept under that name. The
     /// number of a usage type whose meaning is known is no name, but for backup rows (28), which may not be hours.
     pub fn asked_for(name: &str) -> Result<Metric, String> {
+        Metric::asked_for_among(name, &[])
+    }
+
+    /// The same, where names of derived metrics may be meant as well.
+    pub fn asked_for_among(name: &str, derived: &[&str]) -> Result<Metric, String> {
         let metric = Metric::of_name(name)
             .filter(|metric| metric.name() == name)
             .ok_or_else(|| {
@@ -132,6 +137,7 @@ impl Metric {
                 let named = Metric::known().filter(|metric| !numbered(metric));
                 let known: Vec<_> = named.map(Metric::name).collect();
                 let known = known.iter().map(|name| name.as_ref());
+                let known = known.chain(derived.iter().copied());
                 format!("no metric is called {name:?}{}", did_you_mean(name, known))
             })?;
         match metric {

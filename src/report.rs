@@ -5,18 +5,21 @@ pub mod focus;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::day::{Day, DayRange};
 use crate::ledger::read::accounts::{AccountFilter, find_one, list_accounts};
 use crate::ledger::read::domains::{Domains, domain_path};
 use crate::ledger::read::selection::Selection;
-use crate::ledger::read::totals::{Dimensions, Figure, Granularity};
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity, ResourceFacts};
 use crate::ledger::read::{Page, Snapshot};
-use crate::metric::Metric;
 use crate::output::{Value, chart};
+use crate::resource::ResourceKind;
+use crate::sku::{self, VmSize};
 use crate::suggestion::did_you_mean;
 use crate::view::figures::{self, FigureCell, hidden};
 
@@ -27,16 +30,28 @@ pub enum By {
     Domain,
     Project,
     Offering,
+    Zone,
+    Sku,
+    Resource,
+    Vm,
+    Volume,
+    DiskOffering,
     Metric,
     Month,
     Day,
 }
 
-const ALL: [By; 7] = [
+const ALL: [By; 13] = [
     By::Account,
     By::Domain,
     By::Project,
     By::Offering,
+    By::Zone,
+    By::Sku,
+    By::Resource,
+    By::Vm,
+    By::Volume,
+    By::DiskOffering,
     By::Metric,
     By::Month,
     By::Day,
@@ -49,11 +64,75 @@ impl By {
             By::Domain => "domain",
             By::Project => "project",
             By::Offering => "offering",
+            By::Zone => "zone",
+            By::Sku => "sku",
+            By::Resource => "resource",
+            By::Vm => "vm",
+            By::Volume => "volume",
+            By::DiskOffering => "disk_offering",
             By::Metric => "metric",
             By::Month => "month",
             By::Day => "day",
         }
     }
+
+    /// What dimensions have in common that cannot stand beside each other.
+    fn is_of(self) -> Option<&'static str> {
+        match self {
+            By::Offering | By::Sku | By::DiskOffering => Some("the offering"),
+            By::Resource | By::Vm | By::Volume => Some("the resource"),
+            By::Account
+            | By::Domain
+            | By::Project
+            | By::Zone
+            | By::Metric
+            | By::Month
+            | By::Day => None,
+        }
+    }
+
+    /// The kind of resources that figures are limited to.
+    fn kind(self) -> Option<ResourceKind> {
+        match self {
+            By::Vm => Some(ResourceKind::Vm),
+            By::Volume => Some(ResourceKind::Volume),
+            By::Account
+            | By::Domain
+            | By::Project
+            | By::Offering
+            | By::Zone
+            | By::Sku
+            | By::Resource
+            | By::DiskOffering
+            | By::Metric
+            | By::Month
+            | By::Day => None,
+        }
+    }
+}
+
+/// Refuses dimensions that are named twice, or that cannot stand beside each other.
+pub fn check_by(by: &[By]) -> anyhow::Result<()> {
+    for (place, one) in by.iter().enumerate() {
+        let before = &by[..place];
+        ensure!(!before.contains(one), "--by names {} twice", one.name());
+        let rival = before
+            .iter()
+            .find(|other| other.is_of().is_some() && other.is_of() == one.is_of());
+        if let (Some(rival), Some(what)) = (rival, one.is_of()) {
+            bail!(
+                "--by names {what} twice, with {} and {}: leave one of them out",
+                rival.name(),
+                one.name()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What lines are limited to by these dimensions.
+pub fn kind(by: &[By]) -> Option<ResourceKind> {
+    by.iter().find_map(|one| one.kind())
 }
 
 /// Names what was asked for and what can be.
@@ -90,7 +169,11 @@ pub fn dimensions(by: &[By]) -> Dimensions {
         account: has(By::Account),
         domain: has(By::Domain),
         project: has(By::Project),
-        resource: has(By::Offering),
+        offering: has(By::Offering),
+        zone: has(By::Zone),
+        sku: has(By::Sku),
+        disk_offering: has(By::DiskOffering),
+        resource: has(By::Resource) || has(By::Vm) || has(By::Volume),
         time: match (has(By::Day), has(By::Month)) {
             (true, _) => Granularity::Day,
             (false, true) => Granularity::Month,
@@ -142,7 +225,7 @@ pub fn select_accounts(
 /// Refuses what is not the name of a metric.
 pub fn check_metrics(names: &[String]) -> anyhow::Result<()> {
     for name in names {
-        Metric::asked_for(name).map_err(anyhow::Error::msg)?;
+        sku::check_metric(name).map_err(anyhow::Error::msg)?;
     }
     Ok(())
 }
@@ -175,32 +258,41 @@ fn with_metric(by: &[By]) -> Vec<By> {
     by
 }
 
-fn key(by: By, figure: &Figure) -> [String; 2] {
+fn key(by: By, figure: &Figure) -> Vec<String> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let facts = |facts: &Option<Rc<ResourceFacts>>| {
+        let facts = facts.as_ref();
+        [
+            text(facts.map(|one| one.name.as_str())),
+            text(facts.map(|one| one.uuid.as_str())),
+        ]
+    };
+    // As wide as the largest number, so that texts are in the order of numbers.
+    let number =
+        |part: Option<NonZeroU32>| part.map_or_else(String::new, |part| format!("{part:010}"));
     let who = &figure.who;
-    let resource = figure.resource.as_ref();
     match by {
-        By::Account => [
+        By::Account => vec![
             text(who.account.map(|account| account.name.as_str())),
             text(who.account.map(|account| account.uuid.as_str())),
         ],
-        By::Domain => [text(who.domain_path), text(who.domain_uuid)],
-        By::Project => [text(who.project_name), text(who.project_uuid)],
-        By::Offering => [
-            text(resource.map(|one| one.name.as_str())),
-            text(resource.map(|one| one.uuid.as_str())),
-        ],
-        By::Metric => [figure.metric.name.clone(), String::new()],
-        By::Month => [
+        By::Domain => vec![text(who.domain_path), text(who.domain_uuid)],
+        By::Project => vec![text(who.project_name), text(who.project_uuid)],
+        By::Offering | By::DiskOffering => facts(&figure.offering).to_vec(),
+        By::Zone => facts(&figure.zone).to_vec(),
+        By::Sku => {
+            let size = figure.size;
+            let size = [size.vcpus, size.mhz, size.memory_mib].map(number);
+            [&facts(&figure.offering)[..], &facts(&figure.zone), &size].concat()
+        }
+        By::Resource | By::Vm | By::Volume => facts(&figure.resource).to_vec(),
+        By::Metric => vec![figure.metric.name.clone()],
+        By::Month => vec![
             figure
                 .month
                 .map_or_else(String::new, |month| month.to_string()),
-            String::new(),
         ],
-        By::Day => [
-            figure.day.map_or_else(String::new, |day| day.to_string()),
-            String::new(),
-        ],
+        By::Day => vec![figure.day.map_or_else(String::new, |day| day.to_string())],
     }
 }
 
@@ -220,10 +312,34 @@ pub fn cells(by: &[By]) -> Vec<FigureCell> {
             }
             By::Domain => cells.extend([figures::DOMAIN_PATH, figures::DOMAIN_UUID]),
             By::Project => cells.extend([figures::PROJECT_NAME, figures::PROJECT_UUID]),
+            // Under these names before the ledger knew VMs, volumes and addresses, which have them now.
+            By::Offering if !dimensions(by).resource => cells.extend([
+                figures::RECORD_NAME,
+                figures::RECORD_UUID,
+                figures::RECORD_KIND,
+            ]),
             By::Offering => cells.extend([
+                figures::OFFERING_NAME,
+                figures::OFFERING_UUID,
+                figures::OFFERING_KIND,
+            ]),
+            By::DiskOffering => cells.extend([figures::OFFERING_NAME, figures::OFFERING_UUID]),
+            By::Zone => cells.extend([figures::ZONE_NAME, figures::ZONE_UUID]),
+            By::Sku => {
+                cells.extend([figures::OFFERING_NAME, figures::OFFERING_UUID]);
+                if !by.contains(&By::Zone) {
+                    cells.extend([figures::ZONE_NAME, figures::ZONE_UUID]);
+                }
+                cells.extend([figures::VCPUS, figures::MHZ, figures::MEMORY_MIB]);
+            }
+            By::Resource | By::Vm | By::Volume => cells.extend([
                 figures::RESOURCE_NAME,
                 figures::RESOURCE_UUID,
-                figures::RESOURCE_KIND,
+                match kind(by) {
+                    Some(_) => hidden(figures::RESOURCE_KIND),
+                    None => figures::RESOURCE_KIND,
+                },
+                figures::CLOUDSTACK_ID,
             ]),
             By::Metric => cells.push(figures::METRIC),
             By::Month => cells.push(figures::MONTH),
@@ -265,17 +381,19 @@ pub fn draw_days(
     Ok(())
 }
 
-/// What figures of one row have in common, whatever their days: uuids of account, domain and project, metric,
-/// resource.
-type Same<'a> = ([Option<&'a str>; 3], &'a str, Option<&'a str>);
+/// What figures of one row have in common, whatever their days: uuids of account, domain and project, metric, uuids
+/// of zone, offering and resource, size.
+type Same<'a> = ([Option<&'a str>; 3], &'a str, [Option<&'a str>; 3], VmSize);
 
 fn same<'a>(figure: &'a Figure) -> Same<'a> {
     let who = &figure.who;
     let account = who.account.map(|account| account.uuid.as_str());
+    let uuid = |facts: &'a Option<Rc<ResourceFacts>>| facts.as_ref().map(|one| one.uuid.as_str());
     (
         [account, who.domain_uuid, who.project_uuid],
         &figure.metric.name,
-        figure.resource.as_ref().map(|one| one.uuid.as_str()),
+        [&figure.zone, &figure.offering, &figure.resource].map(uuid),
+        figure.size,
     )
 }
 

@@ -80,6 +80,20 @@ impl DerivedMetric {
             .filter(move |derived| derived.base() == metric)
     }
 
+    /// Those that follow from the metric of a name.
+    pub fn from_name(metric: &str) -> impl Iterator<Item = DerivedMetric> {
+        DerivedMetric::ALL
+            .into_iter()
+            .filter(move |derived| derived.base().name() == metric)
+    }
+
+    /// The metric with a published name.
+    pub fn of_name(name: &str) -> Option<DerivedMetric> {
+        DerivedMetric::ALL
+            .into_iter()
+            .find(|derived| derived.name() == name)
+    }
+
     /// The metric whose hours are multiplied.
     pub fn base(self) -> Metric {
         match self {
@@ -123,6 +137,17 @@ impl DerivedMetric {
             DerivedMetric::VmRunningMemoryByteHours | DerivedMetric::VmAllocatedMemoryByteHours => {
                 number(size.memory_mib).map(|memory| hours * (memory * MIB))
             }
+        }
+    }
+}
+
+/// Whether figures are kept or derived under this name; else why not.
+pub fn check_metric(name: &str) -> Result<(), String> {
+    match DerivedMetric::of_name(name) {
+        Some(_) => Ok(()),
+        None => {
+            let derived = DerivedMetric::ALL.map(DerivedMetric::name);
+            Metric::asked_for_among(name, &derived).map(|_| ())
         }
     }
 }

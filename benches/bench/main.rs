@@ -230,6 +230,7 @@ fn report_a_year() {
                 accounts: &accounts,
                 stretches: None,
                 range,
+                only: ledger::read::totals::LineChoice::default(),
                 metrics: &[],
                 by: ledger::read::totals::Dimensions {
                     account: true,

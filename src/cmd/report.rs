@@ -1,4 +1,4 @@
-//! `rbc-usage report`: totals of the ledger by account, domain, project, offering, metric, day or month.
+//! `rbc-usage report`: totals of the ledger by any of their dimensions, from account to day.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,9 +10,10 @@ use crate::coverage::{Coverage, find_coverage};
 use crate::day::DayRange;
 use crate::instant::Utc;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::resources::{find_resources, find_zones};
 use crate::ledger::read::selection::Selection;
 use crate::ledger::read::state::find_state;
-use crate::ledger::read::totals::{Dimensions, Granularity, TotalsQuery, list_totals};
+use crate::ledger::read::totals::{Dimensions, Granularity, LineChoice, TotalsQuery, list_totals};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
@@ -22,7 +23,7 @@ use crate::terminal;
 use crate::view;
 use crate::zones::Zones;
 
-/// Print totals by account, domain, project, offering, metric, day or month
+/// Print totals by account, domain, zone, SKU, resource, metric, day or month
 ///
 /// Without a period: last month. Figures of different metrics are never added up, so the metric is
 /// always one of the columns.
@@ -34,6 +35,7 @@ use crate::zones::Zones;
     rbc-usage report --month 2013-06                               per account\n  \
     rbc-usage report --month 2013-06 --by domain --metric vm_running --top 5\n  \
     rbc-usage report --month 2013-06 --account acme --by offering,day --format csv\n  \
+    rbc-usage report --month 2013-06 --account acme --by vm,sku\n  \
     rbc-usage report --last 30d --by account --metric vm_running --chart\n  \
     rbc-usage report --month 2013-06 --format focus")]
 pub struct Args {
@@ -41,8 +43,8 @@ pub struct Args {
     config: ConfigFile,
     #[command(flatten)]
     period: PeriodArgs,
-    /// What to group totals by, in the order of the columns: account, domain, project, offering, metric, month,
-    /// day [default: account]
+    /// What to group totals by, in the order of the columns: account, domain, project, offering, zone, sku,
+    /// resource (or only vm, volume), disk_offering, metric, month, day [default: account]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<By>,
     /// Only this account, by its uuid, its project's uuid, or its name; can be given several times
@@ -51,6 +53,13 @@ pub struct Args {
     /// Only accounts of this domain and of the domains below it, on the days that they were in it; by its path or uuid
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
+    /// Only in this zone, by its name or uuid
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+    /// Only of this VM, volume, address or other resource, by its name, its uuid, or kind and id in CloudStack
+    /// (vm:3009)
+    #[arg(long, value_name = "RESOURCE")]
+    resource: Option<String>,
     /// Only these metrics
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     metric: Vec<String>,
@@ -77,7 +86,7 @@ enum ReportFormat {
     Json,
     /// A header line and the rows
     Csv,
-    /// CSV in the shape of FOCUS 1.2, without costs: a row for each account, offering, metric and day
+    /// CSV in the shape of FOCUS 1.2, without costs: a row for each account, resource, SKU and day
     Focus,
 }
 
@@ -91,6 +100,9 @@ struct ReportScope {
     ever: Selection,
     /// Whether the path of a domain has been another one's as well.
     ambiguity: Option<String>,
+    /// By their ids in the ledger; none: all.
+    zones_asked: Option<Vec<i64>>,
+    resources_asked: Option<Vec<i64>>,
     coverage: Coverage,
 }
 
@@ -126,7 +138,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
     );
     ensure!(
         args.format != ReportFormat::Focus || (args.by.is_empty() && args.top.is_none()),
-        "--format focus has a row for each account, offering, metric and day: leave out --by and --top"
+        "--format focus has a row for each account, resource, SKU and day: leave out --by and --top"
     );
     let by_time = args.by.contains(&By::Day) || args.by.contains(&By::Month);
     ensure!(
@@ -137,14 +149,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
         !args.chart || args.format == ReportFormat::Table,
         "--chart is for tables"
     );
-    for (place, by) in args.by.iter().enumerate() {
-        ensure!(
-            !args.by[..place].contains(by),
-            "--by names {} twice",
-            by.name()
-        );
-    }
-    Ok(())
+    report::check_by(&args.by)
 }
 
 fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope> {
@@ -160,6 +165,14 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
         .map_err(anyhow::Error::msg)?;
     let mut selection = ever.clone();
     selection.cut(range);
+    let zones_asked = match &args.zone {
+        Some(key) => Some(reader.read(|snapshot| find_zones(snapshot, key))?),
+        None => None,
+    };
+    let resources_asked = match &args.resource {
+        Some(key) => Some(reader.read(|snapshot| find_resources(snapshot, key))?),
+        None => None,
+    };
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
     Ok(ReportScope {
         zones,
@@ -167,6 +180,8 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
         selection,
         ever,
         ambiguity,
+        zones_asked: zones_asked.transpose().map_err(anyhow::Error::msg)?,
+        resources_asked: resources_asked.transpose().map_err(anyhow::Error::msg)?,
         coverage,
     })
 }
@@ -222,6 +237,11 @@ fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Tot
         stretches: Some(&subject.selection.stretches),
         range: subject.range,
         metrics: &args.metric,
+        only: LineChoice {
+            zones: subject.zones_asked.as_deref(),
+            resources: subject.resources_asked.as_deref(),
+            kind: report::kind(&args.by),
+        },
         by,
         zones: &subject.zones,
         most_sums: usize::MAX,
@@ -229,7 +249,8 @@ fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Tot
 }
 
 fn focused(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Result<Document> {
-    let by = report::dimensions(&[By::Account, By::Domain, By::Offering, By::Day]);
+    let by = [By::Account, By::Domain, By::Sku, By::Resource, By::Day];
+    let by = report::dimensions(&by);
     reader.read(|snapshot| {
         let figures = list_totals(snapshot, &question(args, subject, by))?;
         let corrections = pending_corrections(args, snapshot, subject)?;

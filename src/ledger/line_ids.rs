@@ -1,9 +1,11 @@
 //! Which ids in the ledger an import has given to what lines are about, and which SKUs the ledger has.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use crate::db::{Connection, params};
 use crate::resource::ResourceKind;
+use crate::sku::VmSize;
 
 /// Ids in the ledger, of this run.
 #[derive(Default)]
@@ -51,4 +53,15 @@ pub struct StoredSku {
     pub vcpus: u32,
     pub mhz: u32,
     pub memory_mib: u32,
+}
+
+impl StoredSku {
+    /// What is known of the VM's size.
+    pub fn size(&self) -> VmSize {
+        VmSize {
+            vcpus: NonZeroU32::new(self.vcpus),
+            mhz: NonZeroU32::new(self.mhz),
+            memory_mib: NonZeroU32::new(self.memory_mib),
+        }
+    }
 }

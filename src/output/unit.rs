@@ -7,6 +7,7 @@ use crate::metric::GIB;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Hours,
+    VcpuHours,
     Bytes,
     ByteHours,
     /// An average over a month of real length.
@@ -24,6 +25,7 @@ impl Unit {
     pub fn of_name(name: &str) -> Unit {
         match name {
             "hours" => Unit::Hours,
+            "vcpu-hours" => Unit::VcpuHours,
             "bytes" => Unit::Bytes,
             "byte-hours" => Unit::ByteHours,
             "requests" => Unit::Requests,
@@ -36,6 +38,7 @@ impl Unit {
 pub fn readable(quantity: f64, unit: Unit) -> String {
     match unit {
         Unit::Hours => format!("{} hours", rounded(quantity)),
+        Unit::VcpuHours => format!("{} vCPU-hours", rounded(quantity)),
         Unit::Bytes => bytes(quantity),
         Unit::ByteHours => format!("{} GiB-hours", rounded(quantity / GIB)),
         Unit::GibMonths => format!("{} GiB", rounded(quantity)),
@@ -96,6 +99,11 @@ mod tests {
         for (quantity, unit, expected) in [
             (3153.552505493164, Unit::Hours, "3,153.55 hours"),
             (0.0, Unit::Hours, "0.00 hours"),
+            (
+                20235.346,
+                Unit::of_name("vcpu-hours"),
+                "20,235.35 vCPU-hours",
+            ),
             (0.004, Unit::Hours, "<0.01 hours"),
             (-1234.5, Unit::Hours, "-1,234.50 hours"),
             (980.0 * 25.0 * GIB, Unit::ByteHours, "24,500.00 GiB-hours"),

@@ -1,21 +1,26 @@
 //! Usage in the shape of the FinOps Open Cost and Usage Specification (FOCUS) 1.2: the columns that a ledger of
 //! usage can fill honestly. There are no costs in it, so it is no FOCUS data set by itself; whoever has the prices
-//! joins them by `SkuId` and `SkuMeter`.
+//! joins them by `SkuId`, or by `SkuMeter` and parts of it.
+
+use std::num::NonZeroU32;
+use std::rc::Rc;
 
 use crate::day::{Day, DayRange};
 use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::ledger::read::selection::Selection;
-use crate::ledger::read::totals::Figure;
+use crate::ledger::read::totals::{Figure, ResourceFacts};
 use crate::metric::GIB;
 use crate::metric::Metric;
 use crate::month::Month;
 use crate::output::{Column, Document, Unit, Value};
+use crate::resource::ResourceKind;
+use crate::sku::{DerivedMetric, VmSize};
 use crate::zones::Zones;
 
 /// In the order of the alphabet, as the specification has them.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 23] = [
     "BillingPeriodEnd",
     "BillingPeriodStart",
     "ChargeCategory",
@@ -26,6 +31,11 @@ const COLUMNS: [&str; 18] = [
     "ChargePeriodStart",
     "ConsumedQuantity",
     "ConsumedUnit",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
     "ServiceCategory",
     "ServiceName",
     "SkuId",
@@ -46,14 +56,17 @@ struct Charge<'a> {
     domain_path: Option<&'a str>,
     metric: &'a str,
     unit: &'a str,
-    resource: Option<(&'a str, &'a str)>,
+    offering: Option<(&'a str, &'a str)>,
+    zone: Option<(&'a str, &'a str)>,
+    size: VmSize,
+    resource: Option<&'a ResourceFacts>,
     quantity: f64,
 }
 
-/// A row for each account, day, metric and resource, and one for each correction that was found in the period
+/// A row for each account, day, metric, SKU and resource, and one for each correction that was found in the period
 /// while its day was sealed; `selection` has the accounts of these, on whatever day. A row has the domain of its day.
-pub fn document(
-    figures: &[Figure],
+pub fn document<'a>(
+    figures: &'a [Figure<'a>],
     corrections: &[(StoredCorrection, Day)],
     selection: &Selection,
     zones: &Zones,
@@ -63,7 +76,10 @@ pub fn document(
         let (Some(account), Some(day)) = (figure.who.account, figure.day) else {
             continue;
         };
-        let resource = figure.resource.as_ref();
+        let names = |facts: &'a Option<Rc<ResourceFacts>>| {
+            let facts = facts.as_ref();
+            facts.map(|one| (one.uuid.as_str(), one.name.as_str()))
+        };
         let charge = Charge {
             day,
             month: Month::of(day),
@@ -72,7 +88,10 @@ pub fn document(
             domain_path: figure.who.domain_path,
             metric: &figure.metric.name,
             unit: &figure.metric.unit,
-            resource: resource.map(|one| (one.uuid.as_str(), one.name.as_str())),
+            offering: names(&figure.offering),
+            zone: names(&figure.zone),
+            size: figure.size,
+            resource: figure.resource.as_deref(),
             quantity: figure.quantity,
         };
         rows.push(row(&charge, zones)?);
@@ -92,7 +111,11 @@ pub fn document(
             domain_path: domain.and_then(|domain| domain.path.as_deref()),
             metric: &correction.metric,
             unit: &correction.unit,
-            resource: uuid.as_deref().zip(name.as_deref()),
+            offering: uuid.as_deref().zip(name.as_deref()),
+            // A correction is about all that an account used of an offering.
+            zone: None,
+            size: VmSize::default(),
+            resource: None,
             quantity: correction.delta,
         };
         rows.push(row(&charge, zones)?);
@@ -111,11 +134,11 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
     };
     let text = |text: &str| Value::Text(text.to_owned());
     let (quantity, unit) = consumed(charge.quantity, charge.unit);
-    let what = charge
-        .resource
-        .map_or(charge.metric.to_owned(), |(_, name)| {
-            format!("{} of {name}", charge.metric)
-        });
+    let name = charge.resource.map(|one| one.name.as_str());
+    let name = name.or(charge.offering.map(|(_, name)| name));
+    let what = name.map_or(charge.metric.to_owned(), |name| {
+        format!("{} of {name}", charge.metric)
+    });
     let project = charge.account.project_uuid.is_some();
     Ok(vec![
         midnight(charge.month.next().first_day())?,
@@ -132,10 +155,14 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
         midnight(charge.day)?,
         Value::Quantity(quantity, Unit::Exact),
         text(unit),
+        Value::text(charge.zone.map(|(uuid, _)| uuid)),
+        Value::text(charge.zone.map(|(_, name)| name)),
+        Value::text(charge.resource.map(|one| one.uuid.as_str())),
+        Value::text(charge.resource.map(|one| one.name.as_str())),
+        Value::text(charge.resource.map(|one| resource_type(&one.kind))),
         text(service_category(charge.metric)),
         text("CloudStack"),
-        // The specification wants one of every charge.
-        text(charge.resource.map_or(charge.metric, |(uuid, _)| uuid)),
+        Value::Text(sku_id(charge)),
         text(charge.metric),
         text(&charge.account.uuid),
         text(
@@ -150,6 +177,50 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
     ])
 }
 
+/// What identifies a SKU, whatever it is called: metric, offering, zone, vCPUs × MHz, MiB. A part that there is not, or
+/// that is not known, is empty.
+fn sku_id(charge: &Charge) -> String {
+    let uuid =
+        |names: Option<(&str, &str)>| names.map_or(String::new(), |(uuid, _)| uuid.to_owned());
+    let number = |part: Option<NonZeroU32>| part.map_or(String::new(), |part| part.to_string());
+    let size = charge.size;
+    let processors = match (size.vcpus, size.mhz) {
+        (None, None) => String::new(),
+        (vcpus, mhz) => format!("{}x{}", number(vcpus), number(mhz)),
+    };
+    let parts = [
+        charge.metric.to_owned(),
+        uuid(charge.offering),
+        uuid(charge.zone),
+        processors,
+        number(size.memory_mib),
+    ];
+    parts.join("/").trim_end_matches('/').to_owned()
+}
+
+/// In words, as the specification wants it.
+fn resource_type(kind: &str) -> &str {
+    let kind = ResourceKind::ALL.into_iter().find(|one| one.name() == kind);
+    match kind {
+        Some(ResourceKind::Vm) => "Virtual Machine",
+        Some(ResourceKind::IpAddress) => "IP Address",
+        Some(ResourceKind::Network) => "Network",
+        Some(ResourceKind::Router) => "Virtual Router",
+        Some(ResourceKind::Volume) => "Volume",
+        Some(ResourceKind::Template) => "Template",
+        Some(ResourceKind::Iso) => "ISO",
+        Some(ResourceKind::Snapshot) => "Snapshot",
+        Some(ResourceKind::SecurityGroup) => "Security Group",
+        Some(ResourceKind::LoadBalancerRule) => "Load Balancer Rule",
+        Some(ResourceKind::PortForwardingRule) => "Port Forwarding Rule",
+        Some(ResourceKind::VpnUser) => "VPN User",
+        Some(ResourceKind::VmSnapshot) => "VM Snapshot",
+        Some(ResourceKind::Bucket) => "Bucket",
+        Some(ResourceKind::Vpc) => "VPC",
+        Some(ResourceKind::Other) | None => "Other",
+    }
+}
+
 /// The quantity in a unit as the specification writes units. A division by 2^30 changes no digit of a float.
 fn consumed(quantity: f64, unit: &str) -> (f64, &'static str) {
     match unit {
@@ -157,6 +228,7 @@ fn consumed(quantity: f64, unit: &str) -> (f64, &'static str) {
         "bytes" => (quantity, "B"),
         "byte-hours" => (quantity / GIB, "GiB-Hours"),
         "requests" => (quantity, "Requests"),
+        "vcpu-hours" => (quantity, "vCPU-Hours"),
         _ => (quantity, "Units"),
     }
 }
@@ -167,7 +239,8 @@ fn tags(domain_path: &str) -> anyhow::Result<String> {
 
 /// One of the specification's categories.
 fn service_category(metric: &str) -> &'static str {
-    let Some(metric) = Metric::of_name(metric) else {
+    let derived = DerivedMetric::of_name(metric).map(DerivedMetric::base);
+    let Some(metric) = derived.or(Metric::of_name(metric)) else {
         return "Other";
     };
     match metric {

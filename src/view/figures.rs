@@ -1,5 +1,7 @@
 //! How figures are listed: reports and the server's answers put the same columns in orders of their own.
 
+use std::num::NonZeroU32;
+
 use super::accounts;
 use crate::ledger::read::totals::{Figure, Granularity};
 use crate::output::{Column, Unit, Value};
@@ -25,14 +27,47 @@ pub const PROJECT_NAME: FigureCell = (Column::shown("project_name", "project"), 
 pub const PROJECT_UUID: FigureCell = (Column::hidden("project_uuid"), |figure| {
     Value::text(figure.who.project_uuid)
 });
-pub const RESOURCE_NAME: FigureCell = (Column::shown("resource_name", "offering"), |figure| {
+/// What records are kept per, under the names that it had before lines were kept.
+pub const RECORD_NAME: FigureCell = (Column::shown("resource_name", "offering"), |figure| {
+    Value::text(figure.offering.as_ref().map(|one| one.name.as_str()))
+});
+pub const RECORD_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
+    Value::text(figure.offering.as_ref().map(|one| one.uuid.as_str()))
+});
+pub const RECORD_KIND: FigureCell = (Column::hidden("resource_kind"), |figure| {
+    Value::text(figure.offering.as_ref().map(|one| one.kind.as_str()))
+});
+pub const OFFERING_NAME: FigureCell = (Column::shown("offering_name", "offering"), RECORD_NAME.1);
+pub const OFFERING_UUID: FigureCell = (Column::hidden("offering_uuid"), RECORD_UUID.1);
+pub const OFFERING_KIND: FigureCell = (Column::hidden("offering_kind"), RECORD_KIND.1);
+pub const ZONE_NAME: FigureCell = (Column::shown("zone_name", "zone"), |figure| {
+    Value::text(figure.zone.as_ref().map(|one| one.name.as_str()))
+});
+pub const ZONE_UUID: FigureCell = (Column::hidden("zone_uuid"), |figure| {
+    Value::text(figure.zone.as_ref().map(|one| one.uuid.as_str()))
+});
+pub const VCPUS: FigureCell = (Column::shown("vcpus", "vCPUs"), |figure| {
+    part_of_size(figure.size.vcpus)
+});
+pub const MHZ: FigureCell = (Column::shown("mhz", "MHz"), |figure| {
+    part_of_size(figure.size.mhz)
+});
+pub const MEMORY_MIB: FigureCell = (Column::shown("memory_mib", "MiB"), |figure| {
+    part_of_size(figure.size.memory_mib)
+});
+/// What was used: the VM, the volume, the address.
+pub const RESOURCE_NAME: FigureCell = (Column::shown("resource_name", "resource"), |figure| {
     Value::text(figure.resource.as_ref().map(|one| one.name.as_str()))
 });
 pub const RESOURCE_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
     Value::text(figure.resource.as_ref().map(|one| one.uuid.as_str()))
 });
-pub const RESOURCE_KIND: FigureCell = (Column::hidden("resource_kind"), |figure| {
+pub const RESOURCE_KIND: FigureCell = (Column::shown("resource_kind", "kind"), |figure| {
     Value::text(figure.resource.as_ref().map(|one| one.kind.as_str()))
+});
+pub const CLOUDSTACK_ID: FigureCell = (Column::hidden("cloudstack_id"), |figure| {
+    let id = figure.resource.as_ref().map(|one| one.cloudstack_id);
+    id.map_or(Value::Nothing, Value::Id)
 });
 pub const METRIC: FigureCell = (Column::shown("metric", "metric"), |figure| {
     Value::Text(figure.metric.name.clone())
@@ -53,6 +88,10 @@ pub const GIB_MONTHS: FigureCell = (Column::shown("gib_months", "GiB-months"), |
     let gib = figure.gib_months;
     gib.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::GibMonths))
 });
+
+fn part_of_size(part: Option<NonZeroU32>) -> Value {
+    part.map_or(Value::Nothing, |part| Value::Count(part.get().into()))
+}
 
 /// The same column, not for people.
 pub fn hidden((column, value): FigureCell) -> FigureCell {
@@ -75,9 +114,9 @@ impl ServerRows {
         let figure = [
             METRIC,
             UNIT,
-            RESOURCE_KIND,
-            RESOURCE_UUID,
-            RESOURCE_NAME,
+            RECORD_KIND,
+            RECORD_UUID,
+            RECORD_NAME,
             QUANTITY,
             GIB_MONTHS,
         ];

@@ -2,6 +2,7 @@
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
+mod asking;
 mod corrections;
 mod explain;
 mod small;

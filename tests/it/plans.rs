@@ -21,7 +21,10 @@ const GROWING: &[(&str, &[&str])] = &[
     ("correction_lines", &["correction_id"]),
     ("month_sku_sums", &["month"]),
     // Of the kinds that are looked up by kind alone there are few.
-    ("stored_resources", &["rowid", "source_id", "kind"]),
+    (
+        "stored_resources",
+        &["rowid", "source_id", "kind", "uuid", "name"],
+    ),
     ("stored_days", &["day"]),
     ("stored_corrections", &["day", "rowid", "corrected_at"]),
     ("stored_findings", &["day", "rowid"]),

@@ -63,6 +63,25 @@ fn programs_get_json_and_csv() {
     assert_eq!(csv, include_str!("golden/report.csv"));
 }
 
+#[test]
+fn resources_and_skus_for_people_and_programs() {
+    let words = [
+        "--account",
+        "aurora",
+        "--by",
+        "vm,sku",
+        "--metric",
+        "vm_running,vm_running_vcpu_hours",
+        "--top",
+        "3",
+    ];
+    assert_eq!(october(&words), include_str!("golden/report-sku.txt"));
+    let json = october(&[&words[..], &["--format", "json"]].concat());
+    assert_eq!(json, include_str!("golden/report-sku.json"));
+    let csv = october(&[&words[..], &["--format", "csv"]].concat());
+    assert_eq!(csv, include_str!("golden/report-sku.csv"));
+}
+
 /// See `sample::one_account_and_day_adds_up_as_worked_out_by_hand`: 980 GiB over the day's 25 hours, of a month of 745.
 #[test]
 fn the_day_of_25_hours_adds_up_as_worked_out_by_hand() {
@@ -197,7 +216,15 @@ fn the_shape_of_focus() {
                where a.name = 'aurora' and m.name = 'vpn_user'",
         )
         .unwrap();
-    let words = ["2026-10-25", "--format", "focus", "--account", "aurora"];
+    let words = [
+        "2026-10-25",
+        "--format",
+        "focus",
+        "--account",
+        "aurora",
+        "--metric",
+        "vm_running,vm_running_vcpu_hours,primary_byte_hours,ip_address_allocated,vpn_user",
+    ];
     let run = sandbox.run(&[&["report"], &CONFIG[..], &words].concat());
     assert_eq!(
         run.exits(0).complains("").stdout,
@@ -238,12 +265,28 @@ fn what_cannot_be_reported_is_refused() {
         ),
         (&["--by", "day,day"], "rbc-usage: --by names day twice\n"),
         (
+            &["--by", "vm,sku,volume"],
+            "rbc-usage: --by names the resource twice, with vm and volume: leave one of them out\n",
+        ),
+        (
+            &["--by", "offering,sku"],
+            "rbc-usage: --by names the offering twice, with offering and sku: leave one of them out\n",
+        ),
+        (
+            &["--zone", "sto"],
+            "rbc-usage: no zone is called \"sto\": did you mean sto1?\n",
+        ),
+        (
+            &["--resource", "app"],
+            "rbc-usage: nothing that was used is called \"app\": give a name, a uuid, or kind and id such as vm:12\n",
+        ),
+        (
             &["--format", "focus", "--by", "day"],
-            "rbc-usage: --format focus has a row for each account, offering, metric and day: leave out --by and --top\n",
+            "rbc-usage: --format focus has a row for each account, resource, SKU and day: leave out --by and --top\n",
         ),
         (
             &["--format", "focus", "--top", "3"],
-            "rbc-usage: --format focus has a row for each account, offering, metric and day: leave out --by and --top\n",
+            "rbc-usage: --format focus has a row for each account, resource, SKU and day: leave out --by and --top\n",
         ),
     ] {
         report(words).exits(2).complains(complaint);

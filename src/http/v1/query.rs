@@ -3,8 +3,8 @@
 
 use crate::day::{Day, DayRange};
 use crate::ledger::read::totals::Granularity;
-use crate::metric::Metric;
 use crate::month::Month;
+use crate::sku;
 
 use crate::http::refusal::Problem;
 
@@ -114,8 +114,8 @@ impl Query {
     pub fn metrics(&self) -> Result<Vec<String>, Problem> {
         let given = self.pairs.iter().filter(|(name, _)| name == REPEATED);
         given
-            .map(|(_, name)| match Metric::asked_for(name) {
-                Ok(_) => Ok(name.clone()),
+            .map(|(_, name)| match sku::check_metric(name) {
+                Ok(()) => Ok(name.clone()),
                 Err(why) => Err(Problem::of_parameter(REPEATED, why)),
             })
             .collect()
@@ -234,7 +234,14 @@ mod tests {
             ["vm_running", "usage_type_99", "vm_running"]
         );
         for (wrong, nearest) in [
-            ("vm_runing", ": did you mean vm_running?"),
+            (
+                "vm_runing",
+                ": did you mean vm_running or vm_running_vcpu_hours?",
+            ),
+            (
+                "vm_alocated_vcpu_hours",
+                ": did you mean vm_allocated_vcpu_hours, vm_allocated or vm_allocated_memory_byte_hours?",
+            ),
             ("", ""),
             ("usage_type_099", ""),
         ] {

@@ -10,7 +10,7 @@ use crate::ledger::read::accounts::Account;
 use crate::ledger::read::selection::{Selection, select_one};
 use crate::ledger::read::stretches::Stretches;
 use crate::ledger::read::totals::{
-    Dimensions, Figure, Granularity, TooManySums, TotalsQuery, list_totals,
+    Dimensions, Figure, Granularity, LineChoice, TooManySums, TotalsQuery, list_totals,
 };
 use crate::output::{self, Document, Value};
 use crate::view;
@@ -136,9 +136,10 @@ impl UsageQuery {
             stretches: Some(stretches),
             range: self.range,
             metrics: &self.metrics,
+            only: LineChoice::default(),
             by: Dimensions {
                 account: by_account,
-                resource: true,
+                offering: true,
                 time: self.granularity,
                 ..Dimensions::default()
             },

@@ -6,7 +6,9 @@ use super::*;
 use crate::ledger::carry_over::make_lines_of_records;
 use crate::ledger::initialise;
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
-use crate::ledger::read::totals::{Dimensions, Figure, Granularity, TotalsQuery, list_totals};
+use crate::ledger::read::totals::{
+    Dimensions, Figure, Granularity, LineChoice, TotalsQuery, list_totals,
+};
 use crate::ledger::read::{Page, Reader, Total};
 use crate::scope::Scope;
 use crate::zone::Zone;
@@ -72,7 +74,7 @@ fn usage(reader: &mut Reader, range: DayRange) -> Vec<String> {
 fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String> {
     let by = Dimensions {
         account: true,
-        resource: true,
+        offering: true,
         time,
         ..Dimensions::default()
     };
@@ -84,6 +86,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
             stretches: None,
             range,
             metrics: &[],
+            only: LineChoice::default(),
             by,
             zones: &zones,
             most_sums: usize::MAX,
@@ -91,7 +94,7 @@ fn totals(reader: &mut Reader, range: DayRange, time: Granularity) -> Vec<String
         let figures = list_totals(snapshot, &question)?;
         let of = |figure: &Figure| {
             let account = &figure.who.account.unwrap().uuid;
-            let resource = figure.resource.as_ref().map(|resource| &*resource.uuid);
+            let resource = figure.offering.as_ref().map(|resource| &*resource.uuid);
             let what = line(account, &figure.metric.name, resource, figure.quantity);
             match (figure.month, figure.day) {
                 (_, Some(day)) => format!("{what} {day}"),

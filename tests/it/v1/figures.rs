@@ -124,7 +124,7 @@ fn figures_come_by_day_by_month_and_in_all() {
     refuses(
         &server.get(&path.replace("vm_running", "vm_runing")),
         400,
-        "no metric is called \"vm_runing\": did you mean vm_running?",
+        "no metric is called \"vm_runing\": did you mean vm_running or vm_running_vcpu_hours?",
     );
 }
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::ledger::initialise;
 use crate::ledger::read::Reader;
-use crate::ledger::read::totals::{Dimensions, Granularity, TotalsQuery, list_totals};
+use crate::ledger::read::totals::{Dimensions, Granularity, LineChoice, TotalsQuery, list_totals};
 use crate::scope::{ScopeLimits, parse_domains, parse_uuids};
 use crate::zone::Zone;
 use crate::zones::Zones;
@@ -55,6 +55,10 @@ const BY_DOMAIN: Dimensions = Dimensions {
     account: false,
     domain: true,
     project: false,
+    offering: false,
+    zone: false,
+    sku: false,
+    disk_offering: false,
     resource: false,
     time: Granularity::Total,
 };
@@ -78,6 +82,7 @@ fn totals(
         stretches: Some(&selection.stretches),
         range,
         metrics: &[],
+        only: LineChoice::default(),
         by,
         zones: &Zones::from(Zone::parse("GMT")?),
         most_sums: usize::MAX,

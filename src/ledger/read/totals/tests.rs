@@ -1,6 +1,8 @@
 //! Totals over a ledger filled by plain SQL, worked out by hand.
 
+use crate::day::DayRange;
 use crate::zone::Zone;
+use crate::zones::Zones;
 use rusqlite::Connection;
 
 use super::*;
@@ -63,6 +65,7 @@ fn totals(metrics: &[&str], by: Dimensions) -> Vec<String> {
                 stretches: Some(&stretches),
                 range,
                 metrics: &metrics,
+                only: LineChoice::default(),
                 by,
                 zones: &zones,
                 most_sums: usize::MAX,
@@ -80,7 +83,7 @@ fn line(figure: &Figure) -> String {
         figure.who.domain_path.unwrap_or("-"),
         figure.who.project_name.unwrap_or("-"),
         figure.metric.name,
-        figure.resource.as_ref().map_or("-", |one| &one.name),
+        figure.offering.as_ref().map_or("-", |one| &one.name),
         or_dash(
             figure
                 .day
@@ -110,7 +113,7 @@ fn everything_in_one_figure_a_metric() {
 fn by_account_resource_and_month() {
     let by = Dimensions {
         account: true,
-        resource: true,
+        offering: true,
         time: Granularity::Month,
         ..Dimensions::default()
     };
@@ -179,6 +182,7 @@ fn more_sums_than_may_be_held_are_an_error() {
                     stretches: None,
                     range,
                     metrics: &metrics,
+                    only: LineChoice::default(),
                     by: Dimensions {
                         time,
                         ..Dimensions::default()
@@ -290,6 +294,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             stretches: None,
             range,
             metrics: &[],
+            only: LineChoice::default(),
             by,
             zones: &zones,
             most_sums: usize::MAX,
@@ -299,7 +304,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             let key = format!(
                 "{:?} {:?}",
                 figure.who.account.map(|account| &account.name),
-                figure.resource.map(|one| one.name.clone())
+                figure.offering.map(|one| one.name.clone())
             );
             sums.entry(key).or_default().add(figure.quantity);
         }
@@ -308,10 +313,10 @@ fn months_add_up_to_the_total_to_the_last_bit() {
             .map(|(key, sum)| (key, sum.value()))
             .collect())
     };
-    for (account, resource) in [(true, true), (true, false), (false, true), (false, false)] {
+    for (account, offering) in [(true, true), (true, false), (false, true), (false, false)] {
         let by = |time| Dimensions {
             account,
-            resource,
+            offering,
             time,
             ..Dimensions::default()
         };
@@ -342,8 +347,9 @@ fn the_names_of_an_accounts_figures_are_asked_for_at_once() {
             stretches: None,
             range,
             metrics: &[],
+            only: LineChoice::default(),
             by: Dimensions {
-                resource: true,
+                offering: true,
                 ..Dimensions::default()
             },
             zones: &zones,

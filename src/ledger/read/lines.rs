@@ -1,0 +1,155 @@
+//! Lines of one account in a range of days, added up by SKU and, where asked, by what was used. One statement reads
+//! them, along the days and then along the lines of each, which lie side by side.
+
+use std::fmt;
+
+use anyhow::ensure;
+
+use crate::db::{Connection, Row, params};
+use crate::ledger::months::MonthPart;
+use crate::sum::CompensatedSum;
+
+/// A question whose sums are more than there may be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooManySums;
+
+impl std::error::Error for TooManySums {}
+
+impl fmt::Display for TooManySums {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("more sums than may be held at once")
+    }
+}
+
+/// Which lines.
+#[derive(Clone, Copy)]
+pub struct LineFilter<'a> {
+    pub account_id: i64,
+    pub part: &'a MonthPart,
+    /// Only those about these, by their ids in the ledger.
+    pub resources: Option<&'a [i64]>,
+    /// Whether lines of one SKU are told apart by what was used.
+    pub apart: bool,
+    /// Sums that there may be; beyond it the error is `TooManySums`.
+    pub most: usize,
+}
+
+/// What was used under one SKU, by ids.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LineSum {
+    pub sku_id: i64,
+    /// 0: not told apart.
+    pub resource_id: i64,
+    /// In the metric's unit.
+    pub quantity: f64,
+}
+
+/// The sums of all the days, sorted by SKU, then resource.
+pub fn add_up(connection: &Connection, filter: LineFilter) -> anyhow::Result<Vec<LineSum>> {
+    let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
+    let mut next: usize = 0;
+    each(connection, filter, |_, key, quantity| {
+        // A day's lines come in the order of the sums, and most days have what the day before them had.
+        let same = next.checked_sub(1).filter(|place| sums[*place].0 == key);
+        let place = match same {
+            Some(place) => place,
+            None if sums.get(next).is_some_and(|(had, _)| *had == key) => next,
+            None => sums
+                .binary_search_by_key(&key, |(had, _)| *had)
+                .unwrap_or_else(|place| {
+                    sums.insert(place, (key, CompensatedSum::default()));
+                    place
+                }),
+        };
+        sums[place].1.add(quantity);
+        next = place + 1;
+        ensure!(sums.len() <= filter.most, TooManySums);
+        Ok(())
+    })?;
+    let sum = |((sku_id, resource_id), sum): ((i64, i64), CompensatedSum)| LineSum {
+        sku_id,
+        resource_id,
+        quantity: sum.value(),
+    };
+    Ok(sums.into_iter().map(sum).collect())
+}
+
+/// The sums of each day, with the day's slot, day by day.
+pub fn list_by_day(
+    connection: &Connection,
+    filter: LineFilter,
+    slot_of: impl Fn(&str) -> anyhow::Result<usize>,
+) -> anyhow::Result<Vec<(usize, LineSum)>> {
+    let mut sums: Vec<(usize, (i64, i64), CompensatedSum)> = Vec::new();
+    let (mut day, mut slot) = (String::new(), 0);
+    each(connection, filter, |text, key, quantity| {
+        if text != day {
+            slot = slot_of(text)?;
+            day.clear();
+            day.push_str(text);
+        }
+        match sums.last_mut() {
+            Some((last, had, sum)) if (*last, *had) == (slot, key) => sum.add(quantity),
+            Some(_) | None => {
+                let mut sum = CompensatedSum::default();
+                sum.add(quantity);
+                sums.push((slot, key, sum));
+                ensure!(sums.len() <= filter.most, TooManySums);
+            }
+        }
+        Ok(())
+    })?;
+    let sum = |(slot, (sku_id, resource_id), sum): (usize, (i64, i64), CompensatedSum)| {
+        let sum = LineSum {
+            sku_id,
+            resource_id,
+            quantity: sum.value(),
+        };
+        (slot, sum)
+    };
+    Ok(sums.into_iter().map(sum).collect())
+}
+
+/// Day, SKU, resource and quantity of each line, in the order in which they lie.
+fn each(
+    connection: &Connection,
+    filter: LineFilter,
+    mut line: impl FnMut(&str, (i64, i64), f64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (first, last) = (filter.part.first(), filter.part.last());
+    let mut read = |row: &Row| {
+        let resource_id = if filter.apart { row.get(2)? } else { 0 };
+        line(row.get(0)?, (row.get(1)?, resource_id), row.get(3)?)
+    };
+    match filter.resources {
+        None => {
+            let values = params! {":account": filter.account_id, ":first": first, ":last": last};
+            connection.each(LINES, values, &mut read)
+        }
+        Some(ids) => {
+            let values = params! {
+                ":account": filter.account_id,
+                ":first": first,
+                ":last": last,
+                ":resources": ids,
+            };
+            connection.each(LINES_OF_RESOURCES, values, &mut read)
+        }
+    }
+}
+
+/// The days come first: their key is that of `account_days` together with the account, which is then looked up day by
+/// day instead of among all accounts of the range.
+pub(super) const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
+     from stored_days d \
+     cross join account_days x on x.day = d.day and x.account_id = :account \
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+     where d.day between :first and :last \
+     order by d.day, l.id";
+
+pub(super) const LINES_OF_RESOURCES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
+     from stored_days d \
+     cross join account_days x on x.day = d.day and x.account_id = :account \
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+     where d.day between :first and :last and l.resource_id in rarray(:resources) \
+     order by d.day, l.id";

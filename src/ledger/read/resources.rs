@@ -1,0 +1,73 @@
+//! How people name what was used, and zones: the ids in the ledger of everything that is called so. What was renamed,
+//! or is called like something else, has several.
+
+use super::reader::Snapshot;
+use crate::db::params;
+use crate::resource::ResourceKind;
+use crate::suggestion::did_you_mean;
+
+/// The zones with this uuid or name; else, in words, that there is none.
+pub fn find_zones(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i64>, String>> {
+    let sql = "select id, uuid, name from stored_resources where kind = 'zone'";
+    let zones: Vec<(i64, String, String)> = snapshot.connection().list(sql, params! {}, |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let called = zones
+        .iter()
+        .filter(|(_, uuid, name)| [uuid, name].contains(&&key.to_owned()));
+    let ids: Vec<i64> = called.map(|(id, _, _)| *id).collect();
+    if ids.is_empty() {
+        let names = zones
+            .iter()
+            .flat_map(|(_, uuid, name)| [uuid.as_str(), name.as_str()]);
+        let nearest = did_you_mean(key, names);
+        return Ok(Err(format!("no zone is called {key:?}{nearest}")));
+    }
+    Ok(Ok(ids))
+}
+
+/// The VMs, volumes, addresses and so on with this kind and id in CloudStack, such as `vm:3009`, or else with this uuid,
+/// or else with this name; else, in words, that there is none.
+pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i64>, String>> {
+    let connection = snapshot.connection();
+    let by_id = key.split_once(':').and_then(|(kind, id)| {
+        let kind = ResourceKind::ALL
+            .into_iter()
+            .find(|one| one.name() == kind)?;
+        Some((kind, id.parse::<u64>().ok()?))
+    });
+    let mut ids = match by_id {
+        Some((kind, id)) => {
+            let sql =
+                "select id from stored_resources where kind = :kind and source_id = :source_id";
+            let values = params! {":kind": kind.name(), ":source_id": id};
+            connection.list(sql, values, |row| row.get(0))?
+        }
+        None => Vec::new(),
+    };
+    for sql in [
+        "select id, kind from stored_resources where uuid = :key",
+        "select id, kind from stored_resources where name = :key",
+    ] {
+        if !ids.is_empty() {
+            break;
+        }
+        let called: Vec<(i64, bool)> = connection.list(sql, params! {":key": key}, |row| {
+            let kind: &str = row.get(1)?;
+            let is_used = ResourceKind::ALL.iter().any(|one| one.name() == kind);
+            Ok((row.get(0)?, is_used))
+        })?;
+        ids.extend(
+            called
+                .into_iter()
+                .filter(|(_, is_used)| *is_used)
+                .map(|(id, _)| id),
+        );
+    }
+    if ids.is_empty() {
+        return Ok(Err(format!(
+            "nothing that was used is called {key:?}: give a name, a uuid, or kind and id such as vm:12"
+        )));
+    }
+    Ok(Ok(ids))
+}
