@@ -24,7 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use crate::arguments::PeriodArgs;
+use crate::arguments::{ConfigFile, PeriodArgs};
 use crate::config::Config;
 use crate::instant::Utc;
 use crate::ledger::Initialised;
@@ -61,17 +61,34 @@ fn lines_per(config: &Config) -> LinesPer {
 }
 
 /// Creates or upgrades the ledger, and prints which.
-fn initialise_ledger(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+fn initialise_ledger(
+    args: &ConfigFile,
+    config: &Config,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let now = Utc::at(unix_now()?)?.to_string();
     let bar = terminal::step_bar();
     let mut on_step = |step| terminal::show_step(&bar, step);
     let initialised = open::initialise_ledger(config, &now, &mut on_step);
     bar.finish_and_clear();
-    let done = match initialised? {
+    let initialised = initialised?;
+    let done = match &initialised {
         Initialised::Created => "created".to_owned(),
-        Initialised::Upgraded { from } => format!("upgraded from schema {from}"),
+        Initialised::Upgraded { from, .. } => format!("upgraded from schema {from}"),
         Initialised::Current => "is current".to_owned(),
     };
     writeln!(out, "ledger {} {done}", config.ledger.display())?;
+    if let Initialised::Upgraded {
+        without_lines: Some((first, last)),
+        ..
+    } = initialised
+    {
+        let import = args.program("import");
+        writeln!(
+            out,
+            "{first} to {last}: lines without resource, zone and size; {import} -s DAY -e DAY -f fills in days whose \
+             usage records CloudStack still has, and changes no figure where these are as they were"
+        )?;
+    }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     if args.initdb {
-        super::initialise_ledger(&config, out)?;
+        super::initialise_ledger(&args.config, &config, out)?;
         return Ok(ExitCode::SUCCESS);
     }
     let range = days_asked_for(&args, super::unix_now()?, &config.zone)?;

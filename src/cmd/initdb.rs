@@ -15,6 +15,6 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    super::initialise_ledger(&args.config.load()?, out)?;
+    super::initialise_ledger(&args.config, &args.config.load()?, out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use super::carry_over::make_lines_of_records;
 use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, explained, ledger_at};
 use super::step::Step;
 use super::timezones;
+use crate::day::Day;
 use crate::db::{Connection, params};
 
 /// What `initdb` brings a ledger to.
@@ -35,7 +36,11 @@ const WITH_LINES: i64 = 8;
 #[derive(Debug, PartialEq)]
 pub enum Initialised {
     Created,
-    Upgraded { from: i64 },
+    Upgraded {
+        from: i64,
+        /// The first and the last day whose lines are its records, as there were none before.
+        without_lines: Option<(Day, Day)>,
+    },
     Current,
 }
 
@@ -65,7 +70,16 @@ pub fn initialise(
         }
         let from = found.unwrap_or(0);
         migrate(engine.connection(), from, timezone, now, on_step)?;
-        Ok(found.map_or(Initialised::Created, |from| Initialised::Upgraded { from }))
+        let without_lines = match from < WITH_LINES {
+            true => find_days_without_lines(engine.connection())?,
+            false => None,
+        };
+        Ok(
+            found.map_or(Initialised::Created, |from| Initialised::Upgraded {
+                from,
+                without_lines,
+            }),
+        )
     };
     initialise().with_context(|| ledger_at(path))
 }
@@ -98,6 +112,13 @@ fn migrate(
     let sql = "insert into ledgers (only, timezone, created_at) values (1, :timezone, :now) on conflict do nothing";
     connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
     connection.commit()
+}
+
+fn find_days_without_lines(connection: &Connection) -> anyhow::Result<Option<(Day, Day)>> {
+    let first = "select day from stored_days where lines_per = 'record' order by day limit 1";
+    let last = "select day from stored_days where lines_per = 'record' order by day desc limit 1";
+    let [first, last] = [first, last].map(|sql| connection.find(sql, params! {}, |row| row.get(0)));
+    Ok(first?.zip(last?))
 }
 
 /// The schema version of a ledger, `None` for an empty file. Refuses what is not a ledger and what is newer

@@ -60,7 +60,7 @@ const WAITING: [&str; 5] = [
 ];
 
 /// What may walk: a part of the statement, the table, and why.
-const MAY_WALK: [(&str, &str, &str); 10] = [
+const MAY_WALK: [(&str, &str, &str); 11] = [
     (
         "from imports order by id desc limit 1",
         "imports",
@@ -80,6 +80,11 @@ const MAY_WALK: [(&str, &str, &str); 10] = [
         "having max(lines_per = 'resource')",
         "stored_days",
         "`prune`, which looks at all old months",
+    ),
+    (
+        "from stored_days where lines_per = 'record' order by day",
+        "stored_days",
+        UPGRADE,
     ),
     ("insert or ignore into skus", "*", UPGRADE),
     (

@@ -97,7 +97,10 @@ fn a_ledger_of_the_first_schema_keeps_its_days() {
     let now = "2014-01-01T00:00:00Z";
     assert_eq!(
         initialise(&path, "GMT", now, &mut |_| ()).unwrap(),
-        Initialised::Upgraded { from: 1 }
+        Initialised::Upgraded {
+            from: 1,
+            without_lines: Some(("2013-06-01".parse().unwrap(), "2013-06-02".parse().unwrap())),
+        }
     );
     let day: (String, i64, Option<String>) = Connection::open(&path)
         .unwrap()

@@ -18,7 +18,9 @@ fn lines_are_filled_from_the_source_and_no_figure_changes() {
         .unwrap();
     let before = cloud.ledger(FIGURES);
     assert_eq!(before.len(), 8);
-    cloud.run(&["initdb"]).exits(0);
+    let run = cloud.run(&["initdb"]).exits(0);
+    let says = "upgraded from schema 2\n2013-06-01 to 2013-06-02: lines without resource, zone and size; rbc-usage import ";
+    assert!(run.stdout.contains(says), "{run}");
     assert_eq!(cloud.ledger(FIGURES), before);
     let sums = "select day, account_name, metric, offering_name, quantity from daily_lines order by 1, 2, 3, 4";
     assert_eq!(cloud.ledger(sums), before);
