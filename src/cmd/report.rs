@@ -288,7 +288,7 @@ fn list_pending(
     let filter = CorrectionFilter {
         kind: Some("pending"),
         accounts: Some(&ids),
-        hidden: Some(&hidden),
+        hidden: hidden.as_deref(),
         ..filter
     };
     let mut corrections = list_corrections(snapshot, filter, Page::default())?;

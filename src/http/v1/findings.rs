@@ -39,7 +39,10 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let after = query.get("cursor").map(last_seen).transpose()?;
     let listed = context.listed()?;
     let accounts = listed.as_ref().map(Selection::ids);
-    let hidden = listed.as_ref().map(Selection::hidden_days).transpose()?;
+    let hidden = match &listed {
+        Some(listed) => listed.hidden_days()?,
+        None => None,
+    };
     let filter = FindingFilter {
         range,
         kind,

@@ -112,9 +112,10 @@ const OF_DAYS: &str =
        and (:kind is null or c.kind = :kind)
        and (:since is null or c.corrected_at >= :since)
        and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
-       and (:hidden is null or not exists (
-         select 1 from json_each(:hidden)
-         where json_extract(value, '$[0]') = c.account_id and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
+       and (:hidden is null
+            or c.account_id not in (select json_extract(value, '$[0]') from json_each(:hidden))
+            or not exists (select 1 from json_each(:hidden) where json_extract(value, '$[0]') = c.account_id
+                           and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (:after is null or c.id > :after)
      order by c.id
      limit :limit offset :offset";
@@ -131,9 +132,10 @@ const OF_ALL_DAYS: &str =
        and (:kind is null or c.kind = :kind)
        and (:since is null or c.corrected_at >= :since)
        and (:accounts is null or c.account_id in (select value from json_each(:accounts)))
-       and (:hidden is null or not exists (
-         select 1 from json_each(:hidden)
-         where json_extract(value, '$[0]') = c.account_id and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
+       and (:hidden is null
+            or c.account_id not in (select json_extract(value, '$[0]') from json_each(:hidden))
+            or not exists (select 1 from json_each(:hidden) where json_extract(value, '$[0]') = c.account_id
+                           and c.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and c.id > coalesce(:after, 0)
      order by c.id
      limit :limit offset :offset";

@@ -102,9 +102,10 @@ const UNACKNOWLEDGED: &str =
      where f.acknowledged = 0 and f.day between :first and :last
        and (:kind is null or f.kind = :kind)
        and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
-       and (:hidden is null or not exists (
-         select 1 from json_each(:hidden)
-         where json_extract(value, '$[0]') = f.account_id and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
+       and (:hidden is null
+            or f.account_id not in (select json_extract(value, '$[0]') from json_each(:hidden))
+            or not exists (select 1 from json_each(:hidden) where json_extract(value, '$[0]') = f.account_id
+                           and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
      select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
@@ -127,9 +128,10 @@ const ALL: &str =
      where f.day between :first and :last
        and (:kind is null or f.kind = :kind)
        and (:accounts is null or f.account_id in (select value from json_each(:accounts)))
-       and (:hidden is null or not exists (
-         select 1 from json_each(:hidden)
-         where json_extract(value, '$[0]') = f.account_id and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
+       and (:hidden is null
+            or f.account_id not in (select json_extract(value, '$[0]') from json_each(:hidden))
+            or not exists (select 1 from json_each(:hidden) where json_extract(value, '$[0]') = f.account_id
+                           and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
      select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because

@@ -243,8 +243,9 @@ impl Selection {
         self.stretches.keys().copied().collect()
     }
 
-    /// The days of these accounts that are not asked for, as statements take them: `[[account, first, last], …]`.
-    pub fn hidden_days(&self) -> anyhow::Result<String> {
+    /// The days of these accounts that are not asked for, as statements take them: `[[account, first, last], …]`;
+    /// none: all are.
+    pub fn hidden_days(&self) -> anyhow::Result<Option<String>> {
         let mut hidden = Vec::new();
         for (account_id, stretches) in &self.stretches {
             let all = all_days()?;
@@ -259,7 +260,7 @@ impl Selection {
                 next = last.next();
             }
         }
-        Ok(format!("[{}]", hidden.join(",")))
+        Ok((!hidden.is_empty()).then(|| format!("[{}]", hidden.join(","))))
     }
 
     /// The domain that an account was in on one of these days.
