@@ -14,6 +14,7 @@ mod guest_oses;
 mod handle;
 mod held;
 pub mod known_vms;
+pub mod line_check;
 pub mod line_comparison;
 mod line_ids;
 mod line_reader;

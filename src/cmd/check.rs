@@ -257,6 +257,7 @@ fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<CheckLine> {
         Err(err) => error(what, format!("{err:#}")),
     }];
     lines.extend(check_sums(what, path, &mut on_step));
+    lines.extend(check_lines(what, path, &mut on_step));
     bar.finish_and_clear();
     lines
 }
@@ -268,6 +269,14 @@ fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) ->
             .into_iter()
             .map(|wrong| error(what, format!("{wrong}: rbc-usage verify {}", wrong.month)))
             .collect(),
+        Err(err) => vec![error(what, format!("{err:#}"))],
+    }
+}
+
+/// A line for each fault of lines.
+fn check_lines(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<CheckLine> {
+    match ledger::line_check::list_faults(path, on_step) {
+        Ok(faults) => faults.into_iter().map(|fault| error(what, fault)).collect(),
         Err(err) => vec![error(what, format!("{err:#}"))],
     }
 }

@@ -9,6 +9,7 @@ use super::line_reader::{LinesOf, list_corrected_lines};
 use super::line_table::{LinesPer, StoredLine};
 use super::lines::{LineNaming, size_of};
 use super::names::LedgerNames;
+use super::plan::ROUNDING;
 use crate::aggregate::UsageLine;
 use crate::db::{Connection, SqlValue};
 
@@ -114,7 +115,7 @@ impl LinesBefore {
             let held = of_account(&self.held, *account_id, |line| line.account_id);
             let now = of_account(now, source_id, |line| line.account_id);
             let sizes = |sku: &_| size_of(names, sku);
-            let differences = compare_lines(held, now, &new.usage.skus, &sizes, 0.0);
+            let differences = compare_lines(held, now, &new.usage.skus, &sizes, ROUNDING);
             for difference in differences {
                 let metric_id = names.find_metric_id(difference.key.metric);
                 let Some(metric_id) = metric_id else { continue };

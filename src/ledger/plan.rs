@@ -277,7 +277,7 @@ fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
 }
 
 /// Of a figure.
-const ROUNDING: f64 = 1e-12;
+pub(super) const ROUNDING: f64 = 1e-12;
 
 fn unequal(before: &OldRecord, source: Option<f64>) -> Unequal {
     Unequal {

@@ -3,6 +3,7 @@
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
 mod asking;
+mod check;
 mod corrections;
 mod explain;
 mod small;

@@ -1,0 +1,116 @@
+//! Whether the lines of every day are all there and add up to its records: what `check` looks at. Nothing that the
+//! program does makes them differ.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
+use super::line_comparison::is_equal;
+use super::schema::insist_on_current;
+use super::step::Step;
+use crate::day::Day;
+use crate::db::{Connection, params};
+use crate::plural::plural;
+
+/// Both are added in another order, and differ in their last bits.
+const TOLERANCE: f64 = 1e-9;
+
+/// AccountSums by account and metric, by their ids.
+type AccountSums = BTreeMap<(i64, i64), f64>;
+
+/// What is wrong with lines, in sentences.
+pub fn list_faults(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
+    let mut look = || -> anyhow::Result<Vec<String>> {
+        let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
+        let connection = engine.connection();
+        connection.begin_snapshot()?;
+        insist_on_current(connection)?;
+        let mut faults = list_misplaced(connection)?;
+        let sql = "select day from stored_days order by day";
+        let days: Vec<Day> = connection.list(sql, params! {}, |row| row.get(0))?;
+        // Counts of days fit 64 bits.
+        let of = Some(days.len() as u64);
+        for (done, day) in (0..).zip(days) {
+            on_step(Step {
+                doing: "adding up lines",
+                done,
+                of,
+            });
+            faults.extend(check_day(connection, day)?);
+        }
+        Ok(faults)
+    };
+    look().with_context(|| ledger_at(ledger))
+}
+
+/// Each line belongs to one account's day.
+fn list_misplaced(connection: &Connection) -> anyhow::Result<Vec<String>> {
+    let sql = "select day, first_line, lines from account_days order by first_line";
+    let mut faults = Vec::new();
+    let (mut end, mut belong) = (i64::MIN, 0);
+    connection.each(sql, params! {}, |row| {
+        let (day, first, lines): (Day, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if first < end {
+            faults.push(format!(
+                "lines of {day} are those of another account's day as well"
+            ));
+        }
+        end = end.max(first + lines);
+        belong += lines;
+        Ok(())
+    })?;
+    let sql = "select count(*) from stored_lines";
+    let stored: i64 = connection.one(sql, params! {}, |row| row.get(0))?;
+    if stored != belong {
+        let days_have = plural(belong.unsigned_abs(), "line");
+        faults.push(format!(
+            "there are {stored} lines, and its days have {days_have}"
+        ));
+    }
+    Ok(faults)
+}
+
+fn check_day(connection: &Connection, day: Day) -> anyhow::Result<Option<String>> {
+    let lines = list_sums(connection, OF_LINES, day)?;
+    let records = list_sums(connection, OF_RECORDS, day)?;
+    let same = |(one, other): (&f64, &f64)| is_equal(*one, *other, TOLERANCE);
+    let equal = lines.keys().eq(records.keys()) && lines.values().zip(records.values()).all(same);
+    if equal {
+        return Ok(None);
+    }
+    let keys = lines.keys().chain(records.keys());
+    let mut accounts: Vec<i64> = keys
+        .filter(|key| match (lines.get(key), records.get(key)) {
+            (Some(one), Some(other)) => !is_equal(*one, *other, TOLERANCE),
+            _ => true,
+        })
+        .map(|(account_id, _)| *account_id)
+        .collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    Ok(Some(format!(
+        "the lines of {day} do not add up to its records, for {}: rbc-usage verify {day}",
+        plural(accounts.len(), "account")
+    )))
+}
+
+fn list_sums(connection: &Connection, sql: &'static str, day: Day) -> anyhow::Result<AccountSums> {
+    let sums = connection.list(sql, params! {":day": day}, |row| {
+        Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+    })?;
+    Ok(sums.into_iter().collect())
+}
+
+const OF_LINES: &str = "select x.account_id, k.metric_id, sum(l.quantity)
+     from account_days x
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     cross join skus k on k.id = l.sku_id
+     where x.day = :day
+     group by x.account_id, k.metric_id";
+
+const OF_RECORDS: &str = "select r.account_id, r.metric_id, sum(r.quantity)
+     from stored_accounts a
+     cross join stored_records r on r.account_id = a.id and r.day = :day
+     group by r.account_id, r.metric_id";
