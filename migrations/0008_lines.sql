@@ -71,7 +71,7 @@ create table account_ids (
   account_id integer not null references stored_accounts (id),
   primary key (source_id, since_day)
 ) strict, without rowid;
-insert into account_ids (source_id, since_day, account_id) select id, '0001-01-01', id from stored_accounts;
+insert into account_ids (source_id, since_day, account_id) select id, '1970-01-01', id from stored_accounts;
 
 -- Domains as they were: one that moved or was renamed has another row.
 create table stored_domains (
@@ -93,7 +93,7 @@ create table account_states (
   primary key (account_id, since_day)
 ) strict, without rowid;
 insert into account_states (account_id, since_day, name, domain_id)
-select a.id, '0001-01-01', a.name, d.id
+select a.id, '1970-01-01', a.name, d.id
 from stored_accounts a
 left join stored_domains d on d.uuid = a.domain_uuid and d.path = coalesce(a.domain_path, '');
 

@@ -34,11 +34,21 @@ pub struct CloudName {
     pub name: Option<String>,
 }
 
-/// Uuid and path of a domain, such as `/a/b/`.
+/// Uuid and path of a domain, such as `/a/b/`, and the uuids from the root domain down to its own: `/u1/u2/u3/`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CloudDomain {
     pub uuid: Option<String>,
     pub path: Option<String>,
+    pub lineage: Option<String>,
+}
+
+/// By what one CloudStack is told from another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloudIdentity {
+    /// The uuid of its root domain, which each installation has made for itself; `None` where it cannot be read.
+    pub root: Option<String>,
+    /// Of all accounts that have one, by `account.id`.
+    pub account_uuids: HashMap<u64, String>,
 }
 
 /// What ids of one day stand for. An id that `cloud` does not know is absent.

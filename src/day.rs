@@ -69,6 +69,9 @@ impl fmt::Display for Day {
 }
 
 impl Day {
+    /// The first there can be.
+    pub const FIRST: Day = Day(time::OffsetDateTime::UNIX_EPOCH.date());
+
     /// The day of these numbers, if there is one.
     pub fn from_calendar(year: u16, month: u8, day: u8) -> Result<Day, ParseDayError> {
         let date = time::Month::try_from(month)

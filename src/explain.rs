@@ -18,6 +18,7 @@ use crate::ledger::account_lines::NamedLine;
 use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::ledger::day_reader::DayReader;
 use crate::ledger::ledger_at;
+use crate::ledger::naming::AccountRef;
 use crate::ledger::read::accounts::{Account, find_one};
 use crate::ledger::read::{Reader, Snapshot};
 use crate::metric::{Metric, resource_of_usage_type};
@@ -90,15 +91,14 @@ fn explain_in(
     let mut ledger = DayReader::of(snapshot, request.timezone).with_context(named)?;
     let zones = ledger.zones().clone();
     let mut source = open_source()?;
-    let account_id = account.id.unsigned_abs();
-    source.narrow_to(account_id);
+    source.narrow_to(ledger.source_ids(account.id));
     let mut figures = Vec::new();
     for day in range.days().filter(|day| *day <= today) {
         let named = || format!("explain {day}");
         let bounds = DayBounds::of(day, &zones);
         let read = source.read_day(bounds).with_context(named)?;
         let descriptions = source.describe(&read.rows).with_context(named)?;
-        let of_day = explain_day(day, account_id, request, read, &descriptions, &mut ledger);
+        let of_day = explain_day(day, account.id, request, read, &descriptions, &mut ledger);
         figures.extend(of_day.with_context(named)?);
     }
     if let Some(text) = request.resource {
@@ -129,7 +129,7 @@ struct FigureParts {
 
 fn explain_day(
     day: Day,
-    account_id: u64,
+    account_id: i64,
     request: &ExplainRequest,
     read: SourceDay,
     descriptions: &Descriptions,
@@ -145,6 +145,7 @@ fn explain_day(
         ..
     } = read;
     ledger.add_names(names);
+    rows.retain(|row| ledger.account_ref(row.account_id, day) == AccountRef::Stored(account_id));
     let zones = ledger.zones().clone();
     let bounds = DayBounds::of(day, &zones);
     let stored = ledger.find_day(day)?;
@@ -164,14 +165,16 @@ fn explain_day(
     let usage = add_up(&mut rows, &rewinds, bounds, &zones, &known, &mut note)?;
     for record in usage.records {
         let figure = figures.entry((record.metric, record.source_id));
-        figure.or_default().sum = Some(record.quantity);
+        // Several ids in CloudStack may mean the account.
+        let sum = &mut figure.or_default().sum;
+        *sum = Some(sum.unwrap_or(0.0) + record.quantity);
     }
     if let Some(stored) = stored {
-        for line in ledger.account_lines(day, stored, i64::try_from(account_id)?)? {
+        for line in ledger.account_lines(day, stored, account_id)? {
             let figure = figures.entry((line.key.metric, line.key.record_id()));
             figure.or_default().lines.push(line);
         }
-        let of_account = |id: u64| id == account_id;
+        let of_account = |id: i64| id == account_id;
         let records = ledger.day_figures(day)?.figures.into_iter();
         for record in records.filter(|record| of_account(record.account_id)) {
             let figure = figures.entry((record.metric, record.source_id));

@@ -134,6 +134,7 @@ fn import_all(
     for limitation in source.limitations() {
         on(ImportEvent::Notice(limitation))?;
     }
+    ledger.agree_on_cloud(&source.identity()?)?;
     let zones = ledger.zones().clone();
     let progress = source.progress()?;
     let watermark = progress.watermark;

@@ -2,9 +2,12 @@
 //! `write`, answers read in `read`. The only module with the ledger's SQL. Its views are the contract for other programs.
 
 pub mod account_lines;
+mod account_states;
+mod accounts;
 mod acknowledge;
 pub mod backup;
 mod carry_over;
+pub mod cloud_identity;
 mod correction_lines;
 pub mod day;
 pub mod day_reader;
@@ -31,6 +34,7 @@ mod rezone;
 pub mod runs;
 mod schema;
 mod seals;
+mod since;
 mod statements;
 pub mod step;
 pub mod timezones;

@@ -2,6 +2,7 @@
 //! statements through `Connection`; which columns there are is asked at the start, so every schema from 4.0
 //! to 4.22.1 is read by name. A day is read under one consistent snapshot of each database.
 
+mod domains;
 mod fingerprint;
 mod identity;
 mod line_names;

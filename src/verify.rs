@@ -13,10 +13,10 @@ use anyhow::Context;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::import::{add_up, purged, running_vms};
 use crate::ledger::Ledger;
-use crate::ledger::day::{ClosedDay, Policy};
+use crate::ledger::day::{ClosedDay, NewFinding, Policy};
 use crate::ledger::refusals::Cause;
 use crate::row::BadRow;
 use crate::source::{Source, SourceDay};
@@ -197,7 +197,7 @@ fn verify_day(
         .iter()
         .filter(|_| sealed)
         .filter_map(Difference::lines_finding);
-    let lines_differ: Vec<Finding> = lines_differ.collect();
+    let lines_differ: Vec<NewFinding> = lines_differ.collect();
     ledger.keep_findings(day, FindingKind::LinesDiffer, &lines_differ)?;
     let equal = !differences.iter().any(Difference::needs_a_look);
     let verdict = if equal {

@@ -10,10 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::{ConfigFile, FormatArgs};
+use crate::cloud::CloudIdentity;
 use crate::config::Config;
 use crate::day::DayRange;
 use crate::import::advise;
 use crate::ledger;
+use crate::ledger::cloud_identity::find_disagreement;
 use crate::ledger::read::Reader;
 use crate::ledger::step::Step;
 use crate::ledger::timezones::disagreement;
@@ -85,14 +87,17 @@ fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<CheckLine>> {
         detail: format!("it holds a password, and {}", line.detail),
         ..line
     }));
-    lines.extend(check_sources(config)?);
+    let (of_sources, identity) = check_sources(config)?;
+    lines.extend(of_sources);
     lines.extend(check_ledger(config, quick));
+    lines.extend(identity.and_then(|identity| judge_identity(&identity, &config.ledger)));
     lines.extend(server::check(&config.server));
     lines.extend(server::check_scopes(config));
     Ok(lines)
 }
 
-fn check_sources(config: &Config) -> anyhow::Result<Vec<CheckLine>> {
+/// Also says which CloudStack it is, where that can be read.
+fn check_sources(config: &Config) -> anyhow::Result<(Vec<CheckLine>, Option<CloudIdentity>)> {
     let options = Options {
         cloud_usage: &config.cloud_usage,
         cloud: &config.cloud,
@@ -120,11 +125,25 @@ fn check_sources(config: &Config) -> anyhow::Result<Vec<CheckLine>> {
                 let missing = source.limitations().into_iter();
                 lines.extend(missing.map(|sentence| look("rights", sentence)));
                 lines.extend(judge_zone(&mut source, &config.zone)?);
+                match source.identity() {
+                    Ok(identity) => return Ok((lines, Some(identity))),
+                    Err(err) => lines.push(error("cloud", format!("{err:#}"))),
+                }
             }
             Err(err) => lines.push(error("sources", format!("{err:#}"))),
         }
     }
-    Ok(lines)
+    Ok((lines, None))
+}
+
+/// Whether it is the CloudStack that the ledger is of. A ledger that cannot be read has a line already.
+fn judge_identity(identity: &CloudIdentity, path: &Path) -> Option<CheckLine> {
+    let mut reader = Reader::open(path).ok()?;
+    let found = reader.read(|snapshot| find_disagreement(snapshot, identity));
+    match found {
+        Ok(disagreement) => disagreement.map(|said| error("cloud", said)),
+        Err(err) => Some(error("ledger", format!("{err:#}"))),
+    }
 }
 
 fn judge_survey(what: &'static str, survey: &Survey) -> anyhow::Result<Vec<CheckLine>> {

@@ -77,6 +77,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for limitation in source.limitations() {
         terminal::eprint_line(&limitation);
     }
+    ledger.insist_on_cloud(&source.identity()?)?;
     let days = ledger.list_closed_days(range)?;
     let today = config.zone.day_at(clock)?;
     let coverage =

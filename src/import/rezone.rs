@@ -49,6 +49,7 @@ pub fn rezone(
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<Moved> {
+    ledger.agree_on_cloud(&source.identity()?)?;
     let (old, from) = (ledger.zones().clone(), asked.from);
     // The day before ends elsewhere as well.
     let mut days = ledger.list_days_from(Some(from.previous()))?;

@@ -9,6 +9,7 @@ use super::line_reader::{LinesOf, list_corrected_lines};
 use super::line_table::{LinesPer, StoredLine};
 use super::lines::{LineNaming, size_of};
 use super::names::LedgerNames;
+use super::naming::AccountRef;
 use super::plan::ROUNDING;
 use crate::aggregate::UsageLine;
 use crate::db::{Connection, SqlValue};
@@ -27,8 +28,8 @@ impl LinesBefore {
         new: &NewDay,
         corrections: impl Iterator<Item = &'a Correction>,
     ) -> anyhow::Result<LinesBefore> {
-        let accounts = corrections.map(|correction| i64::try_from(correction.key.0));
-        let mut accounts = accounts.collect::<Result<Vec<i64>, _>>()?;
+        let accounts = corrections.map(|correction| correction.key.0);
+        let mut accounts: Vec<i64> = accounts.collect();
         accounts.sort_unstable();
         accounts.dedup();
         let held = match accounts.is_empty() {
@@ -51,12 +52,7 @@ impl LinesBefore {
         if self.accounts.is_empty() {
             return Ok(());
         }
-        let lines = new.usage.lines.iter().copied();
-        let is_wanted = |line: &UsageLine| {
-            let id = i64::try_from(line.account_id);
-            id.is_ok_and(|id| self.accounts.binary_search(&id).is_ok())
-        };
-        let now: Vec<UsageLine> = lines.filter(is_wanted).collect();
+        let now = names.lines_by_account(new.day, &new.usage.lines);
         let differences = self.compare(names, new, &now)?;
         let changed: Vec<UsageLine> = differences
             .values()
@@ -107,19 +103,19 @@ impl LinesBefore {
         &self,
         names: &LedgerNames,
         new: &NewDay,
-        now: &[UsageLine],
+        now: &BTreeMap<AccountRef, Vec<UsageLine>>,
     ) -> anyhow::Result<BTreeMap<RecordKey, Vec<LineDifference>>> {
         let mut of_records: BTreeMap<RecordKey, Vec<LineDifference>> = BTreeMap::new();
         for account_id in &self.accounts {
-            let source_id = account_id.unsigned_abs();
             let held = of_account(&self.held, *account_id, |line| line.account_id);
-            let now = of_account(now, source_id, |line| line.account_id);
+            let now = now.get(&AccountRef::Stored(*account_id));
+            let now = now.map_or(&[][..], Vec::as_slice);
             let sizes = |sku: &_| size_of(names, sku);
             let differences = compare_lines(held, now, &new.usage.skus, &sizes, ROUNDING);
             for difference in differences {
                 let metric_id = names.find_metric_id(difference.key.metric);
                 let Some(metric_id) = metric_id else { continue };
-                let key = (source_id, metric_id, difference.key.record_id());
+                let key = (*account_id, metric_id, difference.key.record_id());
                 of_records.entry(key).or_default().push(difference);
             }
         }

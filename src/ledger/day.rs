@@ -5,7 +5,7 @@ pub use super::line_table::LinesPer;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::metric::Metric;
 
 /// Whether the source has finished the day.
@@ -107,6 +107,8 @@ pub struct Written {
     pub pending: u64,
     pub differences: Vec<FigureDifference>,
     pub findings: u64,
+    /// Accounts whose ids have come to mean something else, as sentences.
+    pub account_changes: Vec<String>,
 }
 
 /// A closed day's value that is not what the source says, and was not overwritten.
@@ -114,7 +116,7 @@ pub struct Written {
 pub struct FigureDifference {
     /// The account's uuid.
     pub account: String,
-    pub account_id: u64,
+    pub account_id: i64,
     pub metric: Metric,
     /// The resource's uuid.
     pub resource: Option<String>,
@@ -130,8 +132,8 @@ impl FigureDifference {
     }
 
     /// What the day's findings say of it.
-    pub fn finding(&self) -> Finding {
-        Finding {
+    pub fn finding(&self) -> NewFinding {
+        NewFinding {
             kind: FindingKind::DiffersFromSource,
             account_id: Some(self.account_id),
             metric: Some(self.metric),
@@ -153,9 +155,20 @@ pub fn in_words(stored: Option<f64>, source: Option<f64>) -> String {
     )
 }
 
-/// What identifies a record within its day, whatever its resource was called when it was stored: account,
-/// metric id, source id.
-pub type RecordKey = (u64, i64, u64);
+/// A finding to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewFinding {
+    pub kind: FindingKind,
+    /// The ledger's own id.
+    pub account_id: Option<i64>,
+    pub metric: Option<Metric>,
+    pub resource: Option<String>,
+    pub detail: String,
+}
+
+/// What identifies a record within its day, whatever its resource was called when it was stored: the ledger's ids of
+/// account and metric, and the source id.
+pub type RecordKey = (i64, i64, u64);
 
 /// A record to be written.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,6 +5,7 @@ use super::day::{Policy, StoredDay};
 use super::held::find_day;
 use super::known_vms::KnownVms;
 use super::names::LedgerNames;
+use super::naming::AccountRef;
 use super::read::Snapshot;
 use super::timezones::agreed_zones;
 use super::verification::{DayFigures, day_figures};
@@ -62,6 +63,16 @@ impl<'a> DayReader<'a> {
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'_>> {
         KnownVms::of(self.connection, &mut self.names, day, policy, vms)
+    }
+
+    /// The ids in CloudStack that mean an account, or have meant it.
+    pub fn source_ids(&self, account_id: i64) -> Vec<u64> {
+        self.names.accounts.source_ids(account_id).to_vec()
+    }
+
+    /// What an id in CloudStack means on a day.
+    pub fn account_ref(&self, source_id: u64, day: Day) -> AccountRef {
+        self.names.account_ref(source_id, day)
     }
 
     /// The figures of a day that the ledger has.

@@ -9,6 +9,7 @@ use super::line_comparison::{LineDifference, compare_lines};
 use super::line_reader::{LinesOf, list_corrected_lines, list_held_lines};
 use super::line_table::LinesPer;
 use super::lines::size_of;
+use super::naming::AccountRef;
 use super::read::corrected_lines::{ChangedLine, ChangedLines, MOST_LINES};
 use crate::aggregate::DayUsage;
 use crate::day::Day;
@@ -18,7 +19,7 @@ use crate::resource::ResourceKind;
 use crate::sku::Sku;
 
 /// Account, metric and source id of a record.
-pub type RecordId = (u64, Metric, u64);
+pub type RecordId = (AccountRef, Metric, u64);
 
 impl Ledger {
     /// The lines that differ, by the record that they are a part of; none where the day's lines do not tell resources
@@ -39,20 +40,20 @@ impl Ledger {
             true => list_corrected_lines(connection, names, day, LinesOf::All)?,
             false => list_held_lines(connection, names, day, LinesOf::All)?,
         };
-        let mut accounts: Vec<i64> = held.iter().map(|line| line.account_id).collect();
-        for line in &usage.lines {
-            accounts.push(i64::try_from(line.account_id)?);
+        let mut now = names.lines_by_account(day, &usage.lines);
+        for of_account in held.chunk_by(|a, b| a.account_id == b.account_id) {
+            let account = AccountRef::Stored(of_account[0].account_id);
+            now.entry(account).or_default();
         }
-        accounts.sort_unstable();
-        accounts.dedup();
         let sizes = |sku: &Sku| size_of(names, sku);
         let mut differing: BTreeMap<RecordId, Vec<LineDifference>> = BTreeMap::new();
-        for account_id in accounts {
-            let source_id = account_id.unsigned_abs();
-            let held = of_account(&held, account_id, |line| line.account_id);
-            let now = of_account(&usage.lines, source_id, |line| line.account_id);
+        for (account, now) in &now {
+            let held = match account.stored() {
+                Some(id) => of_account(&held, id, |line| line.account_id),
+                None => &[],
+            };
             for line in compare_lines(held, now, &usage.skus, &sizes, tolerance) {
-                let record = (source_id, line.key.metric, line.key.record_id());
+                let record = (*account, line.key.metric, line.key.record_id());
                 differing.entry(record).or_default().push(line);
             }
         }

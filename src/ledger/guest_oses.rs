@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::since::Since;
 use crate::day::Day;
 use crate::db::{Connection, params};
 
@@ -16,10 +17,9 @@ pub struct GuestOs {
     pub guessed: bool,
 }
 
-/// Of the VMs that were asked for, each with the first day it holds for, in order of days. Never of all: the ledger
-/// knows every VM that there ever was.
+/// Of the VMs that were asked for. Never of all: the ledger knows every VM that there ever was.
 #[derive(Default)]
-pub(super) struct GuestOses(HashMap<u64, Vec<(Day, GuestOs)>>);
+pub(super) struct GuestOses(HashMap<u64, Since<GuestOs>>);
 
 impl GuestOses {
     /// What a VM was counted under on a day.
@@ -29,12 +29,18 @@ impl GuestOses {
         vm_id: u64,
         day: Day,
     ) -> anyhow::Result<Option<GuestOs>> {
-        let of_vm = match self.0.entry(vm_id) {
+        Ok(self.of_vm(connection, vm_id)?.find(day).copied())
+    }
+
+    fn of_vm(
+        &mut self,
+        connection: &Connection,
+        vm_id: u64,
+    ) -> anyhow::Result<&mut Since<GuestOs>> {
+        Ok(match self.0.entry(vm_id) {
             Entry::Occupied(of_vm) => of_vm.into_mut(),
             Entry::Vacant(place) => place.insert(list_of_vm(connection, vm_id)?),
-        };
-        let found = of_vm.iter().rev().find(|(first, _)| *first <= day);
-        Ok(found.map(|(_, guest_os)| *guest_os))
+        })
     }
 
     /// Freezes what a VM was counted under on a day. Later days, if there are any in the ledger, keep what they
@@ -47,22 +53,14 @@ impl GuestOses {
         guest_os: GuestOs,
         later_days: bool,
     ) -> anyhow::Result<()> {
-        let before = self.find(connection, vm_id, day)?;
         // A row that names no VM says nothing of another such row.
-        if before == Some(guest_os) || vm_id == 0 {
+        if vm_id == 0 {
             return Ok(());
         }
-        let since = self.0.entry(vm_id).or_default();
-        let mut changes = vec![(day, guest_os)];
-        if let Some(before) = before
-            && later_days
-            && since.iter().all(|(first, _)| *first != day.next())
-        {
-            changes.push((day.next(), before));
-        }
+        let of_vm = self.of_vm(connection, vm_id)?;
         let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (:vm_id, :since_day, :guest_os_id, :guessed) \
                    on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
-        for (first, guest_os) in changes {
+        for (first, guest_os) in of_vm.freeze(day, guest_os, later_days) {
             let values = params! {
                 ":vm_id": vm_id,
                 ":since_day": first,
@@ -70,21 +68,19 @@ impl GuestOses {
                 ":guessed": guest_os.guessed,
             };
             connection.execute(sql, values)?;
-            since.retain(|(other, _)| *other != first);
-            since.push((first, guest_os));
         }
-        since.sort_unstable_by_key(|(first, _)| *first);
         Ok(())
     }
 }
 
-fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Vec<(Day, GuestOs)>> {
+fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Since<GuestOs>> {
     let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = :vm_id order by since_day";
-    connection.list(sql, params! {":vm_id": vm_id}, |row| {
+    let list = connection.list(sql, params! {":vm_id": vm_id}, |row| {
         let guest_os = GuestOs {
             id: row.get(1)?,
             guessed: row.get(2)?,
         };
         Ok((row.get(0)?, guest_os))
-    })
+    })?;
+    Ok(list.into_iter().collect())
 }

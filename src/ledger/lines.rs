@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Context;
 
-use super::day::NewDay;
+use super::account_states::Keep;
+use super::day::{NewDay, RecordKey};
 use super::line_ids::StoredSku;
 use super::line_table::{self, LineWriter, LinesPer, StoredLine};
 use super::names::LedgerNames;
@@ -28,13 +29,13 @@ pub(super) fn replace_lines(
     line_table::delete_day(connection, day)?;
     let mut writer = LineWriter::new(connection, day)?;
     let mut of_account = Vec::new();
-    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+    for (account_id, lines) in by_account(connection, names, day, usage)? {
         of_account.clear();
-        for line in lines {
+        for line in lines.into_iter().flatten() {
             of_account.push(ids.stored(connection, names, line)?);
         }
         line_table::merge(&mut of_account);
-        writer.insert(i64::try_from(lines[0].account_id)?, &of_account)?;
+        writer.insert(account_id, &of_account)?;
     }
     line_table::set_lines_per(connection, day, new.lines_per)
 }
@@ -45,14 +46,14 @@ pub(super) fn add_lines(
     names: &mut LedgerNames,
     new: &NewDay,
     per: LinesPer,
-    records: &HashSet<(u64, i64, u64)>,
+    records: &HashSet<RecordKey>,
 ) -> anyhow::Result<()> {
     let (day, usage) = (new.day, new.usage);
     let ids = LineNaming::new(connection, names, day, usage, &usage.lines, per)?;
-    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+    for (account_id, lines) in by_account(connection, names, day, usage)? {
         let mut added = Vec::new();
-        for line in lines {
-            let (account_id, metric, source_id) = line.record_key(&usage.skus);
+        for line in lines.into_iter().flatten() {
+            let (_, metric, source_id) = line.record_key(&usage.skus);
             let metric_id = names.metric(connection, metric)?;
             if records.contains(&(account_id, metric_id, source_id)) {
                 added.push(ids.stored(connection, names, line)?);
@@ -61,10 +62,47 @@ pub(super) fn add_lines(
         if added.is_empty() {
             continue;
         }
-        let account_id = i64::try_from(lines[0].account_id)?;
         added.extend(line_table::take(connection, day, account_id)?);
         line_table::merge(&mut added);
         LineWriter::new(connection, day)?.insert(account_id, &added)?;
+    }
+    Ok(())
+}
+
+/// The lines of a day by account of the ledger, in the order of these. Several ids in CloudStack may mean one account.
+fn by_account<'a>(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    day: Day,
+    usage: &'a DayUsage,
+) -> anyhow::Result<BTreeMap<i64, Vec<&'a [UsageLine]>>> {
+    let mut accounts: BTreeMap<i64, Vec<&[UsageLine]>> = BTreeMap::new();
+    for lines in usage.lines.chunk_by(|a, b| a.account_id == b.account_id) {
+        let account = names.account(connection, lines[0].account_id, day)?;
+        accounts.entry(account.id).or_default().push(lines);
+    }
+    Ok(accounts)
+}
+
+/// Keeps names and domains of the accounts that have usage on a day. A day that was closed before keeps those it has.
+pub(super) fn keep_states(
+    connection: &Connection,
+    names: &mut LedgerNames,
+    day: Day,
+    usage: &DayUsage,
+    keep: Keep,
+) -> anyhow::Result<()> {
+    let mut domains = BTreeMap::new();
+    for of_account in usage.records.chunk_by(|a, b| a.account_id == b.account_id) {
+        let account = names.account(connection, of_account[0].account_id, day)?;
+        domains.insert(account.id, 0);
+    }
+    for (account_id, lines) in by_account(connection, names, day, usage)? {
+        let newest = lines.last().and_then(|lines| lines.first());
+        domains.insert(account_id, newest.map_or(0, |line| line.domain_id));
+    }
+    for (account_id, domain_id) in domains {
+        names.keep_state(connection, day, account_id, domain_id, keep)?;
     }
     Ok(())
 }

@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use anyhow::{Context, ensure};
 
+use super::account_states::{AccountStates, Keep};
+use super::accounts::{Accounts, stand_in as account_stand_in};
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
 use super::line_ids::LineIds;
-use crate::cloud::{CloudAccount, Names};
+use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
 use crate::metric::{Breakdown, Metric};
@@ -37,10 +39,22 @@ pub struct Resource {
     pub stand_in: bool,
 }
 
+/// What an account's id in CloudStack means on a day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AccountOnDay {
+    /// The ledger's own.
+    pub id: i64,
+    /// It is kept under a stand-in.
+    pub stand_in: bool,
+    /// The id in CloudStack of the account that has the same uuid.
+    pub twin: Option<u64>,
+}
+
 #[derive(Default)]
 pub struct LedgerNames {
     metrics: HashMap<Metric, i64>,
-    pub(super) accounts: HashMap<u64, CloudAccount>,
+    pub(super) accounts: Accounts,
+    states: AccountStates,
     resources: HashMap<Rc<FrozenName>, i64>,
     pub(super) resources_by_id: HashMap<i64, Rc<FrozenName>>,
     /// The newest resolved resource of a source id.
@@ -48,10 +62,9 @@ pub struct LedgerNames {
     pub(super) guest_oses: GuestOses,
     /// What the source says in this run.
     pub(super) cloud: Names,
-    /// Accounts and resources that were looked up in this run, with the answer.
-    settled_accounts: HashMap<u64, bool>,
     /// Accounts that the source named and that are not stored yet.
     named_accounts: Vec<u64>,
+    /// Resources that were looked up in this run, with the answer.
     settled_resources: HashMap<(Breakdown, u64), Resource>,
     /// Of lines.
     pub(super) lines: LineIds,
@@ -83,19 +96,8 @@ impl LedgerNames {
             }
             Ok(())
         })?;
-        let sql = "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name from stored_accounts";
-        connection.each(sql, params! {}, |row| {
-            let account = CloudAccount {
-                uuid: Some(row.get(1)?),
-                name: row.get(2)?,
-                domain_uuid: row.get(3)?,
-                domain_path: row.get(4)?,
-                project_uuid: row.get(5)?,
-                project_name: row.get(6)?,
-            };
-            names.accounts.insert(row.get(0)?, account);
-            Ok(())
-        })?;
+        names.accounts = Accounts::load(connection)?;
+        names.states = AccountStates::load(connection)?;
         Ok(names)
     }
 
@@ -115,6 +117,7 @@ impl LedgerNames {
     /// Adds what the source says of ids.
     pub fn add_names(&mut self, names: Names) {
         self.named_accounts.extend(names.accounts.keys());
+        self.accounts.note_uuids(&names.accounts);
         self.cloud.accounts.extend(names.accounts);
         self.cloud.removed_accounts.extend(names.removed_accounts);
         self.cloud.resources.extend(names.resources);
@@ -204,114 +207,41 @@ impl LedgerNames {
         named.sort_unstable();
         named
             .into_iter()
-            .try_for_each(|id| self.account(connection, id).map(drop))
+            .try_for_each(|id| self.accounts.settle(connection, &self.cloud, id))
     }
 
-    /// Stores an account as the source has it now. Returns whether its uuid is known.
-    pub fn account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
-        if let Some(resolved) = self.settled_accounts.get(&id) {
-            return Ok(*resolved);
-        }
-        let resolved = self.store_account(connection, id)?;
-        self.settled_accounts.insert(id, resolved);
-        Ok(resolved)
-    }
-
-    /// An id whose uuid changes is another cloud's, which must not be mixed into this ledger.
-    fn store_account(&mut self, connection: &Connection, id: u64) -> anyhow::Result<bool> {
-        let stand_in = format!("account:{id}");
-        let stored = self.accounts.get(&id);
-        let known = self.cloud.accounts.get(&id);
-        let uuid = known.and_then(|known| known.uuid.clone());
-        if let (Some(stored), Some(uuid)) = (stored.and_then(|stored| stored.uuid.as_ref()), &uuid)
-        {
-            ensure!(
-                stored == uuid || *stored == stand_in,
-                "account {id} is {stored} in the ledger and {uuid} in cloud: this is another CloudStack"
-            );
-        }
-        let account = match (known, stored) {
-            (Some(known), stored) => {
-                // Rows of domains and projects stay in cloud: without one, it is the right to read it that is gone.
-                let known = known.clone();
-                let before = stored.cloned().unwrap_or(CloudAccount {
-                    uuid: Some(stand_in.clone()),
-                    ..known.clone()
-                });
-                CloudAccount {
-                    uuid: uuid.or(before.uuid),
-                    name: known.name,
-                    domain_uuid: known.domain_uuid.or(before.domain_uuid),
-                    domain_path: known.domain_path.or(before.domain_path),
-                    project_uuid: known.project_uuid.or(before.project_uuid),
-                    project_name: known.project_name.or(before.project_name),
-                }
-            }
-            (None, Some(stored)) => stored.clone(),
-            (None, None) => CloudAccount {
-                uuid: Some(stand_in.clone()),
-                name: stand_in.clone(),
-                domain_uuid: None,
-                domain_path: None,
-                project_uuid: None,
-                project_name: None,
-            },
+    /// What an account's id in CloudStack means on a day. Whatever it means now is stored.
+    pub fn account(
+        &mut self,
+        connection: &Connection,
+        source_id: u64,
+        day: Day,
+    ) -> anyhow::Result<AccountOnDay> {
+        self.accounts.settle(connection, &self.cloud, source_id)?;
+        let id = self.accounts.find(source_id, day);
+        let id = id.context("an account without an id in the ledger")?;
+        let stand_in = self.accounts.uuid(id) == account_stand_in(source_id);
+        let twin = match stand_in {
+            true => self.accounts.twin(&self.cloud, source_id),
+            false => None,
         };
-        let resolved = account.uuid.as_ref() != Some(&stand_in);
-        if stored != Some(&account) {
-            let sql = "insert into stored_accounts \
-                         (id, uuid, name, domain_uuid, domain_path, project_uuid, project_name) \
-                       values (:id, :uuid, :name, :domain_uuid, :domain_path, :project_uuid, :project_name) \
-                       on conflict (id) do update set uuid = excluded.uuid, name = excluded.name, \
-                         domain_uuid = excluded.domain_uuid, domain_path = excluded.domain_path, \
-                         project_uuid = excluded.project_uuid, project_name = excluded.project_name";
-            let CloudAccount {
-                uuid,
-                name,
-                domain_uuid,
-                domain_path,
-                project_uuid,
-                project_name,
-            } = &account;
-            let values = params! {
-                ":id": id,
-                ":uuid": uuid.as_ref(),
-                ":name": name,
-                ":domain_uuid": domain_uuid.as_ref(),
-                ":domain_path": domain_path.as_ref(),
-                ":project_uuid": project_uuid.as_ref(),
-                ":project_name": project_name.as_ref(),
-            };
-            connection
-                .execute(sql, values)
-                .with_context(|| format!("account {id}"))?;
-            let path = account.domain_path.as_deref().unwrap_or("");
-            if let Some(uuid) = &account.domain_uuid {
-                let sql = "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, '') on conflict do nothing";
-                connection.execute(sql, params! {":uuid": uuid, ":path": path})?;
-            }
-            let sql = "insert into account_states (account_id, since_day, name, domain_id) \
-                       values (:id, '0001-01-01', :name, (select id from stored_domains where uuid = :uuid and path = :path)) \
-                       on conflict do update set name = excluded.name, domain_id = excluded.domain_id";
-            let values = params! {
-                ":id": id,
-                ":name": &account.name,
-                ":uuid": account.domain_uuid.as_ref(),
-                ":path": path,
-            };
-            connection.execute(sql, values)?;
-            self.accounts.insert(id, account);
-        }
-        Ok(resolved)
+        Ok(AccountOnDay { id, stand_in, twin })
     }
 
-    /// The uuid an account is stored under.
-    pub fn account_uuid(&self, id: u64) -> String {
-        let stored = self
-            .accounts
-            .get(&id)
-            .and_then(|account| account.uuid.clone());
-        stored.unwrap_or_else(|| format!("account:{id}"))
+    /// Keeps name and domain of an account that has usage on a day; `source_domain` is the `domain.id` of its rows.
+    pub(super) fn keep_state(
+        &mut self,
+        connection: &Connection,
+        day: Day,
+        account_id: i64,
+        source_domain: u32,
+        keep: Keep,
+    ) -> anyhow::Result<()> {
+        let account = self.accounts.get(account_id);
+        let account = account.context("an account without a name")?;
+        let account = (account_id, account);
+        self.states
+            .keep(connection, &self.cloud, day, account, source_domain, keep)
     }
 
     /// The resource for a new record: as the source has it now, else as the ledger has it, else a stand-in.

@@ -1,7 +1,12 @@
 //! Uuids and names as the ledger holds them, beside those that `cloud` has now.
 
+use std::collections::BTreeMap;
+
+use super::accounts::stand_in as account_stand_in;
 use super::handle::Ledger;
 use super::names::{LedgerNames, stand_in};
+use crate::aggregate::UsageLine;
+use crate::day::Day;
 use crate::metric::Breakdown;
 
 /// What `cloud` says now of something that the ledger holds by its uuid and name.
@@ -15,10 +20,34 @@ pub enum NameChange {
     Remapped { stored: String, now: String },
 }
 
+/// An account that a figure is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccountRef {
+    /// By its id in the ledger.
+    Stored(i64),
+    /// The ledger does not have it: by its id in CloudStack.
+    New(u64),
+}
+
+impl AccountRef {
+    /// Its id in the ledger.
+    pub fn stored(self) -> Option<i64> {
+        match self {
+            AccountRef::Stored(id) => Some(id),
+            AccountRef::New(_) => None,
+        }
+    }
+}
+
 impl Ledger {
+    /// What an id in CloudStack means on a day.
+    pub fn account_ref(&self, source_id: u64, day: Day) -> AccountRef {
+        self.names.account_ref(source_id, day)
+    }
+
     /// The uuid and name an account is stored under, and what `cloud` says of them.
-    pub fn account_naming(&self, id: u64) -> (String, String, NameChange) {
-        self.names.account_naming(id)
+    pub fn account_naming(&self, account: AccountRef) -> (String, String, NameChange) {
+        self.names.account_naming(account)
     }
 
     /// The uuid and name a resource is stored under, and what `cloud` says of them; `None` for what is not kept
@@ -64,18 +93,52 @@ impl LedgerNames {
         Some((frozen.uuid.clone(), frozen.name.clone(), naming))
     }
 
-    /// The uuid and name of an account, and what the source says of them now.
-    pub fn account_naming(&self, id: u64) -> (String, String, NameChange) {
-        let known = self.cloud.accounts.get(&id);
-        let now = known.and_then(|known| Some((known.uuid.clone()?, known.name.clone())));
-        let Some(stored) = self.accounts.get(&id) else {
-            let stand_in = format!("account:{id}");
-            let (uuid, name) = now.unwrap_or_else(|| (stand_in.clone(), stand_in));
-            return (uuid, name, NameChange::Same);
+    /// The uuid and name of an account, and what the source says of them now. That an id has come to mean another account
+    /// is no news once an import has taken note of it.
+    pub fn account_naming(&self, account: AccountRef) -> (String, String, NameChange) {
+        let now = |source_id: u64| {
+            let known = self.cloud.accounts.get(&source_id)?;
+            Some((known.uuid.clone()?, known.name.clone()))
         };
-        let uuid = self.account_uuid(id);
-        let naming = naming((&uuid, &stored.name), now);
-        (uuid, stored.name.clone(), naming)
+        let id = match account {
+            AccountRef::Stored(id) => id,
+            AccountRef::New(source_id) => {
+                let stand_in = account_stand_in(source_id);
+                let (uuid, name) = now(source_id).unwrap_or_else(|| (stand_in.clone(), stand_in));
+                return (uuid, name, NameChange::Same);
+            }
+        };
+        let uuid = self.accounts.uuid(id);
+        let stored = self.accounts.get(id);
+        let name = stored.map_or(String::new(), |stored| stored.name.clone());
+        let source_ids = self.accounts.source_ids(id).iter().copied();
+        let mut meant = source_ids.filter(|source_id| self.accounts.newest(*source_id) == Some(id));
+        // A twin has the uuid of another account, on purpose.
+        let known = meant.clone().find_map(now).filter(|_| {
+            meant.all(|source_id| self.accounts.twin(&self.cloud, source_id).is_none())
+        });
+        let naming = naming((&uuid, &name), known);
+        (uuid, name, naming)
+    }
+
+    /// The lines of a day by account. Several ids in CloudStack may mean one.
+    pub fn lines_by_account(
+        &self,
+        day: Day,
+        lines: &[UsageLine],
+    ) -> BTreeMap<AccountRef, Vec<UsageLine>> {
+        let mut accounts: BTreeMap<AccountRef, Vec<UsageLine>> = BTreeMap::new();
+        for of_id in lines.chunk_by(|a, b| a.account_id == b.account_id) {
+            let account = self.account_ref(of_id[0].account_id, day);
+            accounts.entry(account).or_default().extend(of_id);
+        }
+        accounts
+    }
+
+    /// What an id in CloudStack means on a day, for those who do not write.
+    pub fn account_ref(&self, source_id: u64, day: Day) -> AccountRef {
+        let stored = self.accounts.find(source_id, day);
+        stored.map_or(AccountRef::New(source_id), AccountRef::Stored)
     }
 }
 

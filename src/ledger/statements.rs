@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use super::day::{Completion, Correction, CorrectionKind, NewDay, OldRecord, RecordKey};
+use super::day::{
+    Completion, Correction, CorrectionKind, NewDay, NewFinding, OldRecord, RecordKey,
+};
 use super::names::LedgerNames;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::row::Digest;
 
 pub struct Statements<'a> {
@@ -298,10 +300,14 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    pub fn insert_finding(&self, finding: &Finding, metric_id: Option<i64>) -> anyhow::Result<()> {
+    pub fn insert_finding(
+        &self,
+        finding: &NewFinding,
+        metric_id: Option<i64>,
+    ) -> anyhow::Result<()> {
         let sql = "insert into stored_findings (day, kind, account_id, metric_id, resource, detail) \
                    values (:day, :kind, :account_id, :metric_id, :resource, :detail)";
-        let Finding {
+        let NewFinding {
             kind,
             account_id,
             resource,
@@ -324,13 +330,13 @@ impl<'a> Statements<'a> {
     pub fn has_findings(
         &self,
         kind: FindingKind,
-        findings: &[(&Finding, Option<i64>)],
+        findings: &[(&NewFinding, Option<i64>)],
     ) -> anyhow::Result<bool> {
         let sql = "select account_id, metric_id, resource, detail from stored_findings \
                    where day = :day and kind = :kind order by id";
         let values = params! {":day": self.day, ":kind": kind.name()};
         let stored = self.connection.list(sql, values, |row| {
-            let account_id: Option<u64> = row.get(0)?;
+            let account_id: Option<i64> = row.get(0)?;
             let metric_id: Option<i64> = row.get(1)?;
             let resource: Option<String> = row.get(2)?;
             let detail: String = row.get(3)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 
+use super::day::NewFinding;
 use super::handle::Ledger;
 use super::held::find_day;
 use super::names::LedgerNames;
@@ -13,14 +14,15 @@ use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, params};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::metric::Metric;
 use crate::row::Digest;
 
 /// One figure of a day as the ledger has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredFigure {
-    pub account_id: u64,
+    /// The ledger's own id.
+    pub account_id: i64,
     pub metric: Metric,
     pub source_id: u64,
     pub resource_id: i64,
@@ -145,7 +147,7 @@ impl Ledger {
         &mut self,
         day: Day,
         kind: FindingKind,
-        findings: &[Finding],
+        findings: &[NewFinding],
     ) -> anyhow::Result<()> {
         self.transaction(|connection, names| {
             let statements = Statements::new(connection, day, "");

@@ -5,23 +5,24 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 
+use super::account_states::Keep;
 use super::correction_lines::LinesBefore;
 use super::day::{
-    ClosedDay, Completion, Correction, FigureDifference, NewDay, NewRecord, OldRecord, Policy,
-    RecordKey, StoredDay, Written,
+    ClosedDay, Completion, Correction, FigureDifference, NewDay, NewFinding, NewRecord, OldRecord,
+    Policy, RecordKey, StoredDay, Written,
 };
 use super::handle::Ledger;
 use super::held::find_day;
 use super::line_table::LinesPer;
-use super::lines::{add_lines, replace_lines};
-use super::names::{LedgerNames, stand_in};
+use super::lines::{add_lines, keep_states, replace_lines};
+use super::names::{AccountOnDay, LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::refusals;
 use super::statements::{Statements, count_revision};
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::metric::Metric;
 
 impl Ledger {
@@ -91,7 +92,7 @@ impl<'a> DayWriter<'a> {
         if !was_closed {
             self.statements.upsert_day(self.new)?;
         }
-        let mut findings = self.new.usage.findings.clone();
+        let mut findings = self.name_findings()?;
         let records = self.resolve(&mut findings)?;
         self.update_counts(&old, &records)?;
         let plan = plan(self.policy, &old, &records);
@@ -100,7 +101,7 @@ impl<'a> DayWriter<'a> {
         before.keep(self.connection, self.names, self.new, &corrections)?;
         let differences = self.name_all(&plan.unequal)?;
         if self.policy != Policy::Closed(ClosedDay::ReportOnly) {
-            self.freeze_guest_oses()?;
+            self.freeze()?;
         }
         refusals::settle(self.connection, self.new.day)?;
         findings.extend(differences.iter().map(FigureDifference::finding));
@@ -122,6 +123,7 @@ impl<'a> DayWriter<'a> {
             pending: plan.pending,
             differences,
             findings,
+            account_changes: self.names.accounts.take_changes(),
         })
     }
 
@@ -187,7 +189,7 @@ impl<'a> DayWriter<'a> {
             let (account_id, metric_id, _) = unequal.key;
             let metric = self.names.find_metric(metric_id);
             Ok(FigureDifference {
-                account: self.names.account_uuid(account_id),
+                account: self.names.accounts.uuid(account_id),
                 account_id,
                 metric: metric.context("a record of an unknown metric")?,
                 resource: self.names.resource_uuid(unequal.resource_id),
@@ -270,17 +272,22 @@ impl<'a> DayWriter<'a> {
     }
 
     /// Gives the day's records their ids in the ledger, sorted by key. What gets a stand-in becomes a finding.
-    fn resolve(&mut self, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<NewRecord>> {
+    fn resolve(&mut self, findings: &mut Vec<NewFinding>) -> anyhow::Result<Vec<NewRecord>> {
         let mut records = Vec::with_capacity(self.new.usage.records.len());
-        let mut unresolved_account = None;
+        let mut account: Option<(u64, AccountOnDay)> = None;
         for record in &self.new.usage.records {
             let metric_id = self.names.metric(self.connection, record.metric)?;
-            if !self.names.account(self.connection, record.account_id)?
-                && unresolved_account.replace(record.account_id) != Some(record.account_id)
-            {
-                let account = format!("account:{}", record.account_id);
-                findings.push(unresolved(record.account_id, None, account));
-            }
+            let source_id = record.account_id;
+            let account_id = match account.filter(|(of, _)| *of == source_id) {
+                Some((_, account)) => account.id,
+                None => {
+                    let day = self.new.day;
+                    let found = self.names.account(self.connection, source_id, day)?;
+                    findings.extend(unresolved_account(source_id, found));
+                    account = Some((source_id, found));
+                    found.id
+                }
+            };
             let (resource_id, is_stand_in) = match record.metric.per() {
                 None => (0, false),
                 Some(per) => {
@@ -289,25 +296,62 @@ impl<'a> DayWriter<'a> {
                         .resource(self.connection, per, record.source_id)?;
                     if resource.stand_in {
                         let name = stand_in(per, record.source_id);
-                        findings.push(unresolved(record.account_id, Some(record.metric), name));
+                        findings.push(unresolved(account_id, Some(record.metric), name));
                     }
                     (resource.id, resource.stand_in)
                 }
             };
             records.push(NewRecord {
-                key: (record.account_id, metric_id, record.source_id),
+                key: (account_id, metric_id, record.source_id),
                 resource_id,
                 stand_in: is_stand_in,
                 quantity: record.quantity,
             });
         }
-        records.sort_unstable_by_key(|record| record.key);
+        records.sort_unstable_by(|a, b| {
+            let by_quantity = || a.quantity.total_cmp(&b.quantity);
+            a.key.cmp(&b.key).then_with(by_quantity)
+        });
+        // Two ids in CloudStack may mean one account.
+        records.dedup_by(|next, record| {
+            let same = next.key == record.key;
+            if same {
+                record.quantity += next.quantity;
+            }
+            same
+        });
         Ok(records)
     }
 
-    fn freeze_guest_oses(&mut self) -> anyhow::Result<()> {
+    /// The findings of the day's rows, by the ledger's accounts.
+    fn name_findings(&mut self) -> anyhow::Result<Vec<NewFinding>> {
+        let day = self.new.day;
+        let mut named = Vec::new();
+        for finding in &self.new.usage.findings {
+            let account_id = match finding.account_id {
+                Some(id) => Some(self.names.account(self.connection, id, day)?.id),
+                None => None,
+            };
+            named.push(NewFinding {
+                kind: finding.kind,
+                account_id,
+                metric: finding.metric,
+                resource: finding.resource.clone(),
+                detail: finding.detail.clone(),
+            });
+        }
+        Ok(named)
+    }
+
+    /// Freezes what the day's accounts are called, and what its VMs are counted under.
+    fn freeze(&mut self) -> anyhow::Result<()> {
         let day = self.new.day;
         let later_days = self.statements.has_later_days()?;
+        let keep = match self.policy {
+            Policy::Unfinished => Keep::Now { later_days },
+            Policy::Closed(_) | Policy::Sealed => Keep::Former,
+        };
+        keep_states(self.connection, self.names, day, self.new.usage, keep)?;
         for (vm, template) in self.new.vms {
             let names = &mut *self.names;
             let guest_os = names.guest_os(self.connection, *vm, *template, day, self.policy)?;
@@ -321,7 +365,7 @@ impl<'a> DayWriter<'a> {
     /// still hold, and only the differences are new. Returns how many there are now.
     fn replace_findings(
         &mut self,
-        findings: &[Finding],
+        findings: &[NewFinding],
         only_differences: bool,
     ) -> anyhow::Result<u64> {
         let differs = FindingKind::DiffersFromSource;
@@ -334,9 +378,6 @@ impl<'a> DayWriter<'a> {
             .iter()
             .filter(|finding| !only_differences || finding.kind == differs)
         {
-            if let Some(account_id) = finding.account_id {
-                self.names.account(self.connection, account_id)?;
-            }
             let metric_id = match finding.metric {
                 Some(metric) => Some(self.names.metric(self.connection, metric)?),
                 None => None,
@@ -347,8 +388,21 @@ impl<'a> DayWriter<'a> {
     }
 }
 
-fn unresolved(account_id: u64, metric: Option<Metric>, stand_in: String) -> Finding {
-    Finding {
+/// What is to be said of an account that is kept under a stand-in.
+fn unresolved_account(source_id: u64, account: AccountOnDay) -> Option<NewFinding> {
+    let name = format!("account:{source_id}");
+    let finding = unresolved(account.id, None, name.clone());
+    let detail = match account.twin {
+        Some(twin) => format!(
+            "cloud has the accounts {twin} and {source_id} under one uuid: this one is kept as {name}"
+        ),
+        None => finding.detail.clone(),
+    };
+    account.stand_in.then_some(NewFinding { detail, ..finding })
+}
+
+fn unresolved(account_id: i64, metric: Option<Metric>, stand_in: String) -> NewFinding {
+    NewFinding {
         kind: FindingKind::Unresolved,
         account_id: Some(account_id),
         metric,

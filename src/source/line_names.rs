@@ -1,5 +1,5 @@
-//! What lines refer to beyond what figures need: uuids and names of volumes, networks and other resources, of zones and
-//! domains, and how large service offerings are. Nothing here decides a figure, so that a table that cannot be read is
+//! What lines refer to beyond what figures need: uuids and names of volumes, networks and other resources and of zones,
+//! and how large service offerings are. Nothing here decides a figure, so that a table that cannot be read is
 //! a limitation and no error.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use super::lookup::{Asked, AskedIds, name, select};
 use super::probe::Columns;
-use crate::cloud::{CloudDomain, Names};
+use crate::cloud::Names;
 use crate::db::{Connection, Field};
 use crate::resource::ResourceKind;
 use crate::row::UsageRow;
@@ -54,7 +54,6 @@ const KINDS: [ResourceKind; 13] = [
 pub struct LineNameReader {
     resources: Vec<(ResourceKind, Option<String>)>,
     zones: Option<String>,
-    domains: Option<String>,
     sizes: Option<String>,
     asked: AskedIds,
 }
@@ -66,14 +65,10 @@ impl LineNameReader {
             resources.push((kind, resource_sql(cloud, kind)?));
         }
         let service_offering = Columns::of(cloud, "service_offering")?;
-        let domain = Columns::of(cloud, "domain")?;
         let sizes = ["id", "cpu", "speed", "ram_size"];
         Ok(LineNameReader {
             resources,
             zones: sql_of(cloud, "data_center", "name")?,
-            domains: domain
-                .have(&["id", "uuid", "path"])
-                .then(|| "select id, uuid, path from domain where id".to_owned()),
             sizes: service_offering.have(&sizes).then(|| {
                 "select id, cpu, speed, ram_size from service_offering where id".to_owned()
             }),
@@ -121,14 +116,13 @@ impl LineNameReader {
         names: &mut Names,
     ) -> anyhow::Result<()> {
         let mut ids: BTreeMap<ResourceKind, Vec<u64>> = BTreeMap::new();
-        let (mut zones, mut domains) = (BTreeSet::new(), BTreeSet::new());
+        let mut zones = BTreeSet::new();
         for row in rows {
             let (kind, id) = row.resource();
             if KINDS.contains(&kind) && self.asked.is_new(Asked::Used(kind), id) {
                 ids.entry(kind).or_default().push(id);
             }
             zones.insert(u64::from(row.zone_id));
-            domains.insert(u64::from(row.domain_id));
         }
         for (kind, sql) in &self.resources {
             let mut ids = ids.remove(kind).unwrap_or_default();
@@ -141,13 +135,6 @@ impl LineNameReader {
         let zones = self.asked.new_ids(Asked::Zone, zones.into_iter());
         select(cloud, self.zones.as_deref(), &zones, &mut |id, row| {
             names.zones.insert(id, name(row, 1)?);
-            Ok(())
-        })?;
-        let domains = self.asked.new_ids(Asked::Domain, domains.into_iter());
-        let sql = self.domains.as_deref();
-        select(cloud, sql, &domains, &mut |id, row| {
-            let (uuid, path) = (row.field(1)?.text()?, row.field(2)?.text()?);
-            names.domains.insert(id, CloudDomain { uuid, path });
             Ok(())
         })?;
         let vms = rows

@@ -20,7 +20,6 @@ pub enum Asked {
     Resource(Breakdown),
     Used(ResourceKind),
     Zone,
-    Domain,
     /// Of a service offering.
     Size,
 }

@@ -337,6 +337,18 @@ fn named(
         .then(|| format!("select id, uuid, {name} from {table} where id")))
 }
 
+/// The uuids of all accounts that have one.
+pub fn account_uuids(cloud: &Connection) -> anyhow::Result<HashMap<u64, String>> {
+    let mut uuids = HashMap::new();
+    let sql = "select id, uuid from account where uuid is not null";
+    cloud.each(sql, &[], |row| {
+        let id = row.field(0)?.id()?;
+        uuids.extend(row.field(1)?.text()?.map(|uuid| (id, uuid)));
+        Ok(())
+    })?;
+    Ok(uuids)
+}
+
 fn account(row: &Row) -> anyhow::Result<CloudAccount> {
     let text = |column: usize| row.field(column)?.text();
     Ok(CloudAccount {

@@ -7,11 +7,11 @@ use anyhow::Context;
 use super::fingerprint::{self, read_fingerprint};
 use super::usage::DayRows;
 use super::watermark::Watermark;
-use super::{line_names, names, probe, runs, usage, windows};
+use super::{domains, line_names, names, probe, runs, usage, windows};
 use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
-use crate::cloud::{Fingerprint, Names};
+use crate::cloud::{CloudIdentity, Fingerprint, Names};
 use crate::config::SourceUri;
 use crate::db::{self, Connection};
 use crate::row::UsageRow;
@@ -24,6 +24,7 @@ pub struct Source {
     pub(super) runs: runs::RunReader,
     pub(super) names: names::NameReader,
     line_names: line_names::LineNameReader,
+    domains: domains::DomainReader,
 }
 
 /// What CloudStack has for one day, all of one state.
@@ -69,6 +70,7 @@ impl Source {
         let cloud = options.connect(options.cloud).context("open cloud")?;
         let names = names::NameReader::probe(&cloud).context("read cloud")?;
         let line_names = line_names::LineNameReader::probe(&cloud).context("read cloud")?;
+        let domains = domains::DomainReader::probe(&cloud).context("read cloud")?;
         let range = probe::aggregation_range_minutes(&cloud).context("read cloud")?;
         let usage = usage::UsageReader::probe(&cloud_usage, range).context("read cloud_usage")?;
         Ok(Source {
@@ -78,6 +80,7 @@ impl Source {
             runs: runs::RunReader::default(),
             names,
             line_names,
+            domains,
         })
     }
 
@@ -87,6 +90,7 @@ impl Source {
         let may_have = |kind| self.usage.may_have(kind);
         sentences.extend(self.names.limitations(self.usage.may_have_backups()));
         sentences.extend(self.line_names.limitations(&may_have));
+        sentences.extend(self.domains.limitation());
         sentences
     }
 
@@ -95,9 +99,20 @@ impl Source {
         usage::first_start(&self.cloud_usage).context("read cloud_usage")
     }
 
-    /// From now on reads the rows of this account only.
-    pub fn narrow_to(&mut self, account_id: u64) {
-        self.usage.narrow_to(account_id);
+    /// Which CloudStack it is.
+    pub fn identity(&mut self) -> anyhow::Result<CloudIdentity> {
+        let read = || -> anyhow::Result<CloudIdentity> {
+            Ok(CloudIdentity {
+                root: self.domains.root_uuid(&self.cloud)?,
+                account_uuids: names::account_uuids(&self.cloud)?,
+            })
+        };
+        read().context("read cloud")
+    }
+
+    /// From now on reads the rows of these accounts only, by their ids in CloudStack.
+    pub fn narrow_to(&mut self, account_ids: Vec<u64>) {
+        self.usage.narrow_to(account_ids);
     }
 
     /// The rows that end on a day, without reading them.
@@ -163,6 +178,7 @@ impl Source {
         self.line_names
             .read_names(&self.cloud, &rows, &mut names)
             .context("read cloud")?;
+        names.domains = self.domains.read_new(&self.cloud).context("read cloud")?;
         self.names
             .read_lost_accounts(&self.cloud_usage, &rows, &mut names)
             .context("read cloud_usage")?;

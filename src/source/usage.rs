@@ -34,8 +34,8 @@ pub struct UsageReader {
     range_seconds: i64,
     /// No window is longer than this, in seconds.
     longest_window: i64,
-    /// The only account whose rows are asked for.
-    account_id: Option<u64>,
+    /// The only accounts whose rows are asked for.
+    account_ids: Option<Vec<u64>>,
     /// What `last_ends` has answered, with the first row of the run.
     snapshot_ends: Option<(u64, HashMap<Identity, i64>)>,
 }
@@ -74,7 +74,7 @@ impl UsageReader {
             undated_rows: count_undated(usage)?,
             range_seconds,
             longest_window,
-            account_id: None,
+            account_ids: None,
             snapshot_ends: None,
         })
     }
@@ -90,8 +90,8 @@ impl UsageReader {
     }
 
     /// Leaves out the rows of all other accounts.
-    pub fn narrow_to(&mut self, account_id: u64) {
-        self.account_id = Some(account_id);
+    pub fn narrow_to(&mut self, account_ids: Vec<u64>) {
+        self.account_ids = Some(account_ids);
     }
 
     /// What is done without.
@@ -149,8 +149,12 @@ impl UsageReader {
         };
         let DayBounds { start, end } = day;
         // Runs that only rows show are inferred from the rows of all accounts.
-        let narrowed = match self.account_id.filter(|_| !runs.need_all_rows()) {
-            Some(account_id) => format!(" and account_id = {account_id}"),
+        let only = self.account_ids.as_ref();
+        let narrowed = match only.filter(|_| !runs.need_all_rows()) {
+            Some(ids) => {
+                let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+                format!(" and account_id in ({})", ids.join(", "))
+            }
             None => String::new(),
         };
         let rows_sql = format!("{}{narrowed}", self.rows_sql);
@@ -212,8 +216,8 @@ impl UsageReader {
         if let Some(run) = rewinds.to_ask_for_snapshots(&rows) {
             rewinds.last_ends = self.last_ends(usage, run)?;
         }
-        if let Some(account_id) = self.account_id {
-            rows.retain(|row| row.account_id == account_id);
+        if let Some(ids) = &self.account_ids {
+            rows.retain(|row| ids.contains(&row.account_id));
         }
         Ok(DayRows {
             rows,

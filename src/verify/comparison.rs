@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::difference::{Difference, Kind, Name, about_day};
+use crate::aggregate::DayUsage;
 use crate::aggregate::runs::Rewind;
-use crate::aggregate::{DayUsage, Record};
 use crate::cloud::{Fingerprint, runs_told};
 use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::differing_lines::RecordId;
+use crate::ledger::naming::AccountRef;
 use crate::ledger::read::corrected_lines::ChangedLines;
 use crate::ledger::verification::{DayFigures, StoredFigure};
 use crate::metric::Metric;
@@ -34,7 +35,8 @@ pub struct Comparison<'a> {
 impl Comparison<'_> {
     pub fn differences(mut self) -> Vec<Difference> {
         let mut lines = std::mem::take(&mut self.lines);
-        let mut differences: Vec<Difference> = pairs(&self.usage.records, &self.stored.figures)
+        let now = self.figures_now();
+        let mut differences: Vec<Difference> = pairs(&now, &self.stored.figures)
             .into_iter()
             .filter_map(|(now, stored)| self.figure(now, stored, &mut lines))
             .collect();
@@ -63,21 +65,44 @@ impl Comparison<'_> {
         differences
     }
 
+    /// What the source gives, by accounts of the ledger. Several ids in CloudStack may mean one account.
+    fn figures_now(&self) -> Vec<FigureNow> {
+        let records = self.usage.records.iter().map(|record| FigureNow {
+            account: self.ledger.account_ref(record.account_id, self.day),
+            metric: record.metric,
+            source_id: record.source_id,
+            quantity: record.quantity,
+        });
+        let mut figures: Vec<FigureNow> = records.collect();
+        figures.sort_unstable_by(|a, b| {
+            let by_quantity = || a.quantity.total_cmp(&b.quantity);
+            a.key().cmp(&b.key()).then_with(by_quantity)
+        });
+        figures.dedup_by(|next, figure| {
+            let same = next.key() == figure.key();
+            if same {
+                figure.quantity += next.quantity;
+            }
+            same
+        });
+        figures
+    }
+
     /// What is to be said of one figure, if it differs.
     fn figure(
         &self,
-        now: Option<&Record>,
+        now: Option<&FigureNow>,
         stored: Option<&StoredFigure>,
         lines: &mut BTreeMap<RecordId, ChangedLines>,
     ) -> Option<Difference> {
         let source = now.map(|record| record.quantity);
         let ours = stored.and_then(|figure| figure.quantity);
-        let (account_id, metric, source_id) = match (now, stored) {
-            (Some(record), _) => (record.account_id, record.metric, record.source_id),
-            (None, Some(figure)) => (figure.account_id, figure.metric, figure.source_id),
+        let (account, metric, source_id) = match (now, stored) {
+            (Some(figure), _) => figure.key(),
+            (None, Some(figure)) => key_of(figure),
             (None, None) => return None,
         };
-        let lines = lines.remove(&(account_id, metric, source_id));
+        let lines = lines.remove(&(account, metric, source_id));
         let is_equal = self.is_equal(ours, source);
         if is_equal && lines.is_none() {
             return None;
@@ -93,7 +118,7 @@ impl Comparison<'_> {
                 Name { uuid, name }
             }),
         };
-        let (uuid, name, _) = self.ledger.account_naming(account_id);
+        let (uuid, name, _) = self.ledger.account_naming(account);
         let change = match is_equal {
             true => Change {
                 kind: Kind::LinesDiffer,
@@ -105,7 +130,7 @@ impl Comparison<'_> {
         Some(Difference {
             day: self.day,
             kind: change.kind,
-            account_id: Some(account_id),
+            account_id: account.stored(),
             account: Some(Name { uuid, name }),
             metric: Some(metric),
             resource,
@@ -205,6 +230,26 @@ fn in_words(lines: &ChangedLines) -> String {
     lines.in_words(|line| line.in_words(&line.resource_uuid, |quantity| quantity.to_string()))
 }
 
+/// What the source gives for one figure.
+struct FigureNow {
+    account: AccountRef,
+    metric: Metric,
+    source_id: u64,
+    /// In the metric's unit.
+    quantity: f64,
+}
+
+impl FigureNow {
+    fn key(&self) -> (AccountRef, Metric, u64) {
+        (self.account, self.metric, self.source_id)
+    }
+}
+
+fn key_of(figure: &StoredFigure) -> (AccountRef, Metric, u64) {
+    let account = AccountRef::Stored(figure.account_id);
+    (account, figure.metric, figure.source_id)
+}
+
 /// How the rows of a usage type have changed.
 struct Change {
     kind: Kind,
@@ -213,18 +258,16 @@ struct Change {
 
 /// What is of one account, metric and id, from two lists sorted by these.
 fn pairs<'a>(
-    now: &'a [Record],
+    now: &'a [FigureNow],
     stored: &'a [StoredFigure],
-) -> Vec<(Option<&'a Record>, Option<&'a StoredFigure>)> {
-    let of_record = |record: &Record| (record.account_id, record.metric, record.source_id);
-    let of_figure = |figure: &StoredFigure| (figure.account_id, figure.metric, figure.source_id);
+) -> Vec<(Option<&'a FigureNow>, Option<&'a StoredFigure>)> {
     let mut pairs = Vec::with_capacity(now.len());
     let mut stored = stored.iter().peekable();
     for record in now {
-        while let Some(gone) = stored.next_if(|figure| of_figure(figure) < of_record(record)) {
+        while let Some(gone) = stored.next_if(|figure| key_of(figure) < record.key()) {
             pairs.push((None, Some(gone)));
         }
-        let same = stored.next_if(|figure| of_figure(figure) == of_record(record));
+        let same = stored.next_if(|figure| key_of(figure) == record.key());
         pairs.push((Some(record), same));
     }
     pairs.extend(stored.map(|gone| (None, Some(gone))));

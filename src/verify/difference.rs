@@ -2,8 +2,8 @@
 //! acknowledges it.
 
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
-use crate::ledger::day::in_words as figures_in_words;
+use crate::finding::FindingKind;
+use crate::ledger::day::{NewFinding, in_words as figures_in_words};
 use crate::ledger::read::corrected_lines::ChangedLines;
 use crate::ledger::verification::AcknowledgedFinding;
 use crate::metric::Metric;
@@ -46,7 +46,7 @@ pub struct Difference {
     pub day: Day,
     pub kind: Kind,
     /// In CloudStack.
-    pub account_id: Option<u64>,
+    pub account_id: Option<i64>,
     pub account: Option<Name>,
     pub metric: Option<Metric>,
     pub resource: Option<Name>,
@@ -68,8 +68,8 @@ pub struct Name {
 
 impl Difference {
     /// What the findings of a sealed day say of lines that differ.
-    pub fn lines_finding(&self) -> Option<Finding> {
-        (self.kind == Kind::LinesDiffer).then(|| Finding {
+    pub fn lines_finding(&self) -> Option<NewFinding> {
+        (self.kind == Kind::LinesDiffer).then(|| NewFinding {
             kind: FindingKind::LinesDiffer,
             account_id: self.account_id,
             metric: self.metric,

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::difference::{Difference, Kind, Name, about_day};
 use crate::day::Day;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::ledger::Ledger;
-use crate::ledger::naming::NameChange;
+use crate::ledger::day::NewFinding;
+use crate::ledger::naming::{AccountRef, NameChange};
 use crate::ledger::verification::DayFigures;
 use crate::metric::Metric;
 
@@ -17,12 +18,12 @@ pub fn names_that_differ(
     ledger: &Ledger,
     stored: &DayFigures,
     reported: &mut BTreeSet<String>,
-) -> (Vec<Difference>, Vec<Finding>) {
+) -> (Vec<Difference>, Vec<NewFinding>) {
     let mut differences = Vec::new();
     let mut remapped = Vec::new();
-    let accounts: BTreeSet<u64> = stored.figures.iter().map(|f| f.account_id).collect();
+    let accounts: BTreeSet<i64> = stored.figures.iter().map(|f| f.account_id).collect();
     for id in accounts {
-        let (uuid, name, naming) = ledger.account_naming(id);
+        let (uuid, name, naming) = ledger.account_naming(AccountRef::Stored(id));
         let account = Some(Name { uuid, name });
         if let Some((kind, detail)) = in_words(naming) {
             if kind == Kind::Remapped {
@@ -69,12 +70,12 @@ pub fn names_that_differ(
 }
 
 fn remapped_finding(
-    account_id: Option<u64>,
+    account_id: Option<i64>,
     metric: Option<Metric>,
     resource: Option<String>,
     detail: &str,
-) -> Finding {
-    Finding {
+) -> NewFinding {
+    NewFinding {
         kind: FindingKind::Remapped,
         account_id,
         metric,

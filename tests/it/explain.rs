@@ -261,7 +261,7 @@ fn a_record_that_is_not_the_sum_is_shown() {
     let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     ledger
         .execute(
-            "update stored_records set quantity = 25 where quantity = 24 and account_id = 2",
+            "update stored_records set quantity = 25 where quantity = 24 and account_id = (select id from stored_accounts where uuid = 'alice-uuid')",
             [],
         )
         .unwrap();
@@ -347,7 +347,7 @@ fn what_an_import_takes_over_meanwhile_does_not_differ() {
     gate.query_drop(row).unwrap();
     let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     let imported = "update stored_records set quantity = 23
-                    where account_id = 2 and metric_id = (select id from metrics where name = 'security_group')";
+                    where account_id = (select id from stored_accounts where uuid = 'alice-uuid') and metric_id = (select id from metrics where name = 'security_group')";
     assert_eq!(ledger.execute(imported, []).unwrap(), 1);
     drop(gate);
     let done = explain.wait_with_output().unwrap();

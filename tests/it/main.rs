@@ -14,6 +14,7 @@ mod explain;
 mod findings;
 mod health;
 mod http;
+mod identity;
 mod import;
 mod lines;
 mod months;

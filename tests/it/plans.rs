@@ -60,7 +60,12 @@ const WAITING: [&str; 5] = [
 ];
 
 /// What may walk: a part of the statement, the table, and why.
-const MAY_WALK: [(&str, &str, &str); 14] = [
+const MAY_WALK: [(&str, &str, &str); 16] = [
+    (
+        "order by r.account_id desc, r.day desc limit 1",
+        "r",
+        "reads the newest of an account and stops, or goes on past open days",
+    ),
     (
         "from imports order by id desc limit 1",
         "imports",
@@ -113,6 +118,7 @@ const MAY_WALK: [(&str, &str, &str); 14] = [
         UPGRADE,
     ),
     ("insert into metrics", "*", NEW_PARENT),
+    ("insert into stored_accounts", "*", NEW_PARENT),
     ("insert into stored_resources", "*", NEW_PARENT),
     ("insert into stored_days", "stored_records", NEW_PARENT),
 ];

@@ -59,6 +59,7 @@ pub fn cloud() -> Cloud {
         // No size: it counts as 0 and is a finding of bob's.
         UsageRow::of_day("2013-06-02", 6, 3, 32),
     ]);
+    cloud.usage("update cloud_usage set domain_id = iif(account_id = 5, 2, account_id)");
     cloud.finished_until("2013-06-02 23:59:59");
     cloud.run(&["initdb"]).exits(0);
     cloud
@@ -71,6 +72,10 @@ pub fn cloud() -> Cloud {
 pub fn vm(day: &str, account_id: u64, vm: u64, offering_id: u64, hours: f64) -> UsageRow {
     UsageRow {
         raw_usage: hours,
+        domain_id: match account_id {
+            3 | 4 => account_id,
+            _ => 2,
+        },
         ..UsageRow::of_vm(day, 1, account_id, vm, offering_id)
     }
 }

@@ -183,7 +183,8 @@ fn an_offering_remapped_is_named_in_the_row_and_in_the_cloud() {
 #[test]
 fn a_ledger_edited_by_hand_is_named() {
     let cloud = cloud();
-    let alices_address = "day = '2013-06-01' and account_id = 2 and metric_id =
+    let alices_address = "day = '2013-06-01'
+        and account_id = (select id from stored_accounts where uuid = 'alice-uuid') and metric_id =
         (select id from metrics where name = 'ip_address_allocated')";
     let edited = |stored: &str, source: &str| {
         format!(
@@ -205,7 +206,7 @@ fn a_ledger_edited_by_hand_is_named() {
     assert_eq!(differences(&cloud, 0), [""; 0]);
     edit_ledger(
         &cloud,
-        "insert into stored_records select 3, day, metric_id, resource_id, quantity from stored_records
+        "insert into stored_records select (select id from stored_accounts where uuid = 'bob-uuid'), day, metric_id, resource_id, quantity from stored_records
          where day = '2013-06-01' and resource_id = (select id from stored_resources where kind = 'ip_address')",
     );
     assert_eq!(

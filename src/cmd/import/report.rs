@@ -31,7 +31,10 @@ impl Report {
                 self.rows.push(row(report, Reason::Asked));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
-                    bar.suspend(|| print_day(report, out))?;
+                    bar.suspend(|| {
+                        print_account_changes(report);
+                        print_day(report, out)
+                    })?;
                 }
             }
             ImportEvent::AllImported => {
@@ -40,6 +43,7 @@ impl Report {
                 }
             }
             ImportEvent::Reread(report) => {
+                print_account_changes(report);
                 if report.is_news() {
                     self.rows.push(row(report, Reason::Changed));
                     print_day(report, out)?;
@@ -89,6 +93,16 @@ impl Report {
             rows: self.rows.clone(),
             ..Document::default()
         }
+    }
+}
+
+/// Whose usage is whose is everybody's business, whatever becomes of the day.
+fn print_account_changes(report: &DayReport) {
+    if let Outcome::Written(written) = &report.outcome {
+        written
+            .account_changes
+            .iter()
+            .for_each(|line| eprint_line(line));
     }
 }
 

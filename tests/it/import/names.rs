@@ -293,16 +293,21 @@ fn without_projects_to_read_a_project_keeps_its_uuid() {
 }
 
 #[test]
-fn the_name_of_an_account_is_the_current_one() {
+fn an_account_is_called_what_it_was_on_each_day() {
     let cloud = two_closed_days();
     cloud.main("update account set account_name = 'alicia' where id = 2");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
     assert_eq!(
         cloud.ledger(RUNNING),
         [
-            "2013-06-01 | alicia | small | 24",
-            "2013-06-02 | alicia | small | 24"
+            "2013-06-01 | alice | small | 24",
+            "2013-06-02 | alice | small | 24"
         ]
+    );
+    // In the list of accounts it is the current one.
+    assert_eq!(
+        cloud.ledger("select name from accounts where uuid = 'alice-uuid'"),
+        ["alicia"]
     );
 }
 
