@@ -191,8 +191,8 @@ fn document(
         ),
         (
             Agreement::SourceGone,
-            "is of a day whose source is gone",
-            "are of days whose source is gone",
+            "is of a day whose source is gone: shown is what the ledger holds",
+            "are of days whose source is gone: shown is what the ledger holds",
         ),
     ] {
         match count(agreement) {
@@ -200,10 +200,6 @@ fn document(
             1 => notes.push(format!("1 {of_one}")),
             many => notes.push(format!("{many} {of_many}")),
         }
-    }
-    if count(Agreement::SourceGone) > 0 {
-        let gone = "the source no longer has the rows of that: the lines are what the ledger holds";
-        notes.push(gone.to_owned());
     }
     notes.extend(later_runs(&figures)?);
     let mut rows = Vec::new();

@@ -132,8 +132,7 @@ fn what_the_source_has_purged_is_explained_by_the_ledger() {
          2013-06-01  vm_running  small     vm:12  vm12  ledger      24  –            small     north      2  1,500  1,024\n\
          2013-06-01  vm_running  small     –      –     sum         24  source_gone  –         –          –      –      –\n\n\
          1 figure, 0 as the ledger has it\n\
-         1 is of a day whose source is gone\n\
-         the source no longer has the rows of that: the lines are what the ledger holds\n"
+         1 is of a day whose source is gone: shown is what the ledger holds\n"
     );
     let csv = [
         "explain",
