@@ -7,6 +7,7 @@ pub mod days;
 pub mod figures;
 pub mod findings;
 pub mod lines;
+pub mod resources;
 
 use crate::output::{Column, Value};
 

@@ -75,7 +75,7 @@ const fn v1(
     }
 }
 
-pub static ROUTES: [Route; 13] = [
+pub static ROUTES: [Route; 14] = [
     Route {
         pattern: "/healthz",
         name: "healthz",
@@ -143,6 +143,13 @@ pub static ROUTES: [Route; 13] = [
         (v1::usage::PARAMETERS, &FORMATS),
         Cost::Bounded,
         |question, ledger| v1::answer(question, ledger, v1::usage::of_account),
+    ),
+    v1(
+        "/v1/accounts/{uuid}/resources",
+        "v1_account_resources",
+        (&v1::resources::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::resources::answer),
     ),
     v1(
         "/v1/usage",

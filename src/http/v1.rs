@@ -12,6 +12,7 @@ pub mod negotiate;
 pub mod openapi;
 pub mod query;
 mod render;
+pub mod resources;
 pub mod usage;
 pub mod version;
 

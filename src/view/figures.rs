@@ -98,6 +98,16 @@ pub fn hidden((column, value): FigureCell) -> FigureCell {
     (Column::hidden(column.name), value)
 }
 
+/// What the server groups figures by, beside metric and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FigureGroup {
+    /// What records are kept per.
+    Offering,
+    Sku,
+    Resource,
+    SkuAndResource,
+}
+
 /// How the server lists figures.
 pub struct ServerRows {
     by_account: bool,
@@ -105,24 +115,33 @@ pub struct ServerRows {
 }
 
 impl ServerRows {
-    pub fn of(by_account: bool, granularity: Granularity) -> ServerRows {
+    pub fn of(by_account: bool, granularity: Granularity, group: FigureGroup) -> ServerRows {
         let time: &[FigureCell] = match granularity {
             Granularity::Total => &[],
             Granularity::Month => &[MONTH],
             Granularity::Day => &[DAY],
         };
-        let figure = [
-            METRIC,
-            UNIT,
-            RECORD_KIND,
-            RECORD_UUID,
-            RECORD_NAME,
-            QUANTITY,
-            GIB_MONTHS,
+        let record = [RECORD_KIND, RECORD_UUID, RECORD_NAME];
+        let resource = [RESOURCE_KIND, RESOURCE_UUID, RESOURCE_NAME, CLOUDSTACK_ID];
+        let sku = [
+            OFFERING_UUID,
+            OFFERING_NAME,
+            ZONE_UUID,
+            ZONE_NAME,
+            VCPUS,
+            MHZ,
+            MEMORY_MIB,
         ];
+        let what: Vec<FigureCell> = match group {
+            FigureGroup::Offering => record.to_vec(),
+            FigureGroup::Sku => sku.to_vec(),
+            FigureGroup::Resource => resource.to_vec(),
+            FigureGroup::SkuAndResource => [&resource[..], &sku].concat(),
+        };
+        let (before, after) = ([METRIC, UNIT], [QUANTITY, GIB_MONTHS]);
         ServerRows {
             by_account,
-            cells: [time, &figure].concat(),
+            cells: [time, &before, &what, &after].concat(),
         }
     }
 

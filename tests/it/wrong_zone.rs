@@ -220,6 +220,8 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
              drop table stored_domains;
              drop table stored_lines;
              drop table skus;
+             drop index stored_resources_by_uuid;
+             drop index stored_resources_by_name;
              alter table stored_resources rename to resources;
              create view daily_usage as select day from stored_records;
              alter table stored_days drop column lines_per;

@@ -14,13 +14,14 @@ use crate::ledger::read::totals::{
 };
 use crate::output::{self, Document, Value};
 use crate::view;
-use crate::view::figures::ServerRows;
+use crate::view::figures::{FigureGroup, ServerRows};
 
-pub const PARAMETERS_OF_ALL: [&str; 10] = [
+pub const PARAMETERS_OF_ALL: [&str; 11] = [
     "start",
     "end",
     "month",
     "granularity",
+    "group",
     "metric",
     "require",
     "format",
@@ -29,14 +30,17 @@ pub const PARAMETERS_OF_ALL: [&str; 10] = [
     "cursor",
 ];
 
+/// What `group` takes.
+const GROUPS: [&str; 4] = ["offering", "sku", "resource", "sku,resource"];
+
 /// All but those that choose accounts.
-pub const PARAMETERS: &[&str] = PARAMETERS_OF_ALL.split_at(7).0;
+pub const PARAMETERS: &[&str] = PARAMETERS_OF_ALL.split_at(8).0;
 
 /// Accounts times months (or days, if the answer is by day) that are added up at once if the answer is by account.
 const PORTION: i64 = 1_000;
 
 /// Sums that one portion may have; their figures take some 200 MiB.
-const MOST_SUMS: usize = 1_000_000;
+pub const MOST_SUMS: usize = 1_000_000;
 
 /// Rows that are written at a time, so that an answer is never held twice.
 const PIECE: usize = 1_000;
@@ -48,6 +52,7 @@ const LONGEST_BODY: usize = 64 << 20;
 struct UsageQuery {
     range: DayRange,
     granularity: Granularity,
+    group: FigureGroup,
     metrics: Vec<String>,
 }
 
@@ -106,6 +111,12 @@ impl UsageQuery {
         Ok(UsageQuery {
             range: query.period(context.max_days)?,
             granularity: query.granularity()?,
+            group: match query.word("group", &GROUPS)? {
+                Some(1) => FigureGroup::Sku,
+                Some(2) => FigureGroup::Resource,
+                Some(3) => FigureGroup::SkuAndResource,
+                _ => FigureGroup::Offering,
+            },
             metrics: query.metrics()?,
         })
     }
@@ -139,20 +150,19 @@ impl UsageQuery {
             only: LineChoice::default(),
             by: Dimensions {
                 account: by_account,
-                offering: true,
+                offering: self.group == FigureGroup::Offering,
+                sku: matches!(self.group, FigureGroup::Sku | FigureGroup::SkuAndResource),
+                resource: matches!(
+                    self.group,
+                    FigureGroup::Resource | FigureGroup::SkuAndResource
+                ),
                 time: self.granularity,
                 ..Dimensions::default()
             },
             zones: &context.state.zones,
             most_sums: MOST_SUMS,
         };
-        list_totals(context.snapshot, &question).map_err(|err| match err.downcast_ref() {
-            Some(TooManySums) => {
-                let why = format!("more than {MOST_SUMS} sums have to be added up for the answer");
-                too_much(&why, by_account).into()
-            }
-            None => err.into(),
-        })
+        figures_of(context, &question)
     }
 
     fn accounts_at_once(&self) -> anyhow::Result<usize> {
@@ -164,6 +174,20 @@ impl UsageQuery {
         };
         Ok(usize::try_from((PORTION / stretches).max(1))?)
     }
+}
+
+/// The figures of a question, which is refused if there are too many sums.
+pub fn figures_of<'a>(
+    context: &Context,
+    question: &TotalsQuery<'a>,
+) -> Result<Vec<Figure<'a>>, Rejection> {
+    list_totals(context.snapshot, question).map_err(|err| match err.downcast_ref() {
+        Some(TooManySums) => {
+            let why = format!("more than {MOST_SUMS} sums have to be added up for the answer");
+            too_much(&why, question.by.account).into()
+        }
+        None => err.into(),
+    })
 }
 
 /// Writes the answer, and refuses it if it gets too long. Apart from its text, memory holds one portion of the accounts
@@ -185,7 +209,7 @@ fn written(
     } else {
         accounts.len().max(1)
     };
-    let view = ServerRows::of(by_account, asked.granularity);
+    let view = ServerRows::of(by_account, asked.granularity, asked.group);
     let head = Document {
         facts: std::mem::take(&mut period.facts),
         rows_name: "usage",

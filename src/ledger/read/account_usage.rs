@@ -6,13 +6,15 @@ use anyhow::{Context, ensure};
 
 use super::reader::Reader;
 use super::selection::{SeenAccount, find_account};
+use super::skus::SkuTable;
 use super::stretches::shares;
 use crate::day::DayRange;
 use crate::db::{Connection, params};
-use crate::ledger::months::{MonthSum, list_parts};
+use crate::ledger::months::{MonthSum, SkuSum, list_parts};
 use crate::ledger::timezones::find_zones;
 use crate::ledger::unfinished::{Unfinished, list_unfinished};
 use crate::scope::Scope;
+use crate::sku::DerivedMetric;
 use crate::sum::CompensatedSum;
 use crate::zones::Zones;
 
@@ -75,10 +77,12 @@ fn list_totals(
         None => vec![range],
     };
     let mut months: Vec<Vec<MonthSum>> = Vec::new();
+    let mut skus: Vec<Vec<SkuSum>> = Vec::new();
     for part in list_parts(connection, range)? {
         for days in &all {
             if let Some(part) = part.within(*days)? {
                 months.push(part.list_sums(connection, seen.account.id)?);
+                skus.push(part.list_sku_sums(connection, seen.account.id)?);
             }
         }
     }
@@ -95,6 +99,10 @@ fn list_totals(
             totals.entry(name).or_default().add(sum.value());
         }
     }
+    for ((derived, _), sum) in add_up_derived(connection, &names, &skus)? {
+        let name = (derived.name(), None);
+        totals.entry(name).or_default().add(sum.value());
+    }
     totals
         .into_iter()
         .map(|((metric, resource_uuid), sum)| {
@@ -107,6 +115,32 @@ fn list_totals(
             })
         })
         .collect()
+}
+
+/// Metrics that follow from the lines of others, by month; without those of which no size is known.
+fn add_up_derived(
+    connection: &Connection,
+    names: &FigureNames,
+    months: &[Vec<SkuSum>],
+) -> anyhow::Result<BTreeMap<(DerivedMetric, usize), CompensatedSum>> {
+    let mut table = SkuTable::default();
+    table.add(connection, months.iter().flatten().map(|(id, _)| *id))?;
+    let mut derived: BTreeMap<i64, Vec<DerivedMetric>> = BTreeMap::new();
+    for (id, metric) in &names.metrics {
+        derived.insert(*id, DerivedMetric::from_name(&metric.name).collect());
+    }
+    let mut sums: BTreeMap<(DerivedMetric, usize), CompensatedSum> = BTreeMap::new();
+    for (month, skus) in months.iter().enumerate() {
+        for (sku_id, hours) in skus {
+            let sku = table.get(*sku_id)?;
+            for metric in derived.get(&sku.metric_id).into_iter().flatten() {
+                if let Some(quantity) = metric.quantity(*hours, sku.size()) {
+                    sums.entry((*metric, month)).or_default().add(quantity);
+                }
+            }
+        }
+    }
+    Ok(sums)
 }
 
 /// The names of all figures of an answer, by the ids of metric and resource: all metrics, and the resources that occur.

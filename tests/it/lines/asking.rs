@@ -2,6 +2,7 @@
 
 use super::cloud;
 use crate::cloudstack::{Cloud, UsageRow};
+use crate::server::Server;
 
 /// On each of two days: two VMs of one custom offering run all day in two zones, with 2 vCPUs and 2,048 MiB and with 4
 /// vCPUs and 8,192 MiB; a third one, of which only an offering without a size is known, is allocated for 6 hours; a disk
@@ -237,4 +238,67 @@ fn a_sealed_day_is_reported_by_resource_when_its_rows_are_gone() {
             "vm_running_vcpu_hours 192",
         ]
     );
+}
+
+/// The same over HTTP.
+#[test]
+fn the_server_tells_skus_and_resources_apart() {
+    let cloud = imported();
+    let server = Server::start(&cloud.sandbox);
+    let days = "start=2013-06-01&end=2013-06-02&metric=vm_running_vcpu_hours";
+    let csv = |more: &str| {
+        let target = format!("/v1/accounts/alice-uuid/usage?{days}&format=csv&{more}");
+        server.get(&target).body
+    };
+    assert_eq!(
+        csv("group=sku"),
+        "metric,unit,offering_uuid,offering_name,zone_uuid,zone_name,vcpus,mhz,memory_mib,quantity,gib_months\n\
+         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,zone-uuid,north,2,2000,2048,96,\n\
+         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,south-uuid,south,4,2000,8192,192,\n"
+    );
+    assert_eq!(
+        csv("group=resource"),
+        "metric,unit,resource_kind,resource_uuid,resource_name,cloudstack_id,quantity,gib_months\n\
+         vm_running_vcpu_hours,vcpu-hours,vm,vm-11,vm11,11,96,\n\
+         vm_running_vcpu_hours,vcpu-hours,vm,vm-12,vm12,12,192,\n"
+    );
+    let both = csv("group=sku,resource");
+    assert!(
+        both.contains("vm,vm-12,vm12,12,custom-uuid,custom,south-uuid,south,4,2000,8192,192,"),
+        "{both}"
+    );
+    // A page, and the one that its cursor leads to.
+    let listed = |more: &str| {
+        let target = format!("/v1/accounts/alice-uuid/resources?{days}&metric=vm_running&{more}");
+        let body = server.get(&target).body;
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (
+            answer["resources"].to_string(),
+            answer["next_cursor"].clone(),
+            answer["total"].clone(),
+        )
+    };
+    let (first, cursor, total) = listed("limit=1");
+    assert_eq!(total, 2);
+    assert_eq!(
+        first,
+        r#"[{"cloudstack_id":11,"resource_kind":"vm","resource_name":"vm11","resource_uuid":"vm-11","totals":[{"gib_months":null,"metric":"vm_running","quantity":48.0,"unit":"hours"},{"gib_months":null,"metric":"vm_running_vcpu_hours","quantity":96.0,"unit":"vcpu-hours"}]}]"#
+    );
+    let (second, end, total) = listed(&format!("limit=1&cursor={}", cursor.as_str().unwrap()));
+    assert!(
+        second.contains("\"vm12\"") && second.contains("192.0"),
+        "{second}"
+    );
+    assert_eq!((end, total), (serde_json::Value::Null, 2.into()));
+    // The old endpoint has derived metrics among those that are not kept per offering.
+    let usage = server
+        .get("/usage/alice-uuid?start=2013-06-01&end=2013-06-02")
+        .body;
+    assert!(
+        usage.contains(
+            r#"["vm_running_memory_byte_hours",515396075520.0],["vm_running_vcpu_hours",288.0]"#
+        ),
+        "{usage}"
+    );
+    assert!(!usage.contains("vm_allocated_vcpu_hours"), "{usage}");
 }

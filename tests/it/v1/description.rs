@@ -15,6 +15,7 @@ fn target(path: &str) -> String {
         "/v1/usage" | "/v1/days" => format!("{path}?{days}"),
         "/usage/{uuid}" => format!("/usage/alice-uuid?{days}"),
         "/v1/accounts/{uuid}/usage" => format!("/v1/accounts/alice-uuid/usage?{days}"),
+        "/v1/accounts/{uuid}/resources" => format!("/v1/accounts/alice-uuid/resources?{days}"),
         "/v1/domains/{path}/usage" => format!("/v1/domains/%2F/usage?{days}"),
         other => other.to_owned(),
     }
