@@ -49,11 +49,17 @@ compare:
 	sh tests/install.sh tests
 	cargo bench --locked --profile dev --bench compare
 
-install: build
-	install -D -m 0755 target/release/rbc-usage $(DESTDIR)$(PREFIX)/bin/rbc-usage
+manual:
+	rm -rf target/share
+	cargo run --quiet --locked --example manual -- target/share
+
+install: build manual
+	install -D -m 0755 $${CARGO_TARGET_DIR:-target}/release/rbc-usage $(DESTDIR)$(PREFIX)/bin/rbc-usage
+	find target/share -type f -printf '%P\n' | while read -r file; do \
+	    install -D -m 0644 "target/share/$$file" "$(DESTDIR)$(PREFIX)/share/$$file" || exit 1; done
 
 clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare install clean
+.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare manual install clean

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::terminal::eprint_line;
 use crate::{causes, cmd, command_line};
@@ -31,6 +31,11 @@ enum Cli {
     Passwd(cmd::passwd::Args),
     Backup(cmd::backup::Args),
     Check(cmd::check::Args),
+}
+
+/// Every command with its arguments and help, for what describes them elsewhere: manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that `arguments` ask for, the program's own name first. Errors go to stderr, a line each.

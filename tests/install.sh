@@ -6,8 +6,8 @@
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
-programs="mariadbd mariadb-install-db mariadb curl jq openssl sqlite3"
-packages="mariadb-server mariadb-client curl jq openssl sqlite3"
+programs="mariadbd mariadb-install-db mariadb curl jq man openssl sqlite3"
+packages="mariadb-server mariadb-client curl jq man-db openssl sqlite3"
 case ${1:-} in
 tests) ;;
 bench)

@@ -18,7 +18,7 @@ use crate::terminal;
 use crate::view;
 use crate::view::corrections::CELLS;
 
-/// CorrectionsList changes to days that were final
+/// List changes to days that were final
 ///
 /// One line for each value that changed, in the order in which the changes were found.
 /// `overwritten`: the ledger holds the new value. `pending`: the day is sealed and keeps its old

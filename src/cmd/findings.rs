@@ -21,7 +21,7 @@ use crate::terminal;
 use crate::view;
 use crate::view::findings::FOR_COMMANDS;
 
-/// FindingsList doubtful data in the source, or acknowledge it
+/// List doubtful data in the source, or acknowledge it
 ///
 /// Without a period: the whole ledger. A finding never changes a figure. Acknowledged findings are
 /// listed only with --all. A finding is never deleted, and stays acknowledged when its day is

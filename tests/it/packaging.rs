@@ -1,9 +1,13 @@
-//! The files of `packaging/`: what they start is what the program takes.
+//! The files of `packaging/`: what they start is what the program takes, and what is written of the program, manual
+//! pages and completions, is whole and in order.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sandbox::{Run, Sandbox};
+
+#[path = "../../packaging/manual.rs"]
+mod manual;
 
 fn text_of(name: &str) -> String {
     let is_it = |(path, _): &(PathBuf, String)| path.ends_with(name);
@@ -25,6 +29,7 @@ fn files() -> Vec<(PathBuf, String)> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     let with_text = |path: PathBuf| {
@@ -168,4 +173,108 @@ fn the_plugin_says_what_status_found() {
         status(2, error),
         "RBC-USAGE CRITICAL: rbc-usage: ledger: no such file\n"
     );
+}
+
+/// What `make install` puts below `share`, freshly written.
+fn share() -> Sandbox {
+    let sandbox = Sandbox::new();
+    manual::write_all(sandbox.folder()).expect("write pages and completions");
+    sandbox
+}
+
+/// Every command and its own commands, as the program names them: `findings`, `findings ack`.
+fn commands() -> Vec<String> {
+    fn add(command: &clap::Command, before: &str, names: &mut Vec<String>) {
+        for own in command.get_subcommands() {
+            let name = format!("{before}{}", own.get_name());
+            names.push(name.clone());
+            add(own, &format!("{name} "), names);
+        }
+    }
+    let mut names = Vec::new();
+    add(&rbc_usage::cli::command(), "", &mut names);
+    names
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let share = share();
+    let commands = commands();
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut expected = vec!["rbc-usage.1".to_owned()];
+    let page = |name: &String| format!("rbc-usage-{}.1", name.replace(' ', "-"));
+    expected.extend(commands.iter().map(page));
+    expected.sort();
+    let mut pages: Vec<String> = std::fs::read_dir(share.path("man/man1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    assert_eq!(pages, expected);
+}
+
+/// With all of troff's warnings on, which `man` otherwise keeps to itself.
+#[test]
+fn man_prints_every_page_without_a_complaint() {
+    let share = share();
+    let print = "for page in man/man?/*; do
+        man --warnings -E UTF-8 -l -Tutf8 -Z \"$page\" >/dev/null || exit
+        man -l \"$page\" || exit
+    done";
+    let run = Run::of(
+        Command::new("sh")
+            .args(["-c", print])
+            .env("MANWIDTH", "100")
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(share.folder()),
+    );
+    let run = run.exits(0).complains("");
+    for line in [
+        "       rbc-usage-import - Import daily usage from CloudStack into the ledger",
+        "       rbc-usage status --check          for cron: silent while all is well",
+        "       max_header_bytes = 16384",
+        "       accounts = 5bc1b8a5-62ba-4c6d-8a3f-0d8ff3c4f001",
+    ] {
+        let found = run.stdout.lines().filter(|printed| *printed == line);
+        assert_eq!(found.count(), 1, "{line}: {run}");
+    }
+}
+
+/// The page is made of the example file, which other tests hold to the program.
+#[test]
+fn the_page_of_the_configuration_has_every_key_and_section() {
+    let page = std::fs::read_to_string(share().path("man/man5/cloudusage.cfg.5")).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("cloudusage.cfg.example");
+    let example = std::fs::read_to_string(example).unwrap();
+    let lines = example.lines().filter(|line| !line.starts_with('#'));
+    let (sections, keys): (Vec<&str>, Vec<&str>) = lines
+        .filter(|line| !line.is_empty())
+        .partition(|line| line.starts_with('['));
+    assert!(sections.len() == 3 && keys.len() > 25, "{example}");
+    for section in sections {
+        assert!(page.contains(&format!(".SH {section}\n")), "{section}");
+    }
+    for key in keys {
+        let key = key.split(" =").next().unwrap();
+        assert_eq!(page.matches(&format!("\n.B {key} =")).count(), 1, "{key}");
+    }
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let share = share();
+    let complete = |words: &str| {
+        let script = format!(
+            "source bash-completion/completions/rbc-usage && registered=$(complete -p rbc-usage) && \
+             COMP_WORDS=({words}) && COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)) && \
+             function=$(expr \"$registered\" : '.* -F \\([^ ]*\\) rbc-usage$') && \
+             $function rbc-usage \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\" && echo \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = Command::new("bash");
+        let run = Run::of(bash.args(["-c", &script]).current_dir(share.folder()));
+        run.exits(0).complains("").stdout
+    };
+    assert_eq!(complete("rbc-usage imp"), "import\n");
+    assert_eq!(complete("rbc-usage import --dr"), "--dry-run\n");
+    assert_eq!(complete("rbc-usage findings una"), "unack\n");
 }
