@@ -75,6 +75,14 @@ impl Accounts {
         uuid.unwrap_or_default()
     }
 
+    /// Whether an account is kept under the stand-in of an id.
+    pub fn is_stand_in(&self, account_id: i64, source_id: u64) -> bool {
+        let stored = self.stored.get(&account_id);
+        let uuid = stored.and_then(|account| account.uuid.as_ref());
+        // Asked of every account of a day: most uuids are none at a glance.
+        uuid.is_some_and(|uuid| uuid.starts_with("account:") && *uuid == stand_in(source_id))
+    }
+
     /// What an id in CloudStack means on a day; `None`: the ledger does not know it.
     pub fn find(&self, source_id: u64, day: Day) -> Option<i64> {
         self.ids.get(&source_id)?.find(day).copied()

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context, ensure};
 
 use super::account_states::{AccountStates, Keep};
-use super::accounts::{Accounts, stand_in as account_stand_in};
+use super::accounts::Accounts;
 use super::day::{ClosedDay, Policy};
 use super::guest_oses::{GuestOs, GuestOses};
 use super::line_ids::LineIds;
@@ -220,7 +220,7 @@ impl LedgerNames {
         self.accounts.settle(connection, &self.cloud, source_id)?;
         let id = self.accounts.find(source_id, day);
         let id = id.context("an account without an id in the ledger")?;
-        let stand_in = self.accounts.uuid(id) == account_stand_in(source_id);
+        let stand_in = self.accounts.is_stand_in(id, source_id);
         let twin = match stand_in {
             true => self.accounts.twin(&self.cloud, source_id),
             false => None,
