@@ -14,6 +14,7 @@ pub mod rezone;
 pub mod sample;
 pub mod seal;
 pub mod serve;
+pub mod statement;
 pub mod status;
 pub mod unseal;
 pub mod verify;

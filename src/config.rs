@@ -43,6 +43,8 @@ pub struct Config {
     pub zone: Zone,
     pub zone_is_written: bool,
     pub import: Import,
+    /// The operator's prices, if there are any.
+    pub prices: Option<PathBuf>,
     pub server: Server,
     pub texts: KeyTexts,
 }
@@ -90,6 +92,9 @@ fn read(values: &mut Values) -> Option<Config> {
     let ledger = values.read("main.rbc_usage_uri", |text| uri::parse_ledger(text, folder));
     let zone = values.read("main.timezone", parse_zone);
     let import = import::read(values);
+    let prices = values.read("prices.file", |text| {
+        Ok((!text.is_empty()).then(|| folder.join(text)))
+    });
     let server = server::read(values, folder);
     let holds_password = |key: &str, uri: &Option<SourceUri>| {
         let from_file = !values
@@ -111,6 +116,7 @@ fn read(values: &mut Values) -> Option<Config> {
             None => Zone::parse("GMT").ok()?,
         },
         import: import?,
+        prices: prices?,
         server: server?,
         texts: KeyTexts::of(&values.layers),
     })

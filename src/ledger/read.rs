@@ -14,6 +14,7 @@ mod lines;
 mod reader;
 pub mod resources;
 pub mod selection;
+pub mod sku_lines;
 mod skus;
 pub mod state;
 pub mod stretches;

@@ -40,6 +40,8 @@ pub enum Value {
     Id(u64),
     /// A finite number; the unit says how people want to read it.
     Quantity(f64, Unit),
+    /// An exact number, such as money, by its digits; a text in JSON, whose numbers may be read as floats.
+    Decimal(String),
     List(Vec<String>),
     Objects(Objects),
 }

@@ -155,7 +155,7 @@ fn push(line: &mut String, cell: &str, width: usize, right: bool, tone: Tone, co
 
 fn is_number(value: &Value) -> bool {
     match value {
-        Value::Count(_) | Value::Id(_) | Value::Quantity(..) => true,
+        Value::Count(_) | Value::Id(_) | Value::Quantity(..) | Value::Decimal(_) => true,
         Value::Nothing
         | Value::Text(_)
         | Value::State(..)
@@ -175,6 +175,7 @@ fn cell(value: &Value) -> String {
         Value::Count(count) => with_thousands(&count.to_string()),
         Value::Id(number) => number.to_string(),
         Value::Quantity(number, unit) => readable(*number, *unit),
+        Value::Decimal(digits) => with_thousands(digits),
         Value::Objects(several) if several.objects.is_empty() => "–".to_owned(),
         Value::Objects(several) => printable(&several.shown).into_owned(),
         Value::List(texts) => printable(&texts.join(" ")).into_owned(),
@@ -190,6 +191,7 @@ fn tone_of(value: &Value) -> Tone {
         | Value::Count(_)
         | Value::Id(_)
         | Value::Quantity(..)
+        | Value::Decimal(_)
         | Value::List(_)
         | Value::Objects(_) => Tone::Plain,
     }

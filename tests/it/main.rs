@@ -31,6 +31,7 @@ mod seal;
 mod serve;
 mod simulator;
 mod source;
+mod statement;
 mod status;
 mod tidy;
 mod unsettled;

@@ -1,6 +1,8 @@
 //! How people name what was used, and zones: the ids in the ledger of everything that is called so. What was renamed,
 //! or is called like something else, has several.
 
+use std::collections::BTreeSet;
+
 use super::reader::Snapshot;
 use crate::db::params;
 use crate::resource::ResourceKind;
@@ -24,6 +26,25 @@ pub fn find_zones(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i
         return Ok(Err(format!("no zone is called {key:?}{nearest}")));
     }
     Ok(Ok(ids))
+}
+
+/// The uuids of what is of this kind, such as `zone` or `service_offering`, and has this uuid, or else this name.
+pub fn list_uuids(snapshot: &Snapshot, kind: &str, key: &str) -> anyhow::Result<BTreeSet<String>> {
+    for sql in [
+        "select uuid, kind from stored_resources where uuid = :key",
+        "select uuid, kind from stored_resources where name = :key",
+    ] {
+        let connection = snapshot.connection();
+        let called: Vec<(String, String)> = connection.list(sql, params! {":key": key}, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let of_kind = called.into_iter().filter(|(_, one)| one == kind);
+        let uuids: BTreeSet<String> = of_kind.map(|(uuid, _)| uuid).collect();
+        if !uuids.is_empty() {
+            return Ok(uuids);
+        }
+    }
+    Ok(BTreeSet::new())
 }
 
 /// The VMs, volumes, addresses and so on with this kind and id in CloudStack, such as `vm:3009`, or else with this uuid,

@@ -28,6 +28,7 @@ use crate::sku::VmSize;
 use crate::sum::CompensatedSum;
 
 pub use super::lines::TooManySums;
+pub(super) use names::RESOURCES;
 pub use names::{MetricFacts, ResourceFacts};
 pub use question::{Dimensions, Granularity, LineChoice, TotalsQuery};
 pub use whose::Who;
