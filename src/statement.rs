@@ -5,24 +5,22 @@
 mod columns;
 mod document;
 mod drawing;
+mod lines;
 mod meaning;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-
-use rust_decimal::Decimal;
 
 use crate::day::DayRange;
 use crate::ledger::read::Snapshot;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::selection::Selection;
-use crate::ledger::read::sku_lines::{PendingLine, SkuFacts, SkuLineReader};
-use crate::ledger::read::totals::ResourceFacts;
+use crate::ledger::read::sku_lines::{PendingLine, SkuLineReader};
 use crate::month::Month;
-use crate::prices::{Currency, PriceBook, PriceList};
+use crate::prices::{PriceBook, PriceList};
 use crate::zones::Zones;
 pub use document::{Standing, find_standing};
 use drawing::Drawing;
+pub use lines::Statement;
 
 pub struct StatementQuery<'a> {
     pub prices: &'a PriceList,
@@ -31,59 +29,6 @@ pub struct StatementQuery<'a> {
     pub selection: &'a Selection,
     /// The ledger's, for the hours of its months.
     pub zones: &'a Zones,
-}
-
-#[derive(Debug)]
-pub struct Statement {
-    /// Account by account, those of usage before those of corrections.
-    pub lines: Vec<StatementLine>,
-    /// Metrics that were used and that the price file has no row for.
-    pub unpriced_metrics: BTreeSet<String>,
-    /// What rows of the price file name, and the ledger has never heard of, in words.
-    pub unknown_names: Vec<String>,
-    /// Lines of pending corrections of the month itself, which are left to the next statement.
-    pub own_corrections: usize,
-}
-
-/// What was used of one thing at one price, or a part of a correction.
-#[derive(Clone, Debug)]
-pub struct StatementLine {
-    pub account: Rc<Account>,
-    /// `None`: usage.
-    pub correction_id: Option<i64>,
-    /// The days that were asked for and had this price, from the first to the last; of a correction, its day.
-    pub days: DayRange,
-    pub metric: Rc<str>,
-    /// Of `quantity`.
-    pub metric_unit: Rc<str>,
-    pub sku: Rc<SkuFacts>,
-    /// `None`: the ledger does not tell apart what was used.
-    pub resource: Option<Rc<ResourceFacts>>,
-    /// In the metric's unit. `None`: it follows from a size that is not known.
-    pub quantity: Option<f64>,
-    pub charge: Charge,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Charge {
-    Priced(Amount),
-    /// No row of the price file fits.
-    NoPrice,
-    /// The metric has a price, and the size of the VM is not known.
-    NoSize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Amount {
-    /// How many units.
-    pub units: Decimal,
-    pub unit: &'static str,
-    /// Of one unit, as the file has it.
-    pub price: Decimal,
-    pub currency: Currency,
-    pub amount: Decimal,
-    /// The row's line in the file.
-    pub price_line: usize,
 }
 
 /// Draws up a statement. What is wrong with the price file comes in words, a line each.
@@ -113,7 +58,7 @@ pub fn draw_up(
         own_corrections: 0,
     };
     for account in accounts(question.selection, &in_month) {
-        let mut drawing = Drawing::of(&book, question, account);
+        let mut drawing = Drawing::of(&book, question.zones, account);
         let stretches = question.selection.stretches.get(&account.id);
         for stretch in stretches.into_iter().flatten() {
             let Some(days) = both(stretch.days, range)? else {

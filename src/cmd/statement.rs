@@ -12,7 +12,7 @@ use crate::ledger::read::Reader;
 use crate::ledger::read::state::find_state;
 use crate::month::Month;
 use crate::output::{self, Document, Format, Value};
-use crate::prices::PriceList;
+use crate::prices::{PriceList, read_prices};
 use crate::report;
 use crate::statement::{Standing, Statement, StatementQuery, draw_up, find_standing};
 use crate::terminal;
@@ -78,7 +78,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let path = path.context(
         "there are no prices: name a price file with file in [prices], or with --prices",
     )?;
-    let prices = PriceList::read(path)?;
+    let prices = read_prices(path)?;
     let mut reader = Reader::open(&config.ledger)?;
     let drawn = drawn(&args, &mut reader, &prices)?;
     let document = document(&drawn, &prices)?;
@@ -150,7 +150,7 @@ fn document(drawn: &Drawn, prices: &PriceList) -> anyhow::Result<Document> {
     let title = format!("{}, {timezone}, {hours} hours, {state}", drawn.month);
     let mut document = drawn
         .statement
-        .document(title, facts, &drawn.standing, prices.file())?;
+        .document(title, facts, &drawn.standing, &prices.file)?;
     document.notes.extend(drawn.coverage.sentences());
     document.notes.extend(drawn.ambiguity.clone());
     Ok(document)

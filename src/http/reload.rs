@@ -107,9 +107,11 @@ impl Reload {
     }
 }
 
-/// Whether only imports use a key, so that no answer depends on it.
+/// Whether only imports or statements use a key, so that no answer depends on it.
 fn is_for_imports(key: &str) -> bool {
-    key.starts_with("import.") || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
+    key.starts_with("import.")
+        || key.starts_with("prices.")
+        || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
 }
 
 fn users(auth: &Auth, new: &Server, state: &State) -> String {

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use anyhow::bail;
 use rust_decimal::Decimal;
 
+use super::list::{PriceList, PriceRow};
+use super::money::Currency;
 use super::table::fields;
-use super::{Currency, PriceList, PriceRow, PriceUnit};
+use super::unit::PriceUnit;
 use crate::day::Day;
 use crate::metric::Metric;
 use crate::sku::{DerivedMetric, check_metric, offering_of};
@@ -67,12 +69,12 @@ pub fn parse(file: &str, text: &str) -> anyhow::Result<PriceList> {
 }
 
 /// Where the columns are.
-struct Places {
+struct PriceColumns {
     names: HashMap<String, usize>,
     count: usize,
 }
 
-fn read_header(line: &str) -> Result<Places, String> {
+fn read_header(line: &str) -> Result<PriceColumns, String> {
     let names = fields(line)?;
     let mut places = HashMap::new();
     for (place, name) in names.iter().enumerate() {
@@ -95,13 +97,13 @@ fn read_header(line: &str) -> Result<Places, String> {
         let missing = missing.join(", ");
         return Err(format!("the header lacks {missing}: add it"));
     }
-    Ok(Places {
+    Ok(PriceColumns {
         names: places,
         count: names.len(),
     })
 }
 
-fn read_row(line: usize, text: &str, places: &Places) -> Result<PriceRow, Vec<String>> {
+fn read_row(line: usize, text: &str, places: &PriceColumns) -> Result<PriceRow, Vec<String>> {
     let fields = fields(text).map_err(|wrong| vec![wrong.to_owned()])?;
     if fields.len() != places.count {
         return Err(vec![format!(

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{PriceList, PriceRow};
+use super::list::{PriceList, PriceRow};
 use crate::day::Day;
 
 /// Whom and what a row means by the names in it; what it leaves open is `None`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rust_decimal::Decimal;
 
-use super::{Amount, Charge, StatementLine};
+use super::lines::{LineCharge, PricedAmount, StatementLine};
 use crate::ledger::read::totals::ResourceFacts;
 use crate::output::{Column, Tone, Unit, Value};
 use crate::view::Cell;
@@ -93,23 +93,23 @@ pub const CELLS: &[Cell<StatementLine>] = &[
     }),
     (Column::shown("missing", "missing"), |line| {
         match &line.charge {
-            Charge::Priced(_) => Value::Nothing,
-            Charge::NoPrice => Value::State("price", Tone::Bad),
-            Charge::NoSize => Value::State("size", Tone::Bad),
+            LineCharge::Priced(_) => Value::Nothing,
+            LineCharge::NoPrice => Value::State("price", Tone::Bad),
+            LineCharge::NoSize => Value::State("size", Tone::Bad),
         }
     }),
 ];
 
 impl StatementLine {
-    pub fn amount(&self) -> Option<&Amount> {
+    pub fn amount(&self) -> Option<&PricedAmount> {
         match &self.charge {
-            Charge::Priced(amount) => Some(amount),
-            Charge::NoPrice | Charge::NoSize => None,
+            LineCharge::Priced(amount) => Some(amount),
+            LineCharge::NoPrice | LineCharge::NoSize => None,
         }
     }
 }
 
-fn decimal(line: &StatementLine, of: impl Fn(&Amount) -> Decimal) -> Value {
+fn decimal(line: &StatementLine, of: impl Fn(&PricedAmount) -> Decimal) -> Value {
     let number = line.amount().map(|amount| of(amount).to_string());
     number.map_or(Value::Nothing, Value::Decimal)
 }

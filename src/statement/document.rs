@@ -6,7 +6,7 @@ use anyhow::Context;
 use rust_decimal::Decimal;
 
 use super::columns::CELLS;
-use super::{Charge, Statement, StatementLine};
+use super::lines::{LineCharge, Statement, StatementLine};
 use crate::day::{Day, in_ranges};
 use crate::ledger::read::Snapshot;
 use crate::ledger::read::days::{DayState, list_days};
@@ -34,7 +34,7 @@ pub fn find_standing(snapshot: &Snapshot, month: Month) -> anyhow::Result<Standi
 }
 
 /// Amounts of one account, or of all.
-struct Sum<'a> {
+struct CurrencySum<'a> {
     /// The first of its lines; `None`: of all accounts.
     of: Option<&'a StatementLine>,
     currency: Currency,
@@ -115,19 +115,19 @@ impl Statement {
     }
 
     /// Sums of each currency, of each account in the order of the lines or of all.
-    fn list_sums(&self, by_account: bool) -> anyhow::Result<Vec<Sum<'_>>> {
-        let mut sums: BTreeMap<(usize, Currency), Sum> = BTreeMap::new();
+    fn list_sums(&self, by_account: bool) -> anyhow::Result<Vec<CurrencySum<'_>>> {
+        let mut sums: BTreeMap<(usize, Currency), CurrencySum> = BTreeMap::new();
         let mut place = 0;
         let mut last: Option<&StatementLine> = None;
         for line in &self.lines {
             let is_next = last.is_some_and(|last| last.account.uuid != line.account.uuid);
             place += usize::from(by_account && is_next);
             last = Some(line);
-            let Charge::Priced(amount) = &line.charge else {
+            let LineCharge::Priced(amount) = &line.charge else {
                 continue;
             };
             let currency = amount.currency;
-            let sum = sums.entry((place, currency)).or_insert(Sum {
+            let sum = sums.entry((place, currency)).or_insert(CurrencySum {
                 of: by_account.then_some(line),
                 currency,
                 amount: currency.round(Decimal::ZERO),
@@ -192,12 +192,12 @@ fn missing_words(line: &StatementLine, price_file: &str) -> Option<String> {
         called(zone, " in ")
     );
     match line.charge {
-        Charge::Priced(_) => None,
-        Charge::NoPrice => Some(format!(
+        LineCharge::Priced(_) => None,
+        LineCharge::NoPrice => Some(format!(
             "no price for {what} from {} on: add a row to {price_file}",
             line.days.first()
         )),
-        Charge::NoSize => Some(format!(
+        LineCharge::NoSize => Some(format!(
             "no amount for {what}: the size of the VM is not known; price vm_running or vm_allocated of the offering \
              instead"
         )),
@@ -209,8 +209,8 @@ fn count(number: usize) -> Value {
     Value::Count(number as u64)
 }
 
-fn objects(sums: &[Sum]) -> Value {
-    let keys = |sum: &Sum| {
+fn objects(sums: &[CurrencySum]) -> Value {
+    let keys = |sum: &CurrencySum| {
         let mut keys = Vec::new();
         if let Some(line) = sum.of {
             let account = &line.account;

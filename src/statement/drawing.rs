@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 
-use super::{Amount, Charge, Statement, StatementLine, StatementQuery};
+use super::lines::{LineCharge, PricedAmount, Statement, StatementLine};
 use crate::day::{Day, DayRange};
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::sku_lines::{PendingLine, SkuFacts, SkuLine};
@@ -15,6 +15,7 @@ use crate::month::Month;
 use crate::prices::{PriceBook, PriceRow, Priced};
 use crate::sku::{DerivedMetric, VmSize};
 use crate::sum::CompensatedSum;
+use crate::zones::Zones;
 
 /// The days from the first of two ranges to the last.
 fn hull(one: DayRange, other: DayRange) -> anyhow::Result<DayRange> {
@@ -25,9 +26,9 @@ fn hull(one: DayRange, other: DayRange) -> anyhow::Result<DayRange> {
 /// The lines of one account.
 pub struct Drawing<'q, 'a> {
     book: &'q PriceBook<'a>,
-    question: &'q StatementQuery<'a>,
+    zones: &'q Zones,
     account: Rc<Account>,
-    lines: BTreeMap<Key, (Sum, Option<&'a PriceRow>)>,
+    lines: BTreeMap<Key, (RunningSum, Option<&'a PriceRow>)>,
     /// The days that usage was read of, cut where prices begin, with the domain in each.
     parts: Vec<(DayRange, Option<i64>)>,
     /// Metrics without a price.
@@ -47,7 +48,7 @@ struct Key {
     price_line: Option<usize>,
 }
 
-struct Sum {
+struct RunningSum {
     sku: Rc<SkuFacts>,
     resource: Option<Rc<ResourceFacts>>,
     unit: Rc<str>,
@@ -57,7 +58,7 @@ struct Sum {
 }
 
 /// Days that have one price, the domain in them, and the correction that it is about.
-type Place = (DayRange, Option<i64>, Option<i64>);
+type PricedDays = (DayRange, Option<i64>, Option<i64>);
 
 /// A metric that the lines of a SKU count for, and its price, if there is one.
 #[derive(Clone)]
@@ -70,14 +71,10 @@ struct Counted<'a> {
 }
 
 impl<'q, 'a> Drawing<'q, 'a> {
-    pub fn of(
-        book: &'q PriceBook<'a>,
-        question: &'q StatementQuery<'a>,
-        account: &Account,
-    ) -> Drawing<'q, 'a> {
+    pub fn of(book: &'q PriceBook<'a>, zones: &'q Zones, account: &Account) -> Drawing<'q, 'a> {
         Drawing {
             book,
-            question,
+            zones,
             account: Rc::new(account.clone()),
             lines: BTreeMap::new(),
             parts: Vec::new(),
@@ -107,7 +104,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
     }
 
     /// Adds lines, which come SKU by SKU.
-    fn add(&mut self, lines: &[SkuLine], place: Place) -> anyhow::Result<Result<(), String>> {
+    fn add(&mut self, lines: &[SkuLine], place: PricedDays) -> anyhow::Result<Result<(), String>> {
         let mut last: Option<(Rc<SkuFacts>, Vec<Counted>)> = None;
         for line in lines {
             let known = last.take().filter(|(sku, _)| Rc::ptr_eq(sku, &line.sku));
@@ -133,7 +130,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
     fn list_counted(
         &self,
         sku: &SkuFacts,
-        (days, domain, _): Place,
+        (days, domain, _): PricedDays,
     ) -> Result<Vec<Counted<'a>>, String> {
         let own = (Rc::clone(&sku.metric), Rc::clone(&sku.unit), None);
         let derived = DerivedMetric::from_name(&sku.metric)
@@ -174,7 +171,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
         &mut self,
         line: &SkuLine,
         counted: &Counted<'a>,
-        (days, _, correction): Place,
+        (days, _, correction): PricedDays,
     ) -> anyhow::Result<()> {
         let quantity = match counted.derived {
             None => Some(line.quantity),
@@ -194,7 +191,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
             price_line: counted.row.map(|row| row.line),
         };
         let (sum, _) = self.lines.entry(key).or_insert_with(|| {
-            let sum = Sum {
+            let sum = RunningSum {
                 sku: Rc::clone(&line.sku),
                 resource: line.resource.clone(),
                 unit: Rc::clone(&counted.unit),
@@ -213,7 +210,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
     }
 
     /// The days that a line's price counted on, whether there was usage on each or not.
-    fn days_of(&self, key: &Key, sum: &Sum) -> anyhow::Result<DayRange> {
+    fn days_of(&self, key: &Key, sum: &RunningSum) -> anyhow::Result<DayRange> {
         let mut days = sum.days;
         if key.correction.is_none() && self.parts.len() > 1 {
             for (part, domain) in &self.parts {
@@ -234,12 +231,12 @@ impl<'q, 'a> Drawing<'q, 'a> {
             let days = self.days_of(&key, &sum)?;
             let quantity = sum.quantity.map(|sum| sum.value());
             let charge = match (quantity, row) {
-                (None, _) => Charge::NoSize,
-                (Some(_), None) => Charge::NoPrice,
+                (None, _) => LineCharge::NoSize,
+                (Some(_), None) => LineCharge::NoPrice,
                 (Some(quantity), Some(row)) => {
                     let month = Month::of(sum.days.first()).days();
-                    let hours = self.question.zones.hours(month);
-                    let amount = Amount::of(row, quantity, hours);
+                    let hours = self.zones.hours(month);
+                    let amount = PricedAmount::of(row, quantity, hours);
                     let list = self.book.list();
                     let context = || {
                         format!(
@@ -249,7 +246,7 @@ impl<'q, 'a> Drawing<'q, 'a> {
                             self.account.uuid
                         )
                     };
-                    Charge::Priced(amount.with_context(context)?)
+                    LineCharge::Priced(amount.with_context(context)?)
                 }
             };
             lines.push(StatementLine {
@@ -289,11 +286,11 @@ fn order(line: &StatementLine) -> impl Ord {
     )
 }
 
-impl Amount {
-    fn of(row: &PriceRow, quantity: f64, hours_of_month: f64) -> anyhow::Result<Amount> {
+impl PricedAmount {
+    fn of(row: &PriceRow, quantity: f64, hours_of_month: f64) -> anyhow::Result<PricedAmount> {
         let units = row.unit.count(quantity, hours_of_month)?;
         let amount = row.amount(units);
-        Ok(Amount {
+        Ok(PricedAmount {
             units,
             unit: row.unit.name,
             price: row.price,

@@ -22,15 +22,15 @@ pub fn find_meanings(
     let (mut meanings, mut unknown, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for row in &prices.rows {
         let mut meaning = Some(Meaning::default());
-        let mut note = |found: Found| match found {
-            Found::Open => None,
-            Found::One(one) => Some(one),
-            Found::Nothing(what) => {
+        let mut note = |found: NameSense| match found {
+            NameSense::Open => None,
+            NameSense::One(one) => Some(one),
+            NameSense::Nothing(what) => {
                 unknown.push(format!("{}: {what}", prices.place(row)));
                 meaning = None;
                 None
             }
-            Found::Several(what) => {
+            NameSense::Several(what) => {
                 problems.push(format!("{}: {what}", prices.place(row)));
                 None
             }
@@ -53,7 +53,7 @@ pub fn find_meanings(
 }
 
 /// What a name stands for.
-enum Found {
+enum NameSense {
     /// There is no name: whatever there is.
     Open,
     /// A uuid; of a domain, the text itself.
@@ -92,9 +92,9 @@ impl<'a> Lookup<'a> {
     }
 
     /// A zone or an offering.
-    fn thing(&mut self, kind: &'static str, key: Option<&str>) -> anyhow::Result<Found> {
+    fn thing(&mut self, kind: &'static str, key: Option<&str>) -> anyhow::Result<NameSense> {
         let Some(key) = key else {
-            return Ok(Found::Open);
+            return Ok(NameSense::Open);
         };
         let place = (kind, key.to_owned());
         let uuids = match self.things.get(&place) {
@@ -109,9 +109,9 @@ impl<'a> Lookup<'a> {
     }
 
     /// By its uuid, or else its project's, or else by the name of either.
-    fn account(&self, key: Option<&str>) -> Found {
+    fn account(&self, key: Option<&str>) -> NameSense {
         let Some(key) = key else {
-            return Found::Open;
+            return NameSense::Open;
         };
         let is = |text: &Option<String>| text.as_deref() == Some(key);
         let tests: [&dyn Fn(&Account) -> bool; 3] = [
@@ -129,30 +129,30 @@ impl<'a> Lookup<'a> {
         one_of("account", key, BTreeSet::new())
     }
 
-    fn domain(&mut self, key: Option<&str>) -> anyhow::Result<Found> {
+    fn domain(&mut self, key: Option<&str>) -> anyhow::Result<NameSense> {
         let (Some(key), Some(domains)) = (key, &self.domains) else {
-            return Ok(Found::Open);
+            return Ok(NameSense::Open);
         };
         let Some(found) = domains.find(self.snapshot, key)? else {
             return Ok(one_of("domain", key, BTreeSet::new()));
         };
         if let Some(several) = found.ambiguity() {
-            return Ok(Found::Several(several));
+            return Ok(NameSense::Several(several));
         }
         self.domain_ids.insert(key.to_owned(), found.ids);
-        Ok(Found::One(key.to_owned()))
+        Ok(NameSense::One(key.to_owned()))
     }
 }
 
-fn one_of(kind: &str, key: &str, uuids: BTreeSet<String>) -> Found {
+fn one_of(kind: &str, key: &str, uuids: BTreeSet<String>) -> NameSense {
     let count = uuids.len();
     let uuids: Vec<String> = uuids.into_iter().collect();
     match uuids.as_slice() {
-        [] => Found::Nothing(format!(
+        [] => NameSense::Nothing(format!(
             "the ledger has no {kind} {key:?} yet: the row counts for nothing"
         )),
-        [one] => Found::One(one.clone()),
-        _ => Found::Several(format!(
+        [one] => NameSense::One(one.clone()),
+        _ => NameSense::Several(format!(
             "{count} {kind}s are called {key:?}, give a uuid: {}",
             uuids.join(", ")
         )),

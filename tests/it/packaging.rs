@@ -250,7 +250,7 @@ fn the_page_of_the_configuration_has_every_key_and_section() {
     let (sections, keys): (Vec<&str>, Vec<&str>) = lines
         .filter(|line| !line.is_empty())
         .partition(|line| line.starts_with('['));
-    assert!(sections.len() == 3 && keys.len() > 25, "{example}");
+    assert!(sections.len() == 4 && keys.len() > 25, "{example}");
     for section in sections {
         assert!(page.contains(&format!(".SH {section}\n")), "{section}");
     }
