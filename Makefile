@@ -1,4 +1,5 @@
 PREFIX = /usr/local
+VERSION = $$(cargo pkgid | sed 's/.*[\#@]//')-1
 MINUTES ?= 10
 ATTACK ?= 60
 
@@ -58,8 +59,17 @@ install: build manual
 	find target/share -type f -printf '%P\n' | while read -r file; do \
 	    install -D -m 0644 "target/share/$$file" "$(DESTDIR)$(PREFIX)/share/$$file" || exit 1; done
 
+deb: build manual
+	sh packaging/debian/stage.sh $(VERSION)
+	cargo deb --quiet --no-build --locked --deb-version $(VERSION) --output target/deb
+
+deb-test:
+	sh tests/install.sh deb
+	$(MAKE) deb
+	sh tests/deb.sh $(VERSION)
+
 clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare manual install clean
+.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean

@@ -1,8 +1,9 @@
 #!/bin/sh
-# install.sh tests|bench|alerts|systemd: makes sure that the programs these need are installed. For the tests: a MariaDB
-# server, its client, and what the pages of docs/ use. For the bench also nginx, which figures are compared with, and
-# wrk, which asks both. For the alert rules promtool. For systemd in a container what makes and boots one. The tests and
-# the bench start their own servers: no service is started here.
+# install.sh tests|bench|alerts|systemd|deb: makes sure that the programs these need are installed. For the tests: a
+# MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures are compared
+# with, and wrk, which asks both. For the alert rules promtool. For systemd in a container what makes and boots one; for
+# the package also what builds and judges it. The tests and the bench start their own servers: no service is started
+# here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
@@ -22,8 +23,13 @@ systemd)
     programs="debootstrap systemd-nspawn"
     packages="debootstrap systemd-container"
     ;;
+deb)
+    programs="debootstrap systemd-nspawn lintian dpkg-shlibdeps"
+    packages="debootstrap systemd-container lintian dpkg-dev"
+    command -v cargo-deb >/dev/null 2>&1 || cargo install --quiet --locked cargo-deb
+    ;;
 *)
-    echo "usage: sh tests/install.sh tests|bench|alerts|systemd" >&2
+    echo "usage: sh tests/install.sh tests|bench|alerts|systemd|deb" >&2
     exit 1
     ;;
 esac

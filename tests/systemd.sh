@@ -1,32 +1,16 @@
 #!/bin/sh
 # Boots a small Debian with a systemd of its own in a container, sets the server up in it by the very lines of
 # docs/set-up.md, and tries what docs/server.md says of the units. Needs root, Debian or Ubuntu, and their packages, hence
-# no part of `make test`. The Debian (SUITE=trixie for another) stays in target/; each run works on a copy.
+# no part of `make test`.
 set -eu
 cd "$(dirname "$0")/.."
-suite=${SUITE:-bookworm}
-debian=target/debian-$suite
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 130' INT TERM
-root=$folder/root
+. tests/container.sh
 
-if [ ! -d "$debian" ]; then
-    rm -rf "$debian.new"
-    packages=systemd,systemd-sysv,dbus,curl,openssl,sqlite3
-    debootstrap --variant=minbase --include="$packages" "$suite" "$debian.new" >target/debootstrap.log
-    mv "$debian.new" "$debian"
-fi
 cargo build --quiet --locked
-cp -a --reflink=auto "$debian" "$root"
+make_root rbc-usage.service
 install -m 0755 "${CARGO_TARGET_DIR:-target}/debug/rbc-usage" "$root/usr/local/bin/rbc-usage"
 mkdir "$root/root/files"
 cp -r packaging docs cloudusage.cfg.example "$root/root/files"
-: >"$root/etc/machine-id"
-echo '127.0.0.1 localhost usage.example.com' >"$root/etc/hosts"
-printf '[Unit]\nAfter=rbc-usage.service\n[Service]\nExecStart=sh -c "exec sh /root/try >>/root/told 2>&1"\n' \
-    >"$root/etc/systemd/system/try.service"
-ln -s ../try.service "$root/etc/systemd/system/multi-user.target.wants/try.service"
 cat >"$root/root/try" <<'END'
 set -eu
 cd /root/files
@@ -55,7 +39,7 @@ rbc-usage sample /srv/sample >/dev/null
 # What the editor would do: the sample's databases and its zone at first, the keys of the server later.
 printf '%s\n' 's|^\(cloud.*\)_uri = .*|\1_uri = sqlite:////srv/sample/\1.db|; s|^timezone = .*|timezone = Europe/Stockholm|' >sources.sed
 block 'bind = ' | sed -n 's/^\([a-z_]*\) = \(.*\)/s|^\1 =.*|\1 = \2|/p' >server.sed
-commands | sed -e '/^make install/d' -e '/^\[main\]/,/^#/d' -e "/cloudusage.cfg.example/a sed -i -f sources.sed $config" \
+commands | sed -e '/^make /d' -e '/^dpkg /d' -e '/^\[main\]/,/^#/d' -e "/cloudusage.cfg.example/a sed -i -f sources.sed $config" \
     -e "s|^\[server\]|sed -i -f server.sed $config|" -e '/^[a-z_]* = /d' >steps
 sh -eu steps >/dev/null
 systemd-analyze verify /etc/systemd/system/rbc-usage*
@@ -105,12 +89,6 @@ touch /root/again
 systemctl reboot
 END
 
-boot() {
-    # Where no systemd runs that could be told of it.
-    [ -d /run/systemd/system ] || set -- --register=no --keep-unit
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout 300 systemd-nspawn --quiet --directory="$root" --boot --private-network \
-        --machine=rbc-usage-try --console=pipe "$@" </dev/null >>"$folder/log" 2>&1
-}
 status=0
 boot || status=$?
 # It wants to be started again.

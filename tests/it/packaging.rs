@@ -175,6 +175,36 @@ fn the_plugin_says_what_status_found() {
     );
 }
 
+/// What `packaging/debian/stage.sh` writes again, and what `Cargo.toml` lists as it is.
+#[test]
+fn the_package_has_every_file_that_is_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |name: &str| std::fs::read_to_string(root.join(name)).expect(name);
+    let (manifest, stage) = (text("Cargo.toml"), text("packaging/debian/stage.sh"));
+    for (path, _) in files() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let staged = stage
+            .split_whitespace()
+            .any(|word| word.trim_end_matches(';') == name);
+        let listed = manifest.contains(&format!("[\"packaging/{name}\", "));
+        assert!(staged || listed || name == "manual.rs", "{name}");
+    }
+    let assets = manifest.lines().filter_map(|line| {
+        let (source, rest) = line.trim().strip_prefix("[\"")?.split_once("\", \"")?;
+        Some((source, rest.split_once('"')?.0))
+    });
+    let assets: Vec<(&str, &str)> = assets.collect();
+    assert!(assets.len() > 15, "{manifest}");
+    for (source, target) in assets {
+        let source = source.strip_suffix("/*.md").unwrap_or(source);
+        assert!(
+            source.starts_with("target/") || root.join(source).exists(),
+            "{source}"
+        );
+        assert!(!target.starts_with("etc/"), "nobody else reads {target}");
+    }
+}
+
 /// What `make install` puts below `share`, freshly written.
 fn share() -> Sandbox {
     let sandbox = Sandbox::new();

@@ -55,6 +55,16 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/set-up.md",
+        "make deb",
+        "make deb-test builds the package",
+    ),
+    (
+        "docs/set-up.md",
+        "dpkg --install rbc-usage_*.deb",
+        "make deb-test installs it where that harms nobody",
+    ),
+    (
+        "docs/set-up.md",
         "make install",
         "it builds a release, as make systemd-test does before it installs the program",
     ),
