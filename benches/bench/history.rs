@@ -143,6 +143,12 @@ const FORGET: &str = "
       select r.account_id, r.day, r.metric_id, r.resource_id
       from stored_accounts a
       cross join stored_records r on r.account_id = a.id and r.day = 'DAY');
+    delete from stored_lines
+    where id in (
+      select l.id from account_days x
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+      where x.day = 'DAY');
+    delete from account_days where day = 'DAY';
     delete from stored_digests where day = 'DAY';
     delete from stored_findings where day = 'DAY';
     delete from stored_days where day = 'DAY';";
@@ -187,6 +193,22 @@ const TEN_YEARS: &str = "
       from calendar c
       join stored_days d on d.day = c.model
       where c.month < '2013-06';
+    update stored_days set lines_per = 'resource';
+    create temp table places (day text, account_id integer, model_line integer, first_line integer, lines integer,
+                              primary key (day, account_id)) without rowid;
+    insert into places
+      select c.day, x.account_id, x.first_line,
+             (select max(id) from stored_lines) + 1 + sum(x.lines) over (order by c.day, x.account_id) - x.lines, x.lines
+      from calendar c
+      join account_days x on x.day = c.model
+      where c.month < '2013-06';
+    insert into stored_lines (id, sku_id, resource_id, quantity)
+      select p.first_line + l.id - p.model_line, l.sku_id, l.resource_id, l.quantity
+      from places p
+      cross join stored_lines l on l.id between p.model_line and p.model_line + p.lines - 1
+      order by p.day, p.account_id;
+    insert into account_days (day, account_id, first_line, lines)
+      select day, account_id, first_line, lines from places order by day, account_id;
     insert into stored_digests (day, usage_type, source_rows, digest)
       select c.day, d.usage_type, d.source_rows, d.digest
       from calendar c
@@ -222,6 +244,20 @@ const TEN_YEARS: &str = "
       from (select month, count(*) as days from calendar group by month) m
       join model_sums s on s.days = m.days
       order by s.account_id, m.month, s.metric_id, s.resource_id;
+    create temp table model_sku_sums (days, account_id, sku_id, quantity);
+    insert into model_sku_sums
+      select m.days, x.account_id, l.sku_id, sum(l.quantity)
+      from (select 28 as days union all select 29 union all select 30 union all select 31) m
+      cross join (select 1 as n union all select 2) twice
+      join account_days x
+        on iif(twice.n = 1, x.day between '2013-06-01' and '2013-06-' || m.days, m.days = 31 and x.day = '2013-06-30')
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+      group by 1, 2, 3;
+    insert or ignore into month_sku_sums (account_id, month, sku_id, quantity)
+      select s.account_id, m.month, s.sku_id, s.quantity
+      from (select month, count(*) as days from calendar group by month) m
+      join model_sku_sums s on s.days = m.days
+      order by s.account_id, m.month, s.sku_id;
     insert or ignore into summed_months select distinct month from calendar;
     commit;
     pragma journal_mode = wal;";

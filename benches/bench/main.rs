@@ -1,12 +1,13 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
-//! reports alone, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself, `BENCH=history` what
+//! reports alone, `BENCH=lines` questions about lines, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself, `BENCH=history` what
 //! a ledger of ten years costs.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows that the importer reads and throwing them away.
 
 mod history;
+mod lines;
 mod server;
 mod versions;
 
@@ -44,6 +45,11 @@ fn main() {
         read_account_months(&cloud, Size::M);
         server::run(&cloud, Size::M);
         return;
+    }
+    if std::env::var("BENCH").is_ok_and(|part| part == "lines") {
+        let cloud = BenchCloud::build(&database, Size::M);
+        run("import", &cloud, Size::M);
+        return lines::run(&cloud);
     }
     if std::env::var("BENCH").is_ok_and(|part| part == "history") {
         return history::run(&BenchCloud::build(&database, Size::M));
@@ -88,6 +94,7 @@ fn main() {
         println!("      per row: {:.2} µs", first * 1e6 / cloud.rows as f64);
         if matches!(size, Size::M) {
             read_account_months(&cloud, size);
+            lines::run(&cloud);
             report_a_year();
             server::run(&cloud, size);
         }
