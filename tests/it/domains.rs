@@ -1,4 +1,5 @@
-//! Domains by import, report and server: a path that is given to another customer.
+//! Domains by import, report and server: a path that is given to another customer, and a month that was invoiced before
+//! its domain moved.
 
 use std::fs::File;
 
@@ -111,4 +112,47 @@ fn a_path_that_is_given_again_is_another_domain() {
     assert_eq!(seen(&server, "new"), ["bob 7.0"]);
     assert_eq!(seen(&server, "old"), ["alice 24.0"]);
     assert_eq!(seen(&server, "boss"), ["alice 24.0", "bob 7.0"]);
+}
+
+#[test]
+fn a_sealed_month_keeps_its_names_and_its_domains() {
+    let cloud = cloud();
+    let june = |by: &str, keys: &[&str]| reported(&cloud, "2013-06-01", by, keys);
+    let by_domain = ["/acme/ x-uuid 24.0"];
+    let by_account = ["alice /acme/ 24.0"];
+    assert_eq!(june("domain", &["domain_path", "domain_uuid"]), by_domain);
+    assert_eq!(
+        june("account", &["account_name", "domain_path"]),
+        by_account
+    );
+    cloud.run(&["verify", "-s", "2013-06-01"]).exits(0);
+    cloud.run(&["seal", "2013-06-01"]).exits(0);
+    cloud.main(
+        "update domain set path = '/big/acme/' where id = 2;
+         update account set account_name = 'alicia' where id = 2",
+    );
+    import(&cloud, "2013-06-02", 2, 2, 5.0);
+    assert_eq!(june("domain", &["domain_path", "domain_uuid"]), by_domain);
+    assert_eq!(
+        june("account", &["account_name", "domain_path"]),
+        by_account
+    );
+    // The day after has what holds then, and both are one domain.
+    let both = "2013-06-01..2013-06-02";
+    assert_eq!(
+        reported(
+            &cloud,
+            both,
+            "domain,day",
+            &["day", "domain_path", "domain_uuid"]
+        ),
+        [
+            "2013-06-01 /big/acme/ x-uuid 24.0",
+            "2013-06-02 /big/acme/ x-uuid 5.0"
+        ]
+    );
+    assert_eq!(
+        reported(&cloud, both, "account", &["account_name", "domain_path"]),
+        ["alicia /big/acme/ 29.0"]
+    );
 }
