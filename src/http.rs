@@ -13,6 +13,7 @@ mod health;
 pub mod ledger_pool;
 mod listener;
 pub mod metrics;
+mod prices;
 mod question;
 mod refusal;
 mod reload;
@@ -31,7 +32,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -110,6 +111,8 @@ pub struct ServeOptions<'a> {
     pub zones: Zones,
     /// `main.timezone`, if it is written.
     pub timezone: Option<String>,
+    /// The price file, if there is one.
+    pub prices: Option<&'a Path>,
     /// The texts of the keys at the start, to see what has changed when they are read again.
     pub texts: config::KeyTexts,
     pub load_config: LoadConfig,
@@ -150,6 +153,7 @@ pub fn serve(
         cache: Cache::new(ledger.to_owned(), options.zones),
         ledgers: LedgerPool::new(ledger.to_owned(), settings.workers),
         unread: UnreadBytes::default(),
+        prices: RwLock::new(prices::load(options.prices)?),
         load_config: options.load_config,
         reading: Mutex::default(),
     });

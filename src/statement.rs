@@ -29,6 +29,8 @@ pub struct StatementQuery<'a> {
     pub selection: &'a Selection,
     /// The ledger's, for the hours of its months.
     pub zones: &'a Zones,
+    /// Lines that may be read at once; beyond it the error is `TooManySums`.
+    pub most_lines: usize,
 }
 
 /// Draws up a statement. What is wrong with the price file comes in words, a line each.
@@ -45,7 +47,7 @@ pub fn draw_up(
     let mut in_month = question.selection.clone();
     in_month.cut(range);
     let ids = question.selection.ids();
-    let mut reader = SkuLineReader::of_month(snapshot, question.month)?;
+    let mut reader = SkuLineReader::of_month(snapshot, question.month, question.most_lines)?;
     let after = question.month.next().first_day();
     let mut pending: BTreeMap<i64, Vec<PendingLine>> = BTreeMap::new();
     for line in reader.list_pending(&ids, after)? {

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, RwLock};
 use std::time::Instant;
 
 use flate2::read::GzDecoder;
@@ -106,6 +106,7 @@ fn server(ledger: &Path, scope: Scope) -> State {
         cache: Cache::new(ledger.to_owned(), zones),
         ledgers: LedgerPool::new(ledger.to_owned(), 4),
         unread: UnreadBytes::default(),
+        prices: RwLock::default(),
         load_config: Box::new(|| unreachable!("nobody reads a configuration again")),
         reading: Mutex::default(),
     }

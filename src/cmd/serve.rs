@@ -44,6 +44,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ledger: &config.ledger,
         zones,
         timezone: http::written_timezone(&config),
+        prices: config.prices.as_deref(),
         texts: config.texts.clone(),
         load_config: Box::new(load_config),
     };

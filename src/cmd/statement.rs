@@ -108,6 +108,7 @@ fn drawn(args: &Args, reader: &mut Reader, prices: &PriceList) -> anyhow::Result
             month,
             selection: &selection,
             zones: &zones,
+            most_lines: usize::MAX,
         };
         let statement = match draw_up(snapshot, &question)? {
             Ok(statement) => statement,

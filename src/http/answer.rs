@@ -122,10 +122,12 @@ fn of_endpoint(
     };
     let yesterday = today(&state.cache.zones())?.previous();
     let max_days = state.max_days.load(Ordering::Relaxed);
+    let prices = state.prices();
     let version = ledger.map(|ledger| CacheVersion {
         ledger,
         yesterday,
         max_days,
+        prices: prices.as_ref().map_or(0, |prices| prices.digest),
     });
     let key = version.zip(reuse_key(route.reuse, request));
     if let Some((version, key)) = &key
@@ -142,6 +144,7 @@ fn of_endpoint(
         arguments,
         yesterday,
         max_days,
+        prices,
     };
     let mut ledger = state.ledgers.lease(request.client, route.cost);
     let answered = (route.answer)(&question, &mut ledger);

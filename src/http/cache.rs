@@ -29,6 +29,8 @@ pub struct CacheVersion {
     /// Where a question names no start.
     pub yesterday: Day,
     pub max_days: i64,
+    /// Identifies the prices; 0: there are none.
+    pub prices: u64,
 }
 
 pub struct Cache {
@@ -190,6 +192,7 @@ mod tests {
             ledger: cache.look().expect("a ledger"),
             yesterday: yesterday.parse().unwrap(),
             max_days: 3660,
+            prices: 0,
         }
     }
 
@@ -224,7 +227,8 @@ mod tests {
             max_days: 31,
             ..today
         };
-        for other in [version(&cache, "2013-06-02"), fewer_days] {
+        let priced = CacheVersion { prices: 1, ..today };
+        for other in [version(&cache, "2013-06-02"), fewer_days, priced] {
             keep();
             assert!(has(today, "/a", &all));
             assert!(!has(other, "/a", &all), "{other:?}");

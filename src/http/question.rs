@@ -1,6 +1,9 @@
 //! A request whose endpoint is known: its user, its parameters and its limits.
 
+use std::sync::Arc;
+
 use super::auth::User;
+use super::prices::ServedPrices;
 use super::request::Request;
 use super::state::State;
 use crate::day::Day;
@@ -19,4 +22,6 @@ pub struct Question<'a> {
     pub yesterday: Day,
     /// A question of more days is refused.
     pub max_days: i64,
+    /// `None`: there are none.
+    pub prices: Option<Arc<ServedPrices>>,
 }

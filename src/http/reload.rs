@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::auth::Auth;
+use super::prices;
 use super::state::{State, scopes_of, written_timezone};
 use super::tls::Tls;
 use crate::config::{Config, KeyTexts, Server};
@@ -60,6 +61,7 @@ impl Reload {
             Ok(config) => {
                 let auth = state.auth.as_ref();
                 said.extend(auth.map(|auth| users(auth, &config.server, &state)));
+                said.extend(reload_prices(&config, &state));
                 said.extend(self.take_over(&config));
             }
             // The error has a line for each problem.
@@ -85,7 +87,8 @@ impl Reload {
         let mut need_restart = Vec::new();
         for (key, text) in new.texts.changed_since(&self.running) {
             let is_read_with_users = key == "server.users" && self.state.auth.is_some();
-            if is_read_with_users || is_for_imports(key) {
+            // Prices are read whenever the configuration is, whether the file has another name or not.
+            if is_read_with_users || key == "prices.file" || is_for_imports(key) {
                 continue;
             }
             let Some((_, take)) = TAKEN.iter().find(|(taken, _)| *taken == key) else {
@@ -107,11 +110,28 @@ impl Reload {
     }
 }
 
-/// Whether only imports or statements use a key, so that no answer depends on it.
+/// Whether only imports use a key, so that no answer depends on it.
 fn is_for_imports(key: &str) -> bool {
-    key.starts_with("import.")
-        || key.starts_with("prices.")
-        || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
+    key.starts_with("import.") || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
+}
+
+/// Reads the price file again, if there is one.
+fn reload_prices(config: &Config, state: &State) -> Vec<String> {
+    match prices::load(config.prices.as_deref()) {
+        Ok(new) => {
+            let said = match (&new, state.prices()) {
+                (Some(_), _) => vec!["reloaded the prices".to_owned()],
+                (None, Some(_)) => vec!["there are no prices any more".to_owned()],
+                (None, None) => Vec::new(),
+            };
+            *state.prices.write().unwrap_or_else(PoisonError::into_inner) = new;
+            said
+        }
+        Err(err) => {
+            let stay = |problem: &str| format!("the old prices stay: {problem}");
+            format!("{err:#}").lines().map(stay).collect()
+        }
+    }
 }
 
 fn users(auth: &Auth, new: &Server, state: &State) -> String {

@@ -75,7 +75,7 @@ const fn v1(
     }
 }
 
-pub static ROUTES: [Route; 14] = [
+pub static ROUTES: [Route; 15] = [
     Route {
         pattern: "/healthz",
         name: "healthz",
@@ -150,6 +150,13 @@ pub static ROUTES: [Route; 14] = [
         (&v1::resources::PARAMETERS, &FORMATS),
         Cost::Bounded,
         |question, ledger| v1::answer(question, ledger, v1::resources::answer),
+    ),
+    v1(
+        "/v1/accounts/{uuid}/statement",
+        "v1_account_statement",
+        (&v1::statement::PARAMETERS, &FORMATS),
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, v1::statement::answer),
     ),
     v1(
         "/v1/usage",

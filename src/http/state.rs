@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::access_log::AccessLog;
@@ -11,6 +11,7 @@ use super::auth::{Auth, User};
 use super::cache::Cache;
 use super::ledger_pool::LedgerPool;
 use super::metrics::Metrics;
+use super::prices::ServedPrices;
 use super::unread::UnreadBytes;
 use crate::config::Config;
 use crate::day::Day;
@@ -36,6 +37,8 @@ pub struct State {
     pub cache: Cache,
     pub ledgers: LedgerPool,
     pub unread: UnreadBytes,
+    /// `None`: there are none. Replaced when the configuration is read again.
+    pub prices: RwLock<Option<Arc<ServedPrices>>>,
     pub load_config: LoadConfig,
     /// Held while the configuration is read again, so that an older reading never replaces a newer one.
     pub reading: Mutex<()>,
@@ -64,6 +67,12 @@ impl State {
     pub fn timezone(&self) -> Option<String> {
         let timezone = self.timezone.lock().unwrap_or_else(PoisonError::into_inner);
         timezone.clone()
+    }
+
+    /// The prices as they were last read.
+    pub fn prices(&self) -> Option<Arc<ServedPrices>> {
+        let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
+        prices.clone()
     }
 
     /// Reads the changed file of users, and the scopes with it: a new user must not see more than intended.

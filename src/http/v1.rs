@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod query;
 mod render;
 pub mod resources;
+pub mod statement;
 pub mod usage;
 pub mod version;
 
@@ -92,9 +93,10 @@ fn response(
     let form = Form::of(question, &query)?;
     let reader = ledger.reader()?;
     let file = reader.file();
+    let prices = question.prices.as_ref().map(|prices| prices.digest);
     reader.read(|snapshot| {
         let state = find_state(snapshot)?;
-        let tag = entity_tag(form.kind(question), scope, file, &state);
+        let tag = entity_tag((form.kind(question), prices), scope, file, &state);
         if negotiate::has(form.if_none_match, &tag) {
             return Ok(Ok(not_modified(&tag)));
         }
@@ -103,6 +105,7 @@ fn response(
             state: &state,
             scope,
             max_days: question.max_days,
+            prices: question.prices.as_ref().map(|prices| &prices.list),
             argument: question.arguments.first().map_or("", String::as_str),
             query: &query,
             format: form.format,
@@ -198,7 +201,7 @@ fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<R
 /// user's scope, the ledger's state, and the version of the program. The last import is part of it because the
 /// revisions of a ledger that was restored from a copy begin again at that of the copy.
 fn entity_tag(
-    kind: (&str, bool, bool),
+    kind: ((&str, bool, bool), Option<u64>),
     scope: &Scope,
     file: (u64, u64),
     state: &LedgerState,

@@ -6,6 +6,7 @@ mod figures;
 mod lists;
 mod protocol;
 mod scopes;
+mod statement;
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 use crate::server::{Answer, Server};
@@ -65,6 +66,21 @@ pub fn cloud() -> Cloud {
     cloud
         .run(&["import", "-s", "2013-05-31", "-e", "2013-06-03"])
         .exits(0);
+    cloud
+}
+
+/// The same, where running VMs and volumes have prices.
+pub fn priced() -> Cloud {
+    let cloud = cloud();
+    cloud.configure("GMT", &format!("\n[prices]\nfile = prices.csv\n{SERVER}"));
+    cloud.sandbox.write(
+        "prices.csv",
+        "metric,offering,account,unit,price,currency\n\
+         vm_running,,,hour,0.05,EUR\n\
+         vm_running,large-uuid,,hour,0.1,EUR\n\
+         primary_byte_hours,,carol,GiB-month,0.08,EUR\n\
+         vm_running,,nobody,hour,1,EUR\n",
+    );
     cloud
 }
 

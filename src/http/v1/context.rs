@@ -9,6 +9,7 @@ use crate::ledger::read::selection::{
 };
 use crate::ledger::read::state::LedgerState;
 use crate::output::Format;
+use crate::prices::PriceList;
 use crate::scope::Scope;
 
 use super::query::Query;
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub scope: &'a Scope,
     /// Days that one question may span.
     pub max_days: i64,
+    /// `None`: there are none.
+    pub prices: Option<&'a PriceList>,
     /// The value of the path's parameter; empty if there is none.
     pub argument: &'a str,
     pub query: &'a Query,

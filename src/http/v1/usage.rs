@@ -46,7 +46,7 @@ pub const MOST_SUMS: usize = 1_000_000;
 const PIECE: usize = 1_000;
 
 /// An answer beyond this is refused: it waits in memory until its client has read it.
-const LONGEST_BODY: usize = 64 << 20;
+pub const LONGEST_BODY: usize = 64 << 20;
 
 /// The parameters that all three have, checked.
 struct UsageQuery {

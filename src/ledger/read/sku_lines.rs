@@ -57,6 +57,8 @@ type MetricNames = (Rc<str>, Rc<str>);
 pub struct SkuLineReader<'a> {
     snapshot: &'a Snapshot<'a>,
     part: Option<MonthPart>,
+    /// Lines of one question.
+    most: usize,
     metrics: HashMap<i64, MetricNames>,
     skus: SkuTable,
     facts: HashMap<i64, Rc<SkuFacts>>,
@@ -64,7 +66,12 @@ pub struct SkuLineReader<'a> {
 }
 
 impl<'a> SkuLineReader<'a> {
-    pub fn of_month(snapshot: &'a Snapshot, month: Month) -> anyhow::Result<SkuLineReader<'a>> {
+    /// Beyond so many lines of one question the error is `TooManySums`.
+    pub fn of_month(
+        snapshot: &'a Snapshot,
+        month: Month,
+        most: usize,
+    ) -> anyhow::Result<SkuLineReader<'a>> {
         let connection = snapshot.connection();
         let metrics = connection.list("select id, name, unit from metrics", params! {}, |row| {
             let (name, unit): (String, String) = (row.get(1)?, row.get(2)?);
@@ -73,6 +80,7 @@ impl<'a> SkuLineReader<'a> {
         Ok(SkuLineReader {
             snapshot,
             part: list_parts(connection, month.days())?.pop(),
+            most,
             metrics: metrics.into_iter().collect(),
             skus: SkuTable::default(),
             facts: HashMap::new(),
@@ -94,7 +102,7 @@ impl<'a> SkuLineReader<'a> {
             part: &part,
             resources: None,
             apart: true,
-            most: usize::MAX,
+            most: self.most,
         };
         let sums = lines::add_up(self.snapshot.connection(), filter)?;
         let ids: Vec<(i64, i64)> = sums

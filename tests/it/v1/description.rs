@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{ask_with, cloud, json, vm};
+use super::{ask_with, json, priced, vm};
 use crate::server::Server;
 
 /// A question for each path.
@@ -16,6 +16,9 @@ fn target(path: &str) -> String {
         "/usage/{uuid}" => format!("/usage/alice-uuid?{days}"),
         "/v1/accounts/{uuid}/usage" => format!("/v1/accounts/alice-uuid/usage?{days}"),
         "/v1/accounts/{uuid}/resources" => format!("/v1/accounts/alice-uuid/resources?{days}"),
+        "/v1/accounts/{uuid}/statement" => {
+            "/v1/accounts/alice-uuid/statement?month=2013-06".to_owned()
+        }
         "/v1/domains/{path}/usage" => format!("/v1/domains/%2F/usage?{days}"),
         other => other.to_owned(),
     }
@@ -23,7 +26,7 @@ fn target(path: &str) -> String {
 
 #[test]
 fn every_status_that_is_described_is_answered() {
-    let cloud = cloud();
+    let cloud = priced();
     let server = Server::start(&cloud.sandbox);
     let description = json(&server.get("/openapi.json"));
     for (path, item) in description["paths"].as_object().unwrap() {
@@ -112,7 +115,7 @@ fn names_type(schema: &Value, name: &str) -> bool {
 
 #[test]
 fn every_key_column_and_header_is_described() {
-    let cloud = cloud();
+    let cloud = priced();
     cloud.add_usage(&[vm("2013-06-02", 2, 11, 5, 22.0)]);
     cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
     let server = Server::start(&cloud.sandbox);

@@ -1,0 +1,147 @@
+//! `/v1/accounts/{uuid}/statement`: what a month costs, who sees which days of it, and prices that are read again.
+
+use std::fs::File;
+
+use super::{SERVER, ask_with, body, is_golden, json, priced};
+use crate::sandbox::Run;
+use crate::server::Server;
+
+const ALICE: &str = "/v1/accounts/alice-uuid/statement?month=2013-06";
+
+/// alice ran VM 11 for 24 + 20 + 7 hours as small and 3.5 hours as large: 51 × 0.05 = 2.55, and 3.5 × 0.1 = 0.35.
+#[test]
+fn a_month_costs_what_the_command_says() {
+    let cloud = priced();
+    let server = Server::start(&cloud.sandbox);
+    let answer = server.get(ALICE);
+    let document = json(&answer);
+    let line = |place: usize, key: &str| document["lines"][place][key].clone();
+    assert_eq!(
+        document["totals"],
+        serde_json::json!([{"currency": "EUR", "amount": "2.90"}])
+    );
+    for (place, offering, quantity, amount) in [
+        (0, "large, \"XL\"", "3.5", "0.35"),
+        (1, "small", "51", "2.55"),
+    ] {
+        assert_eq!(line(place, "offering_name"), offering);
+        assert_eq!(line(place, "quantity"), quantity);
+        assert_eq!(line(place, "amount"), amount);
+    }
+    assert_eq!(document["complete"], false);
+    assert_eq!(document["sealed"], false);
+    assert_eq!(answer.header("rbc-complete"), Some("false"));
+    is_golden("v1-statement.json", &body(&cloud, &answer));
+    let csv = server.get(&format!("{ALICE}&format=csv"));
+    let words = [
+        "statement",
+        "--month",
+        "2013-06",
+        "--account",
+        "alice",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(csv.body, cloud.run(&words).exits(1).stdout);
+    for (target, status) in [
+        ("/v1/accounts/eve-uuid/statement?month=2013-06", 404),
+        ("/v1/accounts/alice-uuid/statement", 400),
+        ("/v1/accounts/alice-uuid/statement?start=2013-06-01", 400),
+        (
+            "/v1/accounts/alice-uuid/statement?month=2013-06&require=complete",
+            409,
+        ),
+    ] {
+        assert_eq!(server.get(target).status, status, "{target}");
+    }
+}
+
+#[test]
+fn a_limited_user_sees_no_more_than_his_own() {
+    let cloud = priced();
+    cloud.configure(
+        "GMT",
+        &format!(
+            "\n[prices]\nfile = prices.csv\n{SERVER}users = users\n[scope.north]\ndomains = /acme/north\n"
+        ),
+    );
+    cloud.sandbox.write("users", "");
+    cloud.sandbox.write("password", "secret\n");
+    for user in ["boss", "north"] {
+        let words = ["passwd", "--stdin", "--cost", "4", "users", user];
+        let password = File::open(cloud.sandbox.path("password")).unwrap();
+        Run::of(cloud.sandbox.command(&words).stdin(password)).exits(0);
+    }
+    let server = Server::start(&cloud.sandbox);
+    // base64 of boss:secret and north:secret
+    let ask = |credentials: &str, target: &str| {
+        ask_with(
+            &server,
+            "GET",
+            target,
+            &[&format!("Authorization: Basic {credentials}")],
+        )
+    };
+    let (boss, north) = ("Ym9zczpzZWNyZXQ=", "bm9ydGg6c2VjcmV0");
+    assert_eq!(ask(boss, ALICE).status, 200);
+    assert_eq!(ask(north, ALICE).status, 404);
+    let bob = ALICE.replace("alice", "bob");
+    let (all, own) = (json(&ask(boss, &bob)), json(&ask(north, &bob)));
+    // 12 h × 0.05 = 0.60. Of whom else there are prices for, he learns nothing.
+    assert_eq!(
+        own["totals"],
+        serde_json::json!([{"currency": "EUR", "amount": "0.60"}])
+    );
+    assert_eq!(own["lines"], all["lines"]);
+    assert_eq!(all["unknown_names"].as_array().unwrap().len(), 1);
+    assert_eq!(own["unknown_names"], serde_json::json!([]));
+}
+
+#[test]
+fn prices_are_read_again_on_sighup_and_stay_if_they_are_wrong() {
+    let cloud = priced();
+    let server = Server::start(&cloud.sandbox);
+    let total = || json(&server.get(ALICE))["totals"][0]["amount"].clone();
+    assert_eq!(total(), "2.90");
+    let tag = server.get(ALICE).header("etag").unwrap().to_owned();
+    let write = |rows: &str| {
+        let text = format!("metric,unit,price,currency\n{rows}\n");
+        cloud.sandbox.write("prices.csv", &text);
+        server.signal("HUP");
+    };
+    // 54.5 h × 0.2 = 10.90; an answer by other prices is another one.
+    write("vm_running,hour,0.2,EUR");
+    server.says("SIGHUP: reloaded the prices\n");
+    assert_eq!(total(), "10.90");
+    let header = format!("If-None-Match: {tag}");
+    assert_eq!(ask_with(&server, "GET", ALICE, &[&header]).status, 200);
+    write("vm_running,hour,free,EUR");
+    server.says("SIGHUP: the old prices stay: ");
+    assert_eq!(total(), "10.90");
+    cloud.configure("GMT", SERVER);
+    server.signal("HUP");
+    server.says("SIGHUP: there are no prices any more\n");
+    assert_eq!(server.get(ALICE).status, 404);
+    // A server does not start with prices that are wrong.
+    cloud.configure("GMT", &format!("\n[prices]\nfile = prices.csv\n{SERVER}"));
+    let said = cloud.run(&["serve"]).exits(2).stderr;
+    let line = ":2: \"free\" is no price: write digits such as 0.015, without a sign or currency\n";
+    assert!(said.ends_with(line), "{said}");
+}
+
+#[test]
+fn a_price_file_that_cannot_be_applied_is_told_to_who_sees_all() {
+    let cloud = priced();
+    let rows = "metric,offering,unit,price,currency\n\
+                vm_running,small,hour,1,EUR\nvm_running,small-uuid,hour,2,EUR\n";
+    cloud.sandbox.write("prices.csv", rows);
+    let server = Server::start(&cloud.sandbox);
+    let answer = server.get(ALICE);
+    assert_eq!(answer.status, 503);
+    let detail = json(&answer)["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.starts_with("the price file cannot be applied: "),
+        "{detail}"
+    );
+    assert!(detail.contains("prices.csv:2 and "), "{detail}");
+}
