@@ -66,7 +66,7 @@ deb: build manual
 deb-test:
 	sh tests/install.sh deb
 	$(MAKE) deb
-	sh tests/deb.sh $(VERSION)
+	OLD=$(OLD) sh tests/deb.sh $(VERSION)
 
 clean:
 	cargo clean

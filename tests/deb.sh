@@ -3,6 +3,8 @@
 # an earlier version, configured, importing and serving; upgraded, also with a ledger of another schema; removed,
 # installed again and purged. What is left is compared with what there was before. Lintian has a look first. Needs root,
 # Debian or Ubuntu.
+#
+# With OLD=FILE, the program of a release before, the earlier version has that one.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/container.sh
@@ -14,6 +16,13 @@ make_root multi-user.target
 mkdir "$root/root/packages"
 cp "$package" "$root/root/packages/new.deb"
 cargo deb --quiet --no-build --locked --deb-version "$1~before" --output "$root/root/packages/old.deb" >/dev/null
+if [ -n "${OLD:-}" ]; then
+    dpkg-deb --raw-extract "$root/root/packages/old.deb" "$folder/old"
+    install -m 0755 "$OLD" "$folder/old/usr/bin/rbc-usage"
+    # Later keys are none that it knows.
+    sed -i '/^\[import\]/,$d' "$folder/old/usr/share/rbc-usage/cloudusage.cfg"
+    dpkg-deb --root-owner-group --build "$folder/old" "$root/root/packages/old.deb" >/dev/null
+fi
 cat >"$root/root/try" <<'END'
 set -eu
 cd /root/packages
@@ -72,12 +81,18 @@ first=$(process)
 cp "$config" edited
 install new.deb
 healthy
+if grep 'run rbc-usage initdb' said; then
+    [ "$(process)" = "$first" ]
+    as_user rbc-usage initdb
+    systemctl try-restart rbc-usage
+    healthy
+fi
 second=$(process)
 [ "$first" != "$second" ]
 cmp "$config" edited
 [ "$(mode "$config")" = '640 root:rbc-usage' ]
 [ "$(state rbc-usage-import.timer)" = active ]
-echo 'ok: an upgrade restarts the server and keeps the configuration'
+echo 'ok: upgraded; the server is the new one, and the configuration what it was'
 schema=$(sqlite3 -readonly "$ledger" 'pragma user_version')
 sqlite3 "$ledger" 'pragma user_version = 1'
 install new.deb
