@@ -398,3 +398,51 @@ fn pending_corrections_have_the_price_of_their_day() {
         "{table}"
     );
 }
+
+/// aurora comes below /nordic/shops/ on October 11: db-02 ran 10 × 24 h = 240 h × 0.05 = 12.00 before, and then 745 h -
+/// 240 h = 505 h × 0.06 = 30.30. The price of the zone that changes on the 21st has no part in it.
+#[test]
+fn the_domain_of_each_day_has_its_price() {
+    let sandbox = fresh();
+    let ledger = rusqlite::Connection::open(sandbox.path("demo/usage.db")).unwrap();
+    ledger
+        .execute_batch(
+            "insert into account_states (account_id, since_day, name, domain_id)
+               select a.id, '2026-10-11', a.name, d.id from stored_accounts a, stored_domains d
+               where a.name = 'aurora' and d.path = '/nordic/shops/'",
+        )
+        .unwrap();
+    let rows = "\
+,vm_running,,,/nordic/,,hour,0.05,EUR
+,vm_running,,,/nordic/shops/,,hour,0.06,EUR
+2026-10-21,vm_running,sto1,,,,hour,1,EUR
+";
+    let csv = [&AURORA[..], &["--format", "csv"]].concat();
+    let run = statement_in(&sandbox, "moved.csv", rows, &csv).exits(0);
+    assert_eq!(
+        lines_with(&run.stdout, ",db-02,"),
+        [
+            "2026-10-01 2026-10-10 db-02 240 hour 0.05 12.00 EUR",
+            "2026-10-11 2026-10-31 db-02 505 hour 0.06 30.30 EUR",
+        ]
+    );
+    // A statement of the domain has the days in it alone.
+    let words = ["--domain", "/nordic/shops/", "--format", "csv"];
+    let run = statement_in(&sandbox, "moved.csv", rows, &words).exits(0);
+    let lines: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter(|line| line.contains(",db-02,"))
+        .collect();
+    let of_aurora = lines.iter().filter(|line| line.starts_with("aurora,"));
+    let of_aurora: Vec<&&str> = of_aurora.collect();
+    assert_eq!(of_aurora.len(), 1, "{lines:?}");
+    assert!(
+        of_aurora[0].contains(",2026-10-11,2026-10-31,"),
+        "{of_aurora:?}"
+    );
+    assert!(
+        of_aurora[0].contains(",505,hour,0.06,30.30,EUR,"),
+        "{of_aurora:?}"
+    );
+}

@@ -145,3 +145,43 @@ fn a_price_file_that_cannot_be_applied_is_told_to_who_sees_all() {
     );
     assert!(detail.contains("prices.csv:2 and "), "{detail}");
 }
+
+/// The size of VM 11 is not known, so what it costs by its vCPUs is not either: the line is there, and has no amount.
+#[test]
+fn a_size_that_is_not_known_is_named_and_costs_nothing_in_silence() {
+    let cloud = priced();
+    cloud.sandbox.write(
+        "sizes.csv",
+        "metric,offering,unit,price,currency\nvm_running_vcpu_hours,small,vCPU-hour,1,EUR\n",
+    );
+    let words = [
+        "statement",
+        "--month",
+        "2013-06",
+        "--account",
+        "alice",
+        "--prices",
+        "sizes.csv",
+    ];
+    let run = cloud.run(&words).exits(1);
+    for line in [
+        "no amount for vm_running_vcpu_hours of small in zone one: the size of the VM is not known; price vm_running or \
+         vm_allocated of the offering instead (1 line)\n",
+        "not priced, because no row of sizes.csv names them: network_bytes_sent, os_usage; ",
+    ] {
+        assert!(run.stdout.contains(line), "{line}{run}");
+    }
+    let json = cloud
+        .run(&[&words[..], &["--format", "json"]].concat())
+        .exits(1);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(document["lines_without_price"], 2);
+    assert_eq!(document["totals"], serde_json::json!([]));
+    let lines = document["lines"].as_array().unwrap();
+    let missing: Vec<&str> = lines
+        .iter()
+        .map(|line| line["missing"].as_str().unwrap())
+        .collect();
+    assert_eq!(missing, ["size", "size"]);
+    assert!(lines.iter().all(|line| line["metric_quantity"].is_null()));
+}
