@@ -93,6 +93,14 @@ pub fn draw_up(
     Ok(Ok(statement))
 }
 
+/// What rows of a price file name, and the ledger has never heard of; or, in words, what is wrong with the file.
+pub fn find_unknown_names(
+    snapshot: &Snapshot,
+    prices: &PriceList,
+) -> anyhow::Result<Result<Vec<String>, String>> {
+    Ok(meaning::find_meanings(snapshot, prices)?.map(|(_, unknown)| unknown))
+}
+
 /// Each account as it was on the last of its days in the month, or else of its days.
 fn accounts<'a>(all: &'a Selection, in_month: &'a Selection) -> Vec<&'a Account> {
     let mut accounts: BTreeMap<i64, &Account> = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! nothing. The server's files are looked at in `server`; whether the days are complete is `status`'s business.
 
 mod line;
+mod prices;
 mod server;
 
 use std::fs;
@@ -91,6 +92,7 @@ fn check(config: &Config, quick: bool) -> anyhow::Result<Vec<CheckLine>> {
     lines.extend(of_sources);
     lines.extend(check_ledger(config, quick));
     lines.extend(identity.and_then(|identity| judge_identity(&identity, &config.ledger)));
+    lines.extend(prices::check_prices(config));
     lines.extend(server::check(&config.server));
     lines.extend(server::check_scopes(config));
     Ok(lines)

@@ -185,3 +185,43 @@ fn a_size_that_is_not_known_is_named_and_costs_nothing_in_silence() {
     assert_eq!(missing, ["size", "size"]);
     assert!(lines.iter().all(|line| line["metric_quantity"].is_null()));
 }
+
+#[test]
+fn check_looks_at_the_price_file() {
+    let cloud = priced();
+    let said = |code: i32| {
+        let run = cloud.run(&["check", "--format", "json"]).exits(code);
+        let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let checks = document["checks"].as_array().unwrap().clone();
+        let of_prices = checks.iter().filter(|line| line["what"] == "prices");
+        let words = of_prices.map(|line| {
+            let [state, detail] = ["state", "detail"].map(|key| line[key].as_str().unwrap());
+            format!("{state} {detail}")
+        });
+        words.collect::<Vec<String>>()
+    };
+    let header = "metric,offering,unit,price,currency\n";
+    let write = |rows: &str| {
+        cloud
+            .sandbox
+            .write("prices.csv", &format!("{header}{rows}"))
+    };
+    assert_eq!(
+        said(1),
+        [
+            "look ./prices.csv:5: the ledger has no account \"nobody\" yet: the row counts for nothing"
+        ]
+    );
+    write("vm_running,,hour,1,EUR\n");
+    // The sources' zone cannot be read here, whatever the prices are.
+    assert_eq!(said(1), ["ok ./prices.csv: 1 row"]);
+    write("vm_running,,GiB,1,EUR\nvpc,x,hour,1,EUR\n");
+    assert_eq!(
+        said(2),
+        [
+            "error ./prices.csv:2: GiB is a unit of bytes, and vm_running is in hours: write one of hour, month, \
+             month-730",
+            "error ./prices.csv:3: vpc has no offerings: leave the offering empty",
+        ]
+    );
+}
