@@ -39,6 +39,7 @@ mod statements;
 pub mod step;
 pub mod timezones;
 mod unfinished;
+mod unknown_sizes;
 pub mod verification;
 pub mod write;
 

@@ -183,7 +183,7 @@ pub(super) fn size_of(names: &LedgerNames, sku: &Sku) -> VmSize {
             let offering = names.cloud.offering_sizes.get(&id);
             sku.size.or(offering.copied().unwrap_or_default())
         }
-        Some(_) | None => VmSize::default(),
+        Some(_) | None => sku.size,
     }
 }
 

@@ -19,6 +19,7 @@ use super::names::{AccountOnDay, LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::refusals;
 use super::statements::{Statements, count_revision};
+use super::unknown_sizes::find_unknown_sizes;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
@@ -93,6 +94,7 @@ impl<'a> DayWriter<'a> {
             self.statements.upsert_day(self.new)?;
         }
         let mut findings = self.name_findings()?;
+        findings.extend(find_unknown_sizes(self.new.usage, self.names));
         let records = self.resolve(&mut findings)?;
         self.update_counts(&old, &records)?;
         let plan = plan(self.policy, &old, &records);

@@ -22,6 +22,8 @@ pub fn cloud() -> Cloud {
     cloud.service_offering(5, "small-uuid", "small");
     cloud.main("update service_offering set cpu = 2, speed = 1500, ram_size = 1024 where id = 5");
     cloud.service_offering(6, "custom-uuid", "custom");
+    cloud
+        .main("update service_offering set cpu = null, speed = null, ram_size = null where id = 6");
     cloud.disk_offering(21, "fast-uuid", "fast");
     cloud.guest_os(1, "Debian 7");
     cloud.template(1, 1);

@@ -269,7 +269,7 @@ fn a_purge_that_cuts_through_a_sealed_day_is_routine() {
     let run = cloud.run(&["explain", "alice", "2013-06-02"]).exits(0);
     assert!(
         run.stdout
-            .contains(" 4      24  source_gone  –         –\n"),
+            .contains(" 4      24  source_gone  –         –             –      –    –\n"),
         "{run}"
     );
 }

@@ -302,3 +302,18 @@ fn the_server_tells_skus_and_resources_apart() {
     );
     assert!(!usage.contains("vm_allocated_vcpu_hours"), "{usage}");
 }
+
+/// On each day 6 hours of one VM, of which only an offering without a size is known.
+#[test]
+fn hours_of_a_size_that_nobody_knows_are_a_finding() {
+    let cloud = imported();
+    let findings = "select day, account_name, metric, resource, detail from findings where kind = 'size_unknown'";
+    let detail = "the size is not known: 6 hours of 1 VM of 1 account count as 0 in vm_allocated_vcpu_hours and \
+                  vm_allocated_memory_byte_hours";
+    let of = |day: &str| format!("{day} | null | vm_allocated | service_offering:6 | {detail}");
+    assert_eq!(cloud.ledger(findings), [of("2013-06-01"), of("2013-06-02")]);
+    // Once the offering says it, a day that is written again has it.
+    cloud.main("update service_offering set cpu = 2, speed = 1000, ram_size = 1024 where id = 6");
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(0);
+    assert_eq!(cloud.ledger(findings), [of("2013-06-02")]);
+}
