@@ -2,6 +2,7 @@
 
 mod document;
 mod overview;
+mod plugin;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,7 +21,7 @@ use crate::ledger::read::state::find_state;
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::open::open_source;
-use crate::output::write;
+use crate::output::{Format, write};
 use crate::status::{
     DayWords, ProblemKind, RefusedDay, StatusProblem, day_problems, finished_day, import_problem,
     source_problems,
@@ -32,13 +33,15 @@ use overview::{NOTHING_TO_IMPORT, Overview};
 ///
 /// Without a period: last month and this month.
 ///
+/// With --check the first line is that of a Nagios plugin: OK, WARNING or CRITICAL, and figures.
+///
 /// Exit code: 0 fine; 1 the source cannot be reached, or with --check something needs a look; 2 an
 /// error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage status                  last month and this one\n  \
     rbc-usage status --month 2013-06  can June be invoiced?\n  \
-    rbc-usage status --check          for cron: silent while all is well")]
+    rbc-usage status --check          for monitoring: OK or what needs a look")]
 pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
@@ -49,18 +52,44 @@ pub struct Args {
     /// Print only what needs a look, of all days unless a period is given; exit with 1 if anything does
     #[arg(long)]
     check: bool,
+    /// Print nothing while nothing needs a look, for cron
+    #[arg(short, long, requires = "check")]
+    quiet: bool,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    if !args.check {
+        return show(&args, out);
+    }
+    match check(&args, out) {
+        // A plugin's words stand on stdout.
+        Err(err) if args.format.format == Format::Table => plugin::write_error(&err, out),
+        answered => answered,
+    }
+}
+
+/// Prints what needs a look.
+fn check(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let now = super::unix_now()?;
-    let overview = look(&args, &config, now)?;
+    let overview = look(args, &config, now)?;
+    let problems = problems(args, &overview, now)?;
     let style = args.format.style();
-    if args.check {
-        let problems = problems(&args, &overview, now)?;
-        write(&check_document(&problems), style, out)?;
-        return Ok(super::exit_code(problems.is_empty()));
+    if !(args.quiet && problems.is_empty()) {
+        match style.format {
+            Format::Table => plugin::write_answer(&overview, &problems, now, style, out)?,
+            Format::Json | Format::Csv => write(&check_document(&problems), style, out)?,
+        }
     }
+    Ok(super::exit_code(problems.is_empty()))
+}
+
+/// Prints the days.
+fn show(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let now = super::unix_now()?;
+    let overview = look(args, &config, now)?;
+    let style = args.format.style();
     write(&status_document(&overview, style)?, style, out)?;
     Ok(super::exit_code(overview.source.is_ok()))
 }

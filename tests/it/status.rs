@@ -65,8 +65,30 @@ fn a_check_tells_what_needs_a_look_and_nothing_else() {
     let cloud = cloud();
     let run = cloud.run(&["status", "2013-05-31..2013-06-06", "--check"]);
     let run = run.exits(1).complains("");
+    // The newest closed day began at 1370304000 and the last import ended at 1370521201. Of the findings one is
+    // acknowledged; the refusal is another.
+    let (line, table) = run.stdout.split_once('\n').expect("a line");
+    let (state, perfdata) = line.split_once(" | ").expect("perfdata");
     assert_eq!(
-        run.stdout,
+        state,
+        "WARNING - 1 source_behind, 2 day_missing, 1 day_differing, 1 day_refused, 1 day_open"
+    );
+    let figures: Vec<(&str, &str)> = perfdata
+        .split(' ')
+        .map(|figure| figure.split_once('=').expect(figure))
+        .collect();
+    assert_eq!(
+        figures[2..],
+        [("problems", "6;0"), ("pending", "0;0"), ("findings", "2")]
+    );
+    let seconds = |figure: (&str, &str), label: &str| -> i64 {
+        assert_eq!(figure.0, label);
+        figure.1.strip_suffix('s').unwrap().parse().unwrap()
+    };
+    let between = seconds(figures[0], "age") - seconds(figures[1], "import_age");
+    assert_eq!(between, 1_370_521_201 - 1_370_304_000);
+    assert_eq!(
+        table,
         "\
 what           day         detail
 source_behind  2013-06-07  CloudStack's usage server has finished nothing after 2013-06-06: is it running?
@@ -126,7 +148,7 @@ fn an_open_day_that_is_refused_is_not_complete() {
 
 /// The newest finished day is years after the ledger's, and no import has a reason to complain.
 #[test]
-fn a_check_is_silent_while_all_is_well() {
+fn a_check_is_one_line_while_all_is_well() {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.run(&["initdb"]).exits(0);
     let empty = cloud
@@ -151,11 +173,39 @@ fn a_check_is_silent_while_all_is_well() {
     cloud.finished_until(&format!("{yesterday} 23:59:59"));
     cloud.run(&["import"]).exits(0);
     let run = cloud.run(&["status", "--check"]).exits(0).complains("");
-    assert_eq!(run.stdout, "");
+    let start = format!("OK - 1 day closed, newest {yesterday}, imported ");
+    assert!(run.stdout.starts_with(&start), "{run}");
+    assert!(
+        run.stdout
+            .ends_with("s problems=0;0 pending=0;0 findings=0\n"),
+        "{run}"
+    );
+    assert_eq!(run.stdout.lines().count(), 1, "{run}");
     let run = cloud
         .run(&["status", "--check", "--format", "json"])
         .exits(0);
     assert_eq!(run.stdout, "{\n  \"problems\": []\n}\n");
+    for format in ["table", "json", "csv"] {
+        let words = ["status", "--check", "--quiet", "--format", format];
+        let run = cloud.run(&words).exits(0).complains("");
+        assert_eq!(run.stdout, "");
+    }
+}
+
+/// A plugin is heard on stdout; programs that read CSV or JSON find errors where they always were.
+#[test]
+fn a_check_that_cannot_answer_is_critical() {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let error = "configuration a|b.cfg: No such file or directory (os error 2)\n";
+    let words = ["status", "--check", "--quiet", "--config", "a|b.cfg"];
+    let run = sandbox.run(&words).exits(2).complains("");
+    assert_eq!(
+        run.stdout,
+        format!("CRITICAL - {}", error.replace('|', "/"))
+    );
+    let run = sandbox.run(&[&words[..], &["--format", "csv"]].concat());
+    let run = run.exits(2).complains(&format!("rbc-usage: {error}"));
+    assert_eq!(run.stdout, "");
 }
 
 #[test]
