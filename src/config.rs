@@ -21,7 +21,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::zone::Zone;
 use environment::Variables;
-pub use import::{Import, Reread, RereadDays};
+pub use import::{Import, OnDone, Reread, RereadDays};
 pub use limits::ServerLimits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use texts::KeyTexts;

@@ -1,14 +1,14 @@
 //! `rbc-usage import`: extract, aggregate and store daily usage. One line a day on stdout; on stderr what a
 //! person should look at.
 
+mod lines;
+mod on_done;
 mod report;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-use anyhow::Context;
 
 use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs, begun, whole};
 use crate::day::DayRange;
@@ -18,7 +18,9 @@ use crate::ledger::Ledger;
 use crate::ledger::lock::ImportLock;
 use crate::open::open_source;
 use crate::output;
+use crate::terminal::eprint_line;
 use crate::zone::Zone;
+use lines::ImportLines;
 use report::Report;
 
 /// Import daily usage from CloudStack into the ledger
@@ -35,7 +37,8 @@ use report::Report;
 /// zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    rbc-usage import                              catch up, as cron does each day\n  \
+    rbc-usage import                              catch up\n  \
+    rbc-usage import --quiet                      the same for cron, which mails what is printed\n  \
     rbc-usage import -s 2013-06-01 -e 2013-06-05  some days\n  \
     rbc-usage import --month 2013-06              a month\n  \
     rbc-usage import -s 2013-06-01 --dry-run      what would a day bring?\n  \
@@ -54,6 +57,9 @@ pub struct Args {
     /// Do everything and report the same, but change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print nothing, on stdout and stderr, if the exit code is 0; else all there is to print, at the end
+    #[arg(short, long)]
+    quiet: bool,
     /// First wait a random time of up to SECONDS (a day at most), so that many crontabs do not start at once
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = splay)]
     splay: u64,
@@ -74,19 +80,16 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let range = days_asked_for(&args, super::unix_now()?, &config.zone)?;
     wait_at_random(args.splay);
     let waiting_since = Utc::at(super::unix_now()?)?.to_string();
-    let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
+    let lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
     let began = Instant::now();
     let clock = super::unix_now()?;
     let now = Utc::at(clock)?.to_string();
     let mut nowhere = io::sink();
-    let lines: &mut dyn Write = match args.format.format {
+    let out_of_lines: &mut dyn Write = match args.format.format {
         output::Format::Table => &mut *out,
         output::Format::Json | output::Format::Csv => &mut nowhere,
     };
-    let lines = &mut Output {
-        out: lines,
-        broken: None,
-    };
+    let lines = &mut ImportLines::new(out_of_lines, args.quiet);
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;
     let request = ImportRequest {
         range,
@@ -104,54 +107,32 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         end: &|| Ok((Utc::at(super::unix_now()?)?.to_string(), began.elapsed())),
     };
     let mut report = Report::default();
-    let finished = import(&request, &surroundings, &mut ledger, &mut |progress| {
+    let imported = import(&request, &surroundings, &mut ledger, &mut |progress| {
         report.add(progress, lines)
-    })?;
-    report::summary(&finished, args.dry_run, lines)?;
+    });
+    // The command of on_done may want them.
+    drop((ledger, lock));
+    if let Ok(finished) = &imported {
+        report::summary(finished, args.dry_run, lines)?;
+    }
+    let is_fine = imported
+        .as_ref()
+        .is_ok_and(|finished| !finished.needs_a_look);
+    if !is_fine {
+        lines.release();
+    }
+    let document = report.document(&imported, args.dry_run);
+    if let Some(on_done) = config.import.on_done.as_ref().filter(|_| !args.dry_run)
+        && let Err(err) = on_done::run(on_done, &document)
+    {
+        eprint_line(&format!("import.on_done: {err:#}"));
+    }
+    imported?;
     lines.insist()?;
-    if args.format.format != output::Format::Table {
-        let document = report.document(&finished, args.dry_run);
+    if args.format.format != output::Format::Table && !(args.quiet && is_fine) {
         output::write(&document, args.format.style(), out)?;
     }
-    Ok(super::exit_code(!finished.needs_a_look))
-}
-
-/// Where the report goes. An output that breaks must not stop an import: the error is kept, and reported at the end.
-struct Output<'a> {
-    out: &'a mut dyn Write,
-    broken: Option<io::Error>,
-}
-
-impl Output<'_> {
-    /// Fails if a part of the report was lost. That nobody reads it any more is no failure.
-    fn insist(&mut self) -> anyhow::Result<()> {
-        match self.broken.take() {
-            Some(err) if err.kind() != io::ErrorKind::BrokenPipe => {
-                Err(err).context("all is imported, but the report could not be written")
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-impl Write for Output<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.broken.is_none()
-            && let Err(err) = self.out.write_all(bytes)
-        {
-            self.broken = Some(err);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.broken.is_none()
-            && let Err(err) = self.out.flush()
-        {
-            self.broken = Some(err);
-        }
-        Ok(())
-    }
+    Ok(super::exit_code(is_fine))
 }
 
 fn splay(text: &str) -> anyhow::Result<u64> {

@@ -1,4 +1,4 @@
-//! `[import]`: how long an import waits, and how far back it looks.
+//! `[import]`: how long an import waits, how far back it looks, and what it runs at its end.
 
 use std::time::Duration;
 
@@ -18,6 +18,16 @@ pub struct Import {
     pub reread: Reread,
     /// Whether days keep a line of each resource; else one of each SKU.
     pub lines: bool,
+    /// What is run after each import.
+    pub on_done: Option<OnDone>,
+}
+
+/// A command of the operator's, and how long it may run.
+#[derive(Debug, PartialEq)]
+pub struct OnDone {
+    /// For `sh -c`.
+    pub command: String,
+    pub timeout: Duration,
 }
 
 /// How far back an import looks at closed days again.
@@ -44,6 +54,12 @@ pub fn read(values: &mut Values) -> Option<Import> {
     let reread_days = values.read("import.reread_days", parse_reread_days);
     let reread = values.read("import.reread", parse_reread);
     let lines = values.read("import.lines", switch);
+    let command = values.read("import.on_done", |text| Ok(text.to_owned()));
+    let timeout = values.read("import.on_done_timeout", |text| seconds(text, 1, 86_400));
+    let on_done = OnDone {
+        command: command?,
+        timeout: timeout?,
+    };
     Some(Import {
         connect_timeout: connect_timeout?,
         read_timeout: read_timeout?,
@@ -51,6 +67,7 @@ pub fn read(values: &mut Values) -> Option<Import> {
         reread_days: reread_days?,
         reread: reread?,
         lines: lines?,
+        on_done: (!on_done.command.trim().is_empty()).then_some(on_done),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Every key of the configuration but those of scopes, with its default.
 
 /// A key without a default must be given.
-pub const KEYS: [(&str, Option<&str>); 31] = [
+pub const KEYS: [(&str, Option<&str>); 33] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -12,6 +12,8 @@ pub const KEYS: [(&str, Option<&str>); 31] = [
     ("import.reread_days", Some("auto")),
     ("import.reread", Some("report")),
     ("import.lines", Some("yes")),
+    ("import.on_done", Some("")),
+    ("import.on_done_timeout", Some("60")),
     ("prices.file", Some("")),
     ("server.bind", Some("127.0.0.1:8888")),
     ("server.workers", Some("4")),

@@ -34,6 +34,7 @@ fn keys_that_are_not_given_have_defaults() {
         reread_days: RereadDays::Auto,
         reread: Reread::Report,
         lines: true,
+        on_done: None,
     };
     assert_eq!(config.import, import);
     assert!(!format!("{config:?}").contains("s3cr"));
@@ -56,6 +57,8 @@ fn the_environment_replaces_every_key() {
             ("RBC_USAGE_IMPORT__LOCK_TIMEOUT", "0"),
             ("RBC_USAGE_IMPORT__REREAD_DAYS", "0"),
             ("RBC_USAGE_IMPORT__REREAD", "update"),
+            ("RBC_USAGE_IMPORT__ON_DONE", "jq . >>/var/log/x"),
+            ("RBC_USAGE_IMPORT__ON_DONE_TIMEOUT", "5"),
             ("RBC_USAGE_SERVER__BIND", "localhost:0"),
             ("RBC_USAGE_SERVER__WORKERS", "64"),
             ("RBC_USAGE_SERVER__USERS", "users"),
@@ -78,6 +81,11 @@ fn the_environment_replaces_every_key() {
     assert_eq!(replaced.import.lock_timeout, Duration::ZERO);
     assert_eq!(replaced.import.reread_days, RereadDays::Newest(0));
     assert_eq!(replaced.import.reread, Reread::Update);
+    let on_done = OnDone {
+        command: "jq . >>/var/log/x".to_owned(),
+        timeout: Duration::from_secs(5),
+    };
+    assert_eq!(replaced.import.on_done, Some(on_done));
     assert_eq!(replaced.server.bind.to_string(), "127.0.0.1:0");
     assert_eq!(replaced.server.workers, 64);
     assert_eq!(replaced.server.users, Some(PathBuf::from("/etc/users")));

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod doubtful;
+mod ends;
 mod field;
 mod names;
 mod windows;

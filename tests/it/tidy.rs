@@ -87,7 +87,15 @@ const HOMES: &[(&str, &[&str])] = &[
         &["db", "ledger/backup", "ledger/engine", "sample"],
     ),
     ("rust_decimal", &["prices", "statement"]),
-    ("rustix", &["cmd/check.rs", "http", "ledger/engine"]),
+    (
+        "rustix",
+        &[
+            "cmd/check.rs",
+            "cmd/import/on_done.rs",
+            "http",
+            "ledger/engine",
+        ],
+    ),
     ("rustls", &["config/uri/mysql.rs", "http", "db/mysql.rs"]),
     ("sd_notify", &["http"]),
     ("serde_json", &["http", "output", "report"]),

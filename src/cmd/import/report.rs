@@ -4,12 +4,14 @@ use std::io::Write;
 
 use indicatif::ProgressBar;
 
+use super::lines::ImportLines;
+use crate::causes;
 use crate::import::{DayReport, Finished, ImportEvent, Outcome};
 use crate::ledger::day::{Completion, Written};
 use crate::output::{Column, Document, Tone, Unit, Value};
 use crate::plural::plural;
 use crate::printable::printable;
-use crate::terminal::{eprint_line, progress_bar};
+use crate::terminal::progress_bar;
 
 /// Differences of one day that are named in full; the ledger's findings hold all of them.
 const NAMED_DIFFERENCES: usize = 10;
@@ -23,17 +25,22 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn add(&mut self, progress: ImportEvent, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub fn add(&mut self, progress: ImportEvent, lines: &mut ImportLines) -> anyhow::Result<()> {
         match progress {
-            ImportEvent::Notice(line) => eprint_line(&line),
-            ImportEvent::Due(days) => self.bar = Some(progress_bar(days)),
+            ImportEvent::Notice(line) => lines.eprint(&line),
+            ImportEvent::Due(days) => {
+                self.bar = Some(match lines.are_held() {
+                    true => ProgressBar::hidden(),
+                    false => progress_bar(days),
+                });
+            }
             ImportEvent::Imported(report) => {
                 self.rows.push(row(report, Reason::Asked));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                     bar.suspend(|| {
-                        print_account_changes(report);
-                        print_day(report, out)
+                        print_account_changes(report, lines);
+                        print_day(report, lines)
                     })?;
                 }
             }
@@ -43,51 +50,34 @@ impl Report {
                 }
             }
             ImportEvent::Reread(report) => {
-                print_account_changes(report);
+                print_account_changes(report, lines);
                 if report.is_news() {
                     self.rows.push(row(report, Reason::Changed));
-                    print_day(report, out)?;
+                    print_day(report, lines)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The same for programs, once all is done.
-    pub fn document(&self, finished: &Finished, dry_run: bool) -> Document {
-        let totals = &finished.totals;
+    /// The same for programs, once all is done: facts, and the days that are in the ledger. After an error there are no
+    /// sums.
+    pub fn document(&self, imported: &anyhow::Result<Finished>, dry_run: bool) -> Document {
+        let (outcome, error) = match imported {
+            Ok(finished) if finished.needs_a_look => ("needs_a_look", None),
+            Ok(_) => ("done", None),
+            Err(err) => ("error", Some(causes::in_one_line(err))),
+        };
+        let mut facts = vec![
+            ("dry_run", Value::Truth(dry_run)),
+            ("outcome", Value::Text(outcome.to_owned())),
+            ("error", Value::text(error)),
+        ];
+        if let Ok(finished) = imported {
+            facts.extend(sums(finished));
+        }
         Document {
-            facts: vec![
-                ("dry_run", Value::Truth(dry_run)),
-                ("needs_a_look", Value::Truth(finished.needs_a_look)),
-                ("days_imported", Value::Count(totals.days)),
-                (
-                    "days_changed_in_the_source",
-                    Value::Count(totals.reread_days),
-                ),
-                // Counts of days fit 64 bits.
-                (
-                    "days_looked_at_again",
-                    Value::Count(totals.looked_at.days as u64),
-                ),
-                (
-                    "looked_at_again_from",
-                    Value::text(totals.looked_at.first.map(|day| day.to_string())),
-                ),
-                ("source_rows", Value::Count(totals.rows)),
-                ("hidden_rows", Value::Count(totals.hidden_rows)),
-                (
-                    "per_vm_volume_rows",
-                    Value::Count(totals.per_vm_volume_rows),
-                ),
-                ("records_added", Value::Count(totals.added)),
-                ("records_overwritten", Value::Count(totals.overwritten)),
-                ("findings", Value::Count(totals.findings)),
-                (
-                    "seconds",
-                    Value::Quantity(finished.took.as_secs_f64(), Unit::Seconds),
-                ),
-            ],
+            facts,
             rows_name: "days",
             columns: COLUMNS.map(|name| Column::shown(name, name)).to_vec(),
             rows: self.rows.clone(),
@@ -96,24 +86,58 @@ impl Report {
     }
 }
 
+fn sums(finished: &Finished) -> Vec<(&'static str, Value)> {
+    let totals = &finished.totals;
+    vec![
+        ("needs_a_look", Value::Truth(finished.needs_a_look)),
+        ("days_imported", Value::Count(totals.days)),
+        (
+            "days_changed_in_the_source",
+            Value::Count(totals.reread_days),
+        ),
+        // Counts of days fit 64 bits.
+        (
+            "days_looked_at_again",
+            Value::Count(totals.looked_at.days as u64),
+        ),
+        (
+            "looked_at_again_from",
+            Value::text(totals.looked_at.first.map(|day| day.to_string())),
+        ),
+        ("source_rows", Value::Count(totals.rows)),
+        ("hidden_rows", Value::Count(totals.hidden_rows)),
+        (
+            "per_vm_volume_rows",
+            Value::Count(totals.per_vm_volume_rows),
+        ),
+        ("records_added", Value::Count(totals.added)),
+        ("records_overwritten", Value::Count(totals.overwritten)),
+        ("findings", Value::Count(totals.findings)),
+        (
+            "seconds",
+            Value::Quantity(finished.took.as_secs_f64(), Unit::Seconds),
+        ),
+    ]
+}
+
 /// Whose usage is whose is everybody's business, whatever becomes of the day.
-fn print_account_changes(report: &DayReport) {
+fn print_account_changes(report: &DayReport, lines: &mut ImportLines) {
     if let Outcome::Written(written) = &report.outcome {
         written
             .account_changes
             .iter()
-            .for_each(|line| eprint_line(line));
+            .for_each(|line| lines.eprint(line));
     }
 }
 
 /// One line a day, and on stderr what differs.
-fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
+fn print_day(report: &DayReport, lines: &mut ImportLines) -> anyhow::Result<()> {
     let day = report.day;
     match &report.outcome {
-        Outcome::Refused(reason) => writeln!(out, "{day} refused: {}", printable(reason))?,
+        Outcome::Refused(reason) => writeln!(lines, "{day} refused: {}", printable(reason))?,
         Outcome::SourceGone(stored, reason) => {
             let state = state_of(stored.sealed, stored.completion);
-            writeln!(out, "{day} {state} kept: {}", printable(reason))?;
+            writeln!(lines, "{day} {state} kept: {}", printable(reason))?;
         }
         Outcome::Written(written) => {
             let state = state(written);
@@ -122,7 +146,7 @@ fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
                 false => String::new(),
             };
             writeln!(
-                out,
+                lines,
                 "{day} {state} accounts={} rows={} replayed={} added={} kept={} overwritten={} differing={} findings={}{pending}",
                 written.accounts,
                 report.source_rows,
@@ -138,7 +162,7 @@ fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Outcome::Written(written) = &report.outcome
         && written.pending > 0
     {
-        eprint_line(&format!(
+        lines.eprint(&format!(
             "{day} is sealed: {} pending for it now, see rbc-usage corrections --pending {day}",
             plural(written.pending, "correction")
         ));
@@ -149,7 +173,7 @@ fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
             .resource
             .as_deref()
             .map_or(String::new(), |resource| format!(" {resource}"));
-        eprint_line(&format!(
+        lines.eprint(&format!(
             "{day} is closed and differs: account {} {}{resource}: {}",
             difference.account,
             difference.metric.name(),
@@ -158,20 +182,20 @@ fn print_day(report: &DayReport, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     if differences.len() > NAMED_DIFFERENCES {
         let more = differences.len() - NAMED_DIFFERENCES;
-        eprint_line(&format!(
+        lines.eprint(&format!(
             "{day} is closed and differs: {more} more, see the ledger's findings"
         ));
     }
-    out.flush()?;
+    lines.flush()?;
     Ok(())
 }
 
 /// What all days came to.
-pub fn summary(finished: &Finished, dry_run: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn summary(finished: &Finished, dry_run: bool, lines: &mut ImportLines) -> anyhow::Result<()> {
     let totals = &finished.totals;
     if totals.reread_days > 0 {
         writeln!(
-            out,
+            lines,
             "{} read again, to be looked at: {}",
             plural(totals.reread_days, "closed day"),
             totals.reread_to_look_at
@@ -180,7 +204,7 @@ pub fn summary(finished: &Finished, dry_run: bool, out: &mut dyn Write) -> anyho
     if let (0, 0, Some(first)) = (totals.days, totals.reread_days, totals.looked_at.first) {
         let days = plural(totals.looked_at.days, "closed day");
         writeln!(
-            out,
+            lines,
             "looked again at {days} from {first}: nothing has changed"
         )?;
     }
@@ -190,7 +214,7 @@ pub fn summary(finished: &Finished, dry_run: bool, out: &mut dyn Write) -> anyho
         ""
     };
     writeln!(
-        out,
+        lines,
         "{kept}{}, {}, {} added, {} overwritten, {}, {:.1} s",
         plural(totals.days + totals.reread_days, "day"),
         plural(totals.rows + totals.reread_rows, "row"),
@@ -201,11 +225,11 @@ pub fn summary(finished: &Finished, dry_run: bool, out: &mut dyn Write) -> anyho
     )?;
     if totals.hidden_rows > 0 {
         let rows = plural(totals.hidden_rows, "hidden row");
-        eprint_line(&format!("not counted: {rows}"));
+        lines.eprint(&format!("not counted: {rows}"));
     }
     if totals.per_vm_volume_rows > 0 {
         let rows = plural(totals.per_vm_volume_rows, "volume row");
-        eprint_line(&format!(
+        lines.eprint(&format!(
             "not counted: {rows} per attached VM, as the volumes have their own"
         ));
     }
