@@ -13,6 +13,7 @@ mod health;
 pub mod ledger_pool;
 mod listener;
 pub mod metrics;
+pub mod pages;
 mod prices;
 mod question;
 mod refusal;
@@ -154,6 +155,7 @@ pub fn serve(
         ledgers: LedgerPool::new(ledger.to_owned(), settings.workers),
         unread: UnreadBytes::default(),
         prices: RwLock::new(prices::load(options.prices)?),
+        pages: settings.pages,
         load_config: options.load_config,
         reading: Mutex::default(),
     });

@@ -1,7 +1,7 @@
 //! Every key of the configuration but those of scopes, with its default.
 
 /// A key without a default must be given.
-pub const KEYS: [(&str, Option<&str>); 33] = [
+pub const KEYS: [(&str, Option<&str>); 34] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -24,6 +24,7 @@ pub const KEYS: [(&str, Option<&str>); 33] = [
     ("server.trusted_proxies", Some("")),
     ("server.max_age", Some("")),
     ("server.log_format", Some("combined")),
+    ("server.pages", Some("yes")),
     ("server.metrics_bind", Some("")),
     ("server.max_connections", Some("512")),
     ("server.max_connections_per_address", Some("64")),

@@ -28,6 +28,8 @@ pub struct Server {
     /// How many days old the newest closed day may be for the server to be ready; `None`: any age.
     pub max_age_days: Option<i64>,
     pub log_format: LogFormat,
+    /// Whether browsers get pages.
+    pub pages: bool,
     /// Where metrics are answered without a password; none: beside the questions, with one.
     pub metrics_bind: Option<SocketAddr>,
     /// Users that are limited; all others see everything.
@@ -66,6 +68,7 @@ pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
             .transpose()
     });
     let log_format = values.read("server.log_format", parse_log_format);
+    let pages = values.read("server.pages", switch);
     let metrics_bind = values.read("server.metrics_bind", |text| {
         Some(text)
             .filter(|text| !text.is_empty())
@@ -87,6 +90,7 @@ pub fn read(values: &mut Values, folder: &Path) -> Option<Server> {
         trusted_proxies: trusted_proxies?,
         max_age_days: max_age?.and_then(|days| i64::try_from(days).ok()),
         log_format: log_format?,
+        pages: pages?,
         metrics_bind: metrics_bind?,
         scopes: scopes?,
     })
@@ -223,6 +227,7 @@ mod tests {
             trusted_proxies: vec![],
             max_age_days: None,
             log_format: LogFormat::Combined,
+            pages: true,
             metrics_bind: None,
             scopes: BTreeMap::new(),
         };

@@ -12,6 +12,7 @@ use super::access_log::Entry;
 use super::auth::{AuthError, QuickCheck, User};
 use super::cache::CacheVersion;
 use super::ledger_pool::{Busy, Cost};
+use super::pages;
 use super::question::Question;
 use super::refusal::{error, no_such_path, refuse};
 use super::request::Request;
@@ -25,7 +26,7 @@ use super::v1;
 pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Response> {
     let _in_flight = state.metrics.request_begins();
     let path = request.head.path();
-    let found = route::find(path, endpoints);
+    let found = route::find(path, endpoints).filter(|(route, _)| state.pages || !route.is_page());
     let name = found
         .as_ref()
         .map_or_else(|| route::name_of_nothing(path), |(route, _)| route.name);
@@ -51,6 +52,10 @@ pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Res
             Err(err) => Ok(Arc::new(unauthorized(&request.head.target, err))),
         }
     });
+    let answered = match state.pages && pages::error::is_wanted(request.head.accept.as_deref()) {
+        true => pages::error::as_page(path, &answered).map_or(answered, Arc::new),
+        false => answered,
+    };
     let is_head = request.head.method == Method::Head;
     let length = |response: &Response| if is_head { 0 } else { response.body.len() };
     let response = match request.unread.resize(length(&answered)) {

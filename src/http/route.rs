@@ -7,7 +7,7 @@ use super::ledger_pool::{Cost, Lease};
 use super::question::Question;
 use super::response::Response;
 use super::v1::negotiate::FORMATS;
-use super::{health, refusal, usage, v1};
+use super::{health, pages, refusal, usage, v1};
 use crate::output::Format;
 
 pub struct Route {
@@ -17,7 +17,7 @@ pub struct Route {
     pub name: &'static str,
     /// The parameters that the query may have.
     pub parameters: &'static [&'static str],
-    /// The formats of the answer; the first is the default.
+    /// The formats of the answer; the first is the default. None: it has one form, whatever is asked for.
     pub formats: &'static [(Format, &'static str)],
     pub audience: Audience,
     pub cost: Cost,
@@ -73,6 +73,17 @@ const fn v1(
         reuse: Reuse::SameForm,
         answer,
     }
+}
+
+/// A page has one form.
+const fn page(
+    pattern: &'static str,
+    name: &'static str,
+    parameters: &'static [&'static str],
+    cost: Cost,
+    answer: fn(&Question, &mut Lease) -> anyhow::Result<Response>,
+) -> Route {
+    v1(pattern, name, (parameters, &[]), cost, answer)
 }
 
 pub static ROUTES: [Route; 15] = [
@@ -195,7 +206,29 @@ pub static ROUTES: [Route; 15] = [
     ),
 ];
 
+/// What a browser is answered; a server may have none of them.
+pub static PAGES: [Route; 2] = [
+    page(
+        "/",
+        "page_month",
+        &pages::month::PARAMETERS,
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, pages::month::answer),
+    ),
+    page(
+        "/accounts/{uuid}",
+        "page_account",
+        &pages::account::PARAMETERS,
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, pages::account::answer),
+    ),
+];
+
 impl Route {
+    pub fn is_page(&self) -> bool {
+        PAGES.iter().any(|page| page.pattern == self.pattern)
+    }
+
     /// The values of the pattern's parameters; `None` if the path does not match.
     fn arguments(&self, path: &str) -> Option<Vec<String>> {
         let mut arguments = Vec::new();
@@ -218,6 +251,7 @@ impl Route {
 pub fn find(path: &str, endpoints: Endpoints) -> Option<(&'static Route, Vec<String>)> {
     let (route, arguments) = ROUTES
         .iter()
+        .chain(&PAGES)
         .find_map(|route| Some((route, route.arguments(path)?)))?;
     let is_metrics = route.pattern == "/metrics";
     let is_here = match endpoints {
@@ -263,8 +297,10 @@ mod tests {
             let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
             assert_eq!(found(path), Some((name, arguments)), "{path}");
         }
+        assert_eq!(found("/"), Some(("page_month", vec![])));
         for path in [
-            "/",
+            "//",
+            "/accounts/",
             "/usage",
             "/usage/",
             "/usage/u1/",
@@ -289,8 +325,9 @@ mod tests {
     /// Only answers whose accounts are not counted may take long; the others never queue behind them.
     #[test]
     fn one_account_and_one_page_are_of_bounded_cost() {
-        let high = ROUTES.iter().filter(|route| route.cost == Cost::High);
+        let all = ROUTES.iter().chain(&PAGES);
+        let high = all.filter(|route| route.cost == Cost::High);
         let high: Vec<&str> = high.map(|route| route.pattern).collect();
-        assert_eq!(high, ["/v1/usage", "/v1/domains/{path}/usage"]);
+        assert_eq!(high, ["/v1/usage", "/v1/domains/{path}/usage", "/"]);
     }
 }

@@ -39,6 +39,8 @@ pub struct State {
     pub unread: UnreadBytes,
     /// `None`: there are none. Replaced when the configuration is read again.
     pub prices: RwLock<Option<Arc<ServedPrices>>>,
+    /// Whether browsers get pages.
+    pub pages: bool,
     pub load_config: LoadConfig,
     /// Held while the configuration is read again, so that an older reading never replaces a newer one.
     pub reading: Mutex<()>,

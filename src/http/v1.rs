@@ -3,7 +3,7 @@
 //! modules below.
 
 pub mod accounts;
-mod context;
+pub mod context;
 pub mod corrections;
 mod cursor;
 pub mod days;
@@ -11,7 +11,7 @@ pub mod findings;
 pub mod negotiate;
 pub mod openapi;
 pub mod query;
-mod render;
+pub mod render;
 pub mod resources;
 pub mod statement;
 pub mod usage;
@@ -32,6 +32,7 @@ use super::refusal::{Problem, Rejection, VARY};
 use super::request::Request;
 use super::response::{REVALIDATE, Response};
 use super::unread::Hold;
+use crate::day::Day;
 use crate::ledger::read::state::{LedgerState, find_state};
 use crate::output::Format;
 use crate::scope::Scope;
@@ -105,6 +106,7 @@ fn response(
             state: &state,
             scope,
             max_days: question.max_days,
+            yesterday: question.yesterday,
             prices: question.prices.as_ref().map(|prices| &prices.list),
             argument: question.arguments.first().map_or("", String::as_str),
             query: &query,
@@ -121,21 +123,30 @@ fn response(
     })?
 }
 
+/// Target, CSV, compressed, and the day before the one it was asked on if that may matter.
+type FormKind<'a> = (&'a str, bool, bool, Option<Day>);
+
 impl Form<'_> {
     fn of<'a>(question: &'a Question, query: &Query) -> Result<Form<'a>, Problem> {
         let head = &question.request.head;
         let asked = query.word("format", &["json", "csv"])?;
+        let accept = head.accept.as_deref();
         Ok(Form {
-            format: negotiate::format(asked, head.accept.as_deref(), question.formats)?,
+            format: match question.formats {
+                [] => Format::Json,
+                formats => negotiate::format(asked, accept, formats)?,
+            },
             packed: negotiate::takes_gzip(head.accept_encoding.as_deref()),
             if_none_match: head.if_none_match.as_deref(),
         })
     }
 
     /// What two answers to the same question may differ by.
-    fn kind<'a>(&self, question: &'a Question) -> (&'a str, bool, bool) {
+    fn kind<'a>(&self, question: &'a Question) -> FormKind<'a> {
         let target = question.request.head.target.as_str();
-        (target, self.format == Format::Csv, self.packed)
+        // What has one form is for people, and may say how long ago something was.
+        let read_on = question.formats.is_empty().then_some(question.yesterday);
+        (target, self.format == Format::Csv, self.packed, read_on)
     }
 
     /// Whether the client has the answer already. `*` matches any answer.
@@ -178,7 +189,9 @@ fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<R
         Format::Json | Format::Table => "application/json",
     };
     let mut headers = shared_headers(tag);
-    headers.push(("Content-Type", content_type.to_owned()));
+    if !body.headers.iter().any(|(name, _)| *name == "Content-Type") {
+        headers.push(("Content-Type", content_type.to_owned()));
+    }
     headers.extend(body.headers);
     let mut bytes = body.bytes;
     if form.packed && bytes.len() >= WORTH_PACKING {
@@ -201,7 +214,7 @@ fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<R
 /// user's scope, the ledger's state, and the version of the program. The last import is part of it because the
 /// revisions of a ledger that was restored from a copy begin again at that of the copy.
 fn entity_tag(
-    kind: ((&str, bool, bool), Option<u64>),
+    kind: (FormKind, Option<u64>),
     scope: &Scope,
     file: (u64, u64),
     state: &LedgerState,

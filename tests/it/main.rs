@@ -3,6 +3,7 @@
 mod arguments;
 mod auth;
 mod backup;
+mod browser;
 mod check;
 mod config;
 mod coverage;

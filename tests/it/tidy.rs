@@ -69,6 +69,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("httpdate", &["http"]),
     ("indicatif", &["cmd/import/report.rs", "terminal"]),
     ("ipnet", &["config", "http"]),
+    ("maud", &["http/pages"]),
     ("mysql", &["db"]),
     (
         "percent_encoding",

@@ -5,7 +5,7 @@ mod description;
 mod figures;
 mod lists;
 mod protocol;
-mod scopes;
+pub mod scopes;
 mod statement;
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};

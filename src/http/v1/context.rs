@@ -1,5 +1,6 @@
 //! The input and output of every endpoint under `/v1`.
 
+use crate::day::Day;
 use crate::http::refusal::{Problem, Rejection};
 use crate::http::unread::Hold;
 use crate::ledger::read::Snapshot;
@@ -21,6 +22,7 @@ pub struct Context<'a> {
     pub scope: &'a Scope,
     /// Days that one question may span.
     pub max_days: i64,
+    pub yesterday: Day,
     /// `None`: there are none.
     pub prices: Option<&'a PriceList>,
     /// The value of the path's parameter; empty if there is none.
@@ -31,7 +33,7 @@ pub struct Context<'a> {
     pub unread: &'a Hold<'a>,
 }
 
-/// A body, and headers beside those that every answer has.
+/// A body, and headers beside those that every answer has; a `Content-Type` among them replaces that of the format.
 pub struct Body {
     pub headers: Vec<(&'static str, String)>,
     pub bytes: Vec<u8>,

@@ -13,7 +13,7 @@ use crate::server::{Answer, Server};
 
 /// The cloud of the other tests, asked by `boss`, who sees all, by `north`, who sees bob in his domain and the
 /// project, and by `nobody`, whose account is not there.
-fn limited_cloud() -> Cloud {
+pub fn limited_cloud() -> Cloud {
     let cloud = cloud();
     cloud.configure(
         "GMT",

@@ -1,0 +1,11 @@
+//! Pages for people with a browser: the same reads as API v1, made into HTML here and now. They need no script, load
+//! nothing, and a user sees on them what the API would show. Each page is a module; what they share is in `shell`.
+
+pub mod account;
+mod days;
+pub mod error;
+mod links;
+pub mod month;
+mod plot;
+mod shell;
+mod waiting;
