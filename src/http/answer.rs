@@ -52,8 +52,8 @@ pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Res
             Err(err) => Ok(Arc::new(unauthorized(&request.head.target, err))),
         }
     });
-    let answered = match state.pages && pages::error::is_wanted(request.head.accept.as_deref()) {
-        true => pages::error::as_page(path, &answered).map_or(answered, Arc::new),
+    let answered = match state.pages && pages::refused::is_wanted(request.head.accept.as_deref()) {
+        true => pages::refused::as_page(path, &answered).map_or(answered, Arc::new),
         false => answered,
     };
     let is_head = request.head.method == Method::Head;

@@ -3,9 +3,9 @@
 
 pub mod account;
 mod days;
-pub mod error;
 mod links;
 pub mod month;
 mod plot;
+pub mod refused;
 mod shell;
 mod waiting;

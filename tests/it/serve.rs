@@ -264,7 +264,7 @@ fn what_cannot_be_answered_is_refused_with_a_reason() {
     let server = Server::start(&sandbox);
     let path = "no such path: ask for /usage/<account uuid>?start=YYYY-MM-DD&end=YYYY-MM-DD";
     for (target, status, message) in [
-        ("/", 404, path),
+        ("/nothing", 404, path),
         ("/usage", 404, path),
         ("/usage/", 404, path),
         ("/usage/x/", 404, path),
@@ -318,7 +318,7 @@ fn what_cannot_be_answered_is_refused_with_a_reason() {
     refuses(&answer, 405, "only GET and HEAD are answered");
     assert_eq!(answer.header("allow"), Some("GET, HEAD"));
     let id = answer.header("x-request-id").unwrap();
-    assert_eq!(server.get("/").header("allow"), None);
+    assert_eq!(server.get("/nothing").header("allow"), None);
     server.signal("TERM");
     let log = format!(
         "rbc-usage: 127.0.0.1: 405 \"DELETE /usage/{ACCOUNT} HTTP/1.1\": only GET and HEAD are answered ({id})\n"

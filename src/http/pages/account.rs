@@ -10,8 +10,8 @@ use super::days::{ShownDay, list, standing};
 use super::links;
 use super::month::chosen_month;
 use super::plot::{self, MOST_SERIES, Series};
-use super::shell::{Page, body, formats, month_name, name, quantity, scope_note};
-use super::waiting::{Whose, corrections, findings, show_corrections, show_findings};
+use super::shell::{HtmlPage, body, formats, month_name, name, quantity, scope_note};
+use super::waiting::{Concerned, corrections, findings, show_corrections, show_findings};
 use crate::http::refusal::Rejection;
 use crate::http::v1::context::{Body, Context};
 use crate::http::v1::usage::{MOST_SUMS, figures_of};
@@ -47,9 +47,9 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     };
     let used = read(context, &selection, month, by_resource)?;
     let used = list_used(&used);
-    let whose = Whose::of(Some(&selection))?;
-    let found = findings(context, month, &whose)?;
-    let corrected = corrections(context, month, &whose, None)?;
+    let concerned = Concerned::of(Some(&selection))?;
+    let found = findings(context, month, &concerned)?;
+    let corrected = corrections(context, month, &concerned, None)?;
     let uuid = links::encoded(context.argument);
     let title = format!("{}, {}", called(account), month_name(month));
     let of_account = format!("{ROOT}v1/accounts/{uuid}");
@@ -88,7 +88,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
             }
         }
     };
-    let page = Page {
+    let page = HtmlPage {
         title: &title,
         root: ROOT,
         content,

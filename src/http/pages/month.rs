@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use super::days::{ShownDay, calendar, list, standing, those};
 use super::links;
 use super::plot::share;
-use super::shell::{Page, body, formats, month_name, name, quantity, scope_note};
-use super::waiting::{Whose, corrections, findings, show_corrections, show_findings};
+use super::shell::{HtmlPage, body, formats, month_name, name, quantity, scope_note};
+use super::waiting::{Concerned, corrections, findings, show_corrections, show_findings};
 use crate::day::DayRange;
 use crate::http::refusal::Rejection;
 use crate::http::v1::context::{Body, Context};
@@ -37,7 +37,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let days = list(context, month)?;
     let known = KnownScope::load(context.snapshot, context.scope)?;
     let visible = select(context.snapshot, &known, None)?;
-    let whose = Whose::of((!known.is_unlimited()).then_some(&visible))?;
+    let concerned = Concerned::of((!known.is_unlimited()).then_some(&visible))?;
     let usage = Usage::read(context, &visible, month, asked)?;
     let title = month_name(month);
     let content = html! {
@@ -48,7 +48,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         (freshness(context))
         section {
             h2 { "What needs a look" }
-            (waiting(context, month, &days, &whose)?)
+            (waiting(context, month, &days, &concerned)?)
         }
         section {
             h2 { "Days" }
@@ -66,7 +66,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
             }
         }
     };
-    let page = Page {
+    let page = HtmlPage {
         title: &title,
         root: ROOT,
         content,
@@ -135,7 +135,7 @@ fn waiting(
     context: &Context,
     month: Month,
     days: &[ShownDay],
-    whose: &Whose,
+    concerned: &Concerned,
 ) -> anyhow::Result<Markup> {
     let states = [
         (DayState::Missing, "not in the ledger: import them"),
@@ -155,9 +155,9 @@ fn waiting(
             Some((state, those(days, |day| day.state == Some(state))?, meaning))
         })
         .collect();
-    let mut pending = corrections(context, month, whose, Some("pending"))?;
+    let mut pending = corrections(context, month, concerned, Some("pending"))?;
     pending.retain(|one| one.acknowledged_at.is_none());
-    let found = findings(context, month, whose)?;
+    let found = findings(context, month, concerned)?;
     Ok(html! {
         @if states.is_empty() && pending.is_empty() && found.is_empty() { p { "Nothing." } }
         @if !states.is_empty() {
@@ -184,8 +184,8 @@ struct Compared {
     before: f64,
 }
 
-/// An account's part of a metric.
-struct Part {
+/// An account, and what it used of a metric.
+struct LargeAccount {
     uuid: String,
     name: String,
     domain_path: Option<String>,
@@ -197,7 +197,7 @@ struct Usage {
     /// By what accounts are compared; `None`: there is nothing.
     metric: Option<String>,
     /// From the largest.
-    parts: Vec<Part>,
+    accounts: Vec<LargeAccount>,
 }
 
 impl Usage {
@@ -228,7 +228,7 @@ impl Usage {
             names.first().map(|name| (*name).to_owned())
         });
         selection.cut(month.days());
-        let parts = match &metric {
+        let accounts = match &metric {
             Some(metric) => {
                 let by = Dimensions {
                     account: true,
@@ -243,7 +243,7 @@ impl Usage {
         Ok(Ok(Usage {
             metrics,
             metric,
-            parts,
+            accounts,
         }))
     }
 
@@ -297,7 +297,7 @@ impl Usage {
                     " "
                     button { "Show" }
                 }
-                @if self.parts.is_empty() {
+                @if self.accounts.is_empty() {
                     p { "No account used " (name(metric)) " in this month." }
                 } @else {
                     table {
@@ -307,14 +307,14 @@ impl Usage {
                             th.figure scope="col" { "Quantity" }
                             th.figure scope="col" { "Share" }
                         } }
-                        tbody { @for part in &self.parts { tr {
-                            @let of = if sum > 0.0 { part.quantity / sum } else { 0.0 };
+                        tbody { @for account in &self.accounts { tr {
+                            @let of = if sum > 0.0 { account.quantity / sum } else { 0.0 };
                             th scope="row" {
-                                a href=(links::account(ROOT, &part.uuid, month)) { (part.name) }
-                                @if let Some(path) = &part.domain_path { " " span.note { (path) } }
+                                a href=(links::account(ROOT, &account.uuid, month)) { (account.name) }
+                                @if let Some(path) = &account.domain_path { " " span.note { (path) } }
                                 (share(of))
                             }
-                            td.figure { (quantity(part.quantity, unit)) }
+                            td.figure { (quantity(account.quantity, unit)) }
                             td.figure { (format!("{:.1} %", of * 100.0)) }
                         } } }
                     }
@@ -363,12 +363,12 @@ fn compare(figures: &[Figure], month: Month) -> Vec<Compared> {
 }
 
 /// The largest first; of those that are the same, in the order of their names.
-fn largest(figures: &[Figure]) -> Vec<Part> {
+fn largest(figures: &[Figure]) -> Vec<LargeAccount> {
     let mut sorted: Vec<&Figure> = figures.iter().filter(|one| one.quantity > 0.0).collect();
     sorted.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
-    let parts = sorted.into_iter().filter_map(|figure| {
+    let accounts = sorted.into_iter().filter_map(|figure| {
         let account = figure.who.account?;
-        Some(Part {
+        Some(LargeAccount {
             uuid: account.uuid.clone(),
             name: account
                 .project_name
@@ -378,7 +378,7 @@ fn largest(figures: &[Figure]) -> Vec<Part> {
             quantity: figure.quantity,
         })
     });
-    parts.take(LARGEST).collect()
+    accounts.take(LARGEST).collect()
 }
 
 /// How much more or less it is than before.

@@ -37,14 +37,14 @@ pub fn headers() -> Vec<(&'static str, String)> {
     ]
 }
 
-pub struct Page<'a> {
+pub struct HtmlPage<'a> {
     pub title: &'a str,
     /// Where the root is, as `links::root_from` says it.
     pub root: &'a str,
     pub content: Markup,
 }
 
-impl Page<'_> {
+impl HtmlPage<'_> {
     pub fn html(&self) -> String {
         let page = html! {
             (DOCTYPE)
@@ -71,7 +71,7 @@ impl Page<'_> {
 }
 
 /// The answer that a page is.
-pub fn body(context: &Context, page: &Page) -> anyhow::Result<Body> {
+pub fn body(context: &Context, page: &HtmlPage) -> anyhow::Result<Body> {
     let bytes = page.html().into_bytes();
     context.make_room(bytes.len())?;
     let mut headers = headers();

@@ -14,18 +14,19 @@ use crate::ledger::read::findings::{FindingFilter, StoredFinding, list_findings}
 use crate::ledger::read::selection::Selection;
 use crate::month::Month;
 
-/// Sentences of a list.
-const MOST: usize = 20;
+/// Sentences of a list, and how many of them are there at first sight.
+const MOST: usize = 50;
+const FIRST: usize = 5;
 
-/// Whose: `None`: everybody's, and what is nobody's.
-pub struct Whose {
+/// Concerned: `None`: everybody's, and what is nobody's.
+pub struct Concerned {
     ids: Option<BTreeSet<i64>>,
     hidden: Option<String>,
 }
 
-impl Whose {
-    pub fn of(selection: Option<&Selection>) -> anyhow::Result<Whose> {
-        Ok(Whose {
+impl Concerned {
+    pub fn of(selection: Option<&Selection>) -> anyhow::Result<Concerned> {
+        Ok(Concerned {
             ids: selection.map(Selection::ids),
             hidden: match selection {
                 Some(selection) => selection.hidden_days()?,
@@ -47,12 +48,12 @@ fn page() -> Page {
 pub fn findings(
     context: &Context,
     month: Month,
-    whose: &Whose,
+    concerned: &Concerned,
 ) -> anyhow::Result<Vec<StoredFinding>> {
     let filter = FindingFilter {
         range: Some(month.days()),
-        accounts: whose.ids.as_ref(),
-        hidden: whose.hidden.as_deref(),
+        accounts: concerned.ids.as_ref(),
+        hidden: concerned.hidden.as_deref(),
         ..FindingFilter::default()
     };
     list_findings(context.snapshot, filter, page())
@@ -62,14 +63,14 @@ pub fn findings(
 pub fn corrections(
     context: &Context,
     month: Month,
-    whose: &Whose,
+    concerned: &Concerned,
     kind: Option<&str>,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
     let filter = CorrectionFilter {
         range: Some(month.days()),
         kind,
-        accounts: whose.ids.as_ref(),
-        hidden: whose.hidden.as_deref(),
+        accounts: concerned.ids.as_ref(),
+        hidden: concerned.hidden.as_deref(),
         ..CorrectionFilter::default()
     };
     list_corrections(context.snapshot, filter, page())
@@ -78,9 +79,17 @@ pub fn corrections(
 /// `list` is one longer than what is shown if there are more.
 fn sentences<T>(list: &[T], address: &str, sentence: impl Fn(&T) -> Markup) -> Markup {
     html! {
-        ul { @for one in list.iter().take(MOST) { li { (sentence(one)) } } }
+        @let (first, rest) = list.split_at(list.len().min(FIRST));
+        ul { @for one in first { li { (sentence(one)) } } }
+        @if !rest.is_empty() {
+            @let rest = &rest[..rest.len().min(MOST - FIRST)];
+            details {
+                summary { (rest.len()) " more" }
+                ul { @for one in rest { li { (sentence(one)) } } }
+            }
+        }
         p.links {
-            @if list.len() > MOST { "There are more. " }
+            @if list.len() > MOST { "There are still more. " }
             "All of them: " (formats(address))
         }
     }

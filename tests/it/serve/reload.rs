@@ -26,6 +26,7 @@ behind_proxy = yes
 trusted_proxies = 192.0.2.1
 max_age = 3
 log_format = json
+pages = no
 metrics_bind = 127.0.0.1:8890
 tls_certificate = server.pem
 tls_private_key = key.pem
@@ -49,7 +50,7 @@ const TAKEN: [(&str, &str); 4] = [
 ];
 
 const NEED_RESTART: &str = "main.rbc_usage_uri, server.bind, server.workers, server.tls_certificate, \
-    server.tls_private_key, server.users, server.behind_proxy, server.trusted_proxies, server.metrics_bind, \
+    server.tls_private_key, server.users, server.behind_proxy, server.trusted_proxies, server.pages, server.metrics_bind, \
     server.max_connections, server.max_connections_per_address, server.max_header_bytes, \
     server.max_requests_per_connection, server.handshake_timeout, server.header_timeout, server.idle_timeout, \
     server.write_timeout, server.drain_timeout";

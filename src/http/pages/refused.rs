@@ -4,7 +4,7 @@ use maud::html;
 use serde_json::Value;
 
 use super::links;
-use super::shell::{CONTENT_TYPE, Page, headers};
+use super::shell::{CONTENT_TYPE, HtmlPage, headers};
 use crate::http::response::{REVALIDATE, Response, reason};
 use crate::http::v1::negotiate;
 
@@ -29,7 +29,7 @@ pub fn as_page(path: &str, response: &Response) -> Option<Response> {
         p { (sentence) }
         p { a href=(root) { "The last finished month" } }
     };
-    let page = Page {
+    let page = HtmlPage {
         title: &title,
         root: &root,
         content,
