@@ -18,7 +18,7 @@ use crate::month::Month;
 const MOST: usize = 50;
 const FIRST: usize = 5;
 
-/// Concerned: `None`: everybody's, and what is nobody's.
+/// Whose entries are listed; without ids everybody's, and what is nobody's.
 pub struct Concerned {
     ids: Option<BTreeSet<i64>>,
     hidden: Option<String>,
