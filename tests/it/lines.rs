@@ -6,6 +6,7 @@ mod asking;
 mod check;
 mod corrections;
 mod explain;
+mod former;
 mod small;
 mod upgrade;
 mod verify;

@@ -1,5 +1,5 @@
-//! How people name what was used, and zones: the ids in the ledger of everything that is called so. What was renamed,
-//! or is called like something else, has several.
+//! How people name what was used, and zones: the ids in the ledger of everything that is called so. What was renamed
+//! has several, all of which are meant by each of its names; so has what is called like something else.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::db::params;
 use crate::resource::ResourceKind;
 use crate::suggestion::did_you_mean;
 
-/// The zones with this uuid or name; else, in words, that there is none.
+/// The zones with this uuid or that have ever had this name; else, in words, that there is none.
 pub fn find_zones(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i64>, String>> {
     let sql = "select id, uuid, name from stored_resources where kind = 'zone'";
     let zones: Vec<(i64, String, String)> = snapshot.connection().list(sql, params! {}, |row| {
@@ -25,7 +25,33 @@ pub fn find_zones(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i
         let nearest = did_you_mean(key, names);
         return Ok(Err(format!("no zone is called {key:?}{nearest}")));
     }
-    Ok(Ok(ids))
+    list_same(snapshot, &ids).map(Ok)
+}
+
+/// These, and what else is stored of the same things: their other names, and the stand-ins of days on which CloudStack
+/// did not know their uuids.
+fn list_same(snapshot: &Snapshot, ids: &[i64]) -> anyhow::Result<Vec<i64>> {
+    let connection = snapshot.connection();
+    let mut same: BTreeSet<i64> = ids.iter().copied().collect();
+    let by_uuid = "select r.id
+                   from stored_resources f
+                   cross join stored_resources r on r.uuid = f.uuid and r.kind = f.kind
+                   where f.id in rarray(:ids)";
+    same.extend(connection.list(by_uuid, params! {":ids": ids}, |row| row.get::<i64>(0))?);
+    let by_id = "select r.id, f.kind, f.source_id, f.uuid, r.uuid
+                 from stored_resources f
+                 cross join stored_resources r on r.kind = f.kind and r.source_id = f.source_id
+                 where f.id in rarray(:ids)";
+    connection.each(by_id, params! {":ids": ids}, |row| {
+        let (kind, source_id): (&str, u64) = (row.get(1)?, row.get(2)?);
+        let stand_in = format!("{kind}:{source_id}");
+        let (found, other): (&str, &str) = (row.get(3)?, row.get(4)?);
+        if source_id != 0 && [found, other].contains(&stand_in.as_str()) {
+            same.insert(row.get(0)?);
+        }
+        Ok(())
+    })?;
+    Ok(same.into_iter().collect())
 }
 
 /// The uuids of what is of this kind, such as `zone` or `service_offering`, and has this uuid, or else this name.
@@ -48,7 +74,7 @@ pub fn list_uuids(snapshot: &Snapshot, kind: &str, key: &str) -> anyhow::Result<
 }
 
 /// The VMs, volumes, addresses and so on with this kind and id in CloudStack, such as `vm:3009`, or else with this uuid,
-/// or else with this name; else, in words, that there is none.
+/// or else that have ever had this name; else, in words, that there is none.
 pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i64>, String>> {
     let connection = snapshot.connection();
     let by_id = key.split_once(':').and_then(|(kind, id)| {
@@ -90,5 +116,5 @@ pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<V
             "nothing that was used is called {key:?}: give a name, a uuid, or kind and id such as vm:12"
         )));
     }
-    Ok(Ok(ids))
+    list_same(snapshot, &ids).map(Ok)
 }
