@@ -18,7 +18,9 @@ use crate::terminal;
 ///
 /// Of each account's day, what is priced alike becomes one line: of the same metric, zone, offering
 /// and size. All figures stay as they are, but for those of single VMs, volumes and other resources,
-/// which are gone for good. A month with a day that is not sealed is named and stays as it is.
+/// which are gone for good: addresses, too, are no longer told apart by `report --by zone,offering`.
+/// Corrections made before still name their VMs. A month with a day that is not sealed is named and
+/// stays as it is.
 ///
 /// Exit code: 0 done, also if there was nothing to do; 1 a month stayed as it is; 2 an error.
 #[derive(clap::Args)]

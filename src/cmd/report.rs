@@ -7,9 +7,10 @@ use anyhow::ensure;
 
 use crate::arguments::{ConfigFile, PeriodArgs, style, whole};
 use crate::coverage::{Coverage, find_coverage};
-use crate::day::DayRange;
+use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
+use crate::ledger::read::days::list_days_without_resources;
 use crate::ledger::read::resources::{find_resources, find_zones};
 use crate::ledger::read::selection::Selection;
 use crate::ledger::read::state::find_state;
@@ -28,8 +29,8 @@ use crate::zones::Zones;
 /// Without a period: last month. Figures of different metrics are never added up, so the metric is
 /// always one of the columns.
 ///
-/// Exit code: 0 fine; 1 days of the period are missing or open, so the figures are not final; 2 an
-/// error.
+/// Exit code: 0 fine; 1 days of the period are missing or open, so the figures are not final, or
+/// their lines do not tell apart the resources that are asked for; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage report --month 2013-06                               per account\n  \
@@ -104,6 +105,22 @@ struct ReportScope {
     zones_asked: Option<Vec<i64>>,
     resources_asked: Option<Vec<i64>>,
     coverage: Coverage,
+    /// Days whose lines do not tell resources apart, if that matters here.
+    without_resources: Option<Vec<Day>>,
+}
+
+impl ReportScope {
+    /// Whether figures are of some resources only, so that days whose lines do not tell them apart fall out.
+    fn is_of_resources(&self, by: &[By]) -> bool {
+        self.resources_asked.is_some() || report::kind(by).is_some()
+    }
+
+    /// Every day is there, final, and in the figures.
+    fn is_final(&self, by: &[By]) -> bool {
+        let mut without = self.without_resources.iter().flatten();
+        let fall_out = self.is_of_resources(by) && without.next().is_some();
+        self.coverage.is_final() && !fall_out
+    }
 }
 
 pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -123,11 +140,11 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     write(&document, style(format), out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
-        ReportFormat::Focus => &sentences(&subject),
+        ReportFormat::Focus => &sentences(&args, &subject),
         ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv => &document.notes,
     };
     terminal::eprint_beside(beside, &subject.coverage, format);
-    Ok(super::exit_code(subject.coverage.is_final()))
+    Ok(super::exit_code(subject.is_final(&args.by)))
 }
 
 fn check(args: &Args) -> anyhow::Result<()> {
@@ -174,6 +191,12 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
         None => None,
     };
     let coverage = reader.read(|snapshot| find_coverage(snapshot, Some(range), today))?;
+    let tells_apart = args.resource.is_some()
+        || args.format == ReportFormat::Focus
+        || report::dimensions(&args.by).resource;
+    let without_resources = tells_apart
+        .then(|| reader.read(|snapshot| list_days_without_resources(snapshot, range)))
+        .transpose()?;
     Ok(ReportScope {
         zones,
         range,
@@ -183,6 +206,7 @@ fn find_subject(args: &Args, reader: &mut Reader) -> anyhow::Result<ReportScope>
         zones_asked: zones_asked.transpose().map_err(anyhow::Error::msg)?,
         resources_asked: resources_asked.transpose().map_err(anyhow::Error::msg)?,
         coverage,
+        without_resources,
     })
 }
 
@@ -258,7 +282,7 @@ fn focused(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::R
     })
 }
 
-type Found = (StoredCorrection, crate::day::Day);
+type Found = (StoredCorrection, Day);
 
 fn pending_corrections(
     args: &Args,
@@ -297,15 +321,27 @@ fn list_pending(
 }
 
 /// What people should know about days and domains.
-fn sentences(subject: &ReportScope) -> Vec<String> {
+fn sentences(args: &Args, subject: &ReportScope) -> Vec<String> {
     let mut sentences = subject.coverage.sentences();
+    if let Some(days) = &subject.without_resources
+        && !days.is_empty()
+    {
+        let fate = match subject.is_of_resources(&args.by) {
+            true => "not in these figures",
+            false => "without a resource in these figures",
+        };
+        let days = in_ranges(days);
+        sentences.push(format!(
+            "{fate}: days whose lines do not tell resources apart, {days}"
+        ));
+    }
     sentences.extend(subject.ambiguity.clone());
     sentences
 }
 
 /// What people should know about the figures. `due` is the number of pending corrections that are not acknowledged.
 fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
-    let mut notes = sentences(subject);
+    let mut notes = sentences(args, subject);
     if due > 0 {
         let (first, last) = (subject.range.first(), subject.range.last());
         notes.push(format!(
@@ -341,9 +377,13 @@ fn facts(args: &Args, subject: &ReportScope, due: usize) -> Vec<(&'static str, V
             "hours",
             Value::Quantity(subject.zones.hours(subject.range), output::Unit::None),
         ),
-        ("complete", Value::Truth(subject.coverage.is_final())),
+        ("complete", Value::Truth(subject.is_final(&args.by))),
     ];
     facts.extend(subject.coverage.facts());
+    if let Some(days) = &subject.without_resources {
+        let days = days.iter().map(Day::to_string).collect();
+        facts.push(("days_without_resources", Value::List(days)));
+    }
     let by = args.by.iter().map(|by| by.name().to_owned());
     facts.push(("by", Value::List(by.collect())));
     // A count of corrections fits 64 bits.

@@ -60,7 +60,12 @@ const WAITING: [&str; 5] = [
 ];
 
 /// What may walk: a part of the statement, the table, and why.
-const MAY_WALK: [(&str, &str, &str); 16] = [
+const MAY_WALK: [(&str, &str, &str); 17] = [
+    (
+        "from stored_days where lines_per = 'resource' order by day limit 1",
+        "stored_days",
+        "reads one and stops, or says why a name is not known",
+    ),
     (
         "order by r.account_id desc, r.day desc limit 1",
         "r",

@@ -5,7 +5,7 @@ use crate::day::{Day, DayRange};
 use crate::http::refusal::Problem;
 use crate::instant::Utc;
 use crate::ledger::read::Unfinished;
-use crate::ledger::read::days::find_as_of;
+use crate::ledger::read::days::{find_as_of, list_days_without_resources};
 use crate::output::{self, Document, Style, Unit, Value};
 use crate::plural::plural;
 
@@ -62,6 +62,15 @@ pub fn period_facts(context: &Context, range: DayRange) -> anyhow::Result<Period
         unfinished,
         headers,
     })
+}
+
+/// The days whose figures have no resource, because their lines do not tell resources apart.
+pub fn days_without_resources(
+    context: &Context,
+    range: DayRange,
+) -> anyhow::Result<(&'static str, Value)> {
+    let days = list_days_without_resources(context.snapshot, range)?;
+    Ok(("days_without_resources", dates(&days)))
 }
 
 impl PeriodFacts {

@@ -55,6 +55,8 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     });
     let account = selection.accounts.first().unwrap_or(&account);
     period.facts.extend(view::accounts::facts(account));
+    let without = render::days_without_resources(context, range)?;
+    period.facts.push(without);
     period.facts.push(("total", total));
     period
         .facts

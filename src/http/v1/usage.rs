@@ -31,7 +31,13 @@ pub const PARAMETERS_OF_ALL: [&str; 11] = [
 ];
 
 /// What `group` takes.
-const GROUPS: [&str; 4] = ["offering", "sku", "resource", "sku,resource"];
+const GROUPS: [&str; 5] = [
+    "offering",
+    "sku",
+    "resource",
+    "sku,resource",
+    "resource,sku",
+];
 
 /// All but those that choose accounts.
 pub const PARAMETERS: &[&str] = PARAMETERS_OF_ALL.split_at(8).0;
@@ -114,7 +120,7 @@ impl UsageQuery {
             group: match query.word("group", &GROUPS)? {
                 Some(1) => FigureGroup::Sku,
                 Some(2) => FigureGroup::Resource,
-                Some(3) => FigureGroup::SkuAndResource,
+                Some(3 | 4) => FigureGroup::SkuAndResource,
                 _ => FigureGroup::Offering,
             },
             metrics: query.metrics()?,
@@ -132,6 +138,13 @@ impl UsageQuery {
         };
         let fact = Value::Text(granularity.to_owned());
         period.facts.push(("granularity", fact));
+        if matches!(
+            self.group,
+            FigureGroup::Resource | FigureGroup::SkuAndResource
+        ) {
+            let without = render::days_without_resources(context, self.range)?;
+            period.facts.push(without);
+        }
         Ok(period)
     }
 

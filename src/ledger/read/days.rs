@@ -74,6 +74,21 @@ pub fn find_as_of(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Option
         .one(sql, &within(range), |row| row.get(0))
 }
 
+/// The days of a range that have usage, and lines that do not tell resources apart: what was used of any of them then is
+/// not known any more, or never was.
+pub fn list_days_without_resources(
+    snapshot: &Snapshot,
+    range: DayRange,
+) -> anyhow::Result<Vec<Day>> {
+    let sql = "select day
+         from stored_days
+         where day between :first and :last and lines_per <> 'resource' and records > 0
+         order by day";
+    snapshot
+        .connection()
+        .list(sql, &within(range), |row| row.get(0))
+}
+
 /// Every day of a range in order, those that the ledger lacks included.
 pub fn list_days(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<DayFacts>> {
     let mut stored = list_stored(snapshot, range)?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::reader::Snapshot;
+use crate::day::Day;
 use crate::db::params;
 use crate::resource::ResourceKind;
 use crate::suggestion::did_you_mean;
@@ -112,8 +113,14 @@ pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<V
         );
     }
     if ids.is_empty() {
+        let sql = "select day from stored_days where lines_per = 'resource' order by day limit 1";
+        let first: Option<Day> = connection.find(sql, params! {}, |row| row.get(0))?;
+        let why = match first {
+            Some(_) => "give a name, a uuid, or kind and id such as vm:12",
+            None => "no day of the ledger tells resources apart",
+        };
         return Ok(Err(format!(
-            "nothing that was used is called {key:?}: give a name, a uuid, or kind and id such as vm:12"
+            "nothing that was used is called {key:?}: {why}"
         )));
     }
     list_same(snapshot, &ids).map(Ok)

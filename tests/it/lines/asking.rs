@@ -267,6 +267,7 @@ fn the_server_tells_skus_and_resources_apart() {
         both.contains("vm,vm-12,vm12,12,custom-uuid,custom,south-uuid,south,4,2000,8192,192,"),
         "{both}"
     );
+    assert_eq!(csv("group=resource,sku"), both);
     // A page, and the one that its cursor leads to.
     let listed = |more: &str| {
         let target = format!("/v1/accounts/alice-uuid/resources?{days}&metric=vm_running&{more}");

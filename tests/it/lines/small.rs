@@ -2,6 +2,7 @@
 
 use super::{LINES, cloud, use_things};
 use crate::cloudstack::Cloud;
+use crate::server::Server;
 
 const DAY: &str = "2013-06-01";
 
@@ -104,4 +105,71 @@ fn prune_leaves_alone_what_is_not_sealed() {
     assert_eq!(cloud.ledger(&july), super::OF_A_DAY);
     let run = cloud.run(&["prune", "--before", "2099-01"]).exits(2);
     assert!(run.stderr.contains("this month is"), "{run}");
+}
+
+/// 24 hours of each VM on each of two days, of which only the second one tells them apart.
+#[test]
+fn reports_by_resource_name_the_days_that_they_lack() {
+    let cloud = two_months();
+    cloud.run(&["seal", "2013-06"]).exits(0);
+    cloud.run(&["prune", "--before", "2013-07"]).exits(0);
+    let report = |words: &[&str]| {
+        let days = ["report", "2013-06-30..2013-07-01", "--metric", "vm_running"];
+        cloud.run(&[&days[..], words].concat())
+    };
+    let quantities = |words: &[&str], code, complaint: &str| {
+        let run = report(&[words, &["--format", "csv"]].concat()).exits(code);
+        assert_eq!(run.stderr, complaint, "{words:?}");
+        let rows = run.stdout.lines().map(|row| row.split(',').collect());
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let place = rows[0].iter().position(|name| *name == "quantity").unwrap();
+        let first = |row: &Vec<&str>| format!("{} {}", row[0], row[place]);
+        rows[1..].iter().map(first).collect::<Vec<_>>()
+    };
+    let days = "days whose lines do not tell resources apart, 2013-06-30";
+    let lack = format!("rbc-usage: not in these figures: {days}\n");
+    let of_one = quantities(&["--by", "metric", "--resource", "vm11"], 1, &lack);
+    assert_eq!(of_one, ["vm_running 24"]);
+    let vms = quantities(&["--by", "vm"], 1, &lack);
+    assert_eq!(vms, ["vm11 24", "vm12 24"]);
+    let unnamed = format!("rbc-usage: without a resource in these figures: {days}\n");
+    let resources = quantities(&["--by", "resource"], 0, &unnamed);
+    assert_eq!(resources, [" 48", "vm11 24", "vm12 24"]);
+    assert_eq!(quantities(&["--by", "metric"], 0, ""), ["vm_running 96"]);
+    let facts = |by: &str| {
+        let run = report(&["--by", by, "--format", "json"]);
+        let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        [
+            answer["complete"].to_string(),
+            answer["days_without_resources"].to_string(),
+        ]
+    };
+    assert_eq!(facts("vm"), ["false", "[\"2013-06-30\"]"]);
+    assert_eq!(facts("resource"), ["true", "[\"2013-06-30\"]"]);
+    assert_eq!(facts("sku"), ["true", "null"]);
+    let server = Server::start(&cloud.sandbox);
+    let days = "start=2013-06-30&end=2013-07-01&metric=vm_running";
+    let without = |path: &str, group: &str| {
+        let target = format!("/v1/accounts/alice-uuid/{path}?{days}{group}");
+        let body = server.get(&target).body;
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        answer["days_without_resources"].to_string()
+    };
+    assert_eq!(without("usage", "&group=resource"), "[\"2013-06-30\"]");
+    assert_eq!(without("resources", ""), "[\"2013-06-30\"]");
+    assert_eq!(without("usage", "&group=sku"), "null");
+}
+
+#[test]
+fn a_ledger_without_resources_says_why_it_knows_no_name() {
+    let cloud = cloud();
+    cloud.configure("GMT", "[import]\nlines = no\n");
+    use_things(&cloud, DAY);
+    cloud.run(&["initdb"]).exits(0);
+    cloud.run(&["import", "-s", DAY]).exits(0);
+    let words = ["report", DAY, "--resource", "vm11"];
+    let why = "no day of the ledger tells resources apart";
+    cloud.run(&words).exits(2).complains(&format!(
+        "rbc-usage: nothing that was used is called \"vm11\": {why}\n"
+    ));
 }
