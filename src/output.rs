@@ -1,5 +1,5 @@
 //! How results are printed. A command describes what it has as a `Document`, rows under named columns; the
-//! same document is a table for people, JSON or CSV for programs. Names of columns and facts are contract.
+//! same document is a table or a workbook for people, JSON or CSV for programs. Names of columns and facts are contract.
 //! Knows nothing of ledgers and sources.
 
 pub mod calendar;
@@ -9,6 +9,7 @@ mod document;
 mod json;
 mod table;
 pub mod unit;
+mod xlsx;
 
 use std::io::Write;
 
@@ -24,6 +25,8 @@ pub enum Format {
     Json,
     /// A header line and the rows
     Csv,
+    /// A workbook for spreadsheets: the rows, sums, notes and facts as sheets
+    Xlsx,
 }
 
 /// How to print, and whether the reader can see colours.
@@ -39,14 +42,16 @@ pub fn write(document: &Document, style: Style, out: &mut dyn Write) -> anyhow::
         Format::Table => table::write(document, style.colour, out),
         Format::Json => json::write(document, out),
         Format::Csv => csv::write(document, out),
+        Format::Xlsx => xlsx::write(document, out),
     }
 }
 
-/// Begins a document whose rows are too many to hold at once. For programs: a table needs all its rows.
+/// Begins a document whose rows are too many to hold at once. For programs: a table needs all its rows,
+/// and so does a workbook.
 pub fn write_head(document: &Document, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
     match format {
         Format::Csv => csv::write_head(document, out),
-        Format::Json | Format::Table => json::write_head(document, out),
+        Format::Json | Format::Table | Format::Xlsx => json::write_head(document, out),
     }
 }
 
@@ -60,7 +65,7 @@ pub fn write_rows(
 ) -> anyhow::Result<()> {
     match format {
         Format::Csv => csv::write_rows(rows, out),
-        Format::Json | Format::Table => json::write_rows(columns, rows, first, out),
+        Format::Json | Format::Table | Format::Xlsx => json::write_rows(columns, rows, first, out),
     }
 }
 
@@ -68,7 +73,7 @@ pub fn write_rows(
 pub fn write_end(no_rows: bool, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
     match format {
         Format::Csv => Ok(()),
-        Format::Json | Format::Table => json::write_end(no_rows, out),
+        Format::Json | Format::Table | Format::Xlsx => json::write_end(no_rows, out),
     }
 }
 

@@ -21,7 +21,8 @@ pub fn eprint_beside(lines: &[String], coverage: &Coverage, format: Format) {
     let unsaid = match format {
         Format::Table => false,
         Format::Json => coverage.nothing_imported,
-        Format::Csv => true,
+        // Nobody has opened the workbook yet.
+        Format::Csv | Format::Xlsx => true,
     };
     if unsaid {
         lines.iter().for_each(|line| eprint_line(line));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{AckArgs, ConfigFile, FormatArgs, PeriodArgs, UnackArgs, each_once};
+use crate::arguments::{AckArgs, ConfigFile, PeriodArgs, UnackArgs, WorkbookFormatArgs, each_once};
 use crate::coverage::find_coverage;
 use crate::day::Day;
 use crate::instant::{Utc, is_day_or_instant};
@@ -62,7 +62,7 @@ struct CorrectionsList {
     #[arg(long)]
     pending: bool,
     #[command(flatten)]
-    format: FormatArgs,
+    format: WorkbookFormatArgs,
 }
 
 /// Both forms sort as time does, so they are compared as texts.
@@ -123,7 +123,7 @@ fn list(args: &CorrectionsList, out: &mut dyn Write) -> anyhow::Result<ExitCode>
     })?;
     let mut notes = vec![plural(corrections.len(), "correction")];
     notes.extend(coverage.absences());
-    let bound = |day: Option<Day>| Value::text(day.map(|day| day.to_string()));
+    let bound = |day: Option<Day>| Value::time(day);
     let mut facts = vec![
         (
             "responseType",

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use crate::aggregate::runs::Rewind;
-use crate::arguments::{ConfigFile, DayArgs, FormatArgs, begun};
+use crate::arguments::{ConfigFile, DayArgs, WorkbookFormatArgs, begun};
 use crate::day::{Day, DayRange};
 use crate::explain::{Agreement, ExplainRequest, Explained, ExplainedRow, Explanation, explain};
 use crate::instant::Utc;
@@ -64,7 +64,7 @@ pub struct Args {
     #[command(flatten)]
     days: DayArgs,
     #[command(flatten)]
-    format: FormatArgs,
+    format: WorkbookFormatArgs,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -213,8 +213,8 @@ fn document(
     let facts = vec![
         ("account_uuid", Value::Text(account.uuid)),
         ("account_name", Value::Text(account.name.clone())),
-        ("start", Value::Text(range.first().to_string())),
-        ("end", Value::Text(range.last().to_string())),
+        ("start", Value::Time(range.first().to_string())),
+        ("end", Value::Time(range.last().to_string())),
         ("timezone", Value::Text(zone.to_owned())),
     ];
     Ok(Document {
@@ -270,7 +270,7 @@ fn later_runs(figures: &[Explained]) -> anyhow::Result<Vec<String>> {
 fn beginning(figure: &Explained, line: &'static str) -> Vec<Value> {
     let resource = figure.resource.as_ref();
     vec![
-        Value::Text(figure.day.to_string()),
+        Value::Time(figure.day.to_string()),
         Value::Text(line.to_owned()),
         Value::Text(figure.metric.name().into_owned()),
         Value::Text(figure.metric.unit().to_owned()),
@@ -290,13 +290,13 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::text(explained.uuid.as_deref()),
         Value::text(explained.name.as_deref()),
         Value::text(explained.description.as_deref()),
-        Value::Text(Utc::at(row.start)?.to_string()),
-        Value::Text(Utc::at(row.end - 1)?.to_string()),
+        Value::Time(Utc::at(row.start)?.to_string()),
+        Value::Time(Utc::at(row.end - 1)?.to_string()),
         Value::Quantity(row.raw_usage, Unit::Exact),
         optional(row.size()),
         Value::Truth(row.hidden),
-        Value::Text(Utc::at(explained.part.from)?.to_string()),
-        Value::Text(Utc::at(explained.part.to - 1)?.to_string()),
+        Value::Time(Utc::at(explained.part.from)?.to_string()),
+        Value::Time(Utc::at(explained.part.to - 1)?.to_string()),
         Value::Quantity(explained.share, Unit::None),
         Value::Text(explained.outcome.name().to_owned()),
         explained.repeats.map_or(Value::Nothing, Value::Id),

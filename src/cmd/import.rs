@@ -87,7 +87,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut nowhere = io::sink();
     let out_of_lines: &mut dyn Write = match args.format.format {
         output::Format::Table => &mut *out,
-        output::Format::Json | output::Format::Csv => &mut nowhere,
+        output::Format::Json | output::Format::Csv | output::Format::Xlsx => &mut nowhere,
     };
     let lines = &mut ImportLines::new(out_of_lines, args.quiet);
     let mut ledger = Ledger::open(&config.ledger, config.zone.name(), args.dry_run)?;

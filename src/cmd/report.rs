@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{ConfigFile, PeriodArgs, style, whole};
+use crate::arguments::{ConfigFile, PeriodArgs, parser, style, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long)]
     chart: bool,
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Table)]
+    #[arg(long, value_name = "FORMAT", value_parser = parser::<ReportFormat>(), default_value = "table")]
     format: ReportFormat,
 }
 
@@ -87,6 +87,8 @@ enum ReportFormat {
     Json,
     /// A header line and the rows
     Csv,
+    /// A workbook for spreadsheets: the rows, notes and facts as sheets
+    Xlsx,
     /// CSV in the shape of FOCUS 1.2, without costs: a row for each account, resource, SKU and day
     Focus,
 }
@@ -135,13 +137,16 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ReportFormat::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
         ReportFormat::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
         ReportFormat::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
+        ReportFormat::Xlsx => (report(&args, &mut reader, &subject)?, output::Format::Xlsx),
         ReportFormat::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
     };
     write(&document, style(format), out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
         ReportFormat::Focus => &sentences(&args, &subject),
-        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv => &document.notes,
+        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv | ReportFormat::Xlsx => {
+            &document.notes
+        }
     };
     terminal::eprint_beside(beside, &subject.coverage, format);
     Ok(super::exit_code(subject.is_final(&args.by)))
@@ -370,8 +375,8 @@ fn title(subject: &ReportScope) -> String {
 
 fn facts(args: &Args, subject: &ReportScope, due: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
-        ("start", Value::Text(subject.range.first().to_string())),
-        ("end", Value::Text(subject.range.last().to_string())),
+        ("start", Value::Time(subject.range.first().to_string())),
+        ("end", Value::Time(subject.range.last().to_string())),
         ("timezone", Value::Text(timezone(subject).to_owned())),
         (
             "hours",

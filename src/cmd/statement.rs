@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{ConfigFile, FormatArgs, begun};
+use crate::arguments::{ConfigFile, WorkbookFormatArgs, begun};
 use crate::coverage::{Coverage, find_coverage};
 use crate::ledger::read::Reader;
 use crate::ledger::read::state::find_state;
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
     #[command(flatten)]
-    format: FormatArgs,
+    format: WorkbookFormatArgs,
 }
 
 /// All that a statement is made of.
@@ -132,9 +132,9 @@ fn document(drawn: &Drawn, prices: &PriceList) -> anyhow::Result<Document> {
     let timezone = drawn.zones.of(range.last()).name();
     let hours = drawn.zones.hours(range);
     let mut facts = vec![
-        ("month", Value::Text(drawn.month.to_string())),
-        ("start", Value::Text(range.first().to_string())),
-        ("end", Value::Text(range.last().to_string())),
+        ("month", Value::Time(drawn.month.to_string())),
+        ("start", Value::Time(range.first().to_string())),
+        ("end", Value::Time(range.last().to_string())),
         ("timezone", Value::Text(timezone.to_owned())),
         ("hours", Value::Quantity(hours, output::Unit::None)),
         ("complete", Value::Truth(drawn.coverage.is_final())),
@@ -165,9 +165,11 @@ fn write(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let format = args.format.format;
-    if format == Format::Table {
+    if format == Format::Table || format == Format::Xlsx {
         let document = Document {
             title: document.title.clone(),
+            facts: document.facts.clone(),
+            rows_name: document.rows_name,
             columns: document.columns.clone(),
             notes: document.notes.clone(),
             rows: Statement::rows(&statement.lines),

@@ -78,7 +78,9 @@ fn check(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if !(args.quiet && problems.is_empty()) {
         match style.format {
             Format::Table => plugin::write_answer(&overview, &problems, now, style, out)?,
-            Format::Json | Format::Csv => write(&check_document(&problems), style, out)?,
+            Format::Json | Format::Csv | Format::Xlsx => {
+                write(&check_document(&problems), style, out)?
+            }
         }
     }
     Ok(super::exit_code(problems.is_empty()))

@@ -186,7 +186,7 @@ fn shared_headers(tag: &str) -> Vec<(&'static str, String)> {
 fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<Response> {
     let content_type = match form.format {
         Format::Csv => "text/csv; charset=utf-8",
-        Format::Json | Format::Table => "application/json",
+        Format::Json | Format::Table | Format::Xlsx => "application/json",
     };
     let mut headers = shared_headers(tag);
     if !body.headers.iter().any(|(name, _)| *name == "Content-Type") {

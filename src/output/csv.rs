@@ -42,7 +42,7 @@ fn write_record<'a>(
 fn raw(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Nothing => Cow::Borrowed(""),
-        Value::Text(text) | Value::Decimal(text) => field(text),
+        Value::Text(text) | Value::Time(text) | Value::Decimal(text) => field(text),
         Value::State(word, _) => field(word),
         Value::Truth(truth) => Cow::Owned(truth.to_string()),
         Value::Count(number) | Value::Id(number) => Cow::Owned(number.to_string()),

@@ -32,6 +32,8 @@ pub struct Column {
 pub enum Value {
     Nothing,
     Text(String),
+    /// A day, a month or an instant in UTC, by its digits, such as 2026-10-01T00:00:00Z.
+    Time(String),
     /// A word and what to think of it.
     State(&'static str, Tone),
     Truth(bool),
@@ -84,6 +86,11 @@ impl Column {
 }
 
 impl Value {
+    /// The time, or nothing.
+    pub fn time(time: Option<impl ToString>) -> Value {
+        time.map_or(Value::Nothing, |time| Value::Time(time.to_string()))
+    }
+
     /// The text, or nothing.
     pub fn text(text: Option<impl Into<String>>) -> Value {
         text.map_or(Value::Nothing, |text| Value::Text(text.into()))

@@ -55,7 +55,7 @@ pub fn write_end(no_rows: bool, out: &mut dyn Write) -> anyhow::Result<()> {
 fn literal(value: &Value) -> anyhow::Result<String> {
     Ok(match value {
         Value::Nothing => "null".to_owned(),
-        Value::Text(text) | Value::Decimal(text) => quoted(text)?,
+        Value::Text(text) | Value::Time(text) | Value::Decimal(text) => quoted(text)?,
         Value::State(word, _) => quoted(word)?,
         Value::Truth(truth) => truth.to_string(),
         Value::Count(number) | Value::Id(number) => number.to_string(),

@@ -158,6 +158,7 @@ fn is_number(value: &Value) -> bool {
         Value::Count(_) | Value::Id(_) | Value::Quantity(..) | Value::Decimal(_) => true,
         Value::Nothing
         | Value::Text(_)
+        | Value::Time(_)
         | Value::State(..)
         | Value::Truth(_)
         | Value::List(_)
@@ -168,7 +169,7 @@ fn is_number(value: &Value) -> bool {
 fn cell(value: &Value) -> String {
     match value {
         Value::Nothing => "–".to_owned(),
-        Value::Text(text) => printable(text).into_owned(),
+        Value::Text(text) | Value::Time(text) => printable(text).into_owned(),
         Value::State(word, _) => (*word).to_owned(),
         Value::Truth(true) => "yes".to_owned(),
         Value::Truth(false) => "no".to_owned(),
@@ -187,6 +188,7 @@ fn tone_of(value: &Value) -> Tone {
         Value::State(_, tone) => *tone,
         Value::Nothing
         | Value::Text(_)
+        | Value::Time(_)
         | Value::Truth(_)
         | Value::Count(_)
         | Value::Id(_)

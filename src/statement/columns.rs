@@ -34,10 +34,10 @@ pub const CELLS: &[Cell<StatementLine>] = &[
         id.map_or(Value::Nothing, |id| Value::Id(id.unsigned_abs()))
     }),
     (Column::shown("start", "from"), |line| {
-        Value::Text(line.days.first().to_string())
+        Value::Time(line.days.first().to_string())
     }),
     (Column::shown("end", "to"), |line| {
-        Value::Text(line.days.last().to_string())
+        Value::Time(line.days.last().to_string())
     }),
     (Column::shown("metric", "metric"), |line| {
         Value::Text(line.metric.to_string())

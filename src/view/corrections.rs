@@ -11,7 +11,7 @@ pub const CELLS: &[Cell<StoredCorrection>] = &[
         Value::Text(one.kind.clone())
     }),
     (Column::shown("day", "day"), |one| {
-        Value::Text(one.day.to_string())
+        Value::Time(one.day.to_string())
     }),
     (Column::hidden("account_uuid"), |one| {
         Value::Text(one.account_uuid.clone())
@@ -39,10 +39,10 @@ pub const CELLS: &[Cell<StoredCorrection>] = &[
         quantity(one, Some(one.delta))
     }),
     (Column::shown("corrected_at", "found"), |one| {
-        Value::Text(one.corrected_at.clone())
+        Value::Time(one.corrected_at.clone())
     }),
     (Column::shown("acknowledged_at", "acknowledged"), |one| {
-        text(&one.acknowledged_at)
+        Value::time(one.acknowledged_at.as_ref())
     }),
     (Column::shown("reason", "reason"), |one| text(&one.reason)),
     (Column::shown("lines", "lines"), |one| {

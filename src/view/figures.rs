@@ -73,10 +73,10 @@ pub const METRIC: FigureCell = (Column::shown("metric", "metric"), |figure| {
     Value::Text(figure.metric.name.clone())
 });
 pub const MONTH: FigureCell = (Column::shown("month", "month"), |figure| {
-    Value::text(figure.month.map(|month| month.to_string()))
+    Value::time(figure.month)
 });
 pub const DAY: FigureCell = (Column::shown("day", "day"), |figure| {
-    Value::text(figure.day.map(|day| day.to_string()))
+    Value::time(figure.day)
 });
 pub const QUANTITY: FigureCell = (Column::shown("quantity", "quantity"), |figure| {
     Value::Quantity(figure.quantity, Unit::of_name(&figure.metric.unit))

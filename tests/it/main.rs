@@ -39,6 +39,7 @@ mod unsettled;
 mod v1;
 mod variants;
 mod verify;
+mod workbook;
 mod wrong_zone;
 
 use fixtures::{cloudstack, mariadb, sandbox, server};

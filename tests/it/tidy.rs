@@ -88,6 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["db", "ledger/backup", "ledger/engine", "sample"],
     ),
     ("rust_decimal", &["prices", "statement"]),
+    ("rust_xlsxwriter", &["output"]),
     (
         "rustix",
         &[
@@ -110,7 +111,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),
     ("unicode_properties", &["printable"]),
-    ("unicode_width", &["output/table.rs"]),
+    ("unicode_width", &["output/table.rs", "output/xlsx.rs"]),
     ("x509_parser", &["http/tls.rs"]),
 ];
 
