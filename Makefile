@@ -26,6 +26,10 @@ systemd-test:
 	sh tests/install.sh systemd
 	sh tests/systemd.sh
 
+page-test: build
+	sh tests/install.sh pages
+	sh tests/pages.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
+
 alerts-test: build
 	sh tests/install.sh alerts
 	sh tests/alerts.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
@@ -72,4 +76,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test alerts-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean
+.PHONY: build demo test lint check api-test page-test alerts-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean

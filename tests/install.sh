@@ -1,9 +1,9 @@
 #!/bin/sh
-# install.sh tests|bench|alerts|systemd|deb: makes sure that the programs these need are installed. For the tests: a
-# MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures are compared
-# with, and wrk, which asks both. For the alert rules promtool. For systemd in a container what makes and boots one; for
-# the package also what builds and judges it. The tests and the bench start their own servers: no service is started
-# here.
+# install.sh tests|pages|bench|alerts|systemd|deb: makes sure that the programs these need are installed. For the
+# tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures
+# are compared with, and wrk, which asks both. For what a browser shows Chromium. For the alert rules promtool. For
+# systemd in a container what makes and boots one; for the package also what builds and judges it. The tests and the
+# bench start their own servers: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
@@ -14,6 +14,10 @@ tests) ;;
 bench)
     programs="$programs nginx wrk"
     packages="$packages nginx-light wrk"
+    ;;
+pages)
+    programs="chromium curl"
+    packages="chromium curl"
     ;;
 alerts)
     programs="promtool"
@@ -29,7 +33,7 @@ deb)
     command -v cargo-deb >/dev/null 2>&1 || cargo install --quiet --locked cargo-deb
     ;;
 *)
-    echo "usage: sh tests/install.sh tests|bench|alerts|systemd|deb" >&2
+    echo "usage: sh tests/install.sh tests|pages|bench|alerts|systemd|deb" >&2
     exit 1
     ;;
 esac
