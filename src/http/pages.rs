@@ -8,4 +8,5 @@ pub mod month;
 mod plot;
 pub mod refused;
 mod shell;
+mod totals;
 mod waiting;

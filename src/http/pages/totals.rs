@@ -1,0 +1,275 @@
+//! What was used in a month: the totals of each metric beside those of the month before, and the largest accounts by one
+//! metric.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::links;
+use super::plot::share;
+use super::shell::{formats, name, quantity};
+use crate::day::DayRange;
+use crate::http::refusal::Rejection;
+use crate::http::v1::context::Context;
+use crate::http::v1::render::check_work;
+use crate::http::v1::usage::{MOST_SUMS, figures_of};
+use crate::ledger::read::selection::Selection;
+use crate::ledger::read::totals::{Dimensions, Figure, Granularity, LineChoice, TotalsQuery};
+use crate::month::Month;
+use crate::plural::plural;
+
+const ROOT: &str = "./";
+
+/// Accounts in the list of the largest.
+const LARGEST: usize = 10;
+
+/// What accounts are compared by if nothing else is asked for.
+const USUAL_METRIC: &str = "vm_running";
+
+/// A metric in the month and in the one before.
+struct Compared {
+    name: String,
+    unit: String,
+    now: f64,
+    before: f64,
+}
+
+/// An account, and what it used of a metric.
+struct LargeAccount {
+    uuid: String,
+    name: String,
+    domain_path: Option<String>,
+    quantity: f64,
+}
+
+pub struct MonthUsage {
+    metrics: Vec<Compared>,
+    /// By what accounts are compared; `None`: there is nothing.
+    metric: Option<String>,
+    /// From the largest.
+    accounts: Vec<LargeAccount>,
+    /// How many days of the month, and of the one before, are missing or open.
+    unfinished: [usize; 2],
+}
+
+impl MonthUsage {
+    /// In words, if there are too many accounts.
+    pub fn read(
+        context: &Context,
+        visible: &Selection,
+        month: Month,
+        asked: Option<String>,
+    ) -> Result<Result<MonthUsage, String>, Rejection> {
+        let mut selection = visible.clone();
+        let both = DayRange::new(month.previous().first_day(), month.days().last());
+        let both = both.map_err(anyhow::Error::from)?;
+        selection.cut(both);
+        if let Err(problem) = check_work(selection.accounts.len(), month.days()) {
+            return Ok(Err(problem.detail));
+        }
+        let by = Dimensions {
+            time: Granularity::Month,
+            ..Dimensions::default()
+        };
+        let asks = question(context, &selection, both, &[], by);
+        let metrics = compare(&figures_of(context, &asks)?, month);
+        let metric = asked.or_else(|| {
+            let used = metrics.iter().filter(|one| one.now > 0.0);
+            let mut names: Vec<&str> = used.map(|one| one.name.as_str()).collect();
+            names.sort_by_key(|name| *name != USUAL_METRIC);
+            names.first().map(|name| (*name).to_owned())
+        });
+        selection.cut(month.days());
+        let accounts = match &metric {
+            Some(metric) => {
+                let by = Dimensions {
+                    account: true,
+                    ..Dimensions::default()
+                };
+                let wanted = [metric.clone()];
+                let asks = question(context, &selection, month.days(), &wanted, by);
+                largest(&figures_of(context, &asks)?)
+            }
+            None => Vec::new(),
+        };
+        Ok(Ok(MonthUsage {
+            metrics,
+            metric,
+            accounts,
+            unfinished: [
+                count_unfinished(context, month)?,
+                count_unfinished(context, month.previous())?,
+            ],
+        }))
+    }
+
+    pub fn totals(&self, month: Month) -> Markup {
+        html! {
+            section {
+                h2 { "Totals" }
+                @for (month, days) in [month, month.previous()].into_iter().zip(self.unfinished) {
+                    @if days > 0 { p.note {
+                        (month) " lacks " (plural(days, "day")) " or has them open: its totals are not comparable."
+                    } }
+                }
+                @if self.metrics.is_empty() {
+                    p { "Nothing was used in this month or the one before." }
+                } @else {
+                    table.totals role="table" {
+                        thead role="rowgroup" { tr role="row" {
+                            th scope="col" role="columnheader" { "Metric" }
+                            th.figure scope="col" role="columnheader" { (month) }
+                            th.figure scope="col" role="columnheader" { (month.previous()) }
+                            th.figure scope="col" role="columnheader" { "Change" }
+                        } }
+                        tbody role="rowgroup" { @for one in &self.metrics { tr role="row" {
+                            th scope="row" role="rowheader" { (name(&one.name)) }
+                            td.figure role="cell" { (quantity(one.now, &one.unit)) }
+                            td.figure role="cell" { (quantity(one.before, &one.unit)) }
+                            td.figure role="cell" { (change(one.now, one.before)) }
+                        } } }
+                    }
+                }
+                p.links {
+                    "By account: "
+                    (formats(&format!("v1/usage?month={month}")))
+                }
+            }
+        }
+    }
+
+    pub fn largest(&self, month: Month) -> Markup {
+        let Some(metric) = &self.metric else {
+            return html! {};
+        };
+        let total = self.metrics.iter().find(|one| one.name == *metric);
+        let (sum, unit) = total.map_or((0.0, ""), |one| (one.now, one.unit.as_str()));
+        html! {
+            section {
+                h2 { "Largest accounts" }
+                form method="get" action=(ROOT) {
+                    input type="hidden" name="month" value=(month);
+                    label for="metric" { "Metric " }
+                    select id="metric" name="metric" {
+                        @for one in &self.metrics {
+                            option value=(one.name) selected[one.name == *metric] { (one.name) }
+                        }
+                    }
+                    " "
+                    button { "Show" }
+                }
+                @if self.accounts.is_empty() {
+                    p { "No account used " (name(metric)) " in this month." }
+                } @else {
+                    table {
+                        caption { "By " (name(metric)) ", and the share of all that is used" }
+                        thead { tr {
+                            th scope="col" { "Account" }
+                            th.figure scope="col" { "Quantity" }
+                            th.figure scope="col" { "Share" }
+                        } }
+                        tbody { @for account in &self.accounts { tr {
+                            @let of = if sum > 0.0 { account.quantity / sum } else { 0.0 };
+                            th scope="row" {
+                                a href=(links::account(ROOT, &account.uuid, month)) { (account.name) }
+                                @if let Some(path) = &account.domain_path { " " span.note { (path) } }
+                                (share(of))
+                            }
+                            td.figure { (quantity(account.quantity, unit)) }
+                            td.figure { (format!("{:.1} %", of * 100.0)) }
+                        } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn count_unfinished(context: &Context, month: Month) -> anyhow::Result<usize> {
+    let unfinished = context.snapshot.list_unfinished(month.days())?;
+    Ok(unfinished.open_days.len() + unfinished.missing_days.len())
+}
+
+fn question<'a>(
+    context: &'a Context,
+    selection: &'a Selection,
+    range: DayRange,
+    metrics: &'a [String],
+    by: Dimensions,
+) -> TotalsQuery<'a> {
+    TotalsQuery {
+        accounts: &selection.accounts,
+        stretches: Some(&selection.stretches),
+        range,
+        metrics,
+        only: LineChoice::default(),
+        by,
+        zones: &context.state.zones,
+        most_sums: MOST_SUMS,
+    }
+}
+
+/// Puts the two months of each metric side by side.
+fn compare(figures: &[Figure], month: Month) -> Vec<Compared> {
+    let mut compared: BTreeMap<&str, Compared> = BTreeMap::new();
+    for figure in figures {
+        let metric = &figure.metric;
+        let one = compared.entry(&metric.name).or_insert_with(|| Compared {
+            name: metric.name.clone(),
+            unit: metric.unit.clone(),
+            now: 0.0,
+            before: 0.0,
+        });
+        match figure.month == Some(month) {
+            true => one.now = figure.quantity,
+            false => one.before = figure.quantity,
+        }
+    }
+    compared.into_values().collect()
+}
+
+/// The largest first; of those that are the same, in the order of their names.
+fn largest(figures: &[Figure]) -> Vec<LargeAccount> {
+    let mut sorted: Vec<&Figure> = figures.iter().filter(|one| one.quantity > 0.0).collect();
+    sorted.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
+    let accounts = sorted.into_iter().filter_map(|figure| {
+        let account = figure.who.account?;
+        Some(LargeAccount {
+            uuid: account.uuid.clone(),
+            name: account
+                .project_name
+                .clone()
+                .unwrap_or_else(|| account.name.clone()),
+            domain_path: account.domain_path.clone(),
+            quantity: figure.quantity,
+        })
+    });
+    accounts.take(LARGEST).collect()
+}
+
+/// How much more or less it is than before.
+fn change(now: f64, before: f64) -> String {
+    if before == 0.0 {
+        return if now == 0.0 { "–" } else { "new" }.to_owned();
+    }
+    format!("{:+.1} %", (now - before) / before * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_what_came_on_top() {
+        for (now, before, expected) in [
+            (150.0, 100.0, "+50.0 %"),
+            (1.0, 3.0, "-66.7 %"),
+            (0.0, 3.0, "-100.0 %"),
+            (2.0, 2.0, "+0.0 %"),
+            (2.0, 0.0, "new"),
+            (0.0, 0.0, "–"),
+        ] {
+            assert_eq!(change(now, before), expected);
+        }
+    }
+}
