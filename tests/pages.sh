@@ -70,5 +70,8 @@ done <<END
 month /?month=2026-10
 unfinished /?month=2026-11
 account /accounts/$account?month=2026-10
+accounts /accounts
+domain /domains/%2F?month=2026-10
+day /days/2026-10-14
 END
 echo "pages: $count views fit, and nothing in them was refused; screenshots are in $out"

@@ -2,9 +2,13 @@
 //! nothing, and a user sees on them what the API would show. Each page is a module; what they share is in `shell`.
 
 pub mod account;
+pub mod accounts;
+pub mod day;
 mod days;
+pub mod domain;
 mod links;
 pub mod month;
+mod months;
 mod plot;
 pub mod refused;
 mod shell;

@@ -207,13 +207,34 @@ pub static ROUTES: [Route; 15] = [
 ];
 
 /// What a browser is answered; a server may have none of them.
-pub static PAGES: [Route; 2] = [
+pub static PAGES: [Route; 5] = [
     page(
         "/",
         "page_month",
         &pages::month::PARAMETERS,
         Cost::High,
         |question, ledger| v1::answer(question, ledger, pages::month::answer),
+    ),
+    page(
+        "/accounts",
+        "page_accounts",
+        &pages::accounts::PARAMETERS,
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, pages::accounts::answer),
+    ),
+    page(
+        "/domains/{path}",
+        "page_domain",
+        &pages::domain::PARAMETERS,
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, pages::domain::answer),
+    ),
+    page(
+        "/days/{day}",
+        "page_day",
+        &pages::day::PARAMETERS,
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, pages::day::answer),
     ),
     page(
         "/accounts/{uuid}",
@@ -328,6 +349,15 @@ mod tests {
         let all = ROUTES.iter().chain(&PAGES);
         let high = all.filter(|route| route.cost == Cost::High);
         let high: Vec<&str> = high.map(|route| route.pattern).collect();
-        assert_eq!(high, ["/v1/usage", "/v1/domains/{path}/usage", "/"]);
+        assert_eq!(
+            high,
+            [
+                "/v1/usage",
+                "/v1/domains/{path}/usage",
+                "/",
+                "/domains/{path}",
+                "/days/{day}"
+            ]
+        );
     }
 }

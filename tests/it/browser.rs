@@ -1,6 +1,8 @@
 //! Pages for people with a browser, over the ledger that the tests of API v1 have, so that every figure below was added
 //! up by hand.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -93,7 +95,7 @@ fn an_account_has_its_days_skus_and_resources() {
     let page = browse(&server, "/accounts/alice-uuid?month=2013-06");
     assert_eq!(page.status, 200, "{page:?}");
     for sentence in [
-        "alice June 2013 ← May 2013 All accounts July 2013 →",
+        "alice June 2013 ← May 2013 July 2013 →",
         "Account alice alice-uuid Domain /acme/",
         "vm_running 54.50 hours in all, at most 24.00 hours on a day.",
         "Totals of vm_running by SKU SKU Quantity small, zone one, 1 vCPU, 1000 MHz, 512 MiB 51.00 hours large, &quot;XL&quot;, zone one, 1 vCPU, 1000 MHz, 512 MiB 3.50 hours",
@@ -127,34 +129,119 @@ fn an_account_has_its_days_skus_and_resources() {
     );
 }
 
-/// Every link leads to an answer, from the month page on.
+/// The target of a link in a page.
+fn resolved(page: &str, link: &str) -> String {
+    let path = page.split('?').next().unwrap();
+    if link.starts_with('?') {
+        return format!("{path}{link}");
+    }
+    let mut folder = &path[..=path.rfind('/').unwrap()];
+    let mut rest = link.trim_start_matches("./");
+    while let Some(above) = rest.strip_prefix("../") {
+        folder = folder.trim_end_matches('/');
+        folder = &folder[..=folder.rfind('/').expect("not above the root")];
+        rest = above;
+    }
+    format!("{folder}{rest}")
+}
+
+/// From the month page on, every page and every list for programs that a link names is there.
 #[test]
 fn links_lead_somewhere() {
     let cloud = cloud();
     let server = Server::start(&cloud.sandbox);
-    let mut programs = 0;
-    for target in [
-        "/",
-        "/accounts/alice-uuid?month=2013-06",
-        "/accounts/bob-uuid?month=2013-06",
-    ] {
-        let page = browse(&server, target);
-        let folder = if target == "/" { "/" } else { "/accounts/" };
+    let (mut waiting, mut seen) = (vec!["/".to_owned()], BTreeSet::new());
+    while let Some(target) = waiting.pop() {
+        // Days before and after go on forever.
+        if !seen.insert(target.clone()) || seen.len() > 200 {
+            continue;
+        }
+        let page = browse(&server, &target);
+        assert_eq!(page.status, 200, "{target}: {page:?}");
         for link in page.body.split(" href=\"").skip(1) {
             let link = link.split('"').next().unwrap().replace("&amp;", "&");
-            let address = match link.strip_prefix("../") {
-                Some(rest) => format!("/{rest}"),
-                None => format!("{folder}{}", link.trim_start_matches("./")),
-            };
-            if link.starts_with('#') || link.starts_with("data:") {
-                continue;
+            if !link.starts_with('#') && !link.starts_with("data:") {
+                waiting.push(resolved(&target, &link));
             }
-            programs += usize::from(address.starts_with("/v1/"));
-            let answer = browse(&server, &address);
-            assert_eq!(answer.status, 200, "{link} of {target}: {answer:?}");
         }
     }
-    assert!(programs == 20, "{programs}");
+    for kind in [
+        "/v1/accounts/",
+        "/v1/domains/",
+        "/domains/",
+        "/accounts/",
+        "/days/",
+    ] {
+        let some = seen.iter().any(|target| target.starts_with(kind));
+        assert!(some, "{kind} in {seen:?}");
+    }
+}
+
+/// vm_running of June in /acme/: alice 54.5 and web 2 hours, 56.5 (82.5 %); in /acme/north/ bob's 12 (17.5 %); 68.5 in all.
+#[test]
+fn a_domain_has_what_lies_in_it() {
+    let cloud = cloud();
+    let server = Server::start(&cloud.sandbox);
+    let page = browse(&server, "/domains/d-2?month=2013-06");
+    for sentence in [
+        "/acme/ June 2013 ← May 2013 July 2013 →",
+        "Domain d-2",
+        "vm_running 68.50 hours 5.00 hours +1270.0 %",
+        "By vm_running, each without the domains in it Domain Quantity Share \
+         /acme/ 56.50 hours 82.5 % /acme/north/ 12.00 hours 17.5 %",
+        "alice /acme/ 54.50 hours 79.6 % bob /acme/north/ 12.00 hours 17.5 % web /acme/ 2.00 hours 2.9 %",
+    ] {
+        says(&page, sentence);
+    }
+    keeps_quiet(&page, "carol");
+    assert_eq!(
+        said(&browse(&server, "/domains/%2Facme%2F?month=2013-06")),
+        said(&page)
+    );
+    assert_eq!(browse(&server, "/domains/d-9").status, 404);
+}
+
+/// vm_running of 2013-06-02: alice 20 + 3.5 hours, carol 6.
+#[test]
+fn a_day_has_its_state_and_totals() {
+    let cloud = cloud();
+    let server = Server::start(&cloud.sandbox);
+    let page = browse(&server, "/days/2013-06-02");
+    for sentence in [
+        "2013-06-02 ← 2013-06-01 June 2013 2013-06-03 → State closed Imported",
+        "Accounts 3 Source rows 4, of which 0 are replayed",
+        "Metric Quantity os_usage 29.50 hours",
+        "vm_running 29.50 hours",
+        "2013-06-02 size_unknown :",
+    ] {
+        says(&page, sentence);
+    }
+    let missing = browse(&server, "/days/2013-06-20");
+    says(&missing, "State missing");
+    says(&missing, "Nothing was used on this day.");
+    says(&browse(&server, "/days/2013-06-31"), "404 Not Found");
+}
+
+#[test]
+fn accounts_are_found_by_name_uuid_and_domain() {
+    let cloud = cloud();
+    let server = Server::start(&cloud.sandbox);
+    let all = browse(&server, "/accounts");
+    says(
+        &all,
+        "4 accounts on this page Account Domain Uuid web /acme/ web-account-uuid alice /acme/ alice-uuid bob /acme/north/ bob-uuid carol",
+    );
+    for (search, name) in [
+        ("CAROL", "carol"),
+        ("bob-u", "bob"),
+        ("acmeville", "carol"),
+        ("web-uuid", "web"),
+    ] {
+        let found = browse(&server, &format!("/accounts?search={search}"));
+        says(&found, "1 account on this page");
+        says(&found, &format!("Account Domain Uuid {name} "));
+    }
+    says(&browse(&server, "/accounts?search=eve"), "None.");
 }
 
 #[test]
@@ -175,6 +262,12 @@ fn names_are_text_and_nothing_else() {
         "/",
         "/accounts/mallory-uuid",
         "/accounts/%3Cscript%3E",
+        "/accounts",
+        "/accounts?search=%3Cscript%3E",
+        "/domains/%2F",
+        "/days/2013-06-01",
+        "/days/%3Cscript%3E",
+        "/domains/%3Cscript%3E",
         "/%3Cimg%20src=x%3E",
     ] {
         let page = browse(&server, target);
@@ -196,7 +289,14 @@ fn names_are_text_and_nothing_else() {
 fn a_page_may_run_and_load_nothing() {
     let cloud = cloud();
     let server = Server::start(&cloud.sandbox);
-    for (target, status) in [("/", 200), ("/accounts/alice-uuid", 200), ("/nothing", 404)] {
+    for (target, status) in [
+        ("/", 200),
+        ("/accounts", 200),
+        ("/domains/%2F", 200),
+        ("/days/2013-06-01", 200),
+        ("/accounts/alice-uuid", 200),
+        ("/nothing", 404),
+    ] {
         let page = browse(&server, target);
         assert_eq!(page.status, status);
         let policy = page.header("content-security-policy").unwrap();
@@ -245,6 +345,24 @@ fn a_limited_user_sees_what_is_theirs() {
     keeps_quiet(&page, "bob");
     says(&ask("boss", "/"), "vm_running 74.50 hours");
     keeps_quiet(&ask("boss", "/"), "You see the accounts");
+    // The domain has alice as well, and the day her hours and carol's.
+    let domain = ask("north", "/domains/d-2");
+    says(&domain, "vm_running 14.00 hours 0.00 hours new");
+    says(
+        &domain,
+        "/acme/north/ 12.00 hours 85.7 % /acme/ 2.00 hours 14.3 %",
+    );
+    let day = ask("north", "/days/2013-06-02");
+    says(&day, "State closed");
+    let accounts = ask("north", "/accounts");
+    says(&accounts, "2 accounts on this page");
+    for page in [&domain, &day, &accounts] {
+        for hidden in ["alice", "carol", "vm_running 29", "Source rows"] {
+            keeps_quiet(page, hidden);
+        }
+    }
+    assert_eq!(ask("north", "/domains/d-4").status, 404);
+    says(&ask("north", "/accounts?search=alice"), "None.");
     assert_eq!(ask("north", "/accounts/bob-uuid").status, 200);
     let hidden = ask("north", "/accounts/alice-uuid");
     says(
@@ -325,7 +443,13 @@ fn a_server_may_have_no_pages() {
     let cloud = cloud();
     cloud.configure("GMT", &format!("{SERVER}pages = no\n"));
     let server = Server::start(&cloud.sandbox);
-    for target in ["/", "/accounts/alice-uuid", "/nothing"] {
+    for target in [
+        "/",
+        "/accounts",
+        "/accounts/alice-uuid",
+        "/days/2013-06-01",
+        "/domains/%2F",
+    ] {
         let answer = browse(&server, target);
         assert_eq!(answer.status, 404);
         assert_eq!(answer.header("content-type"), Some("application/json"));

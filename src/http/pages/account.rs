@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::days::{ShownDay, list, standing};
 use super::links;
-use super::month::chosen_month;
+use super::months::{chosen, neighbours};
 use super::plot::{self, MOST_SERIES, Series};
 use super::shell::{HtmlPage, body, formats, month_name, name, quantity, scope_note};
 use super::waiting::{Concerned, corrections, findings, show_corrections, show_findings};
@@ -32,7 +32,7 @@ const ROOT: &str = "../";
 const MOST_RESOURCES: usize = 500;
 
 pub fn answer(context: &Context) -> Result<Body, Rejection> {
-    let month = chosen_month(context)?;
+    let month = chosen(context)?;
     let seen = context.find_account(context.argument)?;
     let account = seen.account.clone();
     let mut selection = select_one(context.snapshot, seen)?;
@@ -48,15 +48,15 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let used = read(context, &selection, month, by_resource)?;
     let used = list_used(&used);
     let concerned = Concerned::of(Some(&selection))?;
-    let found = findings(context, month, &concerned)?;
-    let corrected = corrections(context, month, &concerned, None)?;
+    let found = findings(context, month.days(), &concerned)?;
+    let corrected = corrections(context, month.days(), &concerned, None)?;
     let uuid = links::encoded(context.argument);
     let title = format!("{}, {}", called(account), month_name(month));
     let of_account = format!("{ROOT}v1/accounts/{uuid}");
     let content = html! {
         h1 { (called(account)) " " small { (month_name(month)) } }
-        (neighbours(context, month, &uuid))
-        (who(account))
+        (neighbours(context, month))
+        (who(account, month))
         (scope_note(context))
         p { (standing(&days)) }
         section {
@@ -101,7 +101,7 @@ fn called(account: &Account) -> &str {
     account.project_name.as_deref().unwrap_or(&account.name)
 }
 
-fn who(account: &Account) -> Markup {
+fn who(account: &Account, month: Month) -> Markup {
     html! {
         dl {
             dt { "Account" } dd { (account.name) " " code { (account.uuid) } }
@@ -109,25 +109,9 @@ fn who(account: &Account) -> Markup {
                 dt { "Project" }
                 dd { (account.project_name.as_deref().unwrap_or_default()) " " code { (uuid) } }
             }
-            @if let Some(path) = &account.domain_path { dt { "Domain" } dd { (path) } }
-        }
-    }
-}
-
-fn neighbours(context: &Context, month: Month, uuid: &str) -> Markup {
-    let days = context.state.days;
-    let is_before = days.is_some_and(|days| Month::of(days.first()) < month);
-    let is_after = month < Month::of(context.yesterday);
-    html! {
-        nav.months aria-label="Months" {
-            @if is_before {
-                @let before = month.previous();
-                a rel="prev" href={ (uuid) "?month=" (before) } { "← " (month_name(before)) }
-            }
-            a href=(links::month(ROOT, month)) { "All accounts" }
-            @if is_after {
-                @let after = month.next();
-                a rel="next" href={ (uuid) "?month=" (after) } { (month_name(after)) " →" }
+            @if let Some(path) = &account.domain_path {
+                @let key = account.domain_uuid.as_deref().unwrap_or(path);
+                dt { "Domain" } dd { a href=(links::domain(ROOT, key, month)) { (path) } }
             }
         }
     }

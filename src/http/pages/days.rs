@@ -99,7 +99,7 @@ const WEEKDAYS: [(&str, &str); 7] = [
 ];
 
 /// A month as a table of weeks.
-pub fn calendar(days: &[ShownDay]) -> Markup {
+pub fn calendar(days: &[ShownDay], root: &str) -> Markup {
     let lead = days.first().map_or(0, |first| {
         usize::from(first.day.date().weekday().number_days_from_monday())
     });
@@ -118,7 +118,7 @@ pub fn calendar(days: &[ShownDay]) -> Markup {
                 @for week in cells.chunks(7) { tr {
                     @for place in 0..7 {
                         @match week.get(place).copied().flatten() {
-                            Some(day) => (cell(day)),
+                            Some(day) => (cell(day, root)),
                             None => td {},
                         }
                     }
@@ -138,11 +138,14 @@ pub fn calendar(days: &[ShownDay]) -> Markup {
     }
 }
 
-fn cell(day: &ShownDay) -> Markup {
+fn cell(day: &ShownDay, root: &str) -> Markup {
     let (symbol, class) = mark(day.state);
     html! {
         td class=(class) {
-            span.number { (day.day.day_of_month()) }
+            @match day.state {
+                Some(_) => a.number href={ (root) "days/" (day.day) } { (day.day.day_of_month()) },
+                None => span.number { (day.day.day_of_month()) },
+            }
             span.mark aria-hidden="true" { (symbol) }
             span.word { (name(day.word())) }
         }

@@ -32,6 +32,11 @@ pub fn account(root: &str, uuid: &str, month: Month) -> String {
     format!("{root}accounts/{}?month={month}", encoded(uuid))
 }
 
+/// By its uuid or its path.
+pub fn domain(root: &str, key: &str, month: Month) -> String {
+    format!("{root}domains/{}?month={month}", encoded(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

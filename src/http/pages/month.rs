@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::days::{ShownDay, calendar, list, standing, those};
-use super::links;
+use super::months::{chosen, neighbours};
 use super::shell::{HtmlPage, body, formats, month_name, scope_note};
 use super::totals::MonthUsage;
 use super::waiting::{Concerned, corrections, findings, show_corrections, show_findings};
@@ -20,7 +20,7 @@ pub const PARAMETERS: [&str; 2] = ["month", "metric"];
 const ROOT: &str = "./";
 
 pub fn answer(context: &Context) -> Result<Body, Rejection> {
-    let month = chosen_month(context)?;
+    let month = chosen(context)?;
     let asked = context.query.metrics()?.into_iter().next();
     let days = list(context, month)?;
     let known = KnownScope::load(context.snapshot, context.scope)?;
@@ -40,13 +40,13 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         }
         section {
             h2 { "Days" }
-            (calendar(&days))
+            (calendar(&days, ROOT))
             p.links { "Days for programs: " (formats(&format!("v1/days?month={month}"))) }
         }
         @match &usage {
             Ok(usage) => {
-                (usage.totals(month))
-                (usage.largest(month))
+                (usage.totals(month, &format!("v1/usage?month={month}")))
+                (usage.largest(ROOT, month))
             }
             Err(why) => section {
                 h2 { "Totals" }
@@ -60,35 +60,6 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         content,
     };
     Ok(body(context, &page)?)
-}
-
-/// The month that is asked for; else the last that is over, or the ledger's last if that is earlier.
-pub fn chosen_month(context: &Context) -> Result<Month, Rejection> {
-    if let Some(range) = context.query.optional_period(context.max_days)? {
-        return Ok(Month::of(range.first()));
-    }
-    let over = Month::of(context.yesterday.next()).previous();
-    let last = context.state.days.map(|days| Month::of(days.last()));
-    Ok(last.map_or(over, |last| last.min(over)))
-}
-
-/// Links to the months before and after, as far as there is something to see.
-fn neighbours(context: &Context, month: Month) -> Markup {
-    let days = context.state.days;
-    let is_before = days.is_some_and(|days| Month::of(days.first()) < month);
-    let is_after = month < Month::of(context.yesterday);
-    html! {
-        nav.months aria-label="Months" {
-            @if is_before {
-                @let before = month.previous();
-                a rel="prev" href=(links::month(ROOT, before)) { "← " (month_name(before)) }
-            }
-            @if is_after {
-                @let after = month.next();
-                a rel="next" href=(links::month(ROOT, after)) { (month_name(after)) " →" }
-            }
-        }
-    }
 }
 
 /// How far the ledger goes.
@@ -143,9 +114,9 @@ fn waiting(
             Some((state, those(days, |day| day.state == Some(state))?, meaning))
         })
         .collect();
-    let mut pending = corrections(context, month, concerned, Some("pending"))?;
+    let mut pending = corrections(context, month.days(), concerned, Some("pending"))?;
     pending.retain(|one| one.acknowledged_at.is_none());
-    let found = findings(context, month, concerned)?;
+    let found = findings(context, month.days(), concerned)?;
     Ok(html! {
         @if states.is_empty() && pending.is_empty() && found.is_empty() { p { "Nothing." } }
         @if !states.is_empty() {

@@ -60,7 +60,16 @@ impl HtmlPage<'_> {
                 body {
                     a.skip href="#content" { "Skip to the content" }
                     header {
-                        nav aria-label="Pages" { a href=(self.root) { "rbc-usage" } }
+                        nav aria-label="Pages" {
+                            a href=(self.root) { "rbc-usage" }
+                            a href={ (self.root) "accounts" } { "Accounts" }
+                            a href={ (self.root) "domains/%2F" } { "Domains" }
+                            form role="search" method="get" action={ (self.root) "accounts" } {
+                                input type="search" name="search" aria-label="Name or uuid" placeholder="Name or uuid";
+                                " "
+                                button { "Search" }
+                            }
+                        }
                     }
                     main id="content" { (self.content) }
                 }

@@ -18,7 +18,8 @@ use crate::ledger::read::totals::{Dimensions, Figure, Granularity, LineChoice, T
 use crate::month::Month;
 use crate::plural::plural;
 
-const ROOT: &str = "./";
+/// Domains of a page.
+const MOST_DOMAINS: usize = 100;
 
 /// Accounts in the list of the largest.
 const LARGEST: usize = 10;
@@ -42,11 +43,19 @@ struct LargeAccount {
     quantity: f64,
 }
 
+/// A domain without those in it, and what its accounts used of a metric.
+struct LargeDomain {
+    uuid: String,
+    path: String,
+    quantity: f64,
+}
+
 pub struct MonthUsage {
     metrics: Vec<Compared>,
     /// By what accounts are compared; `None`: there is nothing.
     metric: Option<String>,
-    /// From the largest.
+    /// From the largest, like the accounts.
+    domains: Vec<LargeDomain>,
     accounts: Vec<LargeAccount>,
     /// How many days of the month, and of the one before, are missing or open.
     unfinished: [usize; 2],
@@ -80,21 +89,26 @@ impl MonthUsage {
             names.first().map(|name| (*name).to_owned())
         });
         selection.cut(month.days());
-        let accounts = match &metric {
-            Some(metric) => {
-                let by = Dimensions {
-                    account: true,
-                    ..Dimensions::default()
-                };
-                let wanted = [metric.clone()];
-                let asks = question(context, &selection, month.days(), &wanted, by);
-                largest(&figures_of(context, &asks)?)
-            }
-            None => Vec::new(),
-        };
+        let (mut accounts, mut domains) = (Vec::new(), Vec::new());
+        if let Some(metric) = &metric {
+            let wanted = [metric.clone()];
+            let by = Dimensions {
+                account: true,
+                ..Dimensions::default()
+            };
+            let asks = question(context, &selection, month.days(), &wanted, by);
+            accounts = largest(&figures_of(context, &asks)?);
+            let by = Dimensions {
+                domain: true,
+                ..Dimensions::default()
+            };
+            let asks = question(context, &selection, month.days(), &wanted, by);
+            domains = largest_domains(&figures_of(context, &asks)?);
+        }
         Ok(Ok(MonthUsage {
             metrics,
             metric,
+            domains,
             accounts,
             unfinished: [
                 count_unfinished(context, month)?,
@@ -103,7 +117,8 @@ impl MonthUsage {
         }))
     }
 
-    pub fn totals(&self, month: Month) -> Markup {
+    /// `programs` is where they find the same.
+    pub fn totals(&self, month: Month, programs: &str) -> Markup {
         html! {
             section {
                 h2 { "Totals" }
@@ -131,28 +146,70 @@ impl MonthUsage {
                     }
                 }
                 p.links {
-                    "By account: "
-                    (formats(&format!("v1/usage?month={month}")))
+                    "For programs: "
+                    (formats(programs))
                 }
             }
         }
     }
 
-    pub fn largest(&self, month: Month) -> Markup {
-        let Some(metric) = &self.metric else {
+    /// The domains that the accounts were in, each without those in it.
+    pub fn domains(&self, root: &str, month: Month) -> Markup {
+        let Some((metric, sum, unit)) = self.compared_by() else {
             return html! {};
         };
-        let total = self.metrics.iter().find(|one| one.name == *metric);
+        html! {
+            section {
+                h2 { "Domains" }
+                @if self.domains.is_empty() {
+                    p { "No account used " (name(metric)) " in this month." }
+                } @else {
+                    table {
+                        caption { "By " (name(metric)) ", each without the domains in it" }
+                        thead { tr {
+                            th scope="col" { "Domain" }
+                            th.figure scope="col" { "Quantity" }
+                            th.figure scope="col" { "Share" }
+                        } }
+                        tbody { @for domain in self.domains.iter().take(MOST_DOMAINS) { tr {
+                            @let of = share_of(domain.quantity, sum);
+                            th scope="row" {
+                                a href=(links::domain(root, &domain.uuid, month)) { (domain.path) }
+                                (share(of))
+                            }
+                            td.figure { (quantity(domain.quantity, unit)) }
+                            td.figure { (percent(of)) }
+                        } } }
+                    }
+                    @if self.domains.len() > MOST_DOMAINS {
+                        p { (self.domains.len() - MOST_DOMAINS) " smaller ones are not shown." }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The metric by which accounts are compared, its total, and its unit.
+    fn compared_by(&self) -> Option<(&str, f64, &str)> {
+        let metric = self.metric.as_deref()?;
+        let total = self.metrics.iter().find(|one| one.name == metric);
         let (sum, unit) = total.map_or((0.0, ""), |one| (one.now, one.unit.as_str()));
+        Some((metric, sum, unit))
+    }
+
+    pub fn largest(&self, root: &str, month: Month) -> Markup {
+        let Some((metric, sum, unit)) = self.compared_by() else {
+            return html! {};
+        };
         html! {
             section {
                 h2 { "Largest accounts" }
-                form method="get" action=(ROOT) {
+                form method="get" {
                     input type="hidden" name="month" value=(month);
                     label for="metric" { "Metric " }
                     select id="metric" name="metric" {
                         @for one in &self.metrics {
-                            option value=(one.name) selected[one.name == *metric] { (one.name) }
+                            option value=(one.name) selected[one.name == metric] { (one.name) }
                         }
                     }
                     " "
@@ -169,14 +226,14 @@ impl MonthUsage {
                             th.figure scope="col" { "Share" }
                         } }
                         tbody { @for account in &self.accounts { tr {
-                            @let of = if sum > 0.0 { account.quantity / sum } else { 0.0 };
+                            @let of = share_of(account.quantity, sum);
                             th scope="row" {
-                                a href=(links::account(ROOT, &account.uuid, month)) { (account.name) }
+                                a href=(links::account(root, &account.uuid, month)) { (account.name) }
                                 @if let Some(path) = &account.domain_path { " " span.note { (path) } }
                                 (share(of))
                             }
                             td.figure { (quantity(account.quantity, unit)) }
-                            td.figure { (format!("{:.1} %", of * 100.0)) }
+                            td.figure { (percent(of)) }
                         } } }
                     }
                 }
@@ -245,6 +302,29 @@ fn largest(figures: &[Figure]) -> Vec<LargeAccount> {
         })
     });
     accounts.take(LARGEST).collect()
+}
+
+fn largest_domains(figures: &[Figure]) -> Vec<LargeDomain> {
+    let used = figures.iter().filter(|one| one.quantity > 0.0);
+    let domains = used.filter_map(|figure| {
+        let uuid = figure.who.domain_uuid?;
+        Some(LargeDomain {
+            uuid: uuid.to_owned(),
+            path: figure.who.domain_path.unwrap_or(uuid).to_owned(),
+            quantity: figure.quantity,
+        })
+    });
+    let mut domains: Vec<LargeDomain> = domains.collect();
+    domains.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
+    domains
+}
+
+fn share_of(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+fn percent(of: f64) -> String {
+    format!("{:.1} %", of * 100.0)
 }
 
 /// How much more or less it is than before.

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::links;
 use super::shell::{formats, name, quantity};
+use crate::day::DayRange;
 use crate::http::v1::context::Context;
 use crate::ledger::read::Page;
 use crate::ledger::read::corrections::{CorrectionFilter, StoredCorrection, list_corrections};
@@ -44,14 +45,14 @@ fn page() -> Page {
     }
 }
 
-/// Findings of a month that nobody has acknowledged.
+/// Findings of some days that nobody has acknowledged.
 pub fn findings(
     context: &Context,
-    month: Month,
+    range: DayRange,
     concerned: &Concerned,
 ) -> anyhow::Result<Vec<StoredFinding>> {
     let filter = FindingFilter {
-        range: Some(month.days()),
+        range: Some(range),
         accounts: concerned.ids.as_ref(),
         hidden: concerned.hidden.as_deref(),
         ..FindingFilter::default()
@@ -59,15 +60,15 @@ pub fn findings(
     list_findings(context.snapshot, filter, page())
 }
 
-/// Corrections of a month; of one kind, if one is given.
+/// Corrections of some days; of one kind, if one is given.
 pub fn corrections(
     context: &Context,
-    month: Month,
+    range: DayRange,
     concerned: &Concerned,
     kind: Option<&str>,
 ) -> anyhow::Result<Vec<StoredCorrection>> {
     let filter = CorrectionFilter {
-        range: Some(month.days()),
+        range: Some(range),
         kind,
         accounts: concerned.ids.as_ref(),
         hidden: concerned.hidden.as_deref(),
