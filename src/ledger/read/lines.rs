@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::ensure;
 
-use crate::db::{Connection, Row, params};
+use crate::db::{Connection, params};
 use crate::ledger::months::MonthPart;
 use crate::sum::CompensatedSum;
 
@@ -116,40 +116,30 @@ fn each(
     filter: LineFilter,
     mut line: impl FnMut(&str, (i64, i64), f64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (first, last) = (filter.part.first(), filter.part.last());
-    let mut read = |row: &Row| {
-        let resource_id = if filter.apart { row.get(2)? } else { 0 };
-        line(row.get(0)?, (row.get(1)?, resource_id), row.get(3)?)
+    let values = params! {
+        ":account": filter.account_id,
+        ":first": filter.part.first(),
+        ":last": filter.part.last(),
     };
-    match filter.resources {
-        None => {
-            let values = params! {":account": filter.account_id, ":first": first, ":last": last};
-            connection.each(LINES, values, &mut read)
+    connection.each(LINES, values, |row| {
+        let resource_id = row.get(2)?;
+        // Quicker here than among the conditions of the statement.
+        let is_wanted = filter
+            .resources
+            .is_none_or(|ids| ids.contains(&resource_id));
+        if !is_wanted {
+            return Ok(());
         }
-        Some(ids) => {
-            let values = params! {
-                ":account": filter.account_id,
-                ":first": first,
-                ":last": last,
-                ":resources": ids,
-            };
-            connection.each(LINES_OF_RESOURCES, values, &mut read)
-        }
-    }
+        let resource_id = if filter.apart { resource_id } else { 0 };
+        line(row.get(0)?, (row.get(1)?, resource_id), row.get(3)?)
+    })
 }
 
 /// The days come first: their key is that of `account_days` together with the account, which is then looked up day by
 /// day instead of among all accounts of the range.
-pub(super) const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
+const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
      from stored_days d \
      cross join account_days x on x.day = d.day and x.account_id = :account \
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
      where d.day between :first and :last \
-     order by d.day, l.id";
-
-pub(super) const LINES_OF_RESOURCES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
-     from stored_days d \
-     cross join account_days x on x.day = d.day and x.account_id = :account \
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
-     where d.day between :first and :last and l.resource_id in rarray(:resources) \
      order by d.day, l.id";
