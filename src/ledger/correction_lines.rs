@@ -1,10 +1,10 @@
 //! Which lines a correction is about: those of its record that are not what the source says now. Kept beside the
 //! correction, so that a credit can name the VM.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::day::{Correction, NewDay, RecordKey};
-use super::line_comparison::{HeldLine, LineDifference, compare_lines};
+use super::line_comparison::{LineDifference, compare_lines};
 use super::line_reader::{LinesOf, list_corrected_lines};
 use super::line_table::{LinesPer, StoredLine};
 use super::lines::{LineNaming, size_of};
@@ -14,31 +14,58 @@ use super::plan::ROUNDING;
 use crate::aggregate::UsageLine;
 use crate::db::{Connection, SqlValue};
 
-/// The lines that some accounts had before their day was written.
-pub(super) struct LinesBefore {
-    accounts: Vec<i64>,
-    held: Vec<HeldLine>,
+/// The lines of a day that are not what the source says now, by the record that they are a part of; none where the day's
+/// lines are its records.
+pub(super) struct DifferingLines {
+    of_records: BTreeMap<RecordKey, Vec<LineDifference>>,
+    per: LinesPer,
 }
 
-impl LinesBefore {
-    /// Of the accounts that these corrections are about.
-    pub fn read<'a>(
+impl DifferingLines {
+    /// Of all accounts, or of these, sorted.
+    pub fn find(
         connection: &Connection,
         names: &LedgerNames,
         new: &NewDay,
-        corrections: impl Iterator<Item = &'a Correction>,
-    ) -> anyhow::Result<LinesBefore> {
-        let accounts = corrections.map(|correction| correction.key.0);
-        let mut accounts: Vec<i64> = accounts.collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        let held = match accounts.is_empty() {
-            true => Vec::new(),
-            false => {
-                list_corrected_lines(connection, names, new.day, LinesOf::Accounts(&accounts))?
+        per: LinesPer,
+        whose: LinesOf,
+    ) -> anyhow::Result<DifferingLines> {
+        let mut found = DifferingLines {
+            of_records: BTreeMap::new(),
+            per,
+        };
+        if per == LinesPer::Record || matches!(whose, LinesOf::Accounts([])) {
+            return Ok(found);
+        }
+        let held = list_corrected_lines(connection, names, new.day, whose)?;
+        let now = names.lines_by_account(new.day, &new.usage.lines);
+        let accounts: BTreeSet<i64> = match whose {
+            LinesOf::Accounts(accounts) => accounts.iter().copied().collect(),
+            LinesOf::All => {
+                let now = now.keys().filter_map(|account| account.stored());
+                held.iter().map(|line| line.account_id).chain(now).collect()
             }
         };
-        Ok(LinesBefore { accounts, held })
+        let sizes = |sku: &_| size_of(names, sku);
+        for account_id in accounts {
+            let held = of_account(&held, account_id, |line| line.account_id);
+            let now = now.get(&AccountRef::Stored(account_id));
+            let now = now.map_or(&[][..], Vec::as_slice);
+            let apart = per == LinesPer::Resource;
+            let differences = compare_lines(held, now, &new.usage.skus, &sizes, apart, ROUNDING);
+            for difference in differences {
+                let metric_id = names.find_metric_id(difference.key.metric);
+                let Some(metric_id) = metric_id else { continue };
+                let key = (account_id, metric_id, difference.key.record_id());
+                found.of_records.entry(key).or_default().push(difference);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether lines of a record differ.
+    pub fn has(&self, record: RecordKey) -> bool {
+        self.of_records.contains_key(&record)
     }
 
     /// Keeps the lines of corrections that have got these ids.
@@ -49,27 +76,19 @@ impl LinesBefore {
         new: &NewDay,
         corrections: &[(i64, &Correction)],
     ) -> anyhow::Result<()> {
-        if self.accounts.is_empty() {
+        if corrections.is_empty() || self.of_records.is_empty() {
             return Ok(());
         }
-        let now = names.lines_by_account(new.day, &new.usage.lines);
-        let differences = self.compare(names, new, &now)?;
-        let changed: Vec<UsageLine> = differences
+        let changed: Vec<UsageLine> = self
+            .of_records
             .values()
             .flatten()
             .filter_map(|d| d.source)
             .collect();
-        let ids = LineNaming::new(
-            connection,
-            names,
-            new.day,
-            new.usage,
-            &changed,
-            LinesPer::Resource,
-        )?;
+        let ids = LineNaming::new(connection, names, new.day, new.usage, &changed, self.per)?;
         let mut rows = Vec::new();
         for (id, correction) in corrections {
-            for difference in differences.get(&correction.key).into_iter().flatten() {
+            for difference in self.of_records.get(&correction.key).into_iter().flatten() {
                 // Under another name, a record is gone and another has come.
                 let old = difference.held.filter(|_| correction.old.is_some());
                 let new = difference.source.filter(|_| correction.new.is_some());
@@ -96,30 +115,6 @@ impl LinesBefore {
         let sql = "insert into correction_lines (correction_id, sku_id, resource_id, old_quantity, new_quantity) \
                    values (:correction_id, :sku_id, :resource_id, :old_quantity, :new_quantity)";
         connection.insert_many(sql, rows)
-    }
-
-    /// The lines that differ, by record.
-    fn compare(
-        &self,
-        names: &LedgerNames,
-        new: &NewDay,
-        now: &BTreeMap<AccountRef, Vec<UsageLine>>,
-    ) -> anyhow::Result<BTreeMap<RecordKey, Vec<LineDifference>>> {
-        let mut of_records: BTreeMap<RecordKey, Vec<LineDifference>> = BTreeMap::new();
-        for account_id in &self.accounts {
-            let held = of_account(&self.held, *account_id, |line| line.account_id);
-            let now = now.get(&AccountRef::Stored(*account_id));
-            let now = now.map_or(&[][..], Vec::as_slice);
-            let sizes = |sku: &_| size_of(names, sku);
-            let differences = compare_lines(held, now, &new.usage.skus, &sizes, ROUNDING);
-            for difference in differences {
-                let metric_id = names.find_metric_id(difference.key.metric);
-                let Some(metric_id) = metric_id else { continue };
-                let key = (*account_id, metric_id, difference.key.record_id());
-                of_records.entry(key).or_default().push(difference);
-            }
-        }
-        Ok(of_records)
     }
 }
 

@@ -148,6 +148,10 @@ pub fn in_words(stored: Option<f64>, source: Option<f64>) -> String {
     let quantity_or_nothing = |quantity: Option<f64>| {
         quantity.map_or("nothing".to_owned(), |quantity| quantity.to_string())
     };
+    if stored == source {
+        let stored = quantity_or_nothing(stored);
+        return format!("stored {stored} as the source says, but of other VMs, sizes or zones");
+    }
     format!(
         "stored {}, the source says {}",
         quantity_or_nothing(stored),

@@ -22,8 +22,7 @@ use crate::sku::Sku;
 pub type RecordId = (AccountRef, Metric, u64);
 
 impl Ledger {
-    /// The lines that differ, by the record that they are a part of; none where the day's lines do not tell resources
-    /// apart. Those of a sealed day are compared together with its pending corrections.
+    /// The lines that differ, by the record that they are a part of; none where the day's lines are its records. Those of a sealed day are compared together with its pending corrections.
     pub fn differing_lines(
         &self,
         day: Day,
@@ -31,8 +30,8 @@ impl Ledger {
         usage: &DayUsage,
         tolerance: f64,
     ) -> anyhow::Result<BTreeMap<RecordId, ChangedLines>> {
-        let told_apart = |stored: &StoredDay| stored.lines_per == LinesPer::Resource;
-        let Some(stored) = stored.filter(told_apart) else {
+        let has_lines = |stored: &StoredDay| stored.lines_per != LinesPer::Record;
+        let Some(stored) = stored.filter(has_lines) else {
             return Ok(BTreeMap::new());
         };
         let (connection, names) = (self.connection(), &self.names);
@@ -46,13 +45,14 @@ impl Ledger {
             now.entry(account).or_default();
         }
         let sizes = |sku: &Sku| size_of(names, sku);
+        let apart = stored.lines_per == LinesPer::Resource;
         let mut differing: BTreeMap<RecordId, Vec<LineDifference>> = BTreeMap::new();
         for (account, now) in &now {
             let held = match account.stored() {
                 Some(id) => of_account(&held, id, |line| line.account_id),
                 None => &[],
             };
-            for line in compare_lines(held, now, &usage.skus, &sizes, tolerance) {
+            for line in compare_lines(held, now, &usage.skus, &sizes, apart, tolerance) {
                 let record = (*account, line.key.metric, line.key.record_id());
                 differing.entry(record).or_default().push(line);
             }

@@ -27,13 +27,13 @@ impl LineKey {
         }
     }
 
-    fn of(line: &UsageLine, sku: &Sku) -> LineKey {
+    fn of(line: &UsageLine, sku: &Sku, apart: bool) -> LineKey {
         LineKey {
             metric: sku.metric,
             offering_id: sku.offering.map_or(0, |(_, id)| id),
             zone_id: u64::from(sku.zone_id),
             resource: match line.resource {
-                (_, 0) => (ResourceKind::Other, 0),
+                (_, id) if id == 0 || !apart => (ResourceKind::Other, 0),
                 used => used,
             },
         }
@@ -75,17 +75,19 @@ pub fn is_equal(one: f64, other: f64, tolerance: f64) -> bool {
 }
 
 /// The lines of one account that differ, by more than a part of the larger one. `now` are lines of `skus`; `size_of` tells
-/// how large the VMs of a SKU are, also where its offering says so.
+/// how large the VMs of a SKU are, also where its offering says so. Not `apart`: the lines that are held do not tell
+/// resources apart.
 pub fn compare_lines(
     held: &[HeldLine],
     now: &[UsageLine],
     skus: &[Sku],
     size_of: &dyn Fn(&Sku) -> VmSize,
+    apart: bool,
     tolerance: f64,
 ) -> Vec<LineDifference> {
     let mut held: Vec<&HeldLine> = held.iter().collect();
     held.sort_by_key(|line| (line.key, line.size));
-    let now = merge_alike(now, skus, size_of);
+    let now = merge_alike(now, skus, size_of, apart);
     let mut differences = Vec::new();
     let mut rest = &held[..];
     for alike in now.chunk_by(|a, b| a.key == b.key) {
@@ -116,11 +118,12 @@ fn merge_alike(
     lines: &[UsageLine],
     skus: &[Sku],
     size_of: &dyn Fn(&Sku) -> VmSize,
+    apart: bool,
 ) -> Vec<SourceLine> {
     let of = |line: &UsageLine| {
         let sku = line.sku_of(skus);
         SourceLine {
-            key: LineKey::of(line, sku),
+            key: LineKey::of(line, sku, apart),
             size: size_of(sku).numbers(),
             said: sku.size,
             line: *line,

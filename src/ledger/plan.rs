@@ -159,6 +159,36 @@ impl DayPlan {
         }
     }
 
+    /// Records whose sums are as before, but not their lines: another VM, size or zone. The sums by these are figures too.
+    pub fn add_moved(&mut self, policy: Policy, moved: &[OldRecord]) {
+        for before in moved {
+            let (key, resource_id, same) = (before.key, before.resource_id, before.corrected);
+            match policy {
+                Policy::Unfinished => {}
+                Policy::Closed(ClosedDay::AddMissing | ClosedDay::ReportOnly) => {
+                    self.unequal.push(unequal(before, before.stored));
+                }
+                Policy::Closed(ClosedDay::Overwrite) => {
+                    self.kept -= 1;
+                    self.overwritten += 1;
+                    self.correct(key, resource_id, same, same, CorrectionKind::Overwritten);
+                }
+                Policy::Sealed => {
+                    self.correct(key, resource_id, same, same, CorrectionKind::Pending);
+                }
+            }
+        }
+    }
+
+    /// Whether it says of a record that it is not what the source says.
+    pub fn differs(&self, key: RecordKey) -> bool {
+        let corrections = self.changes.iter().filter_map(RecordChange::correction);
+        let mut keys = corrections
+            .map(|correction| correction.key)
+            .chain(self.unequal.iter().map(|unequal| unequal.key));
+        keys.any(|other| other == key)
+    }
+
     /// A record that the source no longer has.
     fn vanished(&mut self, policy: Policy, gone: &OldRecord) {
         match policy {

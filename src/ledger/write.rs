@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use anyhow::Context;
 
 use super::account_states::Keep;
-use super::correction_lines::LinesBefore;
+use super::correction_lines::DifferingLines;
 use super::day::{
     ClosedDay, Completion, Correction, FigureDifference, NewDay, NewFinding, NewRecord, OldRecord,
     Policy, RecordKey, StoredDay, Written,
 };
 use super::handle::Ledger;
 use super::held::find_day;
+use super::line_reader::LinesOf;
 use super::line_table::LinesPer;
 use super::lines::{add_lines, keep_states, replace_lines};
 use super::names::{AccountOnDay, LedgerNames, stand_in};
@@ -97,10 +98,15 @@ impl<'a> DayWriter<'a> {
         findings.extend(find_unknown_sizes(self.new.usage, self.names));
         let records = self.resolve(&mut findings)?;
         self.update_counts(&old, &records)?;
-        let plan = plan(self.policy, &old, &records);
-        let before = self.lines_before(&plan)?;
+        let mut plan = plan(self.policy, &old, &records);
+        let differing = self.differing_lines(&plan)?;
+        let is_moved = |record: &&OldRecord| {
+            record.corrected.is_some() && differing.has(record.key) && !plan.differs(record.key)
+        };
+        let moved: Vec<OldRecord> = old.iter().filter(is_moved).copied().collect();
+        plan.add_moved(self.policy, &moved);
         let corrections = self.apply(&plan.changes)?;
-        before.keep(self.connection, self.names, self.new, &corrections)?;
+        differing.keep(self.connection, self.names, self.new, &corrections)?;
         let differences = self.name_all(&plan.unequal)?;
         if self.policy != Policy::Closed(ClosedDay::ReportOnly) {
             self.freeze()?;
@@ -138,12 +144,22 @@ impl<'a> DayWriter<'a> {
         self.statements.update_counts(records, accounts)
     }
 
-    /// The lines that corrections are about, where the day's lines say of what each of them is.
-    fn lines_before(&self, plan: &DayPlan) -> anyhow::Result<LinesBefore> {
-        let lines_per = self.stored.map(|stored| stored.lines_per);
+    /// The lines that are not as before: of all accounts where the source's rows are not those that the day was written
+    /// from, else of those that corrections are about.
+    fn differing_lines(&self, plan: &DayPlan) -> anyhow::Result<DifferingLines> {
+        let (connection, names, new) = (self.connection, &*self.names, self.new);
+        let per = self
+            .stored
+            .map_or(LinesPer::Record, |stored| stored.lines_per);
+        let stays = self.policy != Policy::Unfinished && per != LinesPer::Record;
+        if stays && self.statements.list_digests()? != new.usage.digests {
+            return DifferingLines::find(connection, names, new, per, LinesOf::All);
+        }
         let corrections = plan.changes.iter().filter_map(RecordChange::correction);
-        let told_apart = corrections.filter(|_| lines_per == Some(LinesPer::Resource));
-        LinesBefore::read(self.connection, self.names, self.new, told_apart)
+        let mut accounts: Vec<i64> = corrections.map(|correction| correction.key.0).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        DifferingLines::find(connection, names, new, per, LinesOf::Accounts(&accounts))
     }
 
     /// Deletes run before inserts, so that a record finds its place free. Returns the corrections with their ids.

@@ -7,6 +7,7 @@ mod check;
 mod corrections;
 mod explain;
 mod former;
+mod moved;
 mod small;
 mod upgrade;
 mod verify;

@@ -50,7 +50,7 @@ fn now(sku: u32, quantity: f64) -> UsageLine {
 fn compare(held: &[HeldLine], now: &[UsageLine], offering: u32) -> Vec<(Option<f64>, Option<f64>)> {
     let skus = [sku(0), sku(2), sku(4)];
     let size_of = |of: &Sku| of.size.or(sku(offering).size);
-    compare_lines(held, now, &skus, &size_of, 0.0)
+    compare_lines(held, now, &skus, &size_of, true, 0.0)
         .iter()
         .map(|line| (line.held_quantity(), line.source_quantity()))
         .collect()

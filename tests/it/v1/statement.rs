@@ -150,6 +150,10 @@ fn a_price_file_that_cannot_be_applied_is_told_to_who_sees_all() {
 #[test]
 fn a_size_that_is_not_known_is_named_and_costs_nothing_in_silence() {
     let cloud = priced();
+    cloud.main("update service_offering set cpu = null, speed = null, ram_size = null");
+    cloud
+        .run(&["import", "-s", "2013-06-01", "-e", "2013-06-03", "-f"])
+        .exits(0);
     cloud.sandbox.write(
         "sizes.csv",
         "metric,offering,unit,price,currency\nvm_running_vcpu_hours,small,vCPU-hour,1,EUR\n",
