@@ -18,6 +18,7 @@ use crate::open::open_source;
 use crate::output::{self, Column, Document, Tone, Unit, Value};
 use crate::period::Period;
 use crate::plural::plural;
+use crate::sku::DerivedMetric;
 use crate::terminal;
 use crate::verify::TOLERANCE;
 
@@ -72,8 +73,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let today = config.zone.day_at(super::unix_now()?)?;
     let (range, metric, resource) = args.asked(today)?;
     let range = begun(range, today, &config.zone)?;
-    let metric = metric.map(|name| Metric::asked_for(name).map_err(anyhow::Error::msg));
-    let metric = metric.transpose()?;
+    let metric = metric.map(explainable).transpose()?;
     let request = ExplainRequest {
         ledger: &config.ledger,
         timezone: config.zone.name(),
@@ -97,6 +97,15 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     output::write(&document, args.format.style(), out)?;
     terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(!needs_a_look && coverage.is_whole()))
+}
+
+/// The metric of a name. One that is derived has no rows of its own.
+fn explainable(name: &str) -> anyhow::Result<Metric> {
+    if let Some(derived) = DerivedMetric::of_name(name) {
+        let base = derived.base().name();
+        bail!("{name} is derived from {base}: explain that");
+    }
+    Metric::asked_for(name).map_err(anyhow::Error::msg)
 }
 
 impl Args {

@@ -210,3 +210,13 @@ fn a_day_that_the_ledger_lacks_stays_missing() {
     let run = cloud.run(&words).exits(1);
     assert!(run.stdout.contains("24  missing\n"), "{run}");
 }
+
+#[test]
+fn a_derived_metric_is_explained_by_its_base() {
+    let cloud = imported();
+    let words = ["explain", "alice", DAY, "vm_running_vcpu_hours"];
+    cloud
+        .run(&words)
+        .exits(2)
+        .complains("rbc-usage: vm_running_vcpu_hours is derived from vm_running: explain that\n");
+}
