@@ -137,6 +137,41 @@ join stored_resources z on z.id = k.zone_id
 join stored_resources o on o.id = k.offering_id
 join stored_resources u on u.id = l.resource_id;
 
+-- Corrections and findings name an account as it was called on their day. What is known first holds for the days before.
+drop view corrections;
+create view corrections as
+select c.day, a.uuid as account_uuid,
+       coalesce(
+         (select n.name from account_states n where n.account_id = c.account_id and n.since_day <= c.day
+          order by n.since_day desc limit 1),
+         (select n.name from account_states n where n.account_id = c.account_id order by n.since_day limit 1),
+         a.name) as account_name,
+       m.name as metric, m.unit, nullif(o.uuid, '') as resource_uuid,
+       case when o.id = 0 then null else o.name end as resource_name, c.old_quantity, c.new_quantity, c.corrected_at,
+       c.id, c.kind, coalesce(c.new_quantity, 0) - coalesce(c.old_quantity, 0) as delta, c.acknowledged_at, c.reason
+from stored_corrections c
+join stored_accounts a on a.id = c.account_id
+join metrics m on m.id = c.metric_id
+join stored_resources o on o.id = c.resource_id;
+
+drop view findings;
+create view findings as
+select f.id, f.day, f.kind, a.uuid as account_uuid,
+       coalesce(
+         (select n.name from account_states n where n.account_id = f.account_id and n.since_day <= f.day
+          order by n.since_day desc limit 1),
+         (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
+         a.name) as account_name,
+       m.name as metric, f.resource, f.detail, k.acknowledged_at, k.reason
+from stored_findings f
+left join stored_accounts a on a.id = f.account_id
+left join metrics m on m.id = f.metric_id
+left join acknowledgements k on k.day = f.day and k.kind = f.kind and k.account_id = coalesce(f.account_id, 0)
+  and k.metric_id = coalesce(f.metric_id, 0) and k.resource = coalesce(f.resource, '') and k.detail = f.detail
+union all
+select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+from stored_refusals r;
+
 -- What corrections are about, line by line, where that is known.
 create view corrected_lines as
 select c.id as correction_id, c.kind, c.day, a.uuid as account_uuid, m.name as metric, m.unit,

@@ -71,16 +71,21 @@ fn reported(cloud: &Cloud, days: &str, by: &str, keys: &[&str]) -> Vec<String> {
     json["usage"].as_array().unwrap().iter().map(line).collect()
 }
 
-/// Accounts and hours that a user sees in June.
-fn seen(server: &Server, user: &str) -> Vec<String> {
+/// What a user gets.
+fn answer(server: &Server, user: &str, target: &str) -> Value {
     let mut client = server.connect();
     let credentials = STANDARD.encode(format!("{user}:secret"));
     client.send_bytes(&format!(
-        "GET /v1/usage?start=2013-06-01&end=2013-06-02&metric=vm_running HTTP/1.1\r\nHost: x\r\n\
-         Authorization: Basic {credentials}\r\n\r\n"
+        "GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\n\r\n"
     ));
     let answer = client.receive("GET");
-    let json: Value = serde_json::from_str(&answer.body).unwrap();
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// Accounts and hours that a user sees in June.
+fn seen(server: &Server, user: &str) -> Vec<String> {
+    let target = "/v1/usage?start=2013-06-01&end=2013-06-02&metric=vm_running";
+    let json = answer(server, user, target);
     let rows = json["usage"].as_array().unwrap().iter();
     let line = |row: &Value| {
         format!(
@@ -155,4 +160,54 @@ fn a_sealed_month_keeps_its_names_and_its_domains() {
         reported(&cloud, both, "account", &["account_name", "domain_path"]),
         ["alicia /big/acme/ 29.0"]
     );
+}
+
+/// Whoever answers for the domain that an account has left is not told what it is called by now.
+#[test]
+fn corrections_and_findings_name_an_account_as_on_their_day() {
+    let cloud = cloud();
+    cloud.run(&["verify", "-s", "2013-06-01"]).exits(0);
+    cloud.run(&["seal", "2013-06-01"]).exits(0);
+    cloud.domain(7, "y-uuid", "/other/");
+    cloud.main("update account set domain_id = 7, account_name = 'merger' where id = 2");
+    import(&cloud, "2013-06-02", 2, 7, 5.0);
+    // 4 of the 24 hours are taken back: a pending correction of each of two metrics.
+    cloud.usage("update cloud_usage set raw_usage = 20 where end_date < '2013-06-02'");
+    cloud.run(&["import", "-s", "2013-06-01", "-f"]).exits(1);
+    let corrections = "select day, account_name, metric, delta from corrections order by metric";
+    let of = |name: &str| {
+        ["os_usage", "vm_running"].map(|metric| format!("2013-06-01 | {name} | {metric} | -4"))
+    };
+    assert_eq!(cloud.ledger(corrections), of("alice"));
+    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
+    let doubt = "insert into stored_findings (day, kind, account_id, detail) \
+                 select '2013-06-01', 'hours_exceed_day', id, '25 hours' from stored_accounts";
+    ledger.execute_batch(doubt).unwrap();
+    let findings = "select account_name from findings where account_uuid is not null";
+    assert_eq!(cloud.ledger(findings), ["alice"]);
+    for command in ["corrections", "findings"] {
+        let run = cloud.run(&[command, "2013-06-01", "--format", "csv"]);
+        assert!(
+            run.stdout.contains("alice") && !run.stdout.contains("merger"),
+            "{run}"
+        );
+    }
+    let server = Server::start(&cloud.sandbox);
+    for list in ["corrections", "findings"] {
+        let json = answer(&server, "old", &format!("/v1/{list}"));
+        let rows = json[list].as_array().unwrap();
+        assert!(!rows.is_empty(), "{list}");
+        for row in rows {
+            assert_eq!(row["account_name"], "alice", "{row}");
+        }
+    }
+    // What is known first holds for the days before; of an account without any state only the present name is known.
+    let forget = "delete from account_states where since_day < '2013-06-02'";
+    ledger.execute_batch(forget).unwrap();
+    assert_eq!(cloud.ledger(corrections), of("merger"));
+    ledger
+        .execute_batch("delete from account_states; update stored_accounts set name = 'now'")
+        .unwrap();
+    assert_eq!(cloud.ledger(corrections), of("now"));
+    assert_eq!(cloud.ledger(findings), ["now"]);
 }

@@ -211,6 +211,8 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
              drop view daily_lines;
              drop view resources;
              drop view daily_usage;
+             drop view corrections;
+             drop view findings;
              drop view account_stretches;
              drop table correction_lines;
              drop table month_sku_sums;
@@ -224,6 +226,8 @@ fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
              drop index stored_resources_by_name;
              alter table stored_resources rename to resources;
              create view daily_usage as select day from stored_records;
+             create view corrections as select day from stored_corrections;
+             create view findings as select day from stored_findings;
              alter table stored_days drop column lines_per;
              alter table ledgers drop column cloud_uuid;
              drop table timezones;

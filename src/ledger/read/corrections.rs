@@ -17,6 +17,7 @@ pub struct StoredCorrection {
     pub kind: String,
     pub day: Day,
     pub account_uuid: String,
+    /// What it was called on the day.
     pub account_name: String,
     pub metric: String,
     /// Of the quantities.

@@ -15,6 +15,7 @@ pub struct StoredFinding {
     /// The published name, see `finding::FindingKind`.
     pub kind: String,
     pub account_uuid: Option<String>,
+    /// What it was called on the day.
     pub account_name: Option<String>,
     pub metric: Option<String>,
     /// What it is about, such as `vm:12`.
@@ -92,7 +93,13 @@ pub fn list_findings(
 // Two walks in the order of days, merged as they go: a page costs no more in a ledger that is old. Two statements, as the
 // index of those that wait for somebody holds no others.
 const UNACKNOWLEDGED: &str =
-    "select f.id, f.day as day, f.kind, a.uuid, a.name, m.name, f.resource, f.detail, k.acknowledged_at, k.reason
+    "select f.id, f.day as day, f.kind, a.uuid,
+            coalesce(
+              (select n.name from account_states n where n.account_id = f.account_id and n.since_day <= f.day
+               order by n.since_day desc limit 1),
+              (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
+              a.name),
+            m.name, f.resource, f.detail, k.acknowledged_at, k.reason
      from stored_findings f
      left join stored_accounts a on a.id = f.account_id
      left join metrics m on m.id = f.metric_id
@@ -118,7 +125,13 @@ const UNACKNOWLEDGED: &str =
      limit :limit offset :offset";
 
 const ALL: &str =
-    "select f.id, f.day as day, f.kind, a.uuid, a.name, m.name, f.resource, f.detail, k.acknowledged_at, k.reason
+    "select f.id, f.day as day, f.kind, a.uuid,
+            coalesce(
+              (select n.name from account_states n where n.account_id = f.account_id and n.since_day <= f.day
+               order by n.since_day desc limit 1),
+              (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
+              a.name),
+            m.name, f.resource, f.detail, k.acknowledged_at, k.reason
      from stored_findings f
      left join stored_accounts a on a.id = f.account_id
      left join metrics m on m.id = f.metric_id
