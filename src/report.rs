@@ -1,6 +1,7 @@
 //! Reports: totals as rows under the dimensions they were asked by, and the same shaped after FOCUS. Which records
 //! are added up is the ledger's business; here figures become documents.
 
+pub mod costs;
 pub mod focus;
 
 use std::collections::{BTreeMap, BTreeSet};

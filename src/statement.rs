@@ -3,6 +3,7 @@
 //! holds no more than its own lines.
 
 mod columns;
+mod daily;
 mod document;
 mod drawing;
 mod lines;
@@ -18,9 +19,10 @@ use crate::ledger::read::sku_lines::{PendingLine, SkuLineReader};
 use crate::month::Month;
 use crate::prices::{PriceBook, PriceList};
 use crate::zones::Zones;
+pub use daily::{Costing, DayCost, DayPrice};
 pub use document::{Standing, find_standing};
 use drawing::Drawing;
-pub use lines::Statement;
+pub use lines::{Statement, StatementLine};
 
 pub struct StatementQuery<'a> {
     pub prices: &'a PriceList,
@@ -31,6 +33,16 @@ pub struct StatementQuery<'a> {
     pub zones: &'a Zones,
     /// Lines that may be read at once; beyond it the error is `TooManySums`.
     pub most_lines: usize,
+    pub corrections: Corrections<'a>,
+}
+
+/// Which pending corrections are lines of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrections<'a> {
+    /// Those of earlier months that nobody has acknowledged.
+    Due,
+    /// These, of whatever days.
+    These(&'a [i64]),
 }
 
 /// Draws up a statement. What is wrong with the price file comes in words, a line each.
@@ -50,7 +62,11 @@ pub fn draw_up(
     let mut reader = SkuLineReader::of_month(snapshot, question.month, question.most_lines)?;
     let after = question.month.next().first_day();
     let mut pending: BTreeMap<i64, Vec<PendingLine>> = BTreeMap::new();
-    for line in reader.list_pending(&ids, after)? {
+    let lines = match question.corrections {
+        Corrections::Due => reader.list_pending(&ids, after)?,
+        Corrections::These(these) => reader.list_corrections(&ids, these)?,
+    };
+    for line in lines {
         pending.entry(line.account_id).or_default().push(line);
     }
     let mut statement = Statement {
@@ -79,7 +95,7 @@ pub fn draw_up(
             let Some(stretch) = stretches.find(|stretch| stretch.days.contains(one.day)) else {
                 continue;
             };
-            if range.contains(one.day) {
+            if question.corrections == Corrections::Due && range.contains(one.day) {
                 statement.own_corrections += 1;
                 continue;
             }

@@ -19,7 +19,11 @@ use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
 use crate::plural::plural;
+use crate::prices::{PriceList, read_prices};
+use crate::report::costs::{CostQuery, CostedCharges, find_costs};
+use crate::report::focus::Found;
 use crate::report::{self, By, focus};
+use crate::sku::DerivedMetric;
 use crate::terminal;
 use crate::view;
 use crate::zones::Zones;
@@ -89,7 +93,7 @@ enum ReportFormat {
     Csv,
     /// A workbook for spreadsheets: the rows, notes and facts as sheets
     Xlsx,
-    /// CSV in the shape of FOCUS 1.2, without costs: a row for each account, resource, SKU and day
+    /// CSV in the shape of FOCUS 1.2, with costs if there is a price file: a row for each account, resource, SKU and day
     Focus,
 }
 
@@ -133,23 +137,29 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let subject = find_subject(&args, &mut reader)?;
+    let mut all_priced = true;
     let (document, format) = match args.format {
         ReportFormat::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
         ReportFormat::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
         ReportFormat::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
         ReportFormat::Xlsx => (report(&args, &mut reader, &subject)?, output::Format::Xlsx),
-        ReportFormat::Focus => (focused(&args, &mut reader, &subject)?, output::Format::Csv),
+        ReportFormat::Focus => {
+            let prices = config.prices.as_deref().map(read_prices).transpose()?;
+            let focused = focused(&args, &mut reader, &subject, prices.as_ref())?;
+            all_priced = focused.all_priced;
+            (focused.document, output::Format::Csv)
+        }
     };
     write(&document, style(format), out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
-        ReportFormat::Focus => &sentences(&args, &subject),
+        ReportFormat::Focus => &[sentences(&args, &subject), document.notes.clone()].concat(),
         ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv | ReportFormat::Xlsx => {
             &document.notes
         }
     };
     terminal::eprint_beside(beside, &subject.coverage, format);
-    Ok(super::exit_code(subject.is_final(&args.by)))
+    Ok(super::exit_code(subject.is_final(&args.by) && all_priced))
 }
 
 fn check(args: &Args) -> anyhow::Result<()> {
@@ -222,7 +232,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
             range: Some(subject.range),
             ..CorrectionFilter::default()
         };
-        let pending = list_pending(args, snapshot, subject, filter)?;
+        let pending = list_pending(&args.metric, snapshot, subject, filter)?;
         let due = pending.iter().filter(|one| one.acknowledged_at.is_none());
         let due = due.count();
         let question = question(args, subject, dimensions);
@@ -277,22 +287,64 @@ fn question<'a>(args: &'a Args, subject: &'a ReportScope, by: Dimensions) -> Tot
     }
 }
 
-fn focused(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Result<Document> {
+/// With costs if there are prices.
+fn focused(
+    args: &Args,
+    reader: &mut Reader,
+    subject: &ReportScope,
+    prices: Option<&PriceList>,
+) -> anyhow::Result<CostedCharges> {
     let by = [By::Account, By::Domain, By::Sku, By::Resource, By::Day];
     let by = report::dimensions(&by);
-    reader.read(|snapshot| {
-        let figures = list_totals(snapshot, &question(args, subject, by))?;
-        let corrections = pending_corrections(args, snapshot, subject)?;
-        focus::document(&figures, &corrections, &subject.ever, &subject.zones)
-    })
+    let Some(prices) = prices else {
+        let document = reader.read(|snapshot| {
+            let figures = list_totals(snapshot, &question(args, subject, by))?;
+            let corrections = pending_corrections(snapshot, subject, &args.metric)?;
+            focus::document(&figures, &corrections, &subject.ever, &subject.zones)
+        })?;
+        return Ok(CostedCharges {
+            document,
+            all_priced: true,
+        });
+    };
+    // An amount is of a whole month, and a day has its share of it.
+    let (first, last) = (subject.range.first(), subject.range.last());
+    let (first, last) = (Month::of(first).days(), Month::of(last).days());
+    let months = DayRange::new(first.first(), last.last())?;
+    let mut selection = subject.ever.clone();
+    selection.cut(months);
+    let figures = TotalsQuery {
+        accounts: &selection.accounts,
+        stretches: Some(&selection.stretches),
+        range: months,
+        ..question(args, subject, by)
+    };
+    // Derived metrics are corrected with the metric that they are derived from.
+    let mut metrics = args.metric.clone();
+    let derived = args
+        .metric
+        .iter()
+        .filter_map(|name| DerivedMetric::of_name(name));
+    metrics.extend(derived.map(|one| one.base().name().into_owned()));
+    let found = reader.read(|snapshot| {
+        let corrections = pending_corrections(snapshot, subject, &metrics)?;
+        let question = CostQuery {
+            prices,
+            range: subject.range,
+            figures,
+            selection: &subject.ever,
+            zones: &subject.zones,
+            corrections: &corrections,
+        };
+        find_costs(snapshot, &question)
+    })?;
+    found.map_err(anyhow::Error::msg)
 }
 
-type Found = (StoredCorrection, Day);
-
 fn pending_corrections(
-    args: &Args,
     snapshot: &Snapshot,
     subject: &ReportScope,
+    metrics: &[String],
 ) -> anyhow::Result<Vec<Found>> {
     let since = Utc::at(subject.zones.midnight(subject.range.first()))?.to_string();
     let filter = CorrectionFilter {
@@ -300,7 +352,7 @@ fn pending_corrections(
         ..CorrectionFilter::default()
     };
     focus::found_within(
-        list_pending(args, snapshot, subject, filter)?,
+        list_pending(metrics, snapshot, subject, filter)?,
         subject.range,
         &subject.zones,
     )
@@ -308,7 +360,7 @@ fn pending_corrections(
 
 /// Differences that sealed days withhold, of the accounts and metrics that are asked for.
 fn list_pending(
-    args: &Args,
+    metrics: &[String],
     snapshot: &Snapshot,
     subject: &ReportScope,
     filter: CorrectionFilter,
@@ -321,7 +373,7 @@ fn list_pending(
         ..filter
     };
     let mut corrections = list_corrections(snapshot, filter, Page::default())?;
-    corrections.retain(|one| args.metric.is_empty() || args.metric.contains(&one.metric));
+    corrections.retain(|one| metrics.is_empty() || metrics.contains(&one.metric));
     Ok(corrections)
 }
 

@@ -14,7 +14,7 @@ use crate::month::Month;
 use crate::output::{self, Document, Format, Value};
 use crate::prices::{PriceList, read_prices};
 use crate::report;
-use crate::statement::{Standing, Statement, StatementQuery, draw_up, find_standing};
+use crate::statement::{Corrections, Standing, Statement, StatementQuery, draw_up, find_standing};
 use crate::terminal;
 use crate::zones::Zones;
 
@@ -109,6 +109,7 @@ fn drawn(args: &Args, reader: &mut Reader, prices: &PriceList) -> anyhow::Result
             selection: &selection,
             zones: &zones,
             most_lines: usize::MAX,
+            corrections: Corrections::Due,
         };
         let statement = match draw_up(snapshot, &question)? {
             Ok(statement) => statement,

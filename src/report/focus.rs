@@ -1,9 +1,11 @@
 //! Usage in the shape of the FinOps Open Cost and Usage Specification (FOCUS) 1.2: the columns that a ledger of
-//! usage can fill honestly. There are no costs in it, so it is no FOCUS data set by itself; whoever has the prices
-//! joins them by `SkuId`, or by `SkuMeter` and parts of it.
+//! usage can fill honestly, and those of costs where there is a price file. Whoever has the prices elsewhere joins them by
+//! `SkuId`, or by `SkuMeter` and parts of it.
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
+
+use anyhow::ensure;
 
 use crate::day::{Day, DayRange};
 use crate::instant::Utc;
@@ -17,6 +19,7 @@ use crate::month::Month;
 use crate::output::{Column, Document, Unit, Value};
 use crate::resource::ResourceKind;
 use crate::sku::{DerivedMetric, VmSize};
+use crate::statement::{DayCost, DayPrice, StatementLine};
 use crate::zones::Zones;
 
 /// In the order of the alphabet, as the specification has them.
@@ -46,6 +49,19 @@ const COLUMNS: [&str; 23] = [
     "Tags",
 ];
 
+/// What there is beside these where there are prices, in the same order.
+const COST_COLUMNS: [&str; 9] = [
+    "BilledCost",
+    "BillingCurrency",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingQuantity",
+    "PricingUnit",
+];
+
 /// One charge without its cost.
 struct Charge<'a> {
     day: Day,
@@ -63,62 +79,23 @@ struct Charge<'a> {
     quantity: f64,
 }
 
+/// A correction, and the day on which it was found.
+pub type Found = (StoredCorrection, Day);
+
 /// A row for each account, day, metric, SKU and resource, and one for each correction that was found in the period
 /// while its day was sealed; `selection` has the accounts of these, on whatever day. A row has the domain of its day.
-pub fn document<'a>(
-    figures: &'a [Figure<'a>],
-    corrections: &[(StoredCorrection, Day)],
+pub fn document(
+    figures: &[Figure],
+    corrections: &[Found],
     selection: &Selection,
     zones: &Zones,
 ) -> anyhow::Result<Document> {
     let mut rows = Vec::with_capacity(figures.len() + corrections.len());
     for figure in figures {
-        let (Some(account), Some(day)) = (figure.who.account, figure.day) else {
-            continue;
-        };
-        let names = |facts: &'a Option<Rc<ResourceFacts>>| {
-            let facts = facts.as_ref();
-            facts.map(|one| (one.uuid.as_str(), one.name.as_str()))
-        };
-        let charge = Charge {
-            day,
-            month: Month::of(day),
-            correction: false,
-            account,
-            domain_path: figure.who.domain_path,
-            metric: &figure.metric.name,
-            unit: &figure.metric.unit,
-            offering: names(&figure.offering),
-            zone: names(&figure.zone),
-            size: figure.size,
-            resource: figure.resource.as_deref(),
-            quantity: figure.quantity,
-        };
-        rows.push(row(&charge, zones)?);
+        rows.extend(figure_row(figure, zones)?);
     }
-    for (correction, found) in corrections {
-        let same = |account: &&Account| account.uuid == correction.account_uuid;
-        let Some(account) = selection.accounts.iter().find(same) else {
-            continue;
-        };
-        let domain = selection.domain_on(account.id, correction.day);
-        let (uuid, name) = (&correction.resource_uuid, &correction.resource_name);
-        let charge = Charge {
-            day: correction.day,
-            month: Month::of(*found),
-            correction: true,
-            account,
-            domain_path: domain.and_then(|domain| domain.path.as_deref()),
-            metric: &correction.metric,
-            unit: &correction.unit,
-            offering: uuid.as_deref().zip(name.as_deref()),
-            // A correction is about all that an account used of an offering.
-            zone: None,
-            size: VmSize::default(),
-            resource: None,
-            quantity: correction.delta,
-        };
-        rows.push(row(&charge, zones)?);
+    for found in corrections {
+        rows.extend(correction_row(found, selection, zones)?);
     }
     Ok(Document {
         rows_name: "charges",
@@ -126,6 +103,126 @@ pub fn document<'a>(
         rows,
         ..Document::default()
     })
+}
+
+/// `None`: it is not of one account and day.
+pub fn figure_row(figure: &Figure, zones: &Zones) -> anyhow::Result<Option<Vec<Value>>> {
+    let (Some(account), Some(day)) = (figure.who.account, figure.day) else {
+        return Ok(None);
+    };
+    let charge = Charge {
+        day,
+        month: Month::of(day),
+        correction: false,
+        account,
+        domain_path: figure.who.domain_path,
+        metric: &figure.metric.name,
+        unit: &figure.metric.unit,
+        offering: names(&figure.offering),
+        zone: names(&figure.zone),
+        size: figure.size,
+        resource: figure.resource.as_deref(),
+        quantity: figure.quantity,
+    };
+    Ok(Some(row(&charge, zones)?))
+}
+
+/// `None`: its account is not asked for.
+pub fn correction_row(
+    (correction, found): &Found,
+    selection: &Selection,
+    zones: &Zones,
+) -> anyhow::Result<Option<Vec<Value>>> {
+    let same = |account: &&Account| account.uuid == correction.account_uuid;
+    let Some(account) = selection.accounts.iter().find(same) else {
+        return Ok(None);
+    };
+    let domain = selection.domain_on(account.id, correction.day);
+    let (uuid, name) = (&correction.resource_uuid, &correction.resource_name);
+    let charge = Charge {
+        day: correction.day,
+        month: Month::of(*found),
+        correction: true,
+        account,
+        domain_path: domain.and_then(|domain| domain.path.as_deref()),
+        metric: &correction.metric,
+        unit: &correction.unit,
+        offering: uuid.as_deref().zip(name.as_deref()),
+        // A correction is about all that an account used of an offering.
+        zone: None,
+        size: VmSize::default(),
+        resource: None,
+        quantity: correction.delta,
+    };
+    Ok(Some(row(&charge, zones)?))
+}
+
+/// A line of a correction. `None`: nobody knows the quantity.
+pub fn line_row(
+    line: &StatementLine,
+    found: Day,
+    selection: &Selection,
+    zones: &Zones,
+) -> anyhow::Result<Option<Vec<Value>>> {
+    let Some(quantity) = line.quantity else {
+        return Ok(None);
+    };
+    let day = line.days.first();
+    let domain = selection.domain_on(line.account.id, day);
+    let charge = Charge {
+        day,
+        month: Month::of(found),
+        correction: true,
+        account: &line.account,
+        domain_path: domain.and_then(|domain| domain.path.as_deref()),
+        metric: &line.metric,
+        unit: &line.metric_unit,
+        offering: names(&line.sku.offering),
+        zone: names(&line.sku.zone),
+        size: line.sku.size,
+        resource: line.resource.as_deref(),
+        quantity,
+    };
+    Ok(Some(row(&charge, zones)?))
+}
+
+/// The columns of charges with costs.
+pub fn columns_with_costs() -> Vec<Column> {
+    let mut names = [&COLUMNS[..], &COST_COLUMNS].concat();
+    names.sort_unstable();
+    names.iter().map(|name| Column::shown(name, name)).collect()
+}
+
+/// A row with what it costs: 0 without a price.
+pub fn with_cost(row: Vec<Value>, cost: &DayCost) -> anyhow::Result<Vec<Value>> {
+    let decimal = |digits: &str| Value::Decimal(digits.to_owned());
+    let priced = cost.priced.as_ref();
+    let part = |of: fn(&DayPrice) -> &str| priced.map_or(Value::Nothing, |one| decimal(of(one)));
+    let or_0 = |value: Value| match value {
+        Value::Nothing => decimal("0"),
+        value => value,
+    };
+    let costs = [
+        decimal(&cost.billed),
+        Value::Text(cost.currency.clone()),
+        or_0(part(|one| &one.contracted_cost)),
+        part(|one| &one.contracted_price),
+        decimal(&cost.billed),
+        or_0(part(|one| &one.list_cost)),
+        part(|one| &one.list_price),
+        part(|one| &one.quantity),
+        Value::text(priced.map(|one| one.unit)),
+    ];
+    ensure!(row.len() == COLUMNS.len(), "a row of other columns");
+    let usage = COLUMNS.into_iter().zip(row);
+    let mut cells: Vec<(&str, Value)> = usage.chain(COST_COLUMNS.into_iter().zip(costs)).collect();
+    cells.sort_by_key(|(name, _)| *name);
+    Ok(cells.into_iter().map(|(_, value)| value).collect())
+}
+
+fn names(facts: &Option<Rc<ResourceFacts>>) -> Option<(&str, &str)> {
+    let facts = facts.as_ref();
+    facts.map(|one| (one.uuid.as_str(), one.name.as_str()))
 }
 
 fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
@@ -275,7 +372,7 @@ pub fn found_within(
     corrections: Vec<StoredCorrection>,
     range: DayRange,
     zones: &Zones,
-) -> anyhow::Result<Vec<(StoredCorrection, Day)>> {
+) -> anyhow::Result<Vec<Found>> {
     let mut found = Vec::new();
     for correction in corrections {
         let day = zones.day_at(correction.corrected_at.parse::<Utc>()?.unix())?;

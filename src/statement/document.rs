@@ -138,6 +138,17 @@ impl Statement {
         Ok(sums.into_values().collect())
     }
 
+    /// What people should know about prices, where lines stand elsewhere.
+    pub fn shortcomings(&self, month: Month, price_file: &str) -> Vec<String> {
+        let standing = Standing {
+            unsealed_days: Vec::new(),
+        };
+        let sentences = self.sentences(&standing, price_file).into_iter();
+        sentences
+            .map(|sentence| format!("{month}: {sentence}"))
+            .collect()
+    }
+
     /// What people should know about lines and prices.
     fn sentences(&self, standing: &Standing, price_file: &str) -> Vec<String> {
         let mut sentences = Vec::new();

@@ -13,6 +13,7 @@ mod differential;
 mod domains;
 mod explain;
 mod findings;
+mod focus;
 mod health;
 mod http;
 mod identity;

@@ -9,7 +9,7 @@ use crate::ledger::read::totals::TooManySums;
 use crate::month::Month;
 use crate::output::{self, Value};
 use crate::scope::Scope;
-use crate::statement::{Statement, StatementQuery, draw_up, find_standing};
+use crate::statement::{Corrections, Statement, StatementQuery, draw_up, find_standing};
 use crate::view;
 
 pub const PARAMETERS: [&str; 3] = ["month", "require", "format"];
@@ -41,6 +41,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         selection: &selection,
         zones: &context.state.zones,
         most_lines: MOST_LINES,
+        corrections: Corrections::Due,
     };
     let drawn = draw_up(context.snapshot, &question).map_err(too_much)?;
     let mut statement = drawn.map_err(|wrong| not_applicable(context, &wrong))?;

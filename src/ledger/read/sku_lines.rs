@@ -123,18 +123,25 @@ impl<'a> SkuLineReader<'a> {
     ) -> anyhow::Result<Vec<PendingLine>> {
         let ids: Vec<i64> = account_ids.iter().copied().collect();
         let values = params! {":accounts": ids.as_slice(), ":before": before};
-        let pending = self.snapshot.connection().list(PENDING, values, |row| {
-            Ok(PendingRow {
-                correction_id: row.get(0)?,
-                day: row.get(1)?,
-                account_id: row.get(2)?,
-                metric_id: row.get(3)?,
-                record_resource_id: row.get(4)?,
-                sku_id: row.get(5)?,
-                resource_id: row.get(6)?,
-                quantity: row.get(7)?,
-            })
-        })?;
+        let connection = self.snapshot.connection();
+        let pending = connection.list(PENDING, values, pending_row)?;
+        self.name_pending(pending)
+    }
+
+    /// The same of corrections by their ids, whether somebody has acknowledged them or not.
+    pub fn list_corrections(
+        &mut self,
+        account_ids: &BTreeSet<i64>,
+        correction_ids: &[i64],
+    ) -> anyhow::Result<Vec<PendingLine>> {
+        let ids: Vec<i64> = account_ids.iter().copied().collect();
+        let values = params! {":accounts": ids.as_slice(), ":ids": correction_ids};
+        let connection = self.snapshot.connection();
+        let pending = connection.list(OF_CORRECTIONS, values, pending_row)?;
+        self.name_pending(pending)
+    }
+
+    fn name_pending(&mut self, pending: Vec<PendingRow>) -> anyhow::Result<Vec<PendingLine>> {
         let ids: Vec<(i64, i64)> = pending
             .iter()
             .filter_map(|row| row.sku_id.zip(row.resource_id))
@@ -279,6 +286,28 @@ struct PendingRow {
     resource_id: Option<i64>,
     quantity: f64,
 }
+
+fn pending_row(row: &crate::db::Row) -> anyhow::Result<PendingRow> {
+    Ok(PendingRow {
+        correction_id: row.get(0)?,
+        day: row.get(1)?,
+        account_id: row.get(2)?,
+        metric_id: row.get(3)?,
+        record_resource_id: row.get(4)?,
+        sku_id: row.get(5)?,
+        resource_id: row.get(6)?,
+        quantity: row.get(7)?,
+    })
+}
+
+pub(super) const OF_CORRECTIONS: &str = "select c.id, c.day, c.account_id, c.metric_id, c.resource_id, p.sku_id, \
+     p.resource_id, \
+     iif(p.sku_id is null, coalesce(c.new_quantity, 0.0) - coalesce(c.old_quantity, 0.0), \
+         coalesce(p.new_quantity, 0.0) - coalesce(p.old_quantity, 0.0)) \
+     from stored_corrections c \
+     left join correction_lines p on p.correction_id = c.id \
+     where c.id in rarray(:ids) and c.account_id in rarray(:accounts) \
+     order by c.day, c.id, p.sku_id, p.resource_id";
 
 /// Along the index of those that are due.
 pub(super) const PENDING: &str = "select c.id, c.day, c.account_id, c.metric_id, c.resource_id, p.sku_id, p.resource_id, \
