@@ -13,6 +13,7 @@ mod xlsx;
 
 use std::io::Write;
 
+pub use csv::quantity as csv_quantity;
 pub use document::{Column, Document, Objects, Tone, Value};
 pub use unit::Unit;
 
@@ -164,7 +165,7 @@ acme, \"the\" one  closed   1,234,567    1,503,238.55 hours
         let expected = "\
 account_name,account_uuid,state,records,quantity
 \"acme, \"\"the\"\" one\",u-1,closed,1234567,1503238.5536
-日本\u{1b}[31m,,missing,0,337407196004352
+日本\u{1b}[31m,,missing,0,337407196004352.0
 ";
         assert_eq!(printed(Format::Csv, true), expected);
     }

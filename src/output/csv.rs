@@ -42,14 +42,28 @@ fn write_record<'a>(
 fn raw(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Nothing => Cow::Borrowed(""),
-        Value::Text(text) | Value::Time(text) | Value::Decimal(text) => field(text),
+        Value::Text(text) | Value::Time(text) => field(text),
         Value::State(word, _) => field(word),
         Value::Truth(truth) => Cow::Owned(truth.to_string()),
         Value::Count(number) | Value::Id(number) => Cow::Owned(number.to_string()),
-        Value::Quantity(number, _) => Cow::Owned(number.to_string()),
+        Value::Quantity(number, _) => Cow::Owned(quantity(*number)),
+        Value::Decimal(digits) => Cow::Owned(with_fraction(digits.clone())),
         Value::Objects(several) => field(&several.raw),
         Value::List(texts) => Cow::Owned(field(&texts.join(" ")).into_owned()),
     }
+}
+
+/// A quantity as CSV has it, for texts that hold several.
+pub fn quantity(number: f64) -> String {
+    with_fraction(number.to_string())
+}
+
+/// Always with a fraction, `24.0`, so that nobody who guesses types takes a column for one of integers.
+fn with_fraction(mut digits: String) -> String {
+    if !digits.contains('.') {
+        digits.push_str(".0");
+    }
+    digits
 }
 
 /// In quotes where it has to be.
@@ -58,5 +72,25 @@ fn field(text: &str) -> Cow<'_, str> {
         Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quantity_has_a_fraction_and_no_exponent() {
+        for (number, expected) in [
+            (24.0, "24.0"),
+            (0.0, "0.0"),
+            (-4.0, "-4.0"),
+            (0.75, "0.75"),
+            (1e-7, "0.0000001"),
+            (337_407_196_004_352.0, "337407196004352.0"),
+            (1e21, "1000000000000000000000.0"),
+        ] {
+            assert_eq!(quantity(number), expected);
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::ledger::read::corrected_lines::{ChangedLine, ChangedLines};
 use crate::output::unit::readable;
-use crate::output::{Objects, Unit, Value};
+use crate::output::{Objects, Unit, Value, csv_quantity};
 
 /// Lines of a metric of this unit.
 pub fn changed_lines(changed: &ChangedLines, unit: Unit) -> Value {
     let shown = changed
         .in_words(|line| line.in_words(&line.resource_name, |quantity| readable(quantity, unit)));
     let raw = changed.lines.iter();
-    let raw = raw.map(|line| line.in_words(&line.resource_uuid, |quantity| quantity.to_string()));
+    let raw = raw.map(|line| line.in_words(&line.resource_uuid, csv_quantity));
     Value::Objects(Objects {
         objects: changed.lines.iter().map(keys).collect(),
         shown,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Cell;
 use crate::ledger::read::totals::{Figure, MetricFacts, ResourceFacts};
-use crate::output::{Column, Objects, Unit, Value};
+use crate::output::{Column, Objects, Unit, Value, csv_quantity};
 
 /// A VM, a volume, an address …, with its totals.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub const CELLS: &[Cell<UsedResource>] = &[
 fn totals(totals: &[ResourceTotal]) -> Value {
     let words = totals
         .iter()
-        .map(|total| format!("{}={}", total.metric.name, total.quantity));
+        .map(|total| format!("{}={}", total.metric.name, csv_quantity(total.quantity)));
     let words: Vec<String> = words.collect();
     Value::Objects(Objects {
         objects: totals.iter().map(keys).collect(),

@@ -88,7 +88,7 @@ fn a_month_is_added_up_once_all_its_days_are_closed() {
     // 29 days of 24 hours, and of what a computer has for 0.1: 0.1000000000000000055.
     assert_eq!(
         totals(&cloud, &["--month", "2013-06"]),
-        ["696", "2.9000000000000004"]
+        ["696.0", "2.9000000000000004"]
     );
     cloud
         .run(&["import", "-s", "2013-06-01", "--dry-run"])
@@ -102,7 +102,7 @@ fn a_month_is_added_up_once_all_its_days_are_closed() {
         ),
         ["alice | 2013-06 | 720", "bob | 2013-06 | 3"]
     );
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     assert!(verdict(&cloud).contains("sound"));
 }
 
@@ -114,11 +114,11 @@ fn what_has_the_whole_month_in_it_is_answered_from_its_sums() {
         .execute("delete from stored_records where day < '2013-06-30'", [])
         .unwrap();
     let days = |first, last| totals(&cloud, &["-s", first, "-e", last]);
-    assert_eq!(days("2013-06-01", "2013-06-30"), ["720", "3"]);
+    assert_eq!(days("2013-06-01", "2013-06-30"), ["720.0", "3.0"]);
     // 32 days, two of them from July's records.
-    assert_eq!(days("2013-06-01", "2013-07-02"), ["768", "3.2"]);
+    assert_eq!(days("2013-06-01", "2013-07-02"), ["768.0", "3.2"]);
     // One day of June is left.
-    assert_eq!(days("2013-06-02", "2013-06-30"), ["24", "0.1"]);
+    assert_eq!(days("2013-06-02", "2013-06-30"), ["24.0", "0.1"]);
     assert_eq!(days("2013-06-01", "2013-06-29"), [""; 0]);
     // Days are told apart from the days themselves.
     let words = [
@@ -139,21 +139,27 @@ fn whatever_changes_a_day_changes_its_month() {
     // Alice's 10th of June, kept at first.
     cloud.usage("update cloud_usage set raw_usage = 12 where id = 19");
     cloud.run(&["import", "-s", "2013-06-10"]).exits(1);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     let rehearsal = ["import", "-s", "2013-06-10", "-f", "--dry-run"];
     cloud.run(&rehearsal).exits(0);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(0);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708.0", "3.0"]);
     // A record more, of somebody who had none in June.
     cloud.account(4, "carol-uuid", "carol");
     cloud.add_usage(&[hours("2013-06-11", 4, 5.0)]);
     cloud.run(&["import", "-s", "2013-06-11"]).exits(0);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "3", "5"]);
+    assert_eq!(
+        totals(&cloud, &["--month", "2013-06"]),
+        ["708.0", "3.0", "5.0"]
+    );
     // What bob had is gone but for the first day: 29 records are taken out.
     cloud.usage("delete from cloud_usage where account_id = 3 and id between 3 and 60");
     cloud.run(&["import", "--month", "2013-06", "-f"]).exits(0);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "0.1", "5"]);
+    assert_eq!(
+        totals(&cloud, &["--month", "2013-06"]),
+        ["708.0", "0.1", "5.0"]
+    );
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
     assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
     // A sealed day holds its figure, and so does its month.
@@ -161,10 +167,16 @@ fn whatever_changes_a_day_changes_its_month() {
     cloud.run(&["seal", "2013-06"]).exits(0);
     cloud.usage("update cloud_usage set raw_usage = 1 where id = 19");
     cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(1);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["708", "0.1", "5"]);
+    assert_eq!(
+        totals(&cloud, &["--month", "2013-06"]),
+        ["708.0", "0.1", "5.0"]
+    );
     cloud.run(&["unseal", "2013-06-10"]);
     cloud.run(&["import", "-s", "2013-06-10", "-f"]);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["697", "0.1", "5"]);
+    assert_eq!(
+        totals(&cloud, &["--month", "2013-06"]),
+        ["697.0", "0.1", "5.0"]
+    );
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
     assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
     assert!(verdict(&cloud).contains("sound"));
@@ -184,12 +196,12 @@ fn a_month_that_cannot_be_added_up_is_told_and_its_days_are_imported() {
         ),
         "{run}"
     );
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     assert_eq!(cloud.ledger("select count(*) from month_sums"), ["0"]);
     ledger.execute_batch("drop trigger full").unwrap();
     cloud.run(&["import"]).exits(0);
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
 }
 
 #[test]
@@ -214,7 +226,7 @@ fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
         cloud.run(&force).exits(0);
         took = started.elapsed();
         assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
-        let month = (30 * (23 - round)).to_string();
+        let month = format!("{}.0", 30 * (23 - round));
         assert_eq!(totals(&cloud, &["--month", "2013-06"]), [&*month, &*month]);
         assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
     }
@@ -235,7 +247,7 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     change(
         "update month_sums set quantity = 700 where account_id = (select id from stored_accounts where name = 'alice')",
     );
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700.0", "3.0"]);
     let run = cloud
         .run(&["verify", "2013-06", "--format", "json"])
         .exits(1);
@@ -246,7 +258,7 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     run.complains(
         "rbc-usage: the sums of 2013-06 were not those of its days, for 1 account, and were rebuilt\n",
     );
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
     // Here it is a day that is wrong, and it is not added up, also while it bears the mark of an earlier run.
     change(
@@ -255,12 +267,12 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     let said = "rbc-usage: the sums of 2013-06 are not those of its days, for 1 account\n";
     let other = ["verify", "2013-06-11..2013-06-30"];
     cloud.run(&other).exits(1).complains(said);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     cloud.run(&["verify", "2013-06"]).exits(1).complains(said);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     assert!(verdict(&cloud).contains("the sums of 2013-06"));
     cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(0);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
     // A sealed day's own value is proven by nobody once the source has another one.
     cloud.run(&["seal", "2013-06"]).exits(0);
@@ -270,5 +282,5 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
         "update month_sums set quantity = 700 where account_id = (select id from stored_accounts where name = 'alice')",
     );
     cloud.run(&["verify", "2013-06"]).exits(1).complains(said);
-    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700", "3"]);
+    assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700.0", "3.0"]);
 }

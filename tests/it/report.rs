@@ -109,15 +109,15 @@ fn the_day_of_25_hours_adds_up_as_worked_out_by_hand() {
     assert_eq!(
         figures,
         [
-            &format!("primary_byte_hours  {}", 980_i64 * 25 * (1 << 30)),
-            "vm_allocated Classic Small 25",
-            "vm_allocated Large 50",
-            "vm_allocated Medium 125",
-            "vm_allocated Small 100",
-            "vm_running Classic Small 25",
-            "vm_running Large 50",
-            "vm_running Medium 100",
-            "vm_running Small 75",
+            &format!("primary_byte_hours  {}.0", 980_i64 * 25 * (1 << 30)),
+            "vm_allocated Classic Small 25.0",
+            "vm_allocated Large 50.0",
+            "vm_allocated Medium 125.0",
+            "vm_allocated Small 100.0",
+            "vm_running Classic Small 25.0",
+            "vm_running Large 50.0",
+            "vm_running Medium 100.0",
+            "vm_running Small 75.0",
         ]
     );
     let gib_months: f64 = rows[0][6].parse().unwrap();

@@ -196,7 +196,7 @@ fn corrections_of_a_value_go_on_from_one_another() {
         .exits(1);
     assert!(
         run.stdout
-            .contains("2013-06-02,edited,alice-uuid,alice,security_group,hours,,,,6,"),
+            .contains("2013-06-02,edited,alice-uuid,alice,security_group,hours,,,,6.0,"),
         "{run}"
     );
 }

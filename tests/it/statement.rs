@@ -82,31 +82,31 @@ fn a_statement_is_what_one_gets_by_hand() {
     assert_eq!(
         of(",app-09,"),
         [
-            "2026-10-01 2026-10-14 app-09 336 hour 0.015 5.04 EUR",
-            "2026-10-15 2026-10-31 app-09 409 hour 0.02 8.18 EUR",
+            "2026-10-01 2026-10-14 app-09 336.0 hour 0.015 5.04 EUR",
+            "2026-10-15 2026-10-31 app-09 409.0 hour 0.02 8.18 EUR",
         ]
     );
     // 745 h × 0.05 = 37.25
     assert_eq!(
         of(",db-02,"),
-        ["2026-10-01 2026-10-31 db-02 745 hour 0.05 37.25 EUR"]
+        ["2026-10-01 2026-10-31 db-02 745.0 hour 0.05 37.25 EUR"]
     );
     // cache-04 was Small for 9 days and 12 hours, 228 h, × 0.05 = 11.40; then Medium: 745 h - 228 h = 517 h, × 0.05 = 25.85.
     assert_eq!(
         of(",cache-04,"),
         [
-            "2026-10-01 2026-10-31 cache-04 517 hour 0.05 25.85 EUR",
-            "2026-10-01 2026-10-31 cache-04 228 hour 0.05 11.40 EUR",
+            "2026-10-01 2026-10-31 cache-04 517.0 hour 0.05 25.85 EUR",
+            "2026-10-01 2026-10-31 cache-04 228.0 hour 0.05 11.40 EUR",
         ]
     );
     // Without a disk offering: 20 GiB all the month × 0.08 = 1.60. With one: 100 × 0.2 = 20.00.
     assert_eq!(
         of(",ROOT-3001,"),
-        ["2026-10-01 2026-10-31 ROOT-3001 20 GiB-month 0.08 1.60 EUR"]
+        ["2026-10-01 2026-10-31 ROOT-3001 20.0 GiB-month 0.08 1.60 EUR"]
     );
     assert_eq!(
         of(",DATA-3004,"),
-        ["2026-10-01 2026-10-31 DATA-3004 100 GiB-month 0.2 20.00 EUR"]
+        ["2026-10-01 2026-10-31 DATA-3004 100.0 GiB-month 0.2 20.00 EUR"]
     );
     // 1,136,308,298,271.x bytes are 1136.308298 GB, × 0.01 = 11.36308298.
     assert_eq!(
@@ -202,8 +202,8 @@ fn hours_times_size_have_prices_as_well() {
     assert_eq!(
         lines_with(&run.stdout, ",app-03,"),
         [
-            "2026-10-01 2026-10-31 app-03 5960 GiB-hour 0.004 23.84 EUR",
-            "2026-10-01 2026-10-31 app-03 2980 vCPU-hour 0.01 29.80 EUR",
+            "2026-10-01 2026-10-31 app-03 5960.0 GiB-hour 0.004 23.84 EUR",
+            "2026-10-01 2026-10-31 app-03 2980.0 vCPU-hour 0.01 29.80 EUR",
         ]
     );
     // What they follow from is priced by them.
@@ -274,12 +274,12 @@ fn the_most_specific_price_counts() {
         rows.push_str(line);
         prices.push(price_of("specific.csv", &rows, "aurora"));
     }
-    assert_eq!(prices, ["1", "2", "3", "4", "5"]);
+    assert_eq!(prices, ["1.0", "2.0", "3.0", "4.0", "5.0"]);
     // Domains below are included, and the innermost goes first.
-    assert_eq!(price_of("specific.csv", &rows, "maple-toys"), "4");
+    assert_eq!(price_of("specific.csv", &rows, "maple-toys"), "4.0");
     rows.push_str(",vm_running,,,/nordic/shops/,,hour,6,EUR\n");
-    assert_eq!(price_of("specific.csv", &rows, "maple-toys"), "6");
-    assert_eq!(price_of("specific.csv", &rows, "granite-it"), "4");
+    assert_eq!(price_of("specific.csv", &rows, "maple-toys"), "6.0");
+    assert_eq!(price_of("specific.csv", &rows, "granite-it"), "4.0");
 }
 
 #[test]
@@ -383,8 +383,8 @@ fn pending_corrections_have_the_price_of_their_day() {
     assert_eq!(
         lines,
         [
-            "2026-09-27 2026-09-27 app-03 -10 hour 0.08 -0.80 EUR",
-            "2026-09-28 2026-09-28  -30 hour 0.10 -3.00 EUR",
+            "2026-09-27 2026-09-27 app-03 -10.0 hour 0.08 -0.80 EUR",
+            "2026-09-28 2026-09-28  -30.0 hour 0.10 -3.00 EUR",
         ]
     );
     let own =
@@ -422,8 +422,8 @@ fn the_domain_of_each_day_has_its_price() {
     assert_eq!(
         lines_with(&run.stdout, ",db-02,"),
         [
-            "2026-10-01 2026-10-10 db-02 240 hour 0.05 12.00 EUR",
-            "2026-10-11 2026-10-31 db-02 505 hour 0.06 30.30 EUR",
+            "2026-10-01 2026-10-10 db-02 240.0 hour 0.05 12.00 EUR",
+            "2026-10-11 2026-10-31 db-02 505.0 hour 0.06 30.30 EUR",
         ]
     );
     // A statement of the domain has the days in it alone.
@@ -442,7 +442,7 @@ fn the_domain_of_each_day_has_its_price() {
         "{of_aurora:?}"
     );
     assert!(
-        of_aurora[0].contains(",505,hour,0.06,30.30,EUR,"),
+        of_aurora[0].contains(",505.0,hour,0.06,30.30,EUR,"),
         "{of_aurora:?}"
     );
 }

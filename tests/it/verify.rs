@@ -79,7 +79,7 @@ fn a_digit_changed_in_one_row_is_named() {
     assert_eq!(
         differences(&cloud, 1),
         [
-            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,24.0001,\
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24.0,24.0001,\
           \"2 rows, 2 when imported\""
         ]
     );
@@ -106,7 +106,7 @@ fn a_row_deleted_and_a_row_added_are_named() {
     assert_eq!(
         differences(&cloud, 1),
         [
-            "2013-06-02,row_removed,bob-uuid,bob,vm_allocated,hours,large-uuid,large,24,,\
+            "2013-06-02,row_removed,bob-uuid,bob,vm_allocated,hours,large-uuid,large,24.0,,\
           \"1 row, 2 when imported\""
         ]
     );
@@ -120,7 +120,7 @@ fn a_row_deleted_and_a_row_added_are_named() {
     assert_eq!(
         differences(&cloud, 1),
         [
-            "2013-06-02,row_added,bob-uuid,bob,vm_allocated,hours,small-uuid,small,,3,\
+            "2013-06-02,row_added,bob-uuid,bob,vm_allocated,hours,small-uuid,small,,3.0,\
           \"3 rows, 2 when imported: row 12 was added\""
         ]
     );
@@ -145,9 +145,9 @@ fn an_offering_remapped_is_named_in_the_row_and_in_the_cloud() {
     assert_eq!(
         differences(&cloud, 1),
         [
-            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,,\
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24.0,,\
              \"2 rows, 2 when imported\"",
-            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,large-uuid,large,,24,\
+            "2013-06-02,row_changed,alice-uuid,alice,vm_allocated,hours,large-uuid,large,,24.0,\
              \"2 rows, 2 when imported\""
         ]
     );
@@ -196,12 +196,12 @@ fn a_ledger_edited_by_hand_is_named() {
         &cloud,
         &format!("update stored_records set quantity = 23 where {alices_address}"),
     );
-    assert_eq!(differences(&cloud, 1), [edited("23", "24")]);
+    assert_eq!(differences(&cloud, 1), [edited("23.0", "24.0")]);
     edit_ledger(
         &cloud,
         &format!("delete from stored_records where {alices_address}"),
     );
-    assert_eq!(differences(&cloud, 1), [edited("", "24")]);
+    assert_eq!(differences(&cloud, 1), [edited("", "24.0")]);
     cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
     assert_eq!(differences(&cloud, 0), [""; 0]);
     edit_ledger(
@@ -211,7 +211,7 @@ fn a_ledger_edited_by_hand_is_named() {
     );
     assert_eq!(
         differences(&cloud, 1),
-        [edited("24", "").replace("alice-uuid,alice", "bob-uuid,bob")]
+        [edited("24.0", "").replace("alice-uuid,alice", "bob-uuid,bob")]
     );
 }
 
@@ -289,7 +289,7 @@ fn a_ledger_from_before_digests_is_compared_by_its_figures_and_gets_them() {
     assert_eq!(
         differences(&cloud, 1),
         [
-            "2013-06-02,differs,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24,23,\
+            "2013-06-02,differs,alice-uuid,alice,vm_allocated,hours,small-uuid,small,24.0,23.0,\
           how the source looked before is not known"
         ]
     );

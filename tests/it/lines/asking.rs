@@ -72,16 +72,16 @@ fn derived_metrics_are_hours_times_sizes() {
     assert_eq!(
         figures(&["--metric", vms]),
         [
-            "vm_allocated 12 hours",
-            "vm_running 96 hours",
-            "vm_running_memory_byte_hours 515396075520 byte-hours",
-            "vm_running_vcpu_hours 288 vcpu-hours",
+            "vm_allocated 12.0 hours",
+            "vm_running 96.0 hours",
+            "vm_running_memory_byte_hours 515396075520.0 byte-hours",
+            "vm_running_vcpu_hours 288.0 vcpu-hours",
         ]
     );
     let all: Vec<String> = figures(&[]);
     for metric in [
-        "vm_running_vcpu_hours 288",
-        "vm_running_memory_byte_hours 515396075520",
+        "vm_running_vcpu_hours 288.0",
+        "vm_running_memory_byte_hours 515396075520.0",
     ] {
         assert!(all.iter().any(|row| row.starts_with(metric)), "{all:?}");
     }
@@ -94,12 +94,12 @@ fn derived_metrics_are_hours_times_sizes() {
     let by_day = ["--by", "day", "--metric", "vm_running_vcpu_hours"];
     assert_eq!(
         report(&cloud, &by_day, &["day", "quantity"]),
-        ["2013-06-01 144", "2013-06-02 144"]
+        ["2013-06-01 144.0", "2013-06-02 144.0"]
     );
     let of_offering = ["--by", "offering", "--metric", "vm_running_vcpu_hours"];
     assert_eq!(
         report(&cloud, &of_offering, &["resource_name", "quantity"]),
-        ["custom 288"]
+        ["custom 288.0"]
     );
 }
 
@@ -113,10 +113,10 @@ fn totals_by_zone_size_and_resource() {
     assert_eq!(
         by("zone", &["zone_name", "zone_uuid", "metric", "quantity"]),
         [
-            "north zone-uuid vm_running 48",
-            "north zone-uuid vm_running_vcpu_hours 96",
-            "south south-uuid vm_running 48",
-            "south south-uuid vm_running_vcpu_hours 192",
+            "north zone-uuid vm_running 48.0",
+            "north zone-uuid vm_running_vcpu_hours 96.0",
+            "south south-uuid vm_running 48.0",
+            "south south-uuid vm_running_vcpu_hours 192.0",
         ]
     );
     let sku = [
@@ -129,10 +129,10 @@ fn totals_by_zone_size_and_resource() {
         "quantity",
     ];
     let skus = [
-        "custom-uuid north 2 2000 2048 vm_running 48",
-        "custom-uuid north 2 2000 2048 vm_running_vcpu_hours 96",
-        "custom-uuid south 4 2000 8192 vm_running 48",
-        "custom-uuid south 4 2000 8192 vm_running_vcpu_hours 192",
+        "custom-uuid north 2 2000 2048 vm_running 48.0",
+        "custom-uuid north 2 2000 2048 vm_running_vcpu_hours 96.0",
+        "custom-uuid south 4 2000 8192 vm_running 48.0",
+        "custom-uuid south 4 2000 8192 vm_running_vcpu_hours 192.0",
     ];
     assert_eq!(by("sku", &sku), skus);
     let resource = [
@@ -144,10 +144,10 @@ fn totals_by_zone_size_and_resource() {
         "quantity",
     ];
     let vms = [
-        "vm vm11 vm-11 11 vm_running 48",
-        "vm vm11 vm-11 11 vm_running_vcpu_hours 96",
-        "vm vm12 vm-12 12 vm_running 48",
-        "vm vm12 vm-12 12 vm_running_vcpu_hours 192",
+        "vm vm11 vm-11 11 vm_running 48.0",
+        "vm vm11 vm-11 11 vm_running_vcpu_hours 96.0",
+        "vm vm12 vm-12 12 vm_running 48.0",
+        "vm vm12 vm-12 12 vm_running_vcpu_hours 192.0",
     ];
     assert_eq!(by("resource", &resource), vms);
     assert_eq!(by("vm", &resource), vms);
@@ -159,10 +159,10 @@ fn totals_by_zone_size_and_resource() {
             &["resource_name", "offering_name", "quantity"]
         ),
         [
-            "vm11 custom 48",
-            "vm11 custom 96",
-            "vm12 custom 48",
-            "vm12 custom 192"
+            "vm11 custom 48.0",
+            "vm11 custom 96.0",
+            "vm12 custom 48.0",
+            "vm12 custom 192.0"
         ]
     );
     // 2 × 24 GiB-hours each.
@@ -170,8 +170,8 @@ fn totals_by_zone_size_and_resource() {
     assert_eq!(
         report(&cloud, &disks, &["offering_uuid", "metric", "quantity"]),
         [
-            " primary_byte_hours 51539607552",
-            "fast-uuid primary_byte_hours 51539607552"
+            " primary_byte_hours 51539607552.0",
+            "fast-uuid primary_byte_hours 51539607552.0"
         ]
     );
 }
@@ -184,17 +184,17 @@ fn one_zone_and_one_resource() {
         assert_eq!(
             report(&cloud, &["--zone", key], &columns),
             [
-                "os_usage 48",
-                "vm_running 48",
-                "vm_running_memory_byte_hours 412316860416",
-                "vm_running_vcpu_hours 192",
+                "os_usage 48.0",
+                "vm_running 48.0",
+                "vm_running_memory_byte_hours 412316860416.0",
+                "vm_running_vcpu_hours 192.0",
             ]
         );
     }
     for key in ["ROOT-12", "volume-121", "volume:121"] {
         assert_eq!(
             report(&cloud, &["--resource", key], &columns),
-            ["primary_byte_hours 51539607552"],
+            ["primary_byte_hours 51539607552.0"],
             "{key}"
         );
     }
@@ -232,10 +232,10 @@ fn a_sealed_day_is_reported_by_resource_when_its_rows_are_gone() {
             &columns[3..]
         ),
         [
-            "os_usage 48",
-            "vm_running 48",
-            "vm_running_memory_byte_hours 412316860416",
-            "vm_running_vcpu_hours 192",
+            "os_usage 48.0",
+            "vm_running 48.0",
+            "vm_running_memory_byte_hours 412316860416.0",
+            "vm_running_vcpu_hours 192.0",
         ]
     );
 }
@@ -253,18 +253,18 @@ fn the_server_tells_skus_and_resources_apart() {
     assert_eq!(
         csv("group=sku"),
         "metric,unit,offering_uuid,offering_name,zone_uuid,zone_name,vcpus,mhz,memory_mib,quantity,gib_months\n\
-         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,zone-uuid,north,2,2000,2048,96,\n\
-         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,south-uuid,south,4,2000,8192,192,\n"
+         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,zone-uuid,north,2,2000,2048,96.0,\n\
+         vm_running_vcpu_hours,vcpu-hours,custom-uuid,custom,south-uuid,south,4,2000,8192,192.0,\n"
     );
     assert_eq!(
         csv("group=resource"),
         "metric,unit,resource_kind,resource_uuid,resource_name,cloudstack_id,quantity,gib_months\n\
-         vm_running_vcpu_hours,vcpu-hours,vm,vm-11,vm11,11,96,\n\
-         vm_running_vcpu_hours,vcpu-hours,vm,vm-12,vm12,12,192,\n"
+         vm_running_vcpu_hours,vcpu-hours,vm,vm-11,vm11,11,96.0,\n\
+         vm_running_vcpu_hours,vcpu-hours,vm,vm-12,vm12,12,192.0,\n"
     );
     let both = csv("group=sku,resource");
     assert!(
-        both.contains("vm,vm-12,vm12,12,custom-uuid,custom,south-uuid,south,4,2000,8192,192,"),
+        both.contains("vm,vm-12,vm12,12,custom-uuid,custom,south-uuid,south,4,2000,8192,192.0,"),
         "{both}"
     );
     assert_eq!(csv("group=resource,sku"), both);

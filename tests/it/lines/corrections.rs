@@ -44,7 +44,7 @@ fn an_overwritten_figure_names_the_vm() {
         "{run}"
     );
     let run = cloud.run(&["corrections", DAY, "--format", "csv"]).exits(0);
-    assert!(run.stdout.contains(",vm-12 24 -> 23,0\n"), "{run}");
+    assert!(run.stdout.contains(",vm-12 24.0 -> 23.0,0\n"), "{run}");
     let run = cloud
         .run(&["corrections", DAY, "--format", "json"])
         .exits(0);
