@@ -1,8 +1,10 @@
 //! What the server counts, and the text of `/metrics`, which has the state of the ledger as well. Nothing is reported
-//! per account. The formats of the text are in `exposition`, the figures of the ledger in `ledger_gauges`.
+//! per account. The formats of the text are in `exposition`, the figures of the ledger in `ledger_gauges`,
+//! those of the process in `process`.
 
 mod exposition;
 mod ledger_gauges;
+mod process;
 
 use std::fmt;
 use std::sync::Mutex;
@@ -169,6 +171,7 @@ impl Metrics {
         encode_registry(&mut text, &registry)?;
         let ends = Some(self.certificate_ends_at.load(Ordering::Relaxed)).filter(|at| *at != 0);
         encode_registry(&mut text, &registry_of(ledger, ends))?;
+        encode_registry(&mut text, &process::registry())?;
         match format {
             Exposition::OpenMetrics => encode_eof(&mut text)?,
             Exposition::Prometheus => text = as_prometheus(&text),

@@ -101,11 +101,12 @@ fn the_reference_names_every_metric() {
     let page = super::page("docs/watch.md").text;
     let rows = page
         .lines()
-        .filter_map(|line| line.strip_prefix("| `rbc_usage_"));
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter(|row| row.starts_with("rbc_usage_") || row.starts_with("process_"));
     let ends = |letter: char| letter == '`' || letter == '{';
     let mut named: Vec<String> = rows
         .filter_map(|row| row.split(ends).next())
-        .map(|row| name(&format!("rbc_usage_{row}")))
+        .map(name)
         .collect();
     served.sort();
     named.sort();
