@@ -18,9 +18,10 @@ use crate::ledger::read::domains::{Domains, domain_path};
 use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity, ResourceFacts};
 use crate::ledger::read::{Page, Snapshot};
+use crate::metric::Metric;
 use crate::output::{Value, chart};
 use crate::resource::ResourceKind;
-use crate::sku::{self, VmSize};
+use crate::sku::{self, DerivedMetric, VmSize};
 use crate::suggestion::did_you_mean;
 use crate::view::figures::{self, FigureCell, hidden};
 
@@ -297,6 +298,18 @@ fn key(by: By, figure: &Figure) -> Vec<String> {
     }
 }
 
+/// Whether hours of small VMs and of large ones may be in one of these figures, which nobody has asked for.
+pub fn adds_up_offerings(by: &[By], figures: &[Figure]) -> bool {
+    let by_account_alone = by == [By::Account];
+    let is_per_offering = |figure: &Figure| {
+        let name = &figure.metric.name;
+        let derived = DerivedMetric::of_name(name).map(DerivedMetric::base);
+        let metric = derived.or(Metric::of_name(name));
+        metric.is_some_and(|metric| metric.per().is_some())
+    };
+    by_account_alone && figures.iter().any(is_per_offering)
+}
+
 /// What a report by these dimensions shows of each figure.
 pub fn cells(by: &[By]) -> Vec<FigureCell> {
     let mut cells = Vec::new();
@@ -347,7 +360,12 @@ pub fn cells(by: &[By]) -> Vec<FigureCell> {
             By::Day => cells.push(figures::DAY),
         }
     }
-    cells.extend([figures::QUANTITY, figures::UNIT, figures::GIB_MONTHS]);
+    cells.extend([figures::QUANTITY, figures::UNIT]);
+    // The share of a day in its month is for programs, which add it up.
+    match by.contains(&By::Day) {
+        true => cells.extend([hidden(figures::GIB_MONTHS), figures::GIB_HELD]),
+        false => cells.push(figures::GIB_MONTHS),
+    }
     cells
 }
 

@@ -14,7 +14,9 @@ use crate::ledger::read::days::list_days_without_resources;
 use crate::ledger::read::resources::{find_resources, find_zones};
 use crate::ledger::read::selection::Selection;
 use crate::ledger::read::state::find_state;
-use crate::ledger::read::totals::{Dimensions, Granularity, LineChoice, TotalsQuery, list_totals};
+use crate::ledger::read::totals::{
+    Dimensions, Figure, Granularity, LineChoice, TotalsQuery, list_totals,
+};
 use crate::ledger::read::{Page, Reader, Snapshot};
 use crate::month::Month;
 use crate::output::{self, Column, Document, Value, write};
@@ -264,7 +266,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
             rows_name: "usage",
             columns,
             rows,
-            notes: notes(args, subject, due),
+            notes: notes(args, subject, due, &figures),
             ..Document::default()
         })
     })
@@ -397,8 +399,15 @@ fn sentences(args: &Args, subject: &ReportScope) -> Vec<String> {
 }
 
 /// What people should know about the figures. `due` is the number of pending corrections that are not acknowledged.
-fn notes(args: &Args, subject: &ReportScope, due: usize) -> Vec<String> {
+fn notes(args: &Args, subject: &ReportScope, due: usize, figures: &[Figure]) -> Vec<String> {
     let mut notes = sentences(args, subject);
+    // CSV and JSON name what their rows are of.
+    if args.format == ReportFormat::Table && report::adds_up_offerings(&args.by, figures) {
+        notes.push(
+            "figures of different offerings are added up: --by offering, sku or resource tells them apart"
+                .to_owned(),
+        );
+    }
     if due > 0 {
         let (first, last) = (subject.range.first(), subject.range.last());
         notes.push(format!(

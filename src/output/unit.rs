@@ -12,6 +12,8 @@ pub enum Unit {
     ByteHours,
     /// An average over a month of real length.
     GibMonths,
+    /// Held on average over a time that is named beside it.
+    Gib,
     Requests,
     Seconds,
     /// A number without a unit.
@@ -41,7 +43,7 @@ pub fn readable(quantity: f64, unit: Unit) -> String {
         Unit::VcpuHours => format!("{} vCPU-hours", rounded(quantity)),
         Unit::Bytes => bytes(quantity),
         Unit::ByteHours => format!("{} GiB-hours", rounded(quantity / GIB)),
-        Unit::GibMonths => format!("{} GiB", rounded(quantity)),
+        Unit::GibMonths | Unit::Gib => format!("{} GiB", rounded(quantity)),
         Unit::Requests => format!("{} requests", with_thousands(&format!("{quantity:.0}"))),
         Unit::Seconds => format!("{quantity:.1} s"),
         Unit::None => rounded(quantity),

@@ -235,7 +235,7 @@ fn write_text(sheet: &mut Worksheet, (row, column): (u32, u16), text: &str) -> a
 /// How a spreadsheet shows a quantity; it holds all digits.
 fn pattern(unit: Unit) -> &'static str {
     match unit {
-        Unit::Hours | Unit::VcpuHours | Unit::GibMonths => "#,##0.00",
+        Unit::Hours | Unit::VcpuHours | Unit::GibMonths | Unit::Gib => "#,##0.00",
         Unit::Bytes | Unit::ByteHours | Unit::Requests => "#,##0",
         Unit::Seconds | Unit::None | Unit::Exact => "General",
     }

@@ -89,6 +89,12 @@ pub const GIB_MONTHS: FigureCell = (Column::shown("gib_months", "GiB-months"), |
     gib.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::GibMonths))
 });
 
+/// Of rows of one day.
+pub const GIB_HELD: FigureCell = (Column::shown("gib_held", "GiB on the day"), |figure| {
+    let gib = figure.gib_held;
+    gib.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::Gib))
+});
+
 fn part_of_size(part: Option<NonZeroU32>) -> Value {
     part.map_or(Value::Nothing, |part| Value::Count(part.get().into()))
 }

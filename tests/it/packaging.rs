@@ -145,6 +145,44 @@ fn alerts_are_about_metrics_that_there_are() {
     }
 }
 
+/// So is every metric that the dashboard draws, and panels are told apart.
+#[test]
+fn the_dashboard_is_of_metrics_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |name: &str| std::fs::read_to_string(root.join(name)).expect(name);
+    let dashboard = text("packaging/grafana/dashboard.json");
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).expect("JSON");
+    let watch = text("docs/watch.md");
+    let rows: Vec<&str> = watch
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next())
+        .collect();
+    let mut ids = Vec::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        ids.push(panel["id"].as_u64().expect("an id"));
+        let targets = panel["targets"].as_array().expect("targets");
+        assert!(!targets.is_empty(), "{panel}");
+        for target in targets {
+            let expression = target["expr"].as_str().expect("an expression");
+            let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+            let words = expression.split(|letter: char| !is_name(letter));
+            let metrics = words
+                .filter(|word| word.starts_with("rbc_usage_") || word.starts_with("process_"))
+                .map(|word| word.strip_suffix("_bucket").unwrap_or(word));
+            let metrics: Vec<&str> = metrics.collect();
+            assert!(!metrics.is_empty(), "{expression}");
+            for metric in metrics {
+                assert!(rows.contains(&metric), "{metric}");
+            }
+        }
+    }
+    let panels = ids.len();
+    assert!(panels > 10, "{ids:?}");
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), panels);
+}
+
 /// It only finds the program, which is the plugin; monitoring reads the first line and the code.
 #[test]
 fn the_plugin_hands_its_arguments_on() {

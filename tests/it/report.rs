@@ -82,6 +82,27 @@ fn resources_and_skus_for_people_and_programs() {
     assert_eq!(csv, include_str!("golden/report-sku.csv"));
 }
 
+/// 980 GiB over all 25 hours of the day.
+#[test]
+fn a_row_of_one_day_says_what_was_held_on_that_day() {
+    let words = ["2026-10-25", "--account", "aurora", "--by", "day"];
+    let metric = [
+        "--metric",
+        "primary_byte_hours,vm_running",
+        "--format",
+        "csv",
+    ];
+    let csv = report(&[&words[..], &metric].concat()).exits(0).stdout;
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "day,metric,quantity,unit,gib_months,gib_held");
+    assert!(
+        lines[1].starts_with("2026-10-25,primary_byte_hours,"),
+        "{csv}"
+    );
+    assert!(lines[1].ends_with(",980.0"), "{csv}");
+    assert!(lines[2].ends_with(",hours,,"), "{csv}");
+}
+
 /// See `sample::one_account_and_day_adds_up_as_worked_out_by_hand`: 980 GiB over the day's 25 hours, of a month of 745.
 #[test]
 fn the_day_of_25_hours_adds_up_as_worked_out_by_hand() {

@@ -53,6 +53,8 @@ pub struct Figure<'a> {
     /// Of byte-hours: over 2^30 and the real hours of their months, added up. Of one whole month that is the GiB
     /// held on average.
     pub gib_months: Option<f64>,
+    /// Of byte-hours of one day: over 2^30 and the real hours of the day, the GiB held on that day on average.
+    pub gib_held: Option<f64>,
 }
 
 /// Where a sum belongs. Zone, offering and resource by their places among the names.
@@ -147,13 +149,16 @@ pub fn list_totals<'a>(
             metric.name
         );
         let (month, day) = calendar.label(place.slot, question.by.time);
+        let is_storage = metric.unit == "byte-hours";
+        let held = |day: Day| quantity / GIB / question.zones.hours(day.into());
         figures.push(Figure {
             who: whose.list[place.who],
             zone: names.resources[place.zone].clone(),
             offering: names.resources[place.offering].clone(),
             size: place.size,
             resource: names.resources[place.resource].clone(),
-            gib_months: (metric.unit == "byte-hours").then(|| gib_months.value()),
+            gib_months: is_storage.then(|| gib_months.value()),
+            gib_held: day.filter(|_| is_storage).map(held),
             metric,
             month,
             day,

@@ -35,14 +35,14 @@ fn each_name_of_a_resource_or_zone_gives_the_whole_figure() {
     for key in ["vm11", "web", "vm-11", "vm:11", "vm99", "vm-99", "vm:99"] {
         assert_eq!(
             running(&cloud, &["--resource", key]),
-            ["vm_running,48,hours,"],
+            ["vm_running,48.0,hours,"],
             "{key}"
         );
     }
     for key in ["north", "nord", "zone-uuid"] {
         assert_eq!(
             running(&cloud, &["--zone", key]),
-            ["vm_running,144,hours,"],
+            ["vm_running,144.0,hours,"],
             "{key}"
         );
     }

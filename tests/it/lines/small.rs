@@ -129,13 +129,13 @@ fn reports_by_resource_name_the_days_that_they_lack() {
     let days = "days whose lines do not tell resources apart, 2013-06-30";
     let lack = format!("rbc-usage: not in these figures: {days}\n");
     let of_one = quantities(&["--by", "metric", "--resource", "vm11"], 1, &lack);
-    assert_eq!(of_one, ["vm_running 24"]);
+    assert_eq!(of_one, ["vm_running 24.0"]);
     let vms = quantities(&["--by", "vm"], 1, &lack);
-    assert_eq!(vms, ["vm11 24", "vm12 24"]);
+    assert_eq!(vms, ["vm11 24.0", "vm12 24.0"]);
     let unnamed = format!("rbc-usage: without a resource in these figures: {days}\n");
     let resources = quantities(&["--by", "resource"], 0, &unnamed);
-    assert_eq!(resources, [" 48", "vm11 24", "vm12 24"]);
-    assert_eq!(quantities(&["--by", "metric"], 0, ""), ["vm_running 96"]);
+    assert_eq!(resources, [" 48.0", "vm11 24.0", "vm12 24.0"]);
+    assert_eq!(quantities(&["--by", "metric"], 0, ""), ["vm_running 96.0"]);
     let facts = |by: &str| {
         let run = report(&["--by", by, "--format", "json"]);
         let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
