@@ -38,19 +38,19 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
                 thead { tr {
                     th scope="col" { "Account" }
                     th scope="col" { "Domain" }
-                    th scope="col" { "Uuid" }
                 } }
                 tbody { @for account in &list { tr {
                     th scope="row" {
                         a href=(links::account(ROOT, &account.uuid, month)) {
                             (account.project_name.as_deref().unwrap_or(&account.name))
                         }
+                        " "
+                        code.note { (account.uuid) }
                     }
                     td { @if let Some(path) = &account.domain_path {
                         @let key = account.domain_uuid.as_deref().unwrap_or(path);
                         a href=(links::domain(ROOT, key, month)) { (path) }
                     } }
-                    td { code { (account.uuid) } }
                 } } }
             }
             @if let Some(cursor) = &next {
