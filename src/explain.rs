@@ -20,6 +20,7 @@ use crate::ledger::day_reader::DayReader;
 use crate::ledger::ledger_at;
 use crate::ledger::naming::AccountRef;
 use crate::ledger::read::accounts::{Account, find_one};
+use crate::ledger::read::resources::find_used;
 use crate::ledger::read::{Reader, Snapshot};
 use crate::metric::{Metric, resource_of_usage_type};
 use crate::source::{Descriptions, Source, SourceDay};
@@ -102,7 +103,8 @@ fn explain_in(
         figures.extend(of_day.with_context(named)?);
     }
     if let Some(text) = request.resource {
-        figures = narrow(figures, text, &account.name, request.tolerance)?;
+        let in_ledger = find_used(snapshot, text).with_context(named)?;
+        figures = narrow(figures, text, &in_ledger, &account.name, request.tolerance)?;
     }
     for figure in &mut figures {
         if !figure.is_of_lines && figure.agreement != Agreement::SourceGone {

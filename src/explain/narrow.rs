@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 
 use super::figure::{Agreement, Explained};
+use crate::metric::Metric;
 use crate::resource::ResourceKind;
 use crate::suggestion::did_you_mean;
 
@@ -19,10 +20,12 @@ struct KnownAs {
     names: BTreeSet<String>,
 }
 
-/// What remains of the figures of an account: `text` is a uuid, a name, or a kind and an id such as `vm:12`.
+/// What remains of the figures of an account: `text` is a uuid, a name, or a kind and an id such as `vm:12`, and means
+/// `in_ledger` where neither rows nor lines tell.
 pub fn narrow(
     mut figures: Vec<Explained>,
     text: &str,
+    in_ledger: &BTreeSet<Used>,
     account: &str,
     tolerance: f64,
 ) -> anyhow::Result<Vec<Explained>> {
@@ -39,6 +42,13 @@ pub fn narrow(
         .iter()
         .filter(|(used, known)| is_meant(used, known))
         .collect();
+    let nobody = KnownAs::default();
+    let meant = match meant[..] {
+        [] => of_silent_days(&figures, in_ledger)
+            .map(|used| (used, &nobody))
+            .collect(),
+        _ => meant,
+    };
     match meant[..] {
         [] => {
             let kept_per = figures.iter().filter_map(|figure| figure.resource.as_ref());
@@ -54,10 +64,17 @@ pub fn narrow(
         }
         [(used, _)] => {
             let used = *used;
-            Ok(figures
-                .into_iter()
+            let figures = figures.into_iter();
+            let mut figures: Vec<Explained> = figures
                 .filter_map(|figure| of_resource(figure, used, tolerance))
-                .collect())
+                .collect();
+            // Once for all figures of the metric.
+            figures.dedup_by(|next, one| {
+                let silent = |figure: &Explained| figure.rows.is_empty() && is_silent(figure);
+                let places = [&*next, &*one].map(|figure| (figure.day, figure.metric));
+                silent(next) && silent(one) && places[0] == places[1]
+            });
+            Ok(figures)
         }
         [_, _, ..] => {
             let each: Vec<String> = meant
@@ -94,6 +111,57 @@ fn known_as(figures: &[Explained]) -> BTreeMap<Used, KnownAs> {
     known
 }
 
+/// Of what the ledger knows by a name, that which may have been a part of figures that do not tell.
+fn of_silent_days<'a>(
+    figures: &'a [Explained],
+    in_ledger: &'a BTreeSet<Used>,
+) -> impl Iterator<Item = &'a Used> {
+    in_ledger.iter().filter(|used| {
+        let mut silent = figures.iter().filter(|figure| is_silent(figure));
+        silent.any(|figure| can_be_of(figure.metric, used.0))
+    })
+}
+
+/// Whether a figure of the metric can be of something of this kind.
+fn can_be_of(metric: Metric, kind: ResourceKind) -> bool {
+    use ResourceKind as Kind;
+    let kinds: &[Kind] = match metric {
+        Metric::VmRunning
+        | Metric::VmAllocated
+        | Metric::OsUsage
+        | Metric::NetworkOffering
+        | Metric::BackupByteHours => &[Kind::Vm],
+        Metric::IpAddressAllocated => &[Kind::IpAddress],
+        Metric::NetworkBytesSent | Metric::NetworkBytesReceived => {
+            &[Kind::Vm, Kind::Network, Kind::Router]
+        }
+        Metric::PrimaryByteHours
+        | Metric::DiskReadRequests
+        | Metric::DiskWriteRequests
+        | Metric::DiskBytesRead
+        | Metric::DiskBytesWritten
+        | Metric::VolumeSecondaryByteHours => &[Kind::Volume],
+        Metric::SecondaryByteHours => &[Kind::Template, Kind::Iso, Kind::Snapshot],
+        Metric::SecurityGroup => &[Kind::SecurityGroup],
+        Metric::LoadBalancerPolicy => &[Kind::LoadBalancerRule],
+        Metric::PortForwardingRule => &[Kind::PortForwardingRule],
+        Metric::VpnUser => &[Kind::VpnUser],
+        Metric::VmSnapshotByteHours | Metric::VmSnapshotOnPrimaryByteHours => &[Kind::VmSnapshot],
+        Metric::BucketByteHours => &[Kind::Bucket],
+        Metric::Network => &[Kind::Network],
+        Metric::Vpc => &[Kind::Vpc],
+        // Backups whose rows are no hours are kept by their number.
+        Metric::UsageType(28) => &[Kind::Vm],
+        Metric::UsageType(_) | Metric::UntypedUsage => &[Kind::Other],
+    };
+    kinds.contains(&kind)
+}
+
+/// Whether neither rows nor lines tell what was of one resource.
+fn is_silent(figure: &Explained) -> bool {
+    !figure.told_apart && figure.otherwise == Agreement::SourceGone
+}
+
 /// `vm-uuid (vm:12)`.
 fn in_words(used: Used, known: &KnownAs) -> String {
     let id = format!("{}:{}", used.0.name(), used.1);
@@ -107,15 +175,21 @@ fn in_words(used: Used, known: &KnownAs) -> String {
 fn of_resource(mut figure: Explained, used: Used, tolerance: f64) -> Option<Explained> {
     figure.rows.retain(|row| row.used == used);
     figure.lines.retain(|line| line.key.resource == used);
+    figure.is_of_lines = true;
     if figure.rows.is_empty() && figure.lines.is_empty() {
-        return None;
+        // It may have been a part of any figure of such a day.
+        figure.resource = None;
+        (figure.sum, figure.stored) = (None, None);
+        figure.agreement = Agreement::NotToldApart;
+        return (is_silent(&figure) && can_be_of(figure.metric, used.0)).then_some(figure);
     }
     let counted = figure.rows.iter().filter(|row| row.outcome.counts());
     figure.sum = add_up(counted.map(|row| row.quantity));
     figure.stored = add_up(figure.lines.iter().map(|line| line.quantity));
-    figure.is_of_lines = true;
     let otherwise = match figure.otherwise {
-        Agreement::Differs | Agreement::Open if !figure.told_apart => Agreement::NotToldApart,
+        Agreement::Differs | Agreement::Open | Agreement::SourceGone if !figure.told_apart => {
+            Agreement::NotToldApart
+        }
         otherwise => otherwise,
     };
     figure.agreement = otherwise.unless_equal(figure.sum, figure.stored, tolerance);

@@ -74,6 +74,20 @@ pub fn list_uuids(snapshot: &Snapshot, kind: &str, key: &str) -> anyhow::Result<
     Ok(BTreeSet::new())
 }
 
+/// Kind and id in CloudStack of what `find_resources` finds.
+pub fn find_used(snapshot: &Snapshot, key: &str) -> anyhow::Result<BTreeSet<(ResourceKind, u64)>> {
+    let Ok(ids) = find_resources(snapshot, key)? else {
+        return Ok(BTreeSet::new());
+    };
+    let sql = "select kind, source_id from stored_resources where id in rarray(:ids)";
+    let values = params! {":ids": ids.as_slice()};
+    let used = snapshot.connection().list(sql, values, |row| {
+        Ok((ResourceKind::of_name(row.get(0)?), row.get(1)?))
+    })?;
+    let used = used.into_iter();
+    Ok(used.filter_map(|(kind, id)| Some((kind?, id))).collect())
+}
+
 /// The VMs, volumes, addresses and so on with this kind and id in CloudStack, such as `vm:3009`, or else with this uuid,
 /// or else that have ever had this name; else, in words, that there is none.
 pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<Vec<i64>, String>> {

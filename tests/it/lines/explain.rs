@@ -1,13 +1,18 @@
 //! `explain` of one VM or volume: its rows beside the ledger's lines of it, also once CloudStack has neither.
 
-use super::{DAY, imported};
+use super::{DAY, imported, use_things};
 use crate::cloudstack::{Cloud, UsageRow};
 use crate::import::refuses;
 
 /// Metric, what it is, what is about, what the rows come to, what the ledger has, and what is said of it.
 #[track_caller]
 fn explained(cloud: &Cloud, words: &[&str], code: i32) -> Vec<String> {
-    let words = [&["explain", "alice", DAY], words, &["--format", "json"]].concat();
+    explained_on(cloud, DAY, words, code)
+}
+
+#[track_caller]
+fn explained_on(cloud: &Cloud, days: &str, words: &[&str], code: i32) -> Vec<String> {
+    let words = [&["explain", "alice", days], words, &["--format", "json"]].concat();
     let run = cloud.run(&words).exits(code);
     let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     let lines = answer["lines"].as_array().expect("lines").iter();
@@ -200,6 +205,44 @@ fn a_day_whose_lines_tell_nothing_apart_is_no_difference() {
             "vm_running sum - - - -: 24.0 - not_told_apart",
         ]
     );
+}
+
+/// The lines of the first of two days are folded, and CloudStack has the rows of neither.
+#[test]
+fn a_folded_day_whose_source_is_gone_tells_nothing_apart() {
+    let cloud = imported();
+    use_things(&cloud, "2013-06-02");
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["verify"]).exits(0);
+    cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
+    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
+        .unwrap()
+        .execute_batch(
+            "update stored_days set lines_per = 'sku' where day = '2013-06-01';
+             update stored_lines set resource_id = 0
+             where id < (select first_line from account_days where day = '2013-06-02')",
+        )
+        .unwrap();
+    purge(&cloud);
+    let silent = "vm_running sum - - - -: - - not_told_apart";
+    for name in ["vm12", "vm-12", "vm:12"] {
+        assert_eq!(explained(&cloud, &["vm_running", name], 0), [silent]);
+        assert_eq!(
+            explained_on(&cloud, "2013-06-01..2013-06-02", &["vm_running", name], 0),
+            [
+                silent,
+                "vm_running ledger vm:12 vm12 small 2: - 24.0 -",
+                "vm_running sum - - - -: - 24.0 source_gone",
+            ]
+        );
+    }
+    // A disk does not run, and nothing is called zzz.
+    for name in ["ROOT-12", "zzz"] {
+        refuses(
+            cloud.run(&["explain", "alice", DAY, "vm_running", name]),
+            &["alice has nothing on these days that is named"],
+        );
+    }
 }
 
 #[test]
