@@ -162,6 +162,37 @@ fn a_sealed_month_keeps_its_names_and_its_domains() {
     );
 }
 
+/// Tables of June say alice, and she can be asked for by that name until somebody else has it.
+#[test]
+fn an_account_is_found_by_a_former_name() {
+    let cloud = cloud();
+    cloud.main("update account set account_name = 'alicia' where id = 2");
+    import(&cloud, "2013-06-02", 2, 2, 5.0);
+    let hours = |name: &str| {
+        let metric = ["--metric", "vm_running", "--by", "metric"];
+        let report = ["report", "2013-06-01..2013-06-02", "--format", "csv"];
+        let account = ["--account", name];
+        let run = cloud.run(&[&report[..], &metric, &account].concat());
+        run.exits(0).stdout.lines().skip(1).collect::<String>()
+    };
+    for name in ["alice", "alicia", "alice-uuid"] {
+        assert_eq!(hours(name), "vm_running,29,hours,", "{name}");
+    }
+    let run = cloud.run(&["explain", "alice", "2013-06-01", "vm_running"]);
+    assert!(run.exits(0).stdout.contains("24  equal"));
+    // Another account with the name goes first. Once she has had two names as well, they are told apart by uuid.
+    cloud.account(3, "bob-uuid", "alice");
+    cloud.main("update account set domain_id = 2 where id = 3");
+    import(&cloud, "2013-06-03", 3, 2, 7.0);
+    assert_eq!(hours("alice"), "");
+    cloud.main("update account set account_name = 'bob' where id = 3");
+    import(&cloud, "2013-06-04", 3, 2, 7.0);
+    let run = cloud.run(&["report", "2013-06-01", "--account", "alice"]);
+    run.exits(2).complains(
+        "rbc-usage: 2 accounts are called \"alice\", give a uuid: alice-uuid (/acme/), bob-uuid (/acme/)\n",
+    );
+}
+
 /// Whoever answers for the domain that an account has left is not told what it is called by now.
 #[test]
 fn corrections_and_findings_name_an_account_as_on_their_day() {

@@ -101,7 +101,7 @@ pub(super) fn list_by_project(snapshot: &Snapshot, uuid: &str) -> anyhow::Result
 }
 
 /// The account that has this uuid or whose project has it, else all that have this very name, or whose project
-/// has it: names are unique within a domain only.
+/// has it, else all that have had it on some day: names are unique within a domain only.
 pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Account>> {
     for sql in [
         BY_UUID,
@@ -109,6 +109,10 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
         "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
          from stored_accounts
          where name = :key or project_name = :key
+         order by name, uuid",
+        "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
+         from stored_accounts
+         where id in (select account_id from account_states where name = :key)
          order by name, uuid",
     ] {
         let accounts = snapshot
