@@ -225,9 +225,13 @@ impl Comparison<'_> {
     }
 }
 
-/// By uuid and in full numbers: it is acknowledged by these words.
+/// By uuid and in full numbers: it is acknowledged by these words. With the zone and size of lines that are new or gone.
 fn in_words(lines: &ChangedLines) -> String {
-    lines.in_words(|line| line.in_words(&line.resource_uuid, |quantity| quantity.to_string()))
+    lines.in_words(|line| {
+        let uuid = line.resource_uuid.as_deref().unwrap_or("-");
+        let name = Some(format!("{uuid}{}", line.zone_and_size()));
+        line.in_words(&name, |quantity| quantity.to_string())
+    })
 }
 
 /// What the source gives for one figure.

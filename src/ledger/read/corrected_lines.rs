@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::reader::Snapshot;
 use crate::db::params;
+use crate::plural::plural;
 
 /// So many lines of one correction are listed, those that changed most. The view `corrected_lines` has all.
 pub const MOST_LINES: u32 = 100;
@@ -46,6 +47,21 @@ impl ChangedLine {
         let text = |number: Option<f64>| number.map_or("nothing".to_owned(), &quantity);
         let (old, new) = (text(self.old_quantity), text(self.new_quantity));
         format!("{name} {old} -> {new}")
+    }
+
+    /// ` (north, 2 vCPUs, 2048 MiB)` of a line that is new or gone: these may be all that has changed.
+    pub fn zone_and_size(&self) -> String {
+        if self.old_quantity.is_some() && self.new_quantity.is_some() {
+            return String::new();
+        }
+        let vcpus = self.vcpus.map(|vcpus| plural(vcpus, "vCPU"));
+        let memory = self.memory_mib.map(|memory| format!("{memory} MiB"));
+        let parts = [self.zone_name.clone(), vcpus, memory];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", parts.join(", ")),
+        }
     }
 }
 

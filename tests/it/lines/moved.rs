@@ -54,7 +54,12 @@ fn an_import_tells_it_and_the_day_cannot_be_sealed() {
         let details = cloud.ledger("select kind, detail from findings");
         let says = "stored 24 as the source says, but of other VMs, sizes or zones";
         assert_eq!(details, [format!("differs_from_source | {says}")]);
-        cloud.run(&["verify"]).exits(1);
+        let run = cloud.run(&["verify"]).exits(1);
+        let vm = if more.is_empty() { "vm-11" } else { "-" };
+        let says = format!(
+            "{vm} (north, 8 vCPUs, 2048 MiB) nothing -> 24, {vm} (north, 2 vCPUs, 2048 MiB) 24 -> nothing"
+        );
+        assert!(run.stdout.contains(&says), "{run}");
         cloud.run(&["seal", DAY]).exits(1);
         // A correction says what became of it: the same hours, of another size.
         cloud.run(&["import", "-s", DAY, "-f"]).exits(0);
