@@ -34,6 +34,7 @@ browser() {
 export RBC_USAGE_CONFIG="$folder/demo/cloudusage.cfg"
 "$program" initdb >>"$folder/log"
 "$program" import -s 2026-09-25 -e 2026-11-01 >>"$folder/log" 2>&1 || [ $? = 1 ] || fail "$(cat "$folder/log")"
+: >"$folder/serve"
 "$program" serve --bind 127.0.0.1:0 --log-format off >"$folder/serve" &
 server=$!
 while ! grep -q listening "$folder/serve"; do
