@@ -176,7 +176,7 @@ fn an_account_is_found_by_a_former_name() {
         run.exits(0).stdout.lines().skip(1).collect::<String>()
     };
     for name in ["alice", "alicia", "alice-uuid"] {
-        assert_eq!(hours(name), "vm_running,29,hours,", "{name}");
+        assert_eq!(hours(name), "vm_running,29.0,hours,", "{name}");
     }
     let run = cloud.run(&["explain", "alice", "2013-06-01", "vm_running"]);
     assert!(run.exits(0).stdout.contains("24  equal"));
