@@ -411,8 +411,10 @@ fn characters_that_a_terminal_obeys_are_escaped_for_people_alone() {
         assert!(rows.iter().any(|row| row["account_name"] == name), "{json}");
     }
     // Findings, and what goes to stderr.
-    let sql = "update stored_accounts set name = 'a\u{202e}b'";
-    ledger.execute(sql, []).unwrap();
+    for table in ["stored_accounts", "account_states"] {
+        let sql = format!("update {table} set name = 'a\u{202e}b'");
+        ledger.execute(&sql, []).unwrap();
+    }
     let findings = sandbox.run(&[&["findings"], &CONFIG[..]].concat());
     assert!(findings.stdout.contains("a\\u202eb"), "{findings}");
     assert!(!findings.stdout.contains('\u{202e}'), "{findings}");
