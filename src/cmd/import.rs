@@ -38,7 +38,7 @@ use report::Report;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                              catch up\n  \
-    rbc-usage import --quiet                      the same for cron, which mails what is printed\n  \
+    rbc-usage import --quiet                      for cron: what needs a look\n  \
     rbc-usage import -s 2013-06-01 -e 2013-06-05  some days\n  \
     rbc-usage import --month 2013-06              a month\n  \
     rbc-usage import -s 2013-06-01 --dry-run      what would a day bring?\n  \

@@ -313,7 +313,7 @@ fn nobodys_answer_keeps_another_password_from_being_checked() {
         let first = scope.spawn(|| ask(&server, &usage(ACCOUNT), "other:pass word:#1", ""));
         // What is no path is answered without the ledger.
         std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(ask(&server, "/", "apache:secret", "").status, 404);
+        assert_eq!(ask(&server, "/nothing", "apache:secret", "").status, 404);
         assert!(!first.is_finished());
         ledger.execute_batch("rollback").unwrap();
         assert_eq!(first.join().unwrap().status, 200);

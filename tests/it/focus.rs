@@ -101,26 +101,26 @@ fn days_make_what_the_statement_makes() {
         // 336 h × 0.015 = 5.04 in 14 days, of which each has a 14th.
         (
             "2026-10-14",
-            "app-09 vm_running 24 hour 0.015 0.015 0.36 0.36 0.36 0.36",
+            "app-09 vm_running 24.0 hour 0.015 0.015 0.36 0.36 0.36 0.36",
         ),
         // 409 h × 0.02 = 8.18 from then on: 8.18 × 24 / 409 and × 25 / 409.
         (
             "2026-10-15",
-            "app-09 vm_running 24 hour 0.02 0.02 0.48 0.48 0.48 0.48",
+            "app-09 vm_running 24.0 hour 0.02 0.02 0.48 0.48 0.48 0.48",
         ),
         (
             "2026-10-25",
-            "app-09 vm_running 25 hour 0.02 0.02 0.5 0.5 0.5 0.5",
+            "app-09 vm_running 25.0 hour 0.02 0.02 0.5 0.5 0.5 0.5",
         ),
         // A price of its own: 24 × 0.04, where all others pay 24 × 0.05.
         (
             "2026-10-14",
-            "app-03 vm_running 24 hour 0.05 0.04 1.2 0.96 0.96 0.96",
+            "app-03 vm_running 24.0 hour 0.05 0.04 1.2 0.96 0.96 0.96",
         ),
         // 4 vCPUs × 24 h × 0.003; 4 × 745 × 0.003 = 8.94 is not rounded.
         (
             "2026-10-14",
-            "app-03 vm_running_vcpu_hours 96 vCPU-hour 0.003 0.003 0.288 0.288 0.288 0.288",
+            "app-03 vm_running_vcpu_hours 96.0 vCPU-hour 0.003 0.003 0.288 0.288 0.288 0.288",
         ),
         // 20 GiB × 24 / 745 = 0.644295 GiB-months, × 0.08. Thirty of these days and one of 25 hours, 0.671141, are
         // 19.999991: 1.60 × 0.644295 / 19.999991 = 0.051543623…
@@ -168,9 +168,9 @@ fn what_has_no_price_costs_0_and_is_named() {
     let rows = columns(&run.stdout, wanted);
     let rows: Vec<String> = rows.iter().map(|row| row.join(" ")).collect();
     for row in [
-        "app-09 vm_running EUR 0.48 0.48 0.48 0.48 0.02 24 hour",
-        "app-03 vm_running EUR 0 0 0 0   ",
-        "app-03 vm_allocated EUR 0 0 0 0   ",
+        "app-09 vm_running EUR 0.48 0.48 0.48 0.48 0.02 24.0 hour",
+        "app-03 vm_running EUR 0.0 0.0 0.0 0.0   ",
+        "app-03 vm_allocated EUR 0.0 0.0 0.0 0.0   ",
     ] {
         assert!(rows.iter().any(|one| one == row), "{row}");
     }
@@ -241,14 +241,14 @@ fn corrections_are_priced_by_their_lines() {
     // Found in October, acknowledged or not, of whatever day.
     let (running, _) = of("vm_running", 0);
     let expected = [
-        "vm_running  -30 -3",
-        "vm_running  -40 -4",
-        "vm_running  -60 -6",
-        "vm_running app-03 -10 -0.8",
+        "vm_running  -30.0 -3.0",
+        "vm_running  -40.0 -4.0",
+        "vm_running  -60.0 -6.0",
+        "vm_running app-03 -10.0 -0.8",
     ];
     assert_eq!(running, expected);
     let (derived, stderr) = of("vm_running_vcpu_hours", 1);
-    assert_eq!(derived, ["vm_running_vcpu_hours app-03 -40 -0.12"]);
+    assert_eq!(derived, ["vm_running_vcpu_hours app-03 -40.0 -0.12"]);
     let says = "no amount for vm_running_vcpu_hours of Large: the size of the VM is not known; ";
     assert!(
         stderr.contains(says) && stderr.contains("(3 lines)"),

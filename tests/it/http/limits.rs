@@ -74,7 +74,7 @@ fn long_targets_and_headers_have_a_status_of_their_own() {
     let line = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(length));
     let header = |length: usize| {
         format!(
-            "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+            "GET /x HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
             "y".repeat(length)
         )
     };
@@ -83,8 +83,8 @@ fn long_targets_and_headers_have_a_status_of_their_own() {
         (line(2048 - 26), 431),
         (line(2048), 414),
         (line(1_000_000), 414),
-        (header(2048 - 32), 404),
-        (header(2048 - 31), 431),
+        (header(2048 - 33), 404),
+        (header(2048 - 32), 431),
         (header(1_000_000), 431),
         (
             header(1).replace("X: y", &vec!["X: y"; 64].join("\r\n")),
