@@ -254,7 +254,7 @@ fn corrections_are_priced_by_their_lines() {
         stderr.contains(says) && stderr.contains("(3 lines)"),
         "{stderr}"
     );
-    // No row names it: it costs nothing, and is there.
+    // Nothing of it was corrected.
     let (other, _) = of("vm_allocated", 0);
     assert!(other.is_empty());
 }

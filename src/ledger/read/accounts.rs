@@ -9,7 +9,7 @@ use crate::suggestion::did_you_mean;
 /// An account as of the last import, or as it was on some day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// `account.id` in CloudStack.
+    /// The ledger's own.
     pub id: i64,
     /// CloudStack's, or `account:<id>` while it cannot be resolved.
     pub uuid: String,
