@@ -54,6 +54,8 @@ pub enum FindingKind {
     NoRows,
     /// The newest successful usage jobs all start at the same old instant: days are written again and again.
     UsageJobStuck,
+    /// An account used far more or far less than on the days before.
+    Unusual,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
     /// Lines of a sealed day are not what the source says now, though no figure differs: `verify` has found it.
@@ -65,7 +67,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 21] = [
+    pub const ALL: [FindingKind; 22] = [
         FindingKind::SizeUnknown,
         FindingKind::SizeDoubtful,
         FindingKind::EndsBeforeStart,
@@ -83,6 +85,7 @@ impl FindingKind {
         FindingKind::SourceBegins,
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
+        FindingKind::Unusual,
         FindingKind::DiffersFromSource,
         FindingKind::LinesDiffer,
         FindingKind::Remapped,
@@ -140,6 +143,7 @@ impl FindingKind {
                 | FindingKind::WrongZone
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
+                | FindingKind::Unusual
                 | FindingKind::DiffersFromSource
                 | FindingKind::LinesDiffer
                 | FindingKind::Remapped
@@ -169,6 +173,7 @@ impl FindingKind {
             FindingKind::SourceBegins => "source_begins",
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",
+            FindingKind::Unusual => "unusual",
             FindingKind::DiffersFromSource => "differs_from_source",
             FindingKind::LinesDiffer => "lines_differ",
             FindingKind::Remapped => "remapped",

@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, LinesPer};
 use crate::ledger::runs::RunOutcome;
 use crate::source::{Source, Watermark};
+use crate::unusual::UnusualRule;
 pub use add_up::{add_up, running_vms};
 pub use advice::{Advice, advise};
 use due::due_days;
@@ -44,6 +45,8 @@ pub struct ImportRequest<'a> {
     pub reread_days: RereadDays,
     /// What the lines of the days it writes tell apart.
     pub lines_per: LinesPer,
+    /// How figures are compared with those of the days before; `None`: not at all.
+    pub unusual: Option<&'a UnusualRule>,
     /// The zone that is configured.
     pub timezone: &'a str,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
@@ -152,6 +155,7 @@ fn import_all(
         },
         cut: Cut::AsBefore,
         lines_per: request.lines_per,
+        unusual: request.unusual,
         now: request.now,
         clock: request.clock,
         // Those that were provisional before this import: of others nobody has been warned.

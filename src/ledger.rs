@@ -29,6 +29,7 @@ pub mod naming;
 mod plan;
 pub mod prune;
 pub mod read;
+mod recent_figures;
 pub mod refusals;
 mod rezone;
 pub mod runs;
@@ -40,6 +41,7 @@ pub mod step;
 pub mod timezones;
 mod unfinished;
 mod unknown_sizes;
+mod unusual;
 pub mod verification;
 pub mod write;
 

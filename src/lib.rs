@@ -40,6 +40,7 @@ mod status;
 mod suggestion;
 mod sum;
 mod terminal;
+pub mod unusual;
 mod verify;
 mod view;
 pub mod zone;

@@ -97,6 +97,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         reread: config.import.reread,
         reread_days: config.import.reread_days,
         lines_per: super::lines_per(&config),
+        unusual: config.import.unusual.as_ref(),
         timezone: config.zone.name(),
         now: &now,
         clock,

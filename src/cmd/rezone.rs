@@ -62,6 +62,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         zone: args.zone.clone(),
         from: args.from,
         lines_per: super::lines_per(&config),
+        unusual: config.import.unusual.as_ref(),
         now: &now,
         clock,
     };

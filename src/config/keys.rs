@@ -1,7 +1,7 @@
 //! Every key of the configuration but those of scopes, with its default.
 
 /// A key without a default must be given.
-pub const KEYS: [(&str, Option<&str>); 34] = [
+pub const KEYS: [(&str, Option<&str>); 37] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -12,6 +12,12 @@ pub const KEYS: [(&str, Option<&str>); 34] = [
     ("import.reread_days", Some("auto")),
     ("import.reread", Some("report")),
     ("import.lines", Some("yes")),
+    ("import.unusual", Some("yes")),
+    ("import.unusual_factor", Some("8")),
+    (
+        "import.unusual_floor",
+        Some("100 hours, 5000 GiB-hours, 50 GiB, 10000000 requests"),
+    ),
     ("import.on_done", Some("")),
     ("import.on_done_timeout", Some("60")),
     ("prices.file", Some("")),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::keys::KEYS;
 use super::*;
+use crate::metric::GIB;
+use crate::unusual::{UnusualRule, UsageFloors};
 
 pub const WHOLE: &str = "[main]\n\
     cloud_usage_uri = mysql://cloud:s3cr#t@db/cloud_usage?charset=utf8\n\
@@ -33,6 +35,15 @@ fn keys_that_are_not_given_have_defaults() {
         lock_timeout: Duration::from_secs(60),
         reread_days: RereadDays::Auto,
         reread: Reread::Report,
+        unusual: Some(UnusualRule {
+            factor: 8.0,
+            floors: UsageFloors {
+                hours: 100.0,
+                byte_hours: 5000.0 * GIB,
+                bytes: 50.0 * GIB,
+                requests: 1e7,
+            },
+        }),
         lines: true,
         on_done: None,
     };
@@ -101,6 +112,11 @@ fn all_problems_come_in_one_report() {
         ("RBC_USAGE_IMPORT__READ_TIMEOUT", "5m"),
         ("RBC_USAGE_IMPORT__REREAD_DAYS", "months"),
         ("RBC_USAGE_IMPORT__REREAD", "yes"),
+        ("RBC_USAGE_IMPORT__UNUSUAL_FACTOR", "0.5"),
+        (
+            "RBC_USAGE_IMPORT__UNUSUAL_FLOOR",
+            "5 hours, 5 GiB, 5 requests",
+        ),
         ("RBC_USAGE_MAIN_TIMEZONE", "GMT"),
         ("RBC_USAGE_SERVER__PORT", "80"),
     ];
@@ -118,6 +134,8 @@ a comment takes a line of its own
 RBC_USAGE_IMPORT__READ_TIMEOUT: \"5m\" is not a whole number of seconds from 1 to 86400
 RBC_USAGE_IMPORT__REREAD_DAYS: \"months\" is not a whole number of days from 0 to 3660, nor auto
 RBC_USAGE_IMPORT__REREAD: \"yes\" is neither report nor update
+RBC_USAGE_IMPORT__UNUSUAL_FACTOR: \"0.5\" is not a number from 1 to 1000
+RBC_USAGE_IMPORT__UNUSUAL_FLOOR: \"5 hours, 5 GiB, 5 requests\" lacks GiB-hours
 /etc/x.cfg: server.bind: not an IP address and a port: write 127.0.0.1:8888 or [::1]:8888
 /etc/x.cfg: server.workers: \"0\" is not a whole number of threads from 1 to 64";
     assert_eq!(config(text, &variables).unwrap_err(), expected);

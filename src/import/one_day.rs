@@ -16,6 +16,7 @@ use crate::ledger::day::{
 use crate::ledger::refusals::Cause;
 use crate::row::{BadRow, UsageRow};
 use crate::source::{Source, SourceDay};
+use crate::unusual::UnusualRule;
 use crate::zones::Zones;
 
 /// How days are imported.
@@ -25,6 +26,7 @@ pub struct ImportRules<'a> {
     pub misfits: Misfits,
     pub cut: Cut,
     pub lines_per: LinesPer,
+    pub unusual: Option<&'a UnusualRule>,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC: no day that ends after it is closed.
@@ -219,6 +221,7 @@ fn import_day(
         fingerprint: &fingerprint,
         closed_day,
         lines_per: rules.lines_per,
+        unusual: rules.unusual,
         now: rules.now,
     })?;
     Ok(DayReport {

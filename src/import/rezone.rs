@@ -13,6 +13,7 @@ use crate::day::Day;
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::source::{Source, SourceDay};
+use crate::unusual::UnusualRule;
 use crate::zone::Zone;
 use crate::zones::{ZoneChange, Zones};
 
@@ -23,6 +24,8 @@ pub struct Move<'a> {
     pub from: Day,
     /// What the lines of the days it writes tell apart.
     pub lines_per: LinesPer,
+    /// How figures are compared with those of the days before; `None`: not at all.
+    pub unusual: Option<&'a UnusualRule>,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`, written into the ledger.
     pub now: &'a str,
     /// The same instant in seconds since 1970 UTC.
@@ -81,6 +84,7 @@ pub fn rezone(
         misfits: Misfits::Stored,
         cut: Cut::Anew,
         lines_per: asked.lines_per,
+        unusual: asked.unusual,
         now: asked.now,
         clock: asked.clock,
         provisional_from: None,

@@ -7,6 +7,7 @@ use crate::cloud::Fingerprint;
 use crate::day::Day;
 use crate::finding::FindingKind;
 use crate::metric::Metric;
+use crate::unusual::UnusualRule;
 
 /// Whether the source has finished the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub struct NewDay<'a> {
     pub closed_day: ClosedDay,
     /// What its lines are to tell apart.
     pub lines_per: LinesPer,
+    /// How its figures are compared with those of the days before; `None`: not at all.
+    pub unusual: Option<&'a UnusualRule>,
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub now: &'a str,
 }

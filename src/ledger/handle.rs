@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::engine::{Engine, ledger_at};
 use super::names::LedgerNames;
+use super::recent_figures::RecentFigures;
 use super::schema::insist_on_ledger;
 use super::timezones;
 use crate::db::Connection;
@@ -16,6 +17,7 @@ pub struct Ledger {
     pub(super) engine: Engine,
     pub(super) names: LedgerNames,
     pub(super) zones: Zones,
+    pub(super) recent: RecentFigures,
     mode: Mode,
 }
 
@@ -65,6 +67,7 @@ impl Ledger {
             Ok(Ledger {
                 zones: zones(connection)?,
                 names: LedgerNames::load(connection)?,
+                recent: RecentFigures::default(),
                 engine,
                 mode,
             })

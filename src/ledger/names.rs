@@ -196,6 +196,11 @@ impl LedgerNames {
             .map(|(metric, _)| *metric)
     }
 
+    /// All of them, by their ids in the ledger.
+    pub fn metrics(&self) -> impl Iterator<Item = (i64, Metric)> {
+        self.metrics.iter().map(|(metric, id)| (*id, *metric))
+    }
+
     /// The id in the ledger of a metric that it has.
     pub fn find_metric_id(&self, metric: Metric) -> Option<i64> {
         self.metrics.get(&metric).copied()

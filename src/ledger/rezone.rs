@@ -1,6 +1,7 @@
 //! Moves the ledger to other zones: its days are then of these, and those stored before are opened to be written again.
 
 use super::handle::Ledger;
+use super::recent_figures::RecentFigures;
 use super::statements::{count_revision, forget_month_sums};
 use crate::day::Day;
 use crate::db::params;
@@ -24,6 +25,8 @@ impl Ledger {
             count_revision(connection)
         })?;
         self.zones = zones;
+        // They are of days of other lengths.
+        self.recent = RecentFigures::default();
         Ok(())
     }
 

@@ -290,13 +290,21 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    /// Deletes the day's findings, all or those of one kind.
-    pub fn delete_findings(&self, kind: Option<FindingKind>) -> anyhow::Result<()> {
-        let sql = "delete from stored_findings where day = :day and kind = coalesce(:kind, kind)";
-        self.connection.execute(
-            sql,
-            params! {":day": self.day, ":kind": kind.map(FindingKind::name)},
-        )?;
+    /// Deletes the day's findings of one kind.
+    pub fn delete_findings(&self, kind: FindingKind) -> anyhow::Result<()> {
+        let sql = "delete from stored_findings where day = :day and kind = :kind";
+        let values = params! {":day": self.day, ":kind": kind.name()};
+        self.connection.execute(sql, values)?;
+        Ok(())
+    }
+
+    /// Deletes the day's findings of all other kinds.
+    pub fn delete_findings_but(&self, kept: &[FindingKind]) -> anyhow::Result<()> {
+        let sql =
+            "delete from stored_findings where day = :day and kind <> :first and kind <> :second";
+        let kept = |place: usize| kept.get(place).map_or("", |kind| kind.name());
+        let values = params! {":day": self.day, ":first": kept(0), ":second": kept(1)};
+        self.connection.execute(sql, values)?;
         Ok(())
     }
 

@@ -160,7 +160,7 @@ impl Ledger {
             if statements.has_findings(kind, &kept)? {
                 return Ok(());
             }
-            statements.delete_findings(Some(kind))?;
+            statements.delete_findings(kind)?;
             for (finding, metric_id) in kept {
                 statements.insert_finding(finding, metric_id)?;
             }

@@ -18,14 +18,18 @@ use super::line_table::LinesPer;
 use super::lines::{add_lines, keep_states, replace_lines};
 use super::names::{AccountOnDay, LedgerNames, stand_in};
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
+use super::recent_figures::RecentFigures;
 use super::refusals;
 use super::statements::{Statements, count_revision};
 use super::unknown_sizes::find_unknown_sizes;
+use super::unusual::{CompareFacts, find_unusual};
+use crate::aggregate::window::DayBounds;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
 use crate::finding::FindingKind;
 use crate::metric::Metric;
+use crate::zones::Zones;
 
 impl Ledger {
     /// What the ledger has of a day.
@@ -41,9 +45,13 @@ impl Ledger {
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
         let stored = self.find_day(new.day).with_context(|| self.engine.name())?;
+        // After an error nothing is held: what was rolled back is not in the ledger.
+        let mut recent = std::mem::take(&mut self.recent);
+        let zones = self.zones.clone();
         let written = self.transaction(|connection, names| {
-            DayWriter::new(connection, names, new, stored).write()
+            DayWriter::new(connection, names, new, stored).write(&mut recent, &zones)
         })?;
+        self.recent = recent;
         self.names.forget_stored_names();
         Ok(written)
     }
@@ -84,7 +92,7 @@ impl<'a> DayWriter<'a> {
         }
     }
 
-    fn write(&mut self) -> anyhow::Result<Written> {
+    fn write(&mut self, recent: &mut RecentFigures, zones: &Zones) -> anyhow::Result<Written> {
         let was_closed = self.policy != Policy::Unfinished;
         self.names.store_named_accounts(self.connection)?;
         let old = match self.stored {
@@ -115,6 +123,7 @@ impl<'a> DayWriter<'a> {
         findings.extend(differences.iter().map(FigureDifference::finding));
         let renewed = self.keep_source(&plan)?;
         self.keep_lines(&plan, &old, renewed)?;
+        findings.extend(self.find_unusual(&records, renewed, recent, zones)?);
         let findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
         Ok(Written {
@@ -361,6 +370,51 @@ impl<'a> DayWriter<'a> {
         Ok(named)
     }
 
+    /// Compares the figures that a closed day holds now with those of the days before. Those of a sealed day are as they
+    /// were, and so are its findings.
+    fn find_unusual(
+        &self,
+        records: &[NewRecord],
+        renewed: bool,
+        recent: &mut RecentFigures,
+        zones: &Zones,
+    ) -> anyhow::Result<Vec<NewFinding>> {
+        let (connection, day) = (self.connection, self.new.day);
+        if self.policy != Policy::Sealed {
+            recent.forget(day);
+        }
+        let is_closed = match self.policy {
+            Policy::Unfinished => self.new.completion == Completion::Closed,
+            Policy::Closed(_) => true,
+            Policy::Sealed => false,
+        };
+        let Some(rule) = self.new.unusual.filter(|_| is_closed && renewed) else {
+            return Ok(Vec::new());
+        };
+        recent.read_before(connection, day, zones)?;
+        match self.policy {
+            Policy::Unfinished => {
+                let figures = records.iter();
+                let figures = figures.map(|of| ((of.key.0, of.key.1), of.quantity));
+                recent.set(day, zones, figures);
+            }
+            Policy::Closed(_) | Policy::Sealed => recent.read_day(connection, day, zones)?,
+        }
+        let known = CompareFacts {
+            accounts: &self.names.accounts,
+            cloud: &self.names.cloud,
+            metrics: self.names.metrics().collect(),
+        };
+        let bounds = DayBounds::of(day, zones);
+        Ok(find_unusual(
+            rule,
+            recent,
+            &recent.window(day),
+            bounds,
+            &known,
+        ))
+    }
+
     /// Freezes what the day's accounts are called, and what its VMs are counted under.
     fn freeze(&mut self) -> anyhow::Result<()> {
         let day = self.new.day;
@@ -388,9 +442,13 @@ impl<'a> DayWriter<'a> {
     ) -> anyhow::Result<u64> {
         let differs = FindingKind::DiffersFromSource;
         if only_differences {
-            self.statements.delete_findings(Some(differs))?;
+            self.statements.delete_findings(differs)?;
         } else {
-            self.statements.delete_findings(None)?;
+            let kept: &[FindingKind] = match self.policy {
+                Policy::Sealed => &[FindingKind::Unusual],
+                Policy::Unfinished | Policy::Closed(_) => &[],
+            };
+            self.statements.delete_findings_but(kept)?;
         }
         for finding in findings
             .iter()

@@ -37,6 +37,7 @@ mod statement;
 mod status;
 mod tidy;
 mod unsettled;
+mod unusual;
 mod v1;
 mod variants;
 mod verify;

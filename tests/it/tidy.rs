@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "zone",
     "zones",
     "metric",
+    "unusual",
     "resource",
     "sku",
     "prices",

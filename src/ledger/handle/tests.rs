@@ -54,6 +54,7 @@ fn write(ledger: &mut Ledger, day: &str) -> anyhow::Result<Written> {
         },
         closed_day: ClosedDay::AddMissing,
         lines_per: LinesPer::Resource,
+        unusual: None,
         now: NOW,
     })
 }
