@@ -31,6 +31,7 @@ pub mod prune;
 pub mod read;
 mod recent_figures;
 pub mod refusals;
+mod resolution;
 mod rezone;
 pub mod runs;
 mod schema;

@@ -16,10 +16,11 @@ use super::held::find_day;
 use super::line_reader::LinesOf;
 use super::line_table::LinesPer;
 use super::lines::{add_lines, keep_states, replace_lines};
-use super::names::{AccountOnDay, LedgerNames, stand_in};
+use super::names::LedgerNames;
 use super::plan::{DayPlan, RecordChange, Unequal, count_accounts, count_after, plan};
 use super::recent_figures::RecentFigures;
 use super::refusals;
+use super::resolution::{name_findings, resolve};
 use super::statements::{Statements, count_revision};
 use super::unknown_sizes::find_unknown_sizes;
 use super::unusual::{CompareFacts, find_unusual};
@@ -28,7 +29,6 @@ use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
 use crate::finding::FindingKind;
-use crate::metric::Metric;
 use crate::zones::Zones;
 
 impl Ledger {
@@ -102,9 +102,10 @@ impl<'a> DayWriter<'a> {
         if !was_closed {
             self.statements.upsert_day(self.new)?;
         }
-        let mut findings = self.name_findings()?;
+        let (connection, new) = (self.connection, self.new);
+        let mut findings = name_findings(connection, self.names, new)?;
         findings.extend(find_unknown_sizes(self.new.usage, self.names));
-        let records = self.resolve(&mut findings)?;
+        let records = resolve(connection, self.names, new, &mut findings)?;
         self.update_counts(&old, &records)?;
         let mut plan = plan(self.policy, &old, &records);
         let differing = self.differing_lines(&plan)?;
@@ -298,78 +299,6 @@ impl<'a> DayWriter<'a> {
         }
     }
 
-    /// Gives the day's records their ids in the ledger, sorted by key. What gets a stand-in becomes a finding.
-    fn resolve(&mut self, findings: &mut Vec<NewFinding>) -> anyhow::Result<Vec<NewRecord>> {
-        let mut records = Vec::with_capacity(self.new.usage.records.len());
-        let mut account: Option<(u64, AccountOnDay)> = None;
-        for record in &self.new.usage.records {
-            let metric_id = self.names.metric(self.connection, record.metric)?;
-            let source_id = record.account_id;
-            let account_id = match account.filter(|(of, _)| *of == source_id) {
-                Some((_, account)) => account.id,
-                None => {
-                    let day = self.new.day;
-                    let found = self.names.account(self.connection, source_id, day)?;
-                    findings.extend(unresolved_account(source_id, found));
-                    account = Some((source_id, found));
-                    found.id
-                }
-            };
-            let (resource_id, is_stand_in) = match record.metric.per() {
-                None => (0, false),
-                Some(per) => {
-                    let resource = self
-                        .names
-                        .resource(self.connection, per, record.source_id)?;
-                    if resource.stand_in {
-                        let name = stand_in(per, record.source_id);
-                        findings.push(unresolved(account_id, Some(record.metric), name));
-                    }
-                    (resource.id, resource.stand_in)
-                }
-            };
-            records.push(NewRecord {
-                key: (account_id, metric_id, record.source_id),
-                resource_id,
-                stand_in: is_stand_in,
-                quantity: record.quantity,
-            });
-        }
-        records.sort_unstable_by(|a, b| {
-            let by_quantity = || a.quantity.total_cmp(&b.quantity);
-            a.key.cmp(&b.key).then_with(by_quantity)
-        });
-        // Two ids in CloudStack may mean one account.
-        records.dedup_by(|next, record| {
-            let same = next.key == record.key;
-            if same {
-                record.quantity += next.quantity;
-            }
-            same
-        });
-        Ok(records)
-    }
-
-    /// The findings of the day's rows, by the ledger's accounts.
-    fn name_findings(&mut self) -> anyhow::Result<Vec<NewFinding>> {
-        let day = self.new.day;
-        let mut named = Vec::new();
-        for finding in &self.new.usage.findings {
-            let account_id = match finding.account_id {
-                Some(id) => Some(self.names.account(self.connection, id, day)?.id),
-                None => None,
-            };
-            named.push(NewFinding {
-                kind: finding.kind,
-                account_id,
-                metric: finding.metric,
-                resource: finding.resource.clone(),
-                detail: finding.detail.clone(),
-            });
-        }
-        Ok(named)
-    }
-
     /// Compares the figures that a closed day holds now with those of the days before. Those of a sealed day are as they
     /// were, and so are its findings.
     fn find_unusual(
@@ -461,28 +390,5 @@ impl<'a> DayWriter<'a> {
             self.statements.insert_finding(finding, metric_id)?;
         }
         self.statements.count_findings()
-    }
-}
-
-/// What is to be said of an account that is kept under a stand-in.
-fn unresolved_account(source_id: u64, account: AccountOnDay) -> Option<NewFinding> {
-    let name = format!("account:{source_id}");
-    let finding = unresolved(account.id, None, name.clone());
-    let detail = match account.twin {
-        Some(twin) => format!(
-            "cloud has the accounts {twin} and {source_id} under one uuid: this one is kept as {name}"
-        ),
-        None => finding.detail.clone(),
-    };
-    account.stand_in.then_some(NewFinding { detail, ..finding })
-}
-
-fn unresolved(account_id: i64, metric: Option<Metric>, stand_in: String) -> NewFinding {
-    NewFinding {
-        kind: FindingKind::Unresolved,
-        account_id: Some(account_id),
-        metric,
-        detail: format!("cloud does not know {stand_in}"),
-        resource: Some(stand_in),
     }
 }
