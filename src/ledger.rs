@@ -23,6 +23,7 @@ mod line_ids;
 mod line_reader;
 mod line_table;
 mod lines;
+pub mod month_part;
 pub mod months;
 mod names;
 pub mod naming;

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::day::DayRange;
 use crate::ledger::carry_over::make_lines_of_records;
 use crate::ledger::initialise;
+use crate::ledger::month_part::{RECORDS, SkuSum, list_parts};
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
 use crate::ledger::read::totals::{
     Dimensions, Figure, Granularity, LineChoice, TotalsQuery, list_totals,

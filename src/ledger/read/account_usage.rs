@@ -10,7 +10,7 @@ use super::skus::SkuTable;
 use super::stretches::shares;
 use crate::day::DayRange;
 use crate::db::{Connection, params};
-use crate::ledger::months::{MonthSum, SkuSum, list_parts};
+use crate::ledger::month_part::{MonthSum, SkuSum, list_parts};
 use crate::ledger::timezones::find_zones;
 use crate::ledger::unfinished::{Unfinished, list_unfinished};
 use crate::scope::Scope;

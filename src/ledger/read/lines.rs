@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::ensure;
 
 use crate::db::{Connection, params};
-use crate::ledger::months::MonthPart;
+use crate::ledger::month_part::MonthPart;
 use crate::sum::CompensatedSum;
 
 /// A question whose sums are more than there may be.

@@ -12,7 +12,7 @@ use super::skus::SkuTable;
 use super::totals::{RESOURCES, ResourceFacts};
 use crate::day::{Day, DayRange};
 use crate::db::params;
-use crate::ledger::months::{MonthPart, list_parts};
+use crate::ledger::month_part::{MonthPart, list_parts};
 use crate::metric::Metric;
 use crate::month::Month;
 use crate::sku::{VmSize, offering_of};

@@ -255,7 +255,7 @@ fn no_statement_is_planned_anew_for_other_values() {
         let usage = reader.account_usage(account, range(day, "2013-06-05"), &Scope::All);
         assert!(usage.unwrap().is_some());
     }
-    let records = crate::ledger::months::RECORDS;
+    let records = crate::ledger::month_part::RECORDS;
     assert_eq!(reader.connection().count_runs(records).unwrap(), (3, 0));
 }
 

@@ -21,7 +21,7 @@ use self::quantities::QuantityReader;
 use self::whose::{Everybody, Whose};
 use super::reader::Snapshot;
 use crate::day::Day;
-use crate::ledger::months::list_parts;
+use crate::ledger::month_part::list_parts;
 use crate::metric::GIB;
 use crate::month::Month;
 use crate::sku::VmSize;

@@ -6,7 +6,7 @@ use super::names::{MetricFacts, MetricKey, TotalsNames};
 use super::question::{Granularity, TotalsQuery};
 use crate::db::{Connection, params};
 use crate::ledger::line_ids::StoredSku;
-use crate::ledger::months::MonthPart;
+use crate::ledger::month_part::MonthPart;
 use crate::ledger::read::lines::{self, LineFilter, LineSum};
 use crate::metric::{Breakdown, Metric};
 use crate::sku::{DerivedMetric, VmSize, offering_of};
