@@ -56,6 +56,8 @@ pub enum FindingKind {
     UsageJobStuck,
     /// An account used far more or far less than on the days before.
     Unusual,
+    /// An id in CloudStack means another account than before, or an account has got another id.
+    AccountIdChanged,
     /// A closed day whose stored value is not what the source says now.
     DiffersFromSource,
     /// Lines of a sealed day are not what the source says now, though no figure differs: `verify` has found it.
@@ -67,7 +69,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    pub const ALL: [FindingKind; 22] = [
+    pub const ALL: [FindingKind; 23] = [
         FindingKind::SizeUnknown,
         FindingKind::SizeDoubtful,
         FindingKind::EndsBeforeStart,
@@ -86,6 +88,7 @@ impl FindingKind {
         FindingKind::NoRows,
         FindingKind::UsageJobStuck,
         FindingKind::Unusual,
+        FindingKind::AccountIdChanged,
         FindingKind::DiffersFromSource,
         FindingKind::LinesDiffer,
         FindingKind::Remapped,
@@ -144,6 +147,7 @@ impl FindingKind {
                 | FindingKind::SourceBegins
                 | FindingKind::NoRows
                 | FindingKind::Unusual
+                | FindingKind::AccountIdChanged
                 | FindingKind::DiffersFromSource
                 | FindingKind::LinesDiffer
                 | FindingKind::Remapped
@@ -174,6 +178,7 @@ impl FindingKind {
             FindingKind::NoRows => "no_rows",
             FindingKind::UsageJobStuck => "usage_job_stuck",
             FindingKind::Unusual => "unusual",
+            FindingKind::AccountIdChanged => "account_id_changed",
             FindingKind::DiffersFromSource => "differs_from_source",
             FindingKind::LinesDiffer => "lines_differ",
             FindingKind::Remapped => "remapped",

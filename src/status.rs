@@ -42,6 +42,8 @@ pub enum ProblemKind {
     DayOpen,
     DayRefused,
     DayDiffering,
+    /// Whose usage is whose has changed with an id, and nobody has acknowledged it.
+    AccountIdChanged,
     /// A sealed day withholds differences that nobody has charged or credited.
     CorrectionsDue,
     ImportFailed,
@@ -69,6 +71,7 @@ impl ProblemKind {
             ProblemKind::DayOpen => "day_open",
             ProblemKind::DayRefused => "day_refused",
             ProblemKind::DayDiffering => "day_differing",
+            ProblemKind::AccountIdChanged => "account_id_changed",
             ProblemKind::CorrectionsDue => "corrections_due",
             ProblemKind::ImportFailed => "import_failed",
             ProblemKind::ImportUnfinished => "import_unfinished",
@@ -156,6 +159,32 @@ pub fn finished_day(instant: i64, zones: &Zones) -> anyhow::Result<Day> {
 pub struct RefusedDay {
     pub reason: String,
     pub acknowledged: bool,
+}
+
+/// That an account's id has come to mean something else, as the ledger's findings have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountIdChange {
+    pub day: Day,
+    pub id: i64,
+    pub detail: String,
+}
+
+/// Those that nobody has acknowledged.
+pub fn account_id_problems<'a>(
+    changes: &'a [AccountIdChange],
+    program: &'a dyn Fn(&str) -> String,
+) -> impl Iterator<Item = StatusProblem> {
+    changes.iter().map(|change| StatusProblem {
+        kind: ProblemKind::AccountIdChanged,
+        day: Some(change.day),
+        last_day: None,
+        detail: format!(
+            "{}: {} ack {} --reason TEXT",
+            change.detail,
+            program("findings"),
+            change.id
+        ),
+    })
 }
 
 /// What messages about days need besides the facts of the days.

@@ -33,8 +33,8 @@ use report::Report;
 /// a refused day until the day is imported or acknowledged (`rbc-usage findings ack`).
 ///
 /// Exit code: 0 done; 1 done, but something needs a look: a day was refused, differs from the
-/// source or is missing between other days, no CloudStack job allows a day to be closed, or a time
-/// zone or clock is wrong; 2 an error.
+/// source or is missing between other days, an account's id has come to mean something else, no
+/// CloudStack job allows a day to be closed, or a time zone or clock is wrong; 2 an error.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     rbc-usage import                              catch up\n  \

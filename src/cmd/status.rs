@@ -23,8 +23,8 @@ use crate::month::Month;
 use crate::open::open_source;
 use crate::output::{Format, write};
 use crate::status::{
-    DayWords, ProblemKind, RefusedDay, StatusProblem, day_problems, finished_day, import_problem,
-    source_problems,
+    AccountIdChange, DayWords, ProblemKind, RefusedDay, StatusProblem, account_id_problems,
+    day_problems, finished_day, import_problem, source_problems,
 };
 use document::{check_document, status_document};
 use overview::{NOTHING_TO_IMPORT, Overview};
@@ -110,6 +110,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
     let days = days.transpose()?.unwrap_or_default();
     let coverage = reader.read(|snapshot| find_coverage(snapshot, range, today))?;
     let refusals = reader.read(|snapshot| list_refusals(snapshot, asked))?;
+    let account_id_changes = reader.read(|snapshot| list_account_id_changes(snapshot, asked))?;
     let mut advice = None;
     let source = open_source(config).and_then(|mut source| {
         let progress = source.progress()?;
@@ -134,6 +135,7 @@ fn look(args: &Args, config: &Config, now: i64) -> anyhow::Result<Overview> {
         days,
         complete: coverage.is_final(),
         refusals,
+        account_id_changes,
         source,
         advice,
     })
@@ -161,6 +163,25 @@ fn list_refusals(
             (finding.day, refusal)
         })
         .collect())
+}
+
+/// Those that nobody has acknowledged.
+fn list_account_id_changes(
+    snapshot: &Snapshot,
+    range: Option<DayRange>,
+) -> anyhow::Result<Vec<AccountIdChange>> {
+    let filter = FindingFilter {
+        range,
+        kind: Some(FindingKind::AccountIdChanged.name()),
+        ..FindingFilter::default()
+    };
+    let findings = list_findings(snapshot, filter, Page::default())?;
+    let changes = findings.into_iter().map(|finding| AccountIdChange {
+        day: finding.day,
+        id: finding.id,
+        detail: finding.detail,
+    });
+    Ok(changes.collect())
 }
 
 /// The part of a range that has begun, by the clock or by what the ledger holds.
@@ -243,5 +264,7 @@ fn problems(args: &Args, overview: &Overview, now: i64) -> anyhow::Result<Vec<St
         finished,
         overview.today,
     ));
+    let changes = &overview.account_id_changes;
+    problems.extend(account_id_problems(changes, words.program));
     Ok(problems)
 }

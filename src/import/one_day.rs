@@ -308,7 +308,7 @@ impl DayReport {
         match &self.outcome {
             Outcome::Written(written) => {
                 let differs = !written.differences.is_empty() && !self.acknowledged;
-                differs || written.pending > 0
+                differs || written.pending > 0 || !written.account_changes.is_empty()
             }
             Outcome::Refused(_) => !self.acknowledged,
             Outcome::SourceGone(..) => false,

@@ -125,6 +125,12 @@ impl<'a> DayWriter<'a> {
         let renewed = self.keep_source(&plan)?;
         self.keep_lines(&plan, &old, renewed)?;
         findings.extend(self.find_unusual(&records, renewed, recent, zones)?);
+        let account_changes = self.names.accounts.take_changes();
+        findings.extend(
+            account_changes
+                .iter()
+                .map(|change| account_id_changed(change)),
+        );
         let findings = self.replace_findings(&findings, !renewed)?;
         count_revision(self.connection)?;
         Ok(Written {
@@ -141,7 +147,7 @@ impl<'a> DayWriter<'a> {
             pending: plan.pending,
             differences,
             findings,
-            account_changes: self.names.accounts.take_changes(),
+            account_changes,
         })
     }
 
@@ -363,25 +369,26 @@ impl<'a> DayWriter<'a> {
     }
 
     /// Puts the findings in place of the day's former ones. Where the source has not changed the former ones
-    /// still hold, and only the differences are new. Returns how many there are now.
+    /// still hold, and only differences and changes of accounts are new. Returns how many there are now.
     fn replace_findings(
         &mut self,
         findings: &[NewFinding],
         only_differences: bool,
     ) -> anyhow::Result<u64> {
         let differs = FindingKind::DiffersFromSource;
+        let is_new = |kind| kind == differs || kind == FindingKind::AccountIdChanged;
         if only_differences {
             self.statements.delete_findings(differs)?;
         } else {
             let kept: &[FindingKind] = match self.policy {
-                Policy::Sealed => &[FindingKind::Unusual],
-                Policy::Unfinished | Policy::Closed(_) => &[],
+                Policy::Sealed => &[FindingKind::AccountIdChanged, FindingKind::Unusual],
+                Policy::Unfinished | Policy::Closed(_) => &[FindingKind::AccountIdChanged],
             };
             self.statements.delete_findings_but(kept)?;
         }
         for finding in findings
             .iter()
-            .filter(|finding| !only_differences || finding.kind == differs)
+            .filter(|finding| !only_differences || is_new(finding.kind))
         {
             let metric_id = match finding.metric {
                 Some(metric) => Some(self.names.metric(self.connection, metric)?),
@@ -390,5 +397,17 @@ impl<'a> DayWriter<'a> {
             self.statements.insert_finding(finding, metric_id)?;
         }
         self.statements.count_findings()
+    }
+}
+
+/// Found once, and kept whatever becomes of the day. Of no account: nobody who may see only one of the two accounts is to
+/// read about the other.
+fn account_id_changed(change: &str) -> NewFinding {
+    NewFinding {
+        kind: FindingKind::AccountIdChanged,
+        account_id: None,
+        metric: None,
+        resource: None,
+        detail: change.to_owned(),
     }
 }

@@ -64,7 +64,7 @@ fn an_id_that_is_given_again_is_another_account_from_then_on() {
     let cloud = given_again();
     cloud.add_usage(&[vm("2013-06-02", 2, 2, 24.0), vm("2013-06-02", 50, 3, 5.0)]);
     finished(&cloud, "2013-06-02");
-    let run = cloud.run(&["import"]).exits(0);
+    let run = cloud.run(&["import"]).exits(1);
     assert_eq!(
         about_accounts(&run.stderr),
         [
@@ -97,6 +97,49 @@ fn an_id_that_is_given_again_is_another_account_from_then_on() {
 }
 
 #[test]
+fn an_id_that_is_given_again_is_a_finding_until_it_is_acknowledged() {
+    let cloud = given_again();
+    cloud.add_usage(&[vm("2013-06-02", 50, 3, 5.0)]);
+    finished(&cloud, "2013-06-02");
+    let told = "account id 50 was carol (carol-uuid) until 2013-06-01 and is dave (dave-uuid) since 2013-06-02";
+    let run = cloud.run(&["import", "--quiet"]).exits(1);
+    assert!(run.stderr.contains(told), "{run}");
+    // Of no account: carol's and dave's users read nothing about each other.
+    let findings =
+        "select day, account_uuid, detail from findings where kind = 'account_id_changed'";
+    let found = [format!("2013-06-02 | null | {told}")];
+    assert_eq!(cloud.ledger(findings), found);
+    let problems = |cloud: &Cloud| {
+        let check = cloud.run(&[
+            "status",
+            "--check",
+            "2013-06-01..2013-06-02",
+            "--format",
+            "csv",
+        ]);
+        let lines = check.stdout.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.starts_with("account_id_changed"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        problems(&cloud),
+        [format!(
+            "account_id_changed,2013-06-02,{told}: rbc-usage findings ack 1 --reason TEXT,"
+        )]
+    );
+    // It is news once, and stays whatever becomes of the day.
+    cloud.run(&["import", "--quiet"]).exits(0).complains("");
+    cloud.add_usage(&[vm("2013-06-02", 50, 3, 2.0)]);
+    cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
+    assert_eq!(cloud.ledger(findings), found);
+    cloud
+        .run(&["findings", "ack", "1", "--reason", "restored"])
+        .exits(0);
+    assert_eq!(problems(&cloud), [""; 0]);
+}
+
+#[test]
 fn an_open_day_goes_to_the_new_account() {
     let cloud = given_again();
     cloud.main("update account set uuid = 'carol-uuid', account_name = 'carol', domain_id = 2 where id = 50");
@@ -111,7 +154,7 @@ fn an_open_day_goes_to_the_new_account() {
     );
     cloud.add_usage(&[vm("2013-06-03", 50, 3, 5.0)]);
     finished(&cloud, "2013-06-03");
-    cloud.run(&["import"]).exits(0);
+    cloud.run(&["import"]).exits(1);
     assert_eq!(
         cloud.ledger(RUNNING),
         [
@@ -133,7 +176,7 @@ fn an_account_that_gets_another_id_stays_one_account() {
     // The second day has rows under both ids.
     cloud.add_usage(&[vm("2013-06-02", 2, 2, 6.0), vm("2013-06-02", 102, 2, 18.0)]);
     finished(&cloud, "2013-06-02");
-    let run = cloud.run(&["import"]).exits(0);
+    let run = cloud.run(&["import"]).exits(1);
     assert_eq!(
         about_accounts(&run.stderr),
         [
@@ -374,7 +417,7 @@ fn where_domains_cannot_be_read_accounts_tell_another_cloudstack() {
     cloud.main("update account set uuid = 'eve-uuid' where id = 2");
     cloud.add_usage(&[vm("2013-06-02", 2, 2, 24.0)]);
     finished(&cloud, "2013-06-02");
-    cloud.run(&["import"]).exits(0);
+    cloud.run(&["import"]).exits(1);
     cloud.main("update account set uuid = uuid || '2'");
     let run = cloud.run(&["import"]);
     assert!(!run.stderr.contains("UNIQUE"), "{run}");
@@ -411,7 +454,7 @@ fn of_an_account_that_was_made_anew_the_one_that_is_there_has_the_name() {
     );
     cloud.add_usage(&[vm("2013-06-01", 41, 2, 12.0), vm("2013-06-01", 42, 2, 11.0)]);
     finished(&cloud, "2013-06-01");
-    cloud.run(&["import"]).exits(0);
+    cloud.run(&["import"]).exits(1);
     assert_eq!(
         cloud.ledger(RUNNING),
         ["2013-06-01 | erin-uuid | erin | 23"]

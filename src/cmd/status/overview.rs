@@ -7,7 +7,7 @@ use crate::import::Advice;
 use crate::ledger::read::days::DayFacts;
 use crate::ledger::read::state::LedgerState;
 use crate::source::SourceProgress;
-use crate::status::RefusedDay;
+use crate::status::{AccountIdChange, RefusedDay};
 
 /// Of an empty ledger that an import would leave empty.
 pub const NOTHING_TO_IMPORT: &str = "the ledger is empty, and CloudStack has finished no day";
@@ -25,6 +25,8 @@ pub struct Overview {
     pub complete: bool,
     /// Of the days asked for, or all of them.
     pub refusals: BTreeMap<Day, RefusedDay>,
+    /// Of the days asked for, or all of them.
+    pub account_id_changes: Vec<AccountIdChange>,
     pub source: anyhow::Result<SourceProgress>,
     /// The source's windows do not fit the ledger's zones.
     pub advice: Option<(Advice, String)>,

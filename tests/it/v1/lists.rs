@@ -261,7 +261,7 @@ fn a_query_is_read_strictly() {
             "kind",
             "kind: \"size_unknow\" is not one of size_unknown, size_doubtful, ends_before_start, replayed_rows, rewritten, runs_disordered, hours_exceed_day, same_traffic, used_after_removal, \
              unknown_usage_type, unresolved, not_hours, spans_midnight, wrong_zone, source_begins, no_rows, usage_job_stuck, \
-             unusual, differs_from_source, lines_differ, remapped, refused",
+             unusual, account_id_changed, differs_from_source, lines_differ, remapped, refused",
         ),
         (
             "/v1/corrections?kind=lost",
