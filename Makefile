@@ -34,6 +34,10 @@ alerts-test: build
 	sh tests/install.sh alerts
 	sh tests/alerts.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
 
+focus-test: build
+	sh tests/install.sh focus
+	sh tests/focus.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
+
 soak:
 	sh tests/install.sh tests
 	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
@@ -76,4 +80,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test page-test alerts-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean
+.PHONY: build demo test lint check api-test page-test alerts-test focus-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean

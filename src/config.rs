@@ -1,9 +1,10 @@
 //! Typed configuration from `cloudusage.cfg` and the environment, with one report of all that is wrong. Finding the
 //! file is left to `file`, its syntax to `ini`, the environment's names to `environment`, laying one over the other to
-//! `values`, database URIs to `uri`, sections to `import` and `server`, what has changed to `texts`.
+//! `values`, database URIs to `uri`, sections to `focus`, `import` and `server`, what has changed to `texts`.
 
 mod environment;
 mod file;
+mod focus;
 mod import;
 mod ini;
 mod keys;
@@ -21,6 +22,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::zone::Zone;
 use environment::Variables;
+pub use focus::FocusNames;
 pub use import::{Import, OnDone, Reread, RereadDays};
 pub use limits::ServerLimits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
@@ -45,6 +47,8 @@ pub struct Config {
     pub import: Import,
     /// The operator's prices, if there are any.
     pub prices: Option<PathBuf>,
+    /// Who the FOCUS columns of companies name.
+    pub focus: FocusNames,
     pub server: Server,
     pub texts: KeyTexts,
 }
@@ -95,6 +99,7 @@ fn read(values: &mut Values) -> Option<Config> {
     let prices = values.read("prices.file", |text| {
         Ok((!text.is_empty()).then(|| folder.join(text)))
     });
+    let focus = focus::read(values);
     let server = server::read(values, folder);
     let holds_password = |key: &str, uri: &Option<SourceUri>| {
         let from_file = !values
@@ -117,6 +122,7 @@ fn read(values: &mut Values) -> Option<Config> {
         },
         import: import?,
         prices: prices?,
+        focus: focus?,
         server: server?,
         texts: KeyTexts::of(&values.layers),
     })

@@ -1,14 +1,15 @@
 #!/bin/sh
-# install.sh tests|pages|bench|alerts|systemd|deb: makes sure that the programs these need are installed. For the
+# install.sh tests|pages|bench|alerts|focus|systemd|deb: makes sure that the programs these need are installed. For the
 # tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures
 # are compared with, and wrk, which asks both. For what a browser shows Chromium. For the alert rules promtool. For
-# systemd in a container what makes and boots one; for the package also what builds and judges it. The tests and the
-# bench start their own servers: no service is started here.
+# FOCUS what checks it, from PyPI. For systemd in a container what makes and boots one; for the package also what
+# builds and judges it. The tests and the bench start their own servers: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
 programs="mariadbd mariadb-install-db mariadb curl jq man openssl sqlite3"
 packages="mariadb-server mariadb-client curl jq man-db openssl sqlite3"
+modules=
 case ${1:-} in
 tests) ;;
 bench)
@@ -20,8 +21,14 @@ pages)
     packages="chromium curl"
     ;;
 alerts)
-    programs="promtool"
-    packages="prometheus"
+    programs="promtool jq curl"
+    packages="prometheus jq curl"
+    ;;
+focus)
+    programs="python3"
+    packages="python3-venv"
+    # Newer versions of what focus-validator stands on break a rule of it, or the whole.
+    modules="focus_validator==1.0.0 multimethod<2 pandas<2.2 sqlalchemy<2 pycountry"
     ;;
 systemd)
     programs="debootstrap systemd-nspawn"
@@ -33,7 +40,7 @@ deb)
     command -v cargo-deb >/dev/null 2>&1 || cargo install --quiet --locked cargo-deb
     ;;
 *)
-    echo "usage: sh tests/install.sh tests|pages|bench|alerts|systemd|deb" >&2
+    echo "usage: sh tests/install.sh tests|pages|bench|alerts|focus|systemd|deb" >&2
     exit 1
     ;;
 esac
@@ -42,9 +49,22 @@ missing() {
     for program in $programs; do
         command -v "$program" >/dev/null 2>&1 || echo "$program"
     done
+    [ -z "$modules" ] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+}
+
+# What is from PyPI is in an environment of its own.
+install_modules() {
+    environment=${CARGO_TARGET_DIR:-target}/python/$1
+    if [ -n "$modules" ] && [ "$modules" != "$(cat "$environment/modules" 2>/dev/null)" ]; then
+        python3 -m venv --clear "$environment"
+        # shellcheck disable=SC2086  # a list of modules
+        "$environment/bin/pip" install --quiet --disable-pip-version-check $modules
+        echo "$modules" >"$environment/modules"
+    fi
 }
 
 if [ -z "$(missing)" ]; then
+    install_modules "$1"
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -67,3 +87,4 @@ if [ -n "$(missing)" ]; then
     echo "install: still not found:" $(missing) >&2
     exit 1
 fi
+install_modules "$1"

@@ -23,7 +23,7 @@ use crate::output::{self, Column, Document, Value, write};
 use crate::plural::plural;
 use crate::prices::{PriceList, read_prices};
 use crate::report::costs::{CostQuery, CostedCharges, find_costs};
-use crate::report::focus::Found;
+use crate::report::focus::{Found, RowContext};
 use crate::report::{self, By, focus};
 use crate::sku::DerivedMetric;
 use crate::terminal;
@@ -147,9 +147,22 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ReportFormat::Xlsx => (report(&args, &mut reader, &subject)?, output::Format::Xlsx),
         ReportFormat::Focus => {
             let prices = config.prices.as_deref().map(read_prices).transpose()?;
-            let focused = focused(&args, &mut reader, &subject, prices.as_ref())?;
+            let context = RowContext {
+                zones: &subject.zones,
+                names: &config.focus,
+            };
+            let focused = focused(&args, &mut reader, &subject, context, prices.as_ref())?;
             all_priced = focused.all_priced;
-            (focused.document, output::Format::Csv)
+            let mut document = focused.document;
+            // Without costs it is no FOCUS data set whatever the names are.
+            let missing = config.focus.missing();
+            if prices.is_some() && !missing.is_empty() {
+                document.notes.push(format!(
+                    "FOCUS needs a name in {}: write provider in [focus] of the configuration",
+                    missing.join(", ")
+                ));
+            }
+            (document, output::Format::Csv)
         }
     };
     write(&document, style(format), out)?;
@@ -294,6 +307,7 @@ fn focused(
     args: &Args,
     reader: &mut Reader,
     subject: &ReportScope,
+    context: RowContext,
     prices: Option<&PriceList>,
 ) -> anyhow::Result<CostedCharges> {
     let by = [By::Account, By::Domain, By::Sku, By::Resource, By::Day];
@@ -302,7 +316,7 @@ fn focused(
         let document = reader.read(|snapshot| {
             let figures = list_totals(snapshot, &question(args, subject, by))?;
             let corrections = pending_corrections(snapshot, subject, &args.metric)?;
-            focus::document(&figures, &corrections, &subject.ever, &subject.zones)
+            focus::document(&figures, &corrections, &subject.ever, context)
         })?;
         return Ok(CostedCharges {
             document,
@@ -335,7 +349,7 @@ fn focused(
             range: subject.range,
             figures,
             selection: &subject.ever,
-            zones: &subject.zones,
+            context,
             corrections: &corrections,
         };
         find_costs(snapshot, &question)

@@ -1,7 +1,7 @@
 //! Every key of the configuration but those of scopes, with its default.
 
 /// A key without a default must be given.
-pub const KEYS: [(&str, Option<&str>); 37] = [
+pub const KEYS: [(&str, Option<&str>); 40] = [
     ("main.cloud_usage_uri", None),
     ("main.cloud_uri", None),
     ("main.rbc_usage_uri", None),
@@ -21,6 +21,9 @@ pub const KEYS: [(&str, Option<&str>); 37] = [
     ("import.on_done", Some("")),
     ("import.on_done_timeout", Some("60")),
     ("prices.file", Some("")),
+    ("focus.provider", Some("")),
+    ("focus.publisher", Some("")),
+    ("focus.invoice_issuer", Some("")),
     ("server.bind", Some("127.0.0.1:8888")),
     ("server.workers", Some("4")),
     ("server.tls_certificate", Some("")),

@@ -123,7 +123,7 @@ fn all_problems_come_in_one_report() {
     let expected = "\
 RBC_USAGE_MAIN_TIMEZONE: unknown variable; write RBC_USAGE_MAIN__TIMEZONE
 RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which does not exist
-/etc/x.cfg: [Server]: unknown section; there are [main], [import], [prices], [server] and [scope.USER]
+/etc/x.cfg: [Server]: unknown section; there are [main], [import], [prices], [focus], [server] and [scope.USER]
 /etc/x.cfg: main.cloud_url: unknown key; [main] has cloud_usage_uri, cloud_uri, rbc_usage_uri, timezone
 /etc/x.cfg: main.cloud_usage_uri: missing
 /etc/x.cfg: main.cloud_uri: missing

@@ -86,7 +86,7 @@ impl Values<'_> {
             if known.is_empty() {
                 self.complain(
                     &format!("[{section}]"),
-                    "unknown section; there are [main], [import], [prices], [server] and [scope.USER]",
+                    "unknown section; there are [main], [import], [prices], [focus], [server] and [scope.USER]",
                 );
                 continue;
             }

@@ -88,7 +88,7 @@ impl Reload {
         for (key, text) in new.texts.changed_since(&self.running) {
             let is_read_with_users = key == "server.users" && self.state.auth.is_some();
             // Prices are read whenever the configuration is, whether the file has another name or not.
-            if is_read_with_users || key == "prices.file" || is_for_imports(key) {
+            if is_read_with_users || key == "prices.file" || is_for_commands(key) {
                 continue;
             }
             let Some((_, take)) = TAKEN.iter().find(|(taken, _)| *taken == key) else {
@@ -110,9 +110,11 @@ impl Reload {
     }
 }
 
-/// Whether only imports use a key, so that no answer depends on it.
-fn is_for_imports(key: &str) -> bool {
-    key.starts_with("import.") || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
+/// Whether only commands use a key, so that no answer depends on it.
+fn is_for_commands(key: &str) -> bool {
+    let sections = ["import.", "focus."];
+    sections.iter().any(|section| key.starts_with(section))
+        || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key)
 }
 
 /// Reads the price file again, if there is one.

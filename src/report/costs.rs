@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::focus::{self, Found};
+use super::focus::{self, Found, RowContext};
 use crate::day::DayRange;
 use crate::ledger::read::Snapshot;
 use crate::ledger::read::selection::Selection;
@@ -12,7 +12,6 @@ use crate::month::{Month, months_of};
 use crate::output::{Document, Value};
 use crate::prices::PriceList;
 use crate::statement::{Corrections, Costing, Statement, StatementQuery, draw_up};
-use crate::zones::Zones;
 
 pub struct CostQuery<'a> {
     pub prices: &'a PriceList,
@@ -22,7 +21,7 @@ pub struct CostQuery<'a> {
     pub figures: TotalsQuery<'a>,
     /// Whose; with all days of theirs.
     pub selection: &'a Selection,
-    pub zones: &'a Zones,
+    pub context: RowContext<'a>,
     /// Those found in the range.
     pub corrections: &'a [Found],
 }
@@ -43,7 +42,7 @@ pub fn find_costs(
     let costing = Costing::of(
         snapshot,
         question.prices,
-        question.zones,
+        question.context.zones,
         question.selection,
     )?;
     let costing = match costing {
@@ -65,27 +64,27 @@ pub fn find_costs(
     let mut rows: Vec<Vec<Value>> = Vec::new();
     for (figure, cost) in figures.iter().zip(&costs) {
         let wanted = figure.day.is_some_and(|day| question.range.contains(day));
-        if let Some(row) = focus::figure_row(figure, question.zones)?.filter(|_| wanted) {
+        if let Some(row) = focus::figure_row(figure, question.context)?.filter(|_| wanted) {
             rows.push(focus::with_cost(row, cost)?);
         }
     }
     for one in question.corrections {
         let (correction, found) = one;
-        let (selection, zones) = (question.selection, question.zones);
+        let (selection, context) = (question.selection, question.context);
         let statement = statements.get(&Month::of(*found));
         let lines = statement.map_or(&[][..], |statement| &statement.lines);
         for line in lines {
             if line.correction_id != Some(correction.id) {
                 continue;
             }
-            let row = focus::line_row(line, *found, selection, zones)?;
+            let row = focus::line_row(line, *found, selection, context)?;
             if let Some(row) = row {
                 rows.push(focus::with_cost(row, &costing.of_correction(line)?)?);
             }
         }
         if !question.prices.has(&correction.metric)
             && is_asked(question, &correction.metric)
-            && let Some(row) = focus::correction_row(one, selection, zones)?
+            && let Some(row) = focus::correction_row(one, selection, context)?
         {
             rows.push(focus::with_cost(row, &costing.nothing())?);
         }
@@ -120,7 +119,7 @@ fn draw_up_month(
         prices: question.prices,
         month,
         selection: question.selection,
-        zones: question.zones,
+        zones: question.context.zones,
         most_lines: usize::MAX,
         corrections: Corrections::These(&ids),
     };

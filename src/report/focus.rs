@@ -2,28 +2,33 @@
 //! usage can fill honestly, and those of costs where there is a price file. Whoever has the prices elsewhere joins them by
 //! `SkuId`, or by `SkuMeter` and parts of it.
 
+mod values;
+
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use anyhow::ensure;
 
+use crate::config::FocusNames;
 use crate::day::{Day, DayRange};
 use crate::instant::Utc;
 use crate::ledger::read::accounts::Account;
 use crate::ledger::read::corrections::StoredCorrection;
 use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::{Figure, ResourceFacts};
-use crate::metric::GIB;
-use crate::metric::Metric;
 use crate::month::Month;
 use crate::output::{Column, Document, Unit, Value};
-use crate::resource::ResourceKind;
-use crate::sku::{DerivedMetric, VmSize};
+use crate::sku::VmSize;
 use crate::statement::{DayCost, DayPrice, StatementLine};
 use crate::zones::Zones;
+use values::{consumed, resource_type, service_category};
 
 /// In the order of the alphabet, as the specification has them.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 29] = [
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
     "BillingPeriodEnd",
     "BillingPeriodStart",
     "ChargeCategory",
@@ -34,6 +39,9 @@ const COLUMNS: [&str; 23] = [
     "ChargePeriodStart",
     "ConsumedQuantity",
     "ConsumedUnit",
+    "InvoiceIssuerName",
+    "ProviderName",
+    "PublisherName",
     "RegionId",
     "RegionName",
     "ResourceId",
@@ -50,17 +58,31 @@ const COLUMNS: [&str; 23] = [
 ];
 
 /// What there is beside these where there are prices, in the same order.
-const COST_COLUMNS: [&str; 9] = [
+const COST_COLUMNS: [&str; 16] = [
     "BilledCost",
     "BillingCurrency",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
     "ContractedCost",
     "ContractedUnitPrice",
     "EffectiveCost",
     "ListCost",
     "ListUnitPrice",
+    "PricingCategory",
     "PricingQuantity",
     "PricingUnit",
+    "SkuPriceId",
 ];
+
+/// What all rows share.
+#[derive(Clone, Copy)]
+pub struct RowContext<'a> {
+    pub zones: &'a Zones,
+    pub names: &'a FocusNames,
+}
 
 /// One charge without its cost.
 struct Charge<'a> {
@@ -88,14 +110,14 @@ pub fn document(
     figures: &[Figure],
     corrections: &[Found],
     selection: &Selection,
-    zones: &Zones,
+    context: RowContext,
 ) -> anyhow::Result<Document> {
     let mut rows = Vec::with_capacity(figures.len() + corrections.len());
     for figure in figures {
-        rows.extend(figure_row(figure, zones)?);
+        rows.extend(figure_row(figure, context)?);
     }
     for found in corrections {
-        rows.extend(correction_row(found, selection, zones)?);
+        rows.extend(correction_row(found, selection, context)?);
     }
     Ok(Document {
         rows_name: "charges",
@@ -106,7 +128,7 @@ pub fn document(
 }
 
 /// `None`: it is not of one account and day.
-pub fn figure_row(figure: &Figure, zones: &Zones) -> anyhow::Result<Option<Vec<Value>>> {
+pub fn figure_row(figure: &Figure, context: RowContext) -> anyhow::Result<Option<Vec<Value>>> {
     let (Some(account), Some(day)) = (figure.who.account, figure.day) else {
         return Ok(None);
     };
@@ -124,14 +146,14 @@ pub fn figure_row(figure: &Figure, zones: &Zones) -> anyhow::Result<Option<Vec<V
         resource: figure.resource.as_deref(),
         quantity: figure.quantity,
     };
-    Ok(Some(row(&charge, zones)?))
+    Ok(Some(row(&charge, context)?))
 }
 
 /// `None`: its account is not asked for.
 pub fn correction_row(
     (correction, found): &Found,
     selection: &Selection,
-    zones: &Zones,
+    context: RowContext,
 ) -> anyhow::Result<Option<Vec<Value>>> {
     let same = |account: &&Account| account.uuid == correction.account_uuid;
     let Some(account) = selection.accounts.iter().find(same) else {
@@ -154,7 +176,7 @@ pub fn correction_row(
         resource: None,
         quantity: correction.delta,
     };
-    Ok(Some(row(&charge, zones)?))
+    Ok(Some(row(&charge, context)?))
 }
 
 /// A line of a correction. `None`: nobody knows the quantity.
@@ -162,7 +184,7 @@ pub fn line_row(
     line: &StatementLine,
     found: Day,
     selection: &Selection,
-    zones: &Zones,
+    context: RowContext,
 ) -> anyhow::Result<Option<Vec<Value>>> {
     let Some(quantity) = line.quantity else {
         return Ok(None);
@@ -183,7 +205,7 @@ pub fn line_row(
         resource: line.resource.as_deref(),
         quantity,
     };
-    Ok(Some(row(&charge, zones)?))
+    Ok(Some(row(&charge, context)?))
 }
 
 /// The columns of charges with costs.
@@ -202,22 +224,34 @@ pub fn with_cost(row: Vec<Value>, cost: &DayCost) -> anyhow::Result<Vec<Value>> 
         Value::Nothing => decimal("0"),
         value => value,
     };
+    ensure!(row.len() == COLUMNS.len(), "a row of other columns");
+    let mut usage: BTreeMap<&str, Value> = COLUMNS.into_iter().zip(row).collect();
+    // The name of a SKU's price is the same whatever the price is, for whom, and from when on.
+    let sku_price = match (priced, usage.get("SkuId")) {
+        (Some(_), Some(sku)) => sku.clone(),
+        (Some(_) | None, _) => Value::Nothing,
+    };
     let costs = [
         decimal(&cost.billed),
         Value::Text(cost.currency.clone()),
+        // Nobody commits to anything here.
+        Value::Nothing,
+        Value::Nothing,
+        Value::Nothing,
+        Value::Nothing,
+        Value::Nothing,
         or_0(part(|one| &one.contracted_cost)),
         part(|one| &one.contracted_price),
         decimal(&cost.billed),
         or_0(part(|one| &one.list_cost)),
         part(|one| &one.list_price),
+        Value::text(priced.map(|_| "Standard")),
         part(|one| &one.quantity),
         Value::text(priced.map(|one| one.unit)),
+        sku_price,
     ];
-    ensure!(row.len() == COLUMNS.len(), "a row of other columns");
-    let usage = COLUMNS.into_iter().zip(row);
-    let mut cells: Vec<(&str, Value)> = usage.chain(COST_COLUMNS.into_iter().zip(costs)).collect();
-    cells.sort_by_key(|(name, _)| *name);
-    Ok(cells.into_iter().map(|(_, value)| value).collect())
+    usage.extend(COST_COLUMNS.into_iter().zip(costs));
+    Ok(usage.into_values().collect())
 }
 
 fn names(facts: &Option<Rc<ResourceFacts>>) -> Option<(&str, &str)> {
@@ -225,9 +259,11 @@ fn names(facts: &Option<Rc<ResourceFacts>>) -> Option<(&str, &str)> {
     facts.map(|one| (one.uuid.as_str(), one.name.as_str()))
 }
 
-fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
+fn row(charge: &Charge, context: RowContext) -> anyhow::Result<Vec<Value>> {
     let midnight = |day: Day| -> anyhow::Result<Value> {
-        Ok(Value::Text(Utc::at(zones.midnight(day))?.to_string()))
+        Ok(Value::Text(
+            Utc::at(context.zones.midnight(day))?.to_string(),
+        ))
     };
     let text = |text: &str| Value::Text(text.to_owned());
     let (quantity, unit) = consumed(charge.quantity, charge.unit);
@@ -236,8 +272,17 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
     let what = name.map_or(charge.metric.to_owned(), |name| {
         format!("{} of {name}", charge.metric)
     });
-    let project = charge.account.project_uuid.is_some();
+    let account_name = charge.account.project_name.as_deref();
+    let account_name = account_name.unwrap_or(&charge.account.name);
+    let account_type = match charge.account.project_uuid {
+        Some(_) => "Project",
+        None => "Account",
+    };
+    let names = context.names;
     Ok(vec![
+        text(&charge.account.uuid),
+        text(account_name),
+        text(account_type),
         midnight(charge.month.next().first_day())?,
         midnight(charge.month.first_day())?,
         text("Usage"),
@@ -252,6 +297,9 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
         midnight(charge.day)?,
         Value::Quantity(quantity, Unit::Exact),
         text(unit),
+        Value::text(names.invoice_issuer.as_deref()),
+        Value::text(names.provider.as_deref()),
+        Value::text(names.publisher.as_deref()),
         Value::text(charge.zone.map(|(uuid, _)| uuid)),
         Value::text(charge.zone.map(|(_, name)| name)),
         Value::text(charge.resource.map(|one| one.uuid.as_str())),
@@ -262,14 +310,8 @@ fn row(charge: &Charge, zones: &Zones) -> anyhow::Result<Vec<Value>> {
         Value::Text(sku_id(charge)),
         text(charge.metric),
         text(&charge.account.uuid),
-        text(
-            charge
-                .account
-                .project_name
-                .as_deref()
-                .unwrap_or(&charge.account.name),
-        ),
-        text(if project { "Project" } else { "Account" }),
+        text(account_name),
+        text(account_type),
         Value::text(charge.domain_path.map(tags).transpose()?),
     ])
 }
@@ -295,76 +337,8 @@ fn sku_id(charge: &Charge) -> String {
     parts.join("/").trim_end_matches('/').to_owned()
 }
 
-/// In words, as the specification wants it.
-fn resource_type(kind: &str) -> &str {
-    let kind = ResourceKind::ALL.into_iter().find(|one| one.name() == kind);
-    match kind {
-        Some(ResourceKind::Vm) => "Virtual Machine",
-        Some(ResourceKind::IpAddress) => "IP Address",
-        Some(ResourceKind::Network) => "Network",
-        Some(ResourceKind::Router) => "Virtual Router",
-        Some(ResourceKind::Volume) => "Volume",
-        Some(ResourceKind::Template) => "Template",
-        Some(ResourceKind::Iso) => "ISO",
-        Some(ResourceKind::Snapshot) => "Snapshot",
-        Some(ResourceKind::SecurityGroup) => "Security Group",
-        Some(ResourceKind::LoadBalancerRule) => "Load Balancer Rule",
-        Some(ResourceKind::PortForwardingRule) => "Port Forwarding Rule",
-        Some(ResourceKind::VpnUser) => "VPN User",
-        Some(ResourceKind::VmSnapshot) => "VM Snapshot",
-        Some(ResourceKind::Bucket) => "Bucket",
-        Some(ResourceKind::Vpc) => "VPC",
-        Some(ResourceKind::Other) | None => "Other",
-    }
-}
-
-/// The quantity in a unit as the specification writes units. A division by 2^30 changes no digit of a float.
-fn consumed(quantity: f64, unit: &str) -> (f64, &'static str) {
-    match unit {
-        "hours" => (quantity, "Hours"),
-        "bytes" => (quantity, "B"),
-        "byte-hours" => (quantity / GIB, "GiB-Hours"),
-        "requests" => (quantity, "Requests"),
-        "vcpu-hours" => (quantity, "vCPU-Hours"),
-        _ => (quantity, "Units"),
-    }
-}
-
 fn tags(domain_path: &str) -> anyhow::Result<String> {
     Ok(serde_json::json!({ "cloudstack/domain": domain_path }).to_string())
-}
-
-/// One of the specification's categories.
-fn service_category(metric: &str) -> &'static str {
-    let derived = DerivedMetric::of_name(metric).map(DerivedMetric::base);
-    let Some(metric) = derived.or(Metric::of_name(metric)) else {
-        return "Other";
-    };
-    match metric {
-        Metric::VmRunning | Metric::VmAllocated => "Compute",
-        Metric::IpAddressAllocated
-        | Metric::NetworkBytesSent
-        | Metric::NetworkBytesReceived
-        | Metric::SecurityGroup
-        | Metric::LoadBalancerPolicy
-        | Metric::PortForwardingRule
-        | Metric::NetworkOffering
-        | Metric::VpnUser
-        | Metric::Network
-        | Metric::Vpc => "Networking",
-        Metric::PrimaryByteHours
-        | Metric::SecondaryByteHours
-        | Metric::DiskReadRequests
-        | Metric::DiskWriteRequests
-        | Metric::DiskBytesRead
-        | Metric::DiskBytesWritten
-        | Metric::VmSnapshotByteHours
-        | Metric::VolumeSecondaryByteHours
-        | Metric::VmSnapshotOnPrimaryByteHours
-        | Metric::BackupByteHours
-        | Metric::BucketByteHours => "Storage",
-        Metric::OsUsage | Metric::UsageType(_) | Metric::UntypedUsage => "Other",
-    }
 }
 
 /// The corrections whose finding falls into a range of days, each with the day it was found on.

@@ -32,7 +32,7 @@ fn the_named_file_comes_before_the_variable_and_that_before_the_folder() {
     let first_line = |run: Run| run.exits(2).stderr.lines().next().map(str::to_owned);
     let complaint = |file: &str, section: &str| {
         Some(format!(
-            "rbc-usage: {file}: [{section}]: unknown section; there are [main], [import], [prices], [server] and [scope.USER]"
+            "rbc-usage: {file}: [{section}]: unknown section; there are [main], [import], [prices], [focus], [server] and [scope.USER]"
         ))
     };
     let with_variable = |words: &[&str]| {

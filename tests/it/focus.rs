@@ -27,7 +27,8 @@ fn fresh() -> Sandbox {
 fn focus(sandbox: &Sandbox, name: &str, rows: &str, words: &[&str]) -> Run {
     let config = std::fs::read_to_string(sandbox.path("demo/cloudusage.cfg")).unwrap();
     sandbox.write(&format!("demo/{name}.csv"), &format!("{HEADER}{rows}"));
-    let priced = format!("{config}\n[prices]\nfile = {name}.csv\n");
+    let provider = "[focus]\nprovider = Nordic Cloud AB\n";
+    let priced = format!("{config}\n[prices]\nfile = {name}.csv\n{provider}");
     sandbox.write(&format!("demo/{name}.cfg"), &priced);
     let config = format!("demo/{name}.cfg");
     let report = ["report", "--config", &config, "--format", "focus"];
@@ -257,4 +258,85 @@ fn corrections_are_priced_by_their_lines() {
     // Nothing of it was corrected.
     let (other, _) = of("vm_allocated", 0);
     assert!(other.is_empty());
+}
+
+/// `SkuPriceId` is the same at every price; what has no price has none.
+#[test]
+fn columns_that_an_invoice_needs() {
+    let rows = ",vm_running,Classic Small,,hour,0.02,EUR\n";
+    let words = [
+        "2026-10-14",
+        "--account",
+        "aurora",
+        "--metric",
+        "vm_running",
+    ];
+    let run = focus(imported(), "needs", rows, &words).exits(1);
+    let wanted = [
+        "ResourceName",
+        "BillingAccountName",
+        "BillingAccountType",
+        "InvoiceIssuerName",
+        "ProviderName",
+        "PublisherName",
+        "PricingCategory",
+        "CommitmentDiscountCategory",
+        "CommitmentDiscountId",
+        "CommitmentDiscountName",
+        "CommitmentDiscountStatus",
+        "CommitmentDiscountType",
+    ];
+    let found: Vec<String> = columns(&run.stdout, wanted)
+        .iter()
+        .map(|row| row.join("|"))
+        .collect();
+    let names = "Nordic Cloud AB|Nordic Cloud AB|Nordic Cloud AB";
+    for row in [
+        format!("app-09|aurora|Account|{names}|Standard|||||"),
+        format!("app-03|aurora|Account|{names}||||||"),
+    ] {
+        assert!(found.contains(&row), "{row} {found:?}");
+    }
+    let ids = columns(
+        &run.stdout,
+        ["BillingAccountId", "SubAccountId", "SkuId", "SkuPriceId"],
+    );
+    assert!(ids.iter().all(|[billing, sub, _, _]| billing == sub));
+    let priced = ids.iter().filter(|[_, _, _, price]| !price.is_empty());
+    let priced: Vec<_> = priced.map(|[_, _, sku, price]| (sku, price)).collect();
+    assert!(!priced.is_empty() && priced.iter().all(|(sku, price)| sku == price));
+}
+
+#[test]
+fn names_of_companies() {
+    let names = ["InvoiceIssuerName", "ProviderName", "PublisherName"];
+    let words = [
+        "2026-10-14",
+        "--account",
+        "aurora",
+        "--metric",
+        "vm_running",
+    ];
+    let rows = ",vm_running,,,hour,0.02,EUR\n";
+    focus(imported(), "companies", rows, &words).exits(0);
+    let config = std::fs::read_to_string(imported().path("demo/companies.cfg")).unwrap();
+    for (keys, printed, complaint) in [
+        (
+            "provider = Nordic Cloud AB\ninvoice_issuer = Reseller Ltd\n",
+            ["Reseller Ltd", "Nordic Cloud AB", "Nordic Cloud AB"],
+            "",
+        ),
+        (
+            "publisher = Maker\n",
+            ["", "", "Maker"],
+            "rbc-usage: FOCUS needs a name in InvoiceIssuerName, ProviderName: write provider in [focus] of the configuration\n",
+        ),
+    ] {
+        let config = config.replace("provider = Nordic Cloud AB\n", keys);
+        imported().write("demo/keys.cfg", &config);
+        let report = ["report", "--config", "demo/keys.cfg", "--format", "focus"];
+        let run = imported().run(&[&report[..], &words].concat());
+        let run = run.exits(0).complains(complaint);
+        assert_eq!(columns(&run.stdout, names)[0], printed);
+    }
 }

@@ -87,11 +87,12 @@ fn every_key_of_the_example_takes_effect_or_is_named() {
     for key in &example {
         let is_taken = TAKEN.iter().any(|(taken, _)| taken == key);
         // No answer of the server depends on these, but for prices, which are read again every time.
-        let is_for_imports = key.starts_with("import.")
+        let is_for_commands = key.starts_with("import.")
+            || key.starts_with("focus.")
             || key == "prices.file"
             || ["main.cloud_usage_uri", "main.cloud_uri"].contains(&key.as_str());
         let is_named = named.contains(&key.as_str());
-        assert!(is_taken || is_named || is_for_imports, "{key}");
+        assert!(is_taken || is_named || is_for_commands, "{key}");
     }
 
     // What was taken over counts as read, and what was not still waits.
