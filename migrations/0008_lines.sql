@@ -84,16 +84,17 @@ create table stored_domains (
 insert into stored_domains (uuid, path, lineage)
 select distinct domain_uuid, coalesce(domain_path, ''), '' from stored_accounts where domain_uuid is not null;
 
--- What an account was called and which domain it belonged to, from a day until the account's next row.
+-- What an account and its project were called and which domain it belonged to, from a day until the account's next row.
 create table account_states (
   account_id integer not null references stored_accounts (id),
   since_day text not null,
   name text not null,
   domain_id integer references stored_domains (id), -- null: not known
+  project_name text,                      -- null: it is no project's, or it was not known
   primary key (account_id, since_day)
 ) strict, without rowid;
-insert into account_states (account_id, since_day, name, domain_id)
-select a.id, '1970-01-01', a.name, d.id
+insert into account_states (account_id, since_day, name, domain_id, project_name)
+select a.id, '1970-01-01', a.name, d.id, a.project_name
 from stored_accounts a
 left join stored_domains d on d.uuid = a.domain_uuid and d.path = coalesce(a.domain_path, '');
 
@@ -162,14 +163,21 @@ select f.id, f.day, f.kind, a.uuid as account_uuid,
           order by n.since_day desc limit 1),
          (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
          a.name) as account_name,
-       m.name as metric, f.resource, f.detail, k.acknowledged_at, k.reason
+       m.name as metric, f.resource, f.detail, k.acknowledged_at, k.reason,
+       coalesce(
+         (select o.name from stored_resources o
+          where o.uuid = f.resource and o.name <> o.uuid order by o.id desc limit 1),
+         (select o.name from stored_resources o
+          where o.kind = substr(f.resource, 1, instr(f.resource, ':') - 1)
+            and o.source_id = cast(substr(f.resource, instr(f.resource, ':') + 1) as integer)
+            and o.name <> f.resource order by o.id desc limit 1)) as resource_name
 from stored_findings f
 left join stored_accounts a on a.id = f.account_id
 left join metrics m on m.id = f.metric_id
 left join acknowledgements k on k.day = f.day and k.kind = f.kind and k.account_id = coalesce(f.account_id, 0)
   and k.metric_id = coalesce(f.metric_id, 0) and k.resource = coalesce(f.resource, '') and k.detail = f.detail
 union all
-select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because, null
 from stored_refusals r;
 
 -- What corrections are about, line by line, where that is known.

@@ -1,4 +1,4 @@
-//! What accounts were called and which domains they belonged to, day by day: part of every invoice, so that a day that
+//! What accounts and their projects were called and which domains they belonged to, day by day: part of every invoice, so that a day that
 //! is closed keeps them whatever happens to account and domain later on. Held in memory during an import.
 
 use std::collections::HashMap;
@@ -21,6 +21,7 @@ pub(super) struct AccountStates {
 struct AccountState {
     name: String,
     domain_id: Option<i64>,
+    project_name: Option<String>,
 }
 
 /// A domain as the ledger keeps it.
@@ -45,11 +46,13 @@ impl AccountStates {
     /// Reads all of them: as many as there are accounts, and changes of accounts.
     pub fn load(connection: &Connection) -> anyhow::Result<AccountStates> {
         let mut states = AccountStates::default();
-        let sql = "select account_id, since_day, name, domain_id from account_states order by account_id, since_day";
+        let sql = "select account_id, since_day, name, domain_id, project_name from account_states \
+                   order by account_id, since_day";
         connection.each(sql, params! {}, |row| {
             let state = AccountState {
                 name: row.get(2)?,
                 domain_id: row.get(3)?,
+                project_name: row.get(4)?,
             };
             let of_account = states.states.entry(row.get(0)?).or_default();
             of_account.set(row.get(1)?, state);
@@ -90,10 +93,12 @@ impl AccountStates {
         let state = AccountState {
             name: account.name.clone(),
             domain_id: domain_id.transpose()?,
+            project_name: account.project_name.clone(),
         };
-        let sql = "insert into account_states (account_id, since_day, name, domain_id) \
-                   values (:account_id, :since_day, :name, :domain_id) \
-                   on conflict (account_id, since_day) do update set name = excluded.name, domain_id = excluded.domain_id";
+        let sql = "insert into account_states (account_id, since_day, name, domain_id, project_name) \
+                   values (:account_id, :since_day, :name, :domain_id, :project_name) \
+                   on conflict (account_id, since_day) do update set name = excluded.name, \
+                     domain_id = excluded.domain_id, project_name = excluded.project_name";
         let of_account = self.states.entry(account_id).or_default();
         for (since, state) in of_account.freeze(day, state, later_days) {
             let values = params! {
@@ -101,6 +106,7 @@ impl AccountStates {
                 ":since_day": since,
                 ":name": &state.name,
                 ":domain_id": state.domain_id,
+                ":project_name": state.project_name.as_ref(),
             };
             connection.execute(sql, values)?;
         }

@@ -18,6 +18,7 @@ pub const FOR_COMMANDS: &[Cell<StoredFinding>] = &[
     UPSTREAM,
     ACKNOWLEDGED_AT,
     REASON,
+    RESOURCE_NAME,
 ];
 
 /// In `/v1/findings`.
@@ -32,6 +33,7 @@ pub const FOR_SERVER: &[Cell<StoredFinding>] = &[
     DETAIL,
     ACKNOWLEDGED_AT,
     REASON,
+    RESOURCE_NAME,
 ];
 
 type FindingCell = Cell<StoredFinding>;
@@ -54,6 +56,9 @@ const METRIC: FindingCell = (Column::shown("metric", "metric"), |finding| {
 });
 const RESOURCE: FindingCell = (Column::shown("resource", "resource"), |finding| {
     text(&finding.resource)
+});
+const RESOURCE_NAME: FindingCell = (Column::shown("resource_name", "name"), |finding| {
+    text(&finding.resource_name)
 });
 const DETAIL: FindingCell = (Column::shown("detail", "detail"), |finding| {
     Value::Text(finding.detail.clone())

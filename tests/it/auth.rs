@@ -31,7 +31,7 @@ fn sandbox(more: &str) -> Sandbox {
     ledger
         .execute_batch(
             "insert into stored_domains values (9, 'north-uuid', '/retail/north/', '/root-uuid/retail-uuid/north-uuid/');
-             insert into account_states values (9, '1970-01-01', 'shop', 9);",
+             insert into account_states (account_id, since_day, name, domain_id) values (9, '1970-01-01', 'shop', 9);",
         )
         .unwrap();
     sandbox

@@ -296,6 +296,33 @@ fn a_sealed_month_keeps_names_and_domains() {
 }
 
 #[test]
+fn a_project_that_is_renamed_keeps_its_name_in_the_months_before() {
+    let cloud = cloud();
+    cloud.project(60, "prj-account-uuid", "prj-uuid", "web");
+    cloud.add_usage(&[vm("2013-06-30", 60, 1, 24.0)]);
+    finished(&cloud, "2013-06-30");
+    cloud.run(&["import"]).exits(0);
+    cloud.main("update projects set name = 'shop' where id = 60");
+    cloud.add_usage(&[vm("2013-07-01", 60, 1, 24.0)]);
+    finished(&cloud, "2013-07-01");
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["import", "-s", "2013-06-30", "-f"]).exits(0);
+    let report = |day: &str, more: &[&str]| {
+        let words = ["report", day, "--metric", "vm_running", "--format", "csv"];
+        let run = cloud.run(&[&words, more].concat()).exits(0).stdout;
+        let row = run.lines().nth(1).unwrap_or_default().to_owned();
+        (row.contains("web"), row.contains("shop"))
+    };
+    let [by_project, by_account] = [["--by", "project"], ["--by", "account"]];
+    assert_eq!(report("2013-06-30", &by_project), (true, false));
+    assert_eq!(report("2013-07-01", &by_project), (false, true));
+    assert_eq!(report("2013-06-30..2013-07-01", &by_project), (false, true));
+    // Either name finds it, whatever the days.
+    assert!(report("2013-06-30", &[by_account, ["--account", "shop"]].concat()).0);
+    assert!(report("2013-07-01", &[by_account, ["--account", "web"]].concat()).1);
+}
+
+#[test]
 fn a_closed_day_keeps_its_names_when_it_is_imported_by_force() {
     let cloud = cloud();
     for day in ["2013-06-01", "2013-06-02"] {

@@ -100,6 +100,7 @@ pub fn show_findings(list: &[StoredFinding], root: &str, month: Month, address: 
     sentences(list, address, |finding| {
         html! {
             (finding.day) " " strong { (name(&finding.kind)) } ": " (finding.detail)
+            @if let Some(resource) = &finding.resource_name { ", " (resource) }
             @if let Some(metric) = &finding.metric { ", " (name(metric)) }
             @if let Some(uuid) = &finding.account_uuid {
                 ", account "

@@ -112,7 +112,7 @@ pub fn find_accounts(snapshot: &Snapshot, key: &str) -> anyhow::Result<Vec<Accou
          order by name, uuid",
         "select id, uuid, name, domain_uuid, domain_path, project_uuid, project_name
          from stored_accounts
-         where id in (select account_id from account_states where name = :key)
+         where id in (select account_id from account_states where name = :key or project_name = :key)
          order by name, uuid",
     ] {
         let accounts = snapshot

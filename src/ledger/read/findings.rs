@@ -24,6 +24,8 @@ pub struct StoredFinding {
     /// UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub acknowledged_at: Option<String>,
     pub reason: Option<String>,
+    /// What that is called, by the newest name that the ledger has of it.
+    pub resource_name: Option<String>,
 }
 
 /// Which findings. All conditions hold together.
@@ -86,6 +88,7 @@ pub fn list_findings(
             detail: row.get(7)?,
             acknowledged_at: row.get(8)?,
             reason: row.get(9)?,
+            resource_name: row.get(10)?,
         })
     })
 }
@@ -99,7 +102,14 @@ const UNACKNOWLEDGED: &str =
                order by n.since_day desc limit 1),
               (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
               a.name),
-            m.name, f.resource, f.detail, k.acknowledged_at, k.reason
+            m.name, f.resource, f.detail, k.acknowledged_at, k.reason,
+            coalesce(
+              (select o.name from stored_resources o
+               where o.uuid = f.resource and o.name <> o.uuid order by o.id desc limit 1),
+              (select o.name from stored_resources o
+               where o.kind = substr(f.resource, 1, instr(f.resource, ':') - 1)
+                 and o.source_id = cast(substr(f.resource, instr(f.resource, ':') + 1) as integer)
+                 and o.name <> f.resource order by o.id desc limit 1))
      from stored_findings f
      left join stored_accounts a on a.id = f.account_id
      left join metrics m on m.id = f.metric_id
@@ -115,7 +125,7 @@ const UNACKNOWLEDGED: &str =
                            and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
-     select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+     select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because, null
      from stored_refusals r
      where r.acknowledged_at is null and r.day between :first and :last
        and coalesce(:kind, 'refused') = 'refused'
@@ -131,7 +141,14 @@ const ALL: &str =
                order by n.since_day desc limit 1),
               (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
               a.name),
-            m.name, f.resource, f.detail, k.acknowledged_at, k.reason
+            m.name, f.resource, f.detail, k.acknowledged_at, k.reason,
+            coalesce(
+              (select o.name from stored_resources o
+               where o.uuid = f.resource and o.name <> o.uuid order by o.id desc limit 1),
+              (select o.name from stored_resources o
+               where o.kind = substr(f.resource, 1, instr(f.resource, ':') - 1)
+                 and o.source_id = cast(substr(f.resource, instr(f.resource, ':') + 1) as integer)
+                 and o.name <> f.resource order by o.id desc limit 1))
      from stored_findings f
      left join stored_accounts a on a.id = f.account_id
      left join metrics m on m.id = f.metric_id
@@ -147,7 +164,7 @@ const ALL: &str =
                            and f.day between json_extract(value, '$[1]') and json_extract(value, '$[2]')))
        and (f.day, f.id) > (:after_day, :after_id)
      union all
-     select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+     select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because, null
      from stored_refusals r
      where r.day between :first and :last
        and coalesce(:kind, 'refused') = 'refused'

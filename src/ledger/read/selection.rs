@@ -274,12 +274,15 @@ impl Selection {
 }
 
 impl Account {
-    /// Takes the name and the domain of some days.
+    /// Takes the names and the domain of some days.
     fn become_as_on(&mut self, stretch: &Stretch) {
         self.name.clone_from(&stretch.name);
         self.domain_uuid = stretch.domain.as_ref().map(|domain| domain.uuid.clone());
         let path = stretch.domain.as_ref();
         self.domain_path = path.and_then(|domain| domain.path.clone());
+        if stretch.project_name.is_some() {
+            self.project_name.clone_from(&stretch.project_name);
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Stretch {
     pub name: String,
     /// None: not known.
     pub domain: Option<Rc<DomainState>>,
+    /// None: it is no project's, or it is not known what it was called.
+    pub project_name: Option<String>,
 }
 
 /// By the accounts' ids, oldest first. Days that are in no stretch are not asked for.
@@ -55,6 +57,7 @@ pub fn list_stretches(snapshot: &Snapshot, accounts: &[Account]) -> anyhow::Resu
             days: DayRange::new(since, days.last())?,
             name: row.get(2)?,
             domain,
+            project_name: row.get(7)?,
         });
         Ok(())
     })?;
@@ -71,6 +74,7 @@ pub fn list_stretches(snapshot: &Snapshot, accounts: &[Account]) -> anyhow::Resu
             days,
             name: account.name.clone(),
             domain: own.get(&account.id).cloned(),
+            project_name: account.project_name.clone(),
         };
         stretches.insert(account.id, vec![stretch]);
     }
@@ -103,7 +107,7 @@ const OWN_DOMAINS: &str = "select a.id, d.id, d.uuid, nullif(d.path, ''), d.line
      order by a.id, d.id";
 
 const STATES: &str =
-    "select s.account_id, s.since_day, s.name, d.id, d.uuid, nullif(d.path, ''), d.lineage
+    "select s.account_id, s.since_day, s.name, d.id, d.uuid, nullif(d.path, ''), d.lineage, s.project_name
      from account_states s
      left join stored_domains d on d.id = s.domain_id
      where s.account_id in rarray(:ids)

@@ -123,7 +123,7 @@ fn findings_are_filtered_and_paged() {
     let csv = server.get("/v1/findings?kind=size_unknown&format=csv");
     assert_eq!(
         body(&cloud, &csv).lines().next().unwrap(),
-        "id,day,kind,account_uuid,account_name,metric,resource,detail,acknowledged_at,reason"
+        "id,day,kind,account_uuid,account_name,metric,resource,detail,acknowledged_at,reason,resource_name"
     );
     assert_eq!(csv.body.lines().count(), 2);
 }

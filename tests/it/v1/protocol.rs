@@ -277,7 +277,7 @@ fn a_question_that_takes_too_much_is_refused() {
              with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
              select i, 'u' || i, 'n' || i, '/' from n;
              insert into stored_domains values (1, 'root-uuid', '/', '/root-uuid/');
-             insert into account_states select id, '1970-01-01', name, 1 from stored_accounts;",
+             insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts;",
         )
         .unwrap();
     let server = Server::start(&cloud.sandbox);
@@ -312,7 +312,7 @@ fn an_answer_that_is_too_long_is_refused_before_it_fills_the_memory() {
              insert into stored_accounts (id, uuid, name, domain_path)
              values (1, 'big-uuid', 'big', '/acme/'), (2, 'small-uuid', 'small', '/acme/');
              insert into stored_domains values (1, 'acme-uuid', '/acme/', '');
-             insert into account_states select id, '1970-01-01', name, 1 from stored_accounts;
+             insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts;
              insert into stored_resources
              with recursive n (i) as (select 1 union all select i + 1 from n where i < 100)
              select i, 'service_offering', i, 'offering-' || i, i || printf('%.8000c', 'x') from n;

@@ -268,8 +268,8 @@ fn who_moves_is_seen_by_either_user_on_the_days_of_theirs() {
             "begin;
              insert into stored_accounts (id, uuid, name) values (90, 'dave-uuid', 'dave');
              insert into stored_domains values (90, 'd-west', '/west/', '/root/d-west/'), (91, 'd-5', '/acmeville/', '/root/d-5/');
-             insert into account_states select id, '2013-06-02', 'bobby', 90 from stored_accounts where uuid = 'bob-uuid';
-             insert into account_states values (90, '2013-06-02', 'dave', 91);
+             insert into account_states (account_id, since_day, name, domain_id) select id, '2013-06-02', 'bobby', 90 from stored_accounts where uuid = 'bob-uuid';
+             insert into account_states (account_id, since_day, name, domain_id) values (90, '2013-06-02', 'dave', 91);
              insert into stored_records select a.id, '2013-06-02', r.metric_id, r.resource_id, iif(a.id = 90, 7, 9)
                from stored_accounts a, stored_records r
                where a.uuid in ('bob-uuid', 'dave-uuid') and r.quantity = 24

@@ -21,7 +21,7 @@ const LEDGER: &str = "
       (3, 'm-uuid', 'gone', 'p-uuid'), (4, 's-uuid', 'stayer', null), (5, 'b-uuid', 'below', null);
     insert into stored_domains values (1, 'X', '/acme/', '/R/X/'), (2, 'Y', '/acme/', '/R/Y/'),
       (3, 'A', '/a/', '/R/A/'), (4, 'B', '/b/', '/R/B/'), (5, 'B', '/c/', '/R/B/'), (6, 'S', '/a/sub/', '/R/A/S/');
-    insert into account_states values (1, '1970-01-01', 'x', 1), (2, '2026-07-20', 'y', 2),
+    insert into account_states (account_id, since_day, name, domain_id) values (1, '1970-01-01', 'x', 1), (2, '2026-07-20', 'y', 2),
       (3, '1970-01-01', 'mover', 3), (3, '2026-07-11', 'mover', 4), (3, '2026-07-21', 'mover', 5),
       (3, '2026-08-01', 'gone', 5), (4, '1970-01-01', 'stayer', 4), (4, '2026-07-21', 'stayer', 5),
       (5, '1970-01-01', 'below', 6);
@@ -229,7 +229,7 @@ fn a_path_means_the_domain_that_has_it_now() {
 fn a_domain_that_gets_its_path_back_is_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     let back = "insert into stored_domains values (7, 'X', '/old/', '/R/X/');
-                insert into account_states values (1, '2026-07-10', 'x', 7), (1, '2026-07-25', 'x', 1);";
+                insert into account_states (account_id, since_day, name, domain_id) values (1, '2026-07-10', 'x', 7), (1, '2026-07-25', 'x', 1);";
     let mut reader = reader(&folder, back);
     assert_eq!(of_domain(&mut reader, "/acme/").unwrap(), ["x X /acme/ 24"]);
 }
@@ -343,7 +343,7 @@ fn without_days_the_newest_account_tells_whose_a_path_is() {
             "insert into stored_accounts (id, uuid, name) values ({x}, 'x2', 'x'), ({y}, 'y2', 'y');
              update stored_domains set lineage = '';
              update account_states set since_day = '1970-01-01' where account_id = 2;
-             insert into account_states values ({x}, '1970-01-01', 'x', 1), ({y}, '1970-01-01', 'y', 2);"
+             insert into account_states (account_id, since_day, name, domain_id) values ({x}, '1970-01-01', 'x', 1), ({y}, '1970-01-01', 'y', 2);"
         );
         let mut reader = reader(&folder, &old);
         assert_eq!(of_domain(&mut reader, "/acme/").unwrap(), hours);

@@ -34,7 +34,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
                (3, 'a-3', 'bob', 'd-2', '/acme/north/', null, null),
                (4, 'a-4', 'PrjAcct-web-1', 'd-3', '/acmeco/', 'p-4', 'web');
              insert into stored_domains select id, domain_uuid, domain_path, '' from stored_accounts;
-             insert into account_states select id, '1970-01-01', name, id from stored_accounts;
+             insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, id from stored_accounts;
              insert into stored_days (day, state, source_rows, replayed_rows, imported_at) values
                ('2026-10-01', 'closed', 1, 0, '2026-11-02T00:20:00Z'),
                ('2026-10-25', 'closed', 1, 0, '2026-11-02T00:20:00Z'),
