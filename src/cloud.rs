@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::id_map::IdMap;
 use crate::metric::Breakdown;
 use crate::resource::ResourceKind;
 use crate::sku::VmSize;
@@ -56,16 +57,16 @@ pub struct CloudIdentity {
 pub struct Names {
     pub accounts: HashMap<u64, CloudAccount>,
     /// When accounts were removed, in seconds since 1970 UTC.
-    pub removed_accounts: HashMap<u64, i64>,
+    pub removed_accounts: IdMap<u64, i64>,
     /// Uuid and name by kind and id.
     pub resources: HashMap<(Breakdown, u64), (String, String)>,
-    pub vms: HashMap<u64, Vm>,
+    pub vms: IdMap<u64, Vm>,
     /// Guest OS id by template id.
     pub templates: HashMap<u64, u64>,
     /// Address by `user_ip_address.id`, as usage rows spell it: all that is left of a deleted range.
     pub addresses: HashMap<u64, String>,
     /// What lines are about, by kind and id. Addresses are among `resources`.
-    pub used: HashMap<(ResourceKind, u64), CloudName>,
+    pub used: IdMap<(ResourceKind, u64), CloudName>,
     pub zones: HashMap<u64, CloudName>,
     pub domains: HashMap<u64, CloudDomain>,
     /// By id of a service offering; nothing is known of what each VM has its own of.

@@ -16,6 +16,7 @@ mod explain;
 mod finding;
 pub mod htpasswd;
 pub mod http;
+mod id_map;
 mod import;
 mod instant;
 pub mod ledger;

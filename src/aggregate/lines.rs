@@ -2,9 +2,8 @@
 //! or two; a record is the sum of the parts of several lines. SKUs are many times fewer than lines, so that a line
 //! names its own by a number.
 
-use std::collections::HashMap;
-
 use super::record::Record;
+use crate::id_map::IdMap;
 use crate::metric::{Breakdown, Metric};
 use crate::resource::ResourceKind;
 use crate::row::{BadRow, UsageRow};
@@ -48,9 +47,9 @@ impl UsageLine {
 /// Lines in the making.
 pub(super) struct Parts {
     parts: Vec<UsageLine>,
-    skus: HashMap<Sku, u32>,
+    skus: IdMap<Sku, u32>,
     /// Domain of each account, with the id of the row that says so.
-    domains: HashMap<u64, (u64, u32)>,
+    domains: IdMap<u64, (u64, u32)>,
 }
 
 /// What a day's parts add up to.
@@ -67,8 +66,8 @@ impl Parts {
         Parts {
             // A running VM counts for its guest OS as well.
             parts: Vec::with_capacity(rows + rows / 8),
-            skus: HashMap::new(),
-            domains: HashMap::new(),
+            skus: IdMap::default(),
+            domains: IdMap::default(),
         }
     }
 
@@ -102,13 +101,16 @@ impl Parts {
     /// change a last bit of a sum.
     pub fn add_up(mut self) -> anyhow::Result<Added> {
         let skus = self.sort_skus();
+        let groups = group_by_record(&skus);
         let mut parts = self.parts;
+        // The lines of a record lie together: all of one group, and of an address if it is kept per address.
         parts.sort_unstable_by(|a, b| {
-            let key = |part: &UsageLine| part.record_key(&skus);
-            a.account_id
-                .cmp(&b.account_id)
-                .then_with(|| key(a).cmp(&key(b)))
-                .then_with(|| (a.resource, a.sku).cmp(&(b.resource, b.sku)))
+            let key = |part: &UsageLine| {
+                let group = groups[part.sku as usize];
+                (part.account_id, group, part.resource, part.sku)
+            };
+            key(a)
+                .cmp(&key(b))
                 .then_with(|| a.quantity.total_cmp(&b.quantity))
         });
         let mut records = Vec::new();
@@ -155,6 +157,25 @@ impl Parts {
         }
         skus.into_iter().map(|(sku, _)| sku).collect()
     }
+}
+
+/// Numbers SKUs, which are in order, by what of their records' keys they know: the metric, and what it is kept per
+/// unless that is an address. So records in the order of these numbers and of addresses are in the order of their keys.
+fn group_by_record(skus: &[Sku]) -> Vec<u32> {
+    let key = |sku: &Sku| {
+        let per_offering = sku.metric.per().filter(|per| *per != Breakdown::IpAddress);
+        let id = per_offering.and(sku.offering).map_or(0, |(_, id)| id);
+        (sku.metric, id)
+    };
+    let mut group = 0;
+    let mut groups = Vec::with_capacity(skus.len());
+    for (place, sku) in skus.iter().enumerate() {
+        if place > 0 && key(sku) != key(&skus[place - 1]) {
+            group += 1;
+        }
+        groups.push(group);
+    }
+    groups
 }
 
 fn record(

@@ -7,11 +7,12 @@ use super::since::Since;
 use crate::cloud::{CloudAccount, Names};
 use crate::day::Day;
 use crate::db::{Connection, params};
+use crate::id_map::IdMap;
 
 #[derive(Default)]
 pub(super) struct AccountStates {
     /// By account.
-    states: HashMap<i64, Since<AccountState>>,
+    states: IdMap<i64, Since<AccountState>>,
     domains: HashMap<DomainName, i64>,
     /// The newest domain of a uuid and path whose lineage is known.
     with_lineage: HashMap<(String, String), i64>,

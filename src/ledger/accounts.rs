@@ -2,7 +2,7 @@
 //! uuid: an id that comes to mean another uuid is another account from then on, and a uuid that gets another id stays
 //! the account it was. Held in memory during an import.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Context;
 
@@ -10,17 +10,18 @@ use super::since::Since;
 use crate::cloud::{CloudAccount, Names};
 use crate::day::Day;
 use crate::db::{Connection, params};
+use crate::id_map::{IdMap, IdSet};
 
 #[derive(Default)]
 pub(super) struct Accounts {
-    stored: HashMap<i64, CloudAccount>,
+    stored: IdMap<i64, CloudAccount>,
     by_uuid: HashMap<String, i64>,
     /// By id in CloudStack.
-    ids: HashMap<u64, Since<i64>>,
+    ids: IdMap<u64, Since<i64>>,
     /// The other way round, whenever it was.
     source_ids: HashMap<i64, Vec<u64>>,
     /// Ids that were looked up in this run: what they mean is stored.
-    settled: HashSet<u64>,
+    settled: IdSet<u64>,
     /// The ids that have a uuid in the source.
     named: HashMap<String, Vec<u64>>,
     /// Ids that have come to mean something else, as sentences that nobody has taken yet.

@@ -1,12 +1,12 @@
 //! Which guest OS each VM was counted under, day by day: what a VM purged upstream still falls on when a day is read
 //! again, and what one that was given another OS since had on its earlier days.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::since::Since;
 use crate::day::Day;
 use crate::db::{Connection, params};
+use crate::id_map::IdMap;
 
 /// The guest OS that a VM's hours are counted under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct GuestOs {
 
 /// Of the VMs that were asked for. Never of all: the ledger knows every VM that there ever was.
 #[derive(Default)]
-pub(super) struct GuestOses(HashMap<u64, Since<GuestOs>>);
+pub(super) struct GuestOses(IdMap<u64, Since<GuestOs>>);
 
 impl GuestOses {
     /// What a VM was counted under on a day.

@@ -1,7 +1,6 @@
 //! What an aggregation has to know of a day's VMs and accounts before it starts: the guest OS that each VM's hours are
 //! counted under, and what was removed when.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::Context;
@@ -12,11 +11,12 @@ use super::names::LedgerNames;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::Connection;
+use crate::id_map::IdMap;
 
 /// Of the VMs of one day, and of every account.
 pub struct KnownVms<'a> {
     /// Guest OS id by VM id and template id.
-    guest_oses: HashMap<(u64, u64), u64>,
+    guest_oses: IdMap<(u64, u64), u64>,
     names: &'a Names,
 }
 
@@ -42,7 +42,7 @@ impl<'a> KnownVms<'a> {
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'a>> {
-        let mut guest_oses = HashMap::new();
+        let mut guest_oses = IdMap::default();
         for (vm, template) in vms {
             if let Entry::Vacant(unknown) = guest_oses.entry((vm, template)) {
                 let guest_os = names.guest_os(connection, vm, template, day, policy)?;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use crate::db::{Connection, params};
+use crate::id_map::IdMap;
 use crate::resource::ResourceKind;
 use crate::sku::VmSize;
 
 /// Ids in the ledger, of this run.
 #[derive(Default)]
 pub struct LineIds {
-    pub used: HashMap<(ResourceKind, u64), i64>,
+    pub used: IdMap<(ResourceKind, u64), i64>,
     pub zones: HashMap<u32, i64>,
     pub skus: HashMap<StoredSku, i64>,
     skus_are_read: bool,

@@ -14,6 +14,7 @@ use super::line_ids::LineIds;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, params};
+use crate::id_map::IdMap;
 use crate::metric::{Breakdown, Metric};
 
 /// The resources that metrics are kept per. Of those that lines are about there may be very many.
@@ -52,20 +53,20 @@ pub struct AccountOnDay {
 
 #[derive(Default)]
 pub struct LedgerNames {
-    metrics: HashMap<Metric, i64>,
+    metrics: IdMap<Metric, i64>,
     pub(super) accounts: Accounts,
     states: AccountStates,
     resources: HashMap<Rc<FrozenName>, i64>,
-    pub(super) resources_by_id: HashMap<i64, Rc<FrozenName>>,
+    pub(super) resources_by_id: IdMap<i64, Rc<FrozenName>>,
     /// The newest resolved resource of a source id.
-    pub(super) newest: HashMap<(Breakdown, u64), i64>,
+    pub(super) newest: IdMap<(Breakdown, u64), i64>,
     pub(super) guest_oses: GuestOses,
     /// What the source says in this run.
     pub(super) cloud: Names,
     /// Accounts that the source named and that are not stored yet.
     named_accounts: Vec<u64>,
     /// Resources that were looked up in this run, with the answer.
-    settled_resources: HashMap<(Breakdown, u64), Resource>,
+    settled_resources: IdMap<(Breakdown, u64), Resource>,
     /// Of lines.
     pub(super) lines: LineIds,
     /// It could not be read again after an error.

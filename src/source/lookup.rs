@@ -1,9 +1,8 @@
 //! Looks up ids in `cloud`: in batches, and each once a run.
 
-use std::collections::HashSet;
-
 use crate::cloud::CloudName;
 use crate::db::{Connection, Row};
+use crate::id_map::IdSet;
 use crate::metric::Breakdown;
 use crate::resource::ResourceKind;
 
@@ -26,7 +25,7 @@ pub enum Asked {
 
 /// Which ids have been asked for.
 #[derive(Default)]
-pub struct AskedIds(HashSet<(Asked, u64)>);
+pub struct AskedIds(IdSet<(Asked, u64)>);
 
 impl AskedIds {
     /// Whether an id is asked for now for the first time. 0 is none.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "causes",
     "command_line",
+    "id_map",
     "plural",
     "printable",
     "suggestion",
@@ -65,6 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["arguments", "cli", "cmd", "output"]),
     ("config", &["config"]),
     ("flate2", &["http"]),
+    ("foldhash", &["id_map"]),
     ("form_urlencoded", &["http"]),
     ("httparse", &["http"]),
     ("httpdate", &["http"]),
