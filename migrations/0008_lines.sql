@@ -28,13 +28,14 @@ create table stored_lines (
   quantity real not null                  -- in the metric's unit
 ) strict;
 
--- Where the lines of an account's day are. Each account that has records on the day has lines.
+-- Where the lines of an account's day are, and what they come to. Each account that has records on the day has lines.
 create table account_days (
-  day text not null references stored_days (day),
   account_id integer not null references stored_accounts (id),
+  day text not null references stored_days (day),
   first_line integer not null,            -- of stored_lines
   lines integer not null,                 -- that many, with ids one after the other; at least one
-  primary key (day, account_id)
+  sku_sums text not null,                 -- kept for speed: '3:24.0 7:0.125', each SKU with the sum of its lines
+  primary key (account_id, day)
 ) strict, without rowid;
 
 -- What the day's lines tell apart. 'resource': each VM, volume, address; 'sku': all that is priced alike is one line, of

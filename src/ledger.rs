@@ -38,6 +38,7 @@ pub mod runs;
 mod schema;
 mod seals;
 mod since;
+mod sku_sums;
 mod statements;
 pub mod step;
 pub mod timezones;

@@ -145,10 +145,10 @@ const FORGET: &str = "
       cross join stored_records r on r.account_id = a.id and r.day = 'DAY');
     delete from stored_lines
     where id in (
-      select l.id from account_days x
-      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
-      where x.day = 'DAY');
-    delete from account_days where day = 'DAY';
+      select l.id from stored_accounts a
+      cross join account_days x on x.account_id = a.id and x.day = 'DAY'
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1);
+    delete from account_days where account_id in (select id from stored_accounts) and day = 'DAY';
     delete from stored_digests where day = 'DAY';
     delete from stored_findings where day = 'DAY';
     delete from stored_days where day = 'DAY';";
@@ -195,10 +195,11 @@ const TEN_YEARS: &str = "
       where c.month < '2013-06';
     update stored_days set lines_per = 'resource';
     create temp table places (day text, account_id integer, model_line integer, first_line integer, lines integer,
-                              primary key (day, account_id)) without rowid;
+                              sku_sums text, primary key (day, account_id)) without rowid;
     insert into places
       select c.day, x.account_id, x.first_line,
-             (select max(id) from stored_lines) + 1 + sum(x.lines) over (order by c.day, x.account_id) - x.lines, x.lines
+             (select max(id) from stored_lines) + 1 + sum(x.lines) over (order by c.day, x.account_id) - x.lines, x.lines,
+             x.sku_sums
       from calendar c
       join account_days x on x.day = c.model
       where c.month < '2013-06';
@@ -207,8 +208,8 @@ const TEN_YEARS: &str = "
       from places p
       cross join stored_lines l on l.id between p.model_line and p.model_line + p.lines - 1
       order by p.day, p.account_id;
-    insert into account_days (day, account_id, first_line, lines)
-      select day, account_id, first_line, lines from places order by day, account_id;
+    insert into account_days (account_id, day, first_line, lines, sku_sums)
+      select account_id, day, first_line, lines, sku_sums from places order by account_id, day;
     insert into stored_digests (day, usage_type, source_rows, digest)
       select c.day, d.usage_type, d.source_rows, d.digest
       from calendar c

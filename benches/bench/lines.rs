@@ -150,5 +150,8 @@ const ADD_LARGE: &str = "
       cross join priced k
       cross join stored_resources u on u.uuid between 'large-' and 'large-9999'
       order by 1;
-    insert into account_days (day, account_id, first_line, lines) select day, 1000000, first_line, 1000 from pieces;
+    insert into account_days (account_id, day, first_line, lines, sku_sums)
+      select 1000000, day, first_line, 1000,
+             (select group_concat(sku_id || ':12000.0', ' ') from (select sku_id from priced order by sku_id))
+      from pieces;
     commit;";

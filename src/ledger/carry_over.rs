@@ -1,7 +1,9 @@
 //! Brings the records of a ledger from before lines were kept over into lines: each becomes one, without zone, size and
 //! resource, so that every figure is the sum of its lines whenever it was imported.
 
+use super::line_table::{LineWriter, StoredLine};
 use super::step::Step;
+use crate::day::Day;
 use crate::db::{Connection, params};
 
 /// Makes lines of all records, account by account, in the transaction that is open.
@@ -13,7 +15,7 @@ pub fn make_lines_of_records(
     let accounts = connection.list(sql, params! {}, |row| row.get::<i64>(0))?;
     // A count of accounts fits 64 bits.
     let of = Some(accounts.len() as u64);
-    let mut next: i64 = 1;
+    let mut writer = LineWriter::new(connection)?;
     for (done, account_id) in (0..).zip(accounts) {
         on_step(Step {
             doing: "making lines of records",
@@ -21,10 +23,19 @@ pub fn make_lines_of_records(
             of,
         });
         connection.execute(SKUS, params! {":account_id": account_id})?;
-        let values = params! {":account_id": account_id, ":first": next};
-        connection.execute(PLACES, values)?;
-        let values = params! {":account_id": account_id, ":first": next};
-        next += i64::try_from(connection.execute(LINES, values)?)?;
+        let values = params! {":account_id": account_id};
+        let lines: Vec<(Day, StoredLine)> = connection.list(LINES, values, |row| {
+            let line = StoredLine {
+                sku_id: row.get(1)?,
+                resource_id: row.get(2)?,
+                quantity: row.get(3)?,
+            };
+            Ok((row.get(0)?, line))
+        })?;
+        for of_day in lines.chunk_by(|a, b| a.0 == b.0) {
+            let lines: Vec<StoredLine> = of_day.iter().map(|(_, line)| *line).collect();
+            writer.insert(of_day[0].0, account_id, &lines)?;
+        }
     }
     Ok(())
 }
@@ -34,15 +45,10 @@ const SKUS: &str = "insert or ignore into skus (metric_id, offering_id, zone_id,
      select distinct r.metric_id, iif(m.per = 'ip_address', 0, r.resource_id), 0, 0, 0, 0 \
      from stored_records r join metrics m on m.id = r.metric_id where r.account_id = :account_id";
 
-const PLACES: &str = "insert into account_days (day, account_id, first_line, lines) \
-     select day, :account_id, :first + sum(lines) over (order by day) - lines, lines \
-     from (select day, count(*) as lines from stored_records where account_id = :account_id group by day)";
-
-const LINES: &str = "insert into stored_lines (id, sku_id, resource_id, quantity) \
-     select :first + row_number() over (order by r.day, r.metric_id, r.resource_id) - 1, k.id, \
-            iif(m.per = 'ip_address', r.resource_id, 0), r.quantity \
+const LINES: &str = "select r.day, k.id, iif(m.per = 'ip_address', r.resource_id, 0), r.quantity \
      from stored_records r \
      join metrics m on m.id = r.metric_id \
      join skus k on k.metric_id = r.metric_id and k.offering_id = iif(m.per = 'ip_address', 0, r.resource_id) \
        and k.zone_id = 0 and k.vcpus = 0 and k.mhz = 0 and k.memory_mib = 0 \
-     where r.account_id = :account_id";
+     where r.account_id = :account_id \
+     order by r.day, k.id, 3";

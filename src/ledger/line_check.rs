@@ -1,7 +1,7 @@
 //! Whether the lines of every day are all there and add up to its records: what `check` looks at. Nothing that the
 //! program does makes them differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use super::line_comparison::is_equal;
 use super::schema::insist_on_current;
+use super::sku_sums;
 use super::step::Step;
 use crate::day::Day;
 use crate::db::{Connection, params};
@@ -17,7 +18,7 @@ use crate::plural::plural;
 /// Both are added in another order, and differ in their last bits.
 const TOLERANCE: f64 = 1e-9;
 
-/// AccountSums by account and metric, by their ids.
+/// By account, and by metric or SKU, by their ids.
 type AccountSums = BTreeMap<(i64, i64), f64>;
 
 /// What is wrong with lines, in sentences.
@@ -39,6 +40,7 @@ pub fn list_faults(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Resu
                 of,
             });
             faults.extend(check_day(connection, day)?);
+            faults.extend(check_sku_sums(connection, day)?);
         }
         Ok(faults)
     };
@@ -75,25 +77,49 @@ fn list_misplaced(connection: &Connection) -> anyhow::Result<Vec<String>> {
 fn check_day(connection: &Connection, day: Day) -> anyhow::Result<Option<String>> {
     let lines = list_sums(connection, OF_LINES, day)?;
     let records = list_sums(connection, OF_RECORDS, day)?;
-    let same = |(one, other): (&f64, &f64)| is_equal(*one, *other, TOLERANCE);
-    let equal = lines.keys().eq(records.keys()) && lines.values().zip(records.values()).all(same);
-    if equal {
-        return Ok(None);
-    }
-    let keys = lines.keys().chain(records.keys());
-    let mut accounts: Vec<i64> = keys
-        .filter(|key| match (lines.get(key), records.get(key)) {
-            (Some(one), Some(other)) => !is_equal(*one, *other, TOLERANCE),
-            _ => true,
+    let accounts = count_unequal(&lines, &records);
+    Ok((accounts > 0).then(|| {
+        format!(
+            "the lines of {day} do not add up to its records, for {}: rbc-usage verify {day}",
+            plural(accounts, "account")
+        )
+    }))
+}
+
+/// Looks at what `account_days` has beside the lines.
+fn check_sku_sums(connection: &Connection, day: Day) -> anyhow::Result<Option<String>> {
+    let lines = list_sums(connection, OF_SKUS, day)?;
+    let mut kept = AccountSums::new();
+    connection.each(SKU_SUMS, params! {":day": day}, |row| {
+        let account_id = row.get(0)?;
+        sku_sums::each(row.get(1)?, |sku_id, quantity| {
+            kept.insert((account_id, sku_id), quantity);
+            Ok(())
         })
-        .map(|(account_id, _)| *account_id)
-        .collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    Ok(Some(format!(
-        "the lines of {day} do not add up to its records, for {}: rbc-usage verify {day}",
-        plural(accounts.len(), "account")
-    )))
+    })?;
+    let accounts = count_unequal(&lines, &kept);
+    Ok((accounts > 0).then(|| {
+        format!(
+            "the lines of {day} do not add up to its sums by SKU, for {}: \
+             rbc-usage import -f -s {day} -e {day}",
+            plural(accounts, "account")
+        )
+    }))
+}
+
+/// How many accounts have other sums.
+fn count_unequal(ones: &AccountSums, others: &AccountSums) -> usize {
+    let same = |(one, other): (&f64, &f64)| is_equal(*one, *other, TOLERANCE);
+    if ones.keys().eq(others.keys()) && ones.values().zip(others.values()).all(same) {
+        return 0;
+    }
+    let keys = ones.keys().chain(others.keys());
+    let unequal = keys.filter(|key| match (ones.get(key), others.get(key)) {
+        (Some(one), Some(other)) => !is_equal(*one, *other, TOLERANCE),
+        _ => true,
+    });
+    let accounts: BTreeSet<i64> = unequal.map(|(account_id, _)| *account_id).collect();
+    accounts.len()
 }
 
 fn list_sums(connection: &Connection, sql: &'static str, day: Day) -> anyhow::Result<AccountSums> {
@@ -104,11 +130,21 @@ fn list_sums(connection: &Connection, sql: &'static str, day: Day) -> anyhow::Re
 }
 
 const OF_LINES: &str = "select x.account_id, k.metric_id, sum(l.quantity)
-     from account_days x
+     from stored_accounts a
+     cross join account_days x on x.account_id = a.id and x.day = :day
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
      cross join skus k on k.id = l.sku_id
-     where x.day = :day
      group by x.account_id, k.metric_id";
+
+const OF_SKUS: &str = "select x.account_id, l.sku_id, sum(l.quantity)
+     from stored_accounts a
+     cross join account_days x on x.account_id = a.id and x.day = :day
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     group by x.account_id, l.sku_id";
+
+const SKU_SUMS: &str = "select x.account_id, x.sku_sums
+     from stored_accounts a
+     cross join account_days x on x.account_id = a.id and x.day = :day";
 
 const OF_RECORDS: &str = "select r.account_id, r.metric_id, sum(r.quantity)
      from stored_accounts a

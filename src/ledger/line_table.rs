@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 
+use super::sku_sums;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
 use crate::sum::CompensatedSum;
@@ -78,26 +79,26 @@ pub fn set_lines_per(connection: &Connection, day: Day, per: LinesPer) -> anyhow
     Ok(())
 }
 
-/// Appends the lines of one day, account by account.
+/// Appends lines, an account's day at a time.
 pub struct LineWriter<'a> {
     connection: &'a Connection,
-    day: Day,
     next: i64,
 }
 
 impl<'a> LineWriter<'a> {
-    pub fn new(connection: &'a Connection, day: Day) -> anyhow::Result<LineWriter<'a>> {
+    pub fn new(connection: &'a Connection) -> anyhow::Result<LineWriter<'a>> {
         let sql = "select coalesce(max(id), 0) + 1 from stored_lines";
         let next = connection.one(sql, params! {}, |row| row.get(0))?;
-        Ok(LineWriter {
-            connection,
-            day,
-            next,
-        })
+        Ok(LineWriter { connection, next })
     }
 
-    /// All lines that an account, which has none on the day, gets.
-    pub fn insert(&mut self, account_id: i64, lines: &[StoredLine]) -> anyhow::Result<()> {
+    /// All lines, sorted by SKU and resource, that an account gets on a day on which it has none.
+    pub fn insert(
+        &mut self,
+        day: Day,
+        account_id: i64,
+        lines: &[StoredLine],
+    ) -> anyhow::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -113,13 +114,15 @@ impl<'a> LineWriter<'a> {
         });
         self.connection.insert_many(sql, rows)?;
         let count = i64::try_from(lines.len())?;
-        let sql = "insert into account_days (day, account_id, first_line, lines) \
-                   values (:day, :account_id, :first_line, :lines)";
+        let sums = sku_sums::add_up(lines.iter().map(|line| (line.sku_id, line.quantity)));
+        let sql = "insert into account_days (account_id, day, first_line, lines, sku_sums) \
+                   values (:account_id, :day, :first_line, :lines, :sku_sums)";
         let values = params! {
-            ":day": self.day,
             ":account_id": account_id,
+            ":day": day,
             ":first_line": self.next,
             ":lines": count,
+            ":sku_sums": &sums,
         };
         self.connection.execute(sql, values)?;
         self.next += count;
@@ -154,7 +157,9 @@ pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Resul
 
 /// Deletes all lines of a day. An import wrote them in one piece.
 pub fn delete_day(connection: &Connection, day: Day) -> anyhow::Result<()> {
-    let sql = "select first_line, lines from account_days where day = :day order by first_line";
+    let sql = "select x.first_line, x.lines from stored_accounts a \
+               cross join account_days x on x.account_id = a.id and x.day = :day \
+               order by x.first_line";
     let mut pieces: Vec<(i64, i64)> = Vec::new();
     connection.each(sql, params! {":day": day}, |row| {
         let (first, count): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -167,7 +172,8 @@ pub fn delete_day(connection: &Connection, day: Day) -> anyhow::Result<()> {
     for (first, count) in pieces {
         delete_lines(connection, first, count)?;
     }
-    let sql = "delete from account_days where day = :day";
+    let sql = "delete from account_days \
+               where account_id in (select id from stored_accounts) and day = :day";
     connection.execute(sql, params! {":day": day})?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::aggregate::{DayUsage, UsageLine};
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
+use crate::id_map::IdMap;
 use crate::metric::Breakdown;
 use crate::resource::ResourceKind;
 use crate::sku::{Sku, VmSize};
@@ -27,7 +28,7 @@ pub(super) fn replace_lines(
     let (day, usage) = (new.day, new.usage);
     let ids = LineNaming::new(connection, names, day, usage, &usage.lines, new.lines_per)?;
     line_table::delete_day(connection, day)?;
-    let mut writer = LineWriter::new(connection, day)?;
+    let mut writer = LineWriter::new(connection)?;
     let mut of_account = Vec::new();
     for (account_id, lines) in by_account(connection, names, day, usage)? {
         of_account.clear();
@@ -35,7 +36,7 @@ pub(super) fn replace_lines(
             of_account.push(ids.stored(connection, names, line)?);
         }
         line_table::merge(&mut of_account);
-        writer.insert(account_id, &of_account)?;
+        writer.insert(day, account_id, &of_account)?;
     }
     line_table::set_lines_per(connection, day, new.lines_per)
 }
@@ -64,7 +65,7 @@ pub(super) fn add_lines(
         }
         added.extend(line_table::take(connection, day, account_id)?);
         line_table::merge(&mut added);
-        LineWriter::new(connection, day)?.insert(account_id, &added)?;
+        LineWriter::new(connection)?.insert(day, account_id, &added)?;
     }
     Ok(())
 }
@@ -111,7 +112,7 @@ pub(super) fn keep_states(
 pub(super) struct LineNaming {
     /// By place among the SKUs of the day.
     skus: Vec<i64>,
-    frozen: HashMap<(ResourceKind, u64), i64>,
+    frozen: IdMap<(ResourceKind, u64), i64>,
     per: LinesPer,
 }
 
@@ -128,7 +129,7 @@ impl LineNaming {
         let skus = usage.skus.iter();
         let skus = skus.map(|sku| sku_id(connection, names, sku));
         let skus = skus.collect::<anyhow::Result<Vec<i64>>>()?;
-        let mut frozen = HashMap::new();
+        let mut frozen = IdMap::default();
         if per != LinesPer::Sku {
             frozen = list_frozen(connection, day)?;
             store_used(connection, names, lines)?;
@@ -160,12 +161,13 @@ impl LineNaming {
 fn list_frozen(
     connection: &Connection,
     day: Day,
-) -> anyhow::Result<HashMap<(ResourceKind, u64), i64>> {
-    let sql = "select distinct s.kind, s.source_id, s.id from account_days x \
+) -> anyhow::Result<IdMap<(ResourceKind, u64), i64>> {
+    let sql = "select distinct s.kind, s.source_id, s.id from stored_accounts a \
+               cross join account_days x on x.account_id = a.id and x.day = :day \
                cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
                cross join stored_resources s on s.id = l.resource_id \
-               where x.day = :day and s.uuid <> s.kind || ':' || s.source_id order by s.id";
-    let mut frozen = HashMap::new();
+               where s.uuid <> s.kind || ':' || s.source_id order by s.id";
+    let mut frozen = IdMap::default();
     connection.each(sql, params! {":day": day}, |row| {
         let name: &str = row.get(0)?;
         if let Some(kind) = ResourceKind::of_name(name) {

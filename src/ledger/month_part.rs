@@ -2,8 +2,8 @@
 //! the whole month and these hold, else from its days. Either is the same to the last bit.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use super::sku_sums;
 use crate::day::DayRange;
 use crate::db::{Connection, params};
 use crate::month::{Month, months_of};
@@ -159,29 +159,33 @@ impl MonthPart {
         connection: &Connection,
         account_id: i64,
     ) -> anyhow::Result<Vec<SkuSum>> {
+        let mut sums: Vec<(i64, CompensatedSum)> = Vec::new();
+        let mut next = 0;
+        self.each_day_of_skus(connection, account_id, |_, of_day| {
+            sku_sums::each(of_day, |sku_id, quantity| {
+                next = place_among(&mut sums, next, sku_id);
+                sums[next].1.add(quantity);
+                next += 1;
+                Ok(())
+            })
+        })?;
+        let sums = sums.into_iter().map(|(sku_id, sum)| (sku_id, sum.value()));
+        Ok(sums.collect())
+    }
+
+    /// Hands over each of these days on which an account used anything, with the text of its sums by SKU.
+    pub fn each_day_of_skus(
+        &self,
+        connection: &Connection,
+        account_id: i64,
+        mut on_day: impl FnMut(&str, &str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let values = params! {
             ":account": account_id,
             ":first": &self.first,
             ":last": &self.last,
         };
-        let mut sums: BTreeMap<i64, CompensatedSum> = BTreeMap::new();
-        let mut place: (i64, i64) = (0, 0);
-        let mut of_day = CompensatedSum::default();
-        connection.each(LINES, values, |row| {
-            let next = (row.get(0)?, row.get(1)?);
-            if next != place {
-                let (_, sku_id) = std::mem::replace(&mut place, next);
-                let sum = std::mem::take(&mut of_day);
-                sums.entry(sku_id).or_default().add(sum.value());
-            }
-            of_day.add(row.get(2)?);
-            Ok(())
-        })?;
-        sums.entry(place.1).or_default().add(of_day.value());
-        // Before the first line.
-        sums.remove(&0);
-        let sums = sums.into_iter().map(|(sku_id, sum)| (sku_id, sum.value()));
-        Ok(sums.collect())
+        connection.each(SKU_DAYS, values, |row| on_day(row.get(0)?, row.get(1)?))
     }
 
     /// The records are added up here and not in SQL: one walk along the account's stretch of the table, without the
@@ -199,16 +203,7 @@ impl MonthPart {
         let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
         let mut next = 0;
         connection.each(RECORDS, values, |row| {
-            let key = (row.get(0)?, row.get(1)?);
-            // A day's records come in the order of the sums, and most days have what the day before them had.
-            if sums.get(next).is_none_or(|(had, _)| *had != key) {
-                next = sums
-                    .binary_search_by_key(&key, |(had, _)| *had)
-                    .unwrap_or_else(|place| {
-                        sums.insert(place, (key, CompensatedSum::default()));
-                        place
-                    });
-            }
+            next = place_among(&mut sums, next, (row.get(0)?, row.get(1)?));
             sums[next].1.add(row.get(2)?);
             next += 1;
             Ok(())
@@ -223,12 +218,23 @@ pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
      where account_id = :account and day between :first and :last
      order by day, metric_id, resource_id";
 
-const LINES: &str = "select x.first_line, l.sku_id, l.quantity
-     from stored_days d
-     cross join account_days x on x.day = d.day and x.account_id = :account
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
-     where d.day between :first and :last
-     order by d.day, l.id";
+const SKU_DAYS: &str = "select day, sku_sums
+     from account_days
+     where account_id = :account and day between :first and :last
+     order by day";
+
+/// Where the sum of a key is among sums in order; a new one if there is none. What a day has comes in the order of the
+/// sums, and most days have what the day before them had: `next` is looked at first.
+fn place_among<K: Copy + Ord>(sums: &mut Vec<(K, CompensatedSum)>, next: usize, key: K) -> usize {
+    if sums.get(next).is_some_and(|(had, _)| *had == key) {
+        return next;
+    }
+    let found = sums.binary_search_by_key(&key, |(had, _)| *had);
+    found.unwrap_or_else(|place| {
+        sums.insert(place, (key, CompensatedSum::default()));
+        place
+    })
+}
 
 pub(super) fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {
     let sql = "select 1 from summed_months where month = :month";

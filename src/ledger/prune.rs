@@ -3,6 +3,7 @@
 
 use super::handle::Ledger;
 use super::line_table::{self, LineWriter, LinesPer, StoredLine};
+use super::sku_sums;
 use super::statements::count_revision;
 use crate::day::Day;
 use crate::db::{Connection, params};
@@ -54,32 +55,34 @@ impl Ledger {
     }
 }
 
+/// The sums by SKU become the lines, so that no figure changes by a bit.
 fn fold_day(connection: &Connection, day: Day) -> anyhow::Result<Folded> {
-    let sql = "select x.account_id, l.sku_id, l.quantity from account_days x \
-               cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
-               where x.day = :day order by x.account_id";
-    let lines: Vec<(i64, StoredLine)> = connection.list(sql, params! {":day": day}, |row| {
-        let line = StoredLine {
-            sku_id: row.get(1)?,
-            resource_id: 0,
-            quantity: row.get(2)?,
-        };
-        Ok((row.get(0)?, line))
-    })?;
+    let sql = "select x.account_id, x.lines, x.sku_sums from stored_accounts a \
+               cross join account_days x on x.account_id = a.id and x.day = :day \
+               order by x.account_id";
+    let mut folded = Folded::default();
+    let accounts: Vec<(i64, Vec<StoredLine>)> =
+        connection.list(sql, params! {":day": day}, |row| {
+            let mut lines = Vec::new();
+            sku_sums::each(row.get(2)?, |sku_id, quantity| {
+                lines.push(StoredLine {
+                    sku_id,
+                    resource_id: 0,
+                    quantity,
+                });
+                Ok(())
+            })?;
+            folded.before += row.get::<u64>(1)?;
+            // Counts of lines fit 64 bits.
+            folded.after += lines.len() as u64;
+            Ok((row.get(0)?, lines))
+        })?;
     line_table::delete_day(connection, day)?;
-    let mut writer = LineWriter::new(connection, day)?;
-    let mut after = 0;
-    for of_account in lines.chunk_by(|a, b| a.0 == b.0) {
-        let mut folded: Vec<StoredLine> = of_account.iter().map(|(_, line)| *line).collect();
-        line_table::merge(&mut folded);
-        after += folded.len();
-        writer.insert(of_account[0].0, &folded)?;
+    let mut writer = LineWriter::new(connection)?;
+    for (account_id, lines) in accounts {
+        writer.insert(day, account_id, &lines)?;
     }
     line_table::set_lines_per(connection, day, LinesPer::Sku)?;
     count_revision(connection)?;
-    // Counts of lines fit 64 bits.
-    Ok(Folded {
-        before: lines.len() as u64,
-        after: after as u64,
-    })
+    Ok(folded)
 }

@@ -2,11 +2,12 @@
 //! import, so that a run of days reads each of them once. Bounded: a number for each account, metric and day of the
 //! window, whatever the length of the run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::aggregate::window::DayBounds;
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, params};
+use crate::id_map::IdMap;
 use crate::unusual::DAYS_BEFORE;
 use crate::zones::Zones;
 
@@ -21,7 +22,7 @@ pub(super) struct RecentFigures {
     /// The closed day that each place holds.
     days: [Option<Day>; PLACES],
     /// As if every day had 24 hours. Seven digits are plenty to see that a figure is far from others.
-    figures: HashMap<FigureKey, [f32; PLACES]>,
+    figures: IdMap<FigureKey, [f32; PLACES]>,
 }
 
 /// Some of the days that are held.
@@ -153,12 +154,12 @@ impl RecentFigures {
 
 /// Adds up what comes side by side, before it loses digits.
 struct FigureSums<'a> {
-    figures: &'a mut HashMap<FigureKey, [f32; PLACES]>,
+    figures: &'a mut IdMap<FigureKey, [f32; PLACES]>,
     sum: (usize, FigureKey, f64),
 }
 
 impl FigureSums<'_> {
-    fn new(figures: &mut HashMap<FigureKey, [f32; PLACES]>) -> FigureSums<'_> {
+    fn new(figures: &mut IdMap<FigureKey, [f32; PLACES]>) -> FigureSums<'_> {
         let sum = (0, (0, 0), 0.0);
         FigureSums { figures, sum }
     }
@@ -186,8 +187,8 @@ fn day_hours(day: Day, zones: &Zones) -> f64 {
 }
 
 const RECORDS: &str = "select r.account_id, r.day, r.metric_id, r.quantity \
-     from (select distinct account_id from account_days where day between :first and :last) x \
-     cross join stored_records r on r.account_id = x.account_id and r.day between :first and :last";
+     from stored_accounts a \
+     cross join stored_records r on r.account_id = a.id and r.day between :first and :last";
 
 /// Days that follow one another have places of their own.
 fn place(day: Day) -> usize {

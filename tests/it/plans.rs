@@ -60,7 +60,7 @@ const WAITING: [&str; 5] = [
 ];
 
 /// What may walk: a part of the statement, the table, and why.
-const MAY_WALK: [(&str, &str, &str); 17] = [
+const MAY_WALK: [(&str, &str, &str); 16] = [
     (
         "from stored_days where lines_per = 'resource' order by day limit 1",
         "stored_days",
@@ -112,20 +112,11 @@ const MAY_WALK: [(&str, &str, &str); 17] = [
         UPGRADE,
     ),
     ("insert or ignore into skus", "*", UPGRADE),
-    (
-        "insert into account_days (day, account_id, first_line, lines) select",
-        "stored_records",
-        UPGRADE,
-    ),
-    (
-        "insert into stored_lines (id, sku_id, resource_id, quantity) select",
-        "*",
-        UPGRADE,
-    ),
+    ("select r.day, k.id, iif(m.per = 'ip_address'", "r", UPGRADE),
     ("insert into metrics", "*", NEW_PARENT),
     ("insert into stored_accounts", "*", NEW_PARENT),
     ("insert into stored_resources", "*", NEW_PARENT),
-    ("insert into stored_days", "stored_records", NEW_PARENT),
+    ("insert into stored_days", "*", NEW_PARENT),
 ];
 
 const UPGRADE: &str = "once, of all there is";
@@ -381,7 +372,7 @@ const STATISTICS: &str = "
       ('summed_months', 'summed_months', '120 1'), ('imports', null, '3653'), ('ledgers', null, '1'),
       ('stored_corrections', 'stored_corrections_by_day', '3653 1'), ('stored_findings', 'stored_findings_by_day', '7306 2'),
       ('acknowledgements', 'acknowledgements', '3653 1 1 1 1 1 1'), ('vm_guest_oses', 'vm_guest_oses', '36530 1 1'),
-      ('stored_lines', null, '142000000'), ('account_days', 'account_days', '3653000 1000 1'),
+      ('stored_lines', null, '142000000'), ('account_days', 'account_days', '3653000 3653 1'),
       ('skus', null, '20000'), ('account_states', 'account_states', '1100 1 1');
     analyze sqlite_schema;";
 

@@ -7,6 +7,7 @@ use anyhow::ensure;
 
 use crate::db::{Connection, params};
 use crate::ledger::month_part::MonthPart;
+use crate::ledger::sku_sums;
 use crate::sum::CompensatedSum;
 
 /// A question whose sums are more than there may be.
@@ -110,6 +111,30 @@ pub fn list_by_day(
     Ok(sums.into_iter().map(sum).collect())
 }
 
+/// The same of lines that are told apart by SKU alone, of which the ledger has the sums.
+pub fn list_sku_days(
+    connection: &Connection,
+    filter: LineFilter,
+    slot_of: impl Fn(&str) -> anyhow::Result<usize>,
+) -> anyhow::Result<Vec<(usize, LineSum)>> {
+    let mut sums = Vec::new();
+    let (part, account_id) = (filter.part, filter.account_id);
+    part.each_day_of_skus(connection, account_id, |day, of_day| {
+        let slot = slot_of(day)?;
+        sku_sums::each(of_day, |sku_id, quantity| {
+            let sum = LineSum {
+                sku_id,
+                resource_id: 0,
+                quantity,
+            };
+            sums.push((slot, sum));
+            ensure!(sums.len() <= filter.most, TooManySums);
+            Ok(())
+        })
+    })?;
+    Ok(sums)
+}
+
 /// Day, SKU, resource and quantity of each line, in the order in which they lie.
 fn each(
     connection: &Connection,
@@ -135,11 +160,8 @@ fn each(
     })
 }
 
-/// The days come first: their key is that of `account_days` together with the account, which is then looked up day by
-/// day instead of among all accounts of the range.
 const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
-     from stored_days d \
-     cross join account_days x on x.day = d.day and x.account_id = :account \
+     from account_days x \
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
-     where d.day between :first and :last \
-     order by d.day, l.id";
+     where x.account_id = :account and x.day between :first and :last \
+     order by x.day, l.id";

@@ -31,10 +31,25 @@ fn lines_add_up_to_the_records_of_their_day() {
             &cloud,
             "update stored_lines set quantity = 23 where quantity = 24 and id < 8"
         ),
-        [format!(
-            "the lines of {DAY} do not add up to its records, for 1 account: rbc-usage verify {DAY}"
-        )]
+        [
+            format!(
+                "the lines of {DAY} do not add up to its records, for 1 account: rbc-usage verify {DAY}"
+            ),
+            format!("the lines of {DAY} {NO_SUMS} -s {DAY} -e {DAY}"),
+        ]
     );
+}
+
+const NO_SUMS: &str = "do not add up to its sums by SKU, for 1 account: rbc-usage import -f";
+
+#[test]
+fn lines_add_up_to_the_sums_that_are_kept_beside_them() {
+    let cloud = imported();
+    let wrong = "update account_days set sku_sums = replace(sku_sums, '.0', '.5')";
+    let fault = format!("the lines of {DAY} {NO_SUMS} -s {DAY} -e {DAY}");
+    assert_eq!(faults(&cloud, wrong), [fault]);
+    cloud.run(&["import", "-f", "-s", DAY, "-e", DAY]).exits(0);
+    assert_eq!(faults(&cloud, ""), [""; 0]);
 }
 
 #[test]
@@ -62,5 +77,5 @@ fn each_line_belongs_to_one_day() {
         faults_of[0],
         "there are 13 lines, and its days have 14 lines"
     );
-    assert_eq!(faults_of.len(), 2, "{faults_of:?}");
+    assert_eq!(faults_of.len(), 3, "{faults_of:?}");
 }

@@ -107,20 +107,21 @@ impl<'q, 'a> QuantityReader<'q, 'a> {
             apart: self.apart,
             most: room,
         };
-        if self.question.by.time == Granularity::Day {
-            let slot_of = |day: &str| self.calendar.slot_of(day.parse()?);
-            return lines::list_by_day(connection, filter, slot_of);
-        }
-        let sums = if filter.apart || filter.resources.is_some() {
-            lines::add_up(connection, filter)?
-        } else {
-            let sums = part.list_sku_sums(connection, account_id)?;
-            let sum = |(sku_id, quantity)| LineSum {
-                sku_id,
-                resource_id: 0,
-                quantity,
-            };
-            sums.into_iter().map(sum).collect()
+        let slot_of = |day: &str| self.calendar.slot_of(day.parse()?);
+        let by_day = self.question.by.time == Granularity::Day;
+        let sums = match (by_day, filter.apart || filter.resources.is_some()) {
+            (true, true) => return lines::list_by_day(connection, filter, slot_of),
+            (true, false) => return lines::list_sku_days(connection, filter, slot_of),
+            (false, true) => lines::add_up(connection, filter)?,
+            (false, false) => {
+                let sums = part.list_sku_sums(connection, account_id)?;
+                let sum = |(sku_id, quantity)| LineSum {
+                    sku_id,
+                    resource_id: 0,
+                    quantity,
+                };
+                sums.into_iter().map(sum).collect()
+            }
         };
         Ok(sums.into_iter().map(|sum| (slot, sum)).collect())
     }
