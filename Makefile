@@ -28,7 +28,7 @@ systemd-test:
 
 page-test: build
 	sh tests/install.sh pages
-	sh tests/pages.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
+	sh tests/pages.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage target/axe/node_modules/axe-core/axe.min.js
 
 alerts-test: build
 	sh tests/install.sh alerts

@@ -14,6 +14,7 @@ pub mod day;
 pub mod db;
 mod explain;
 mod finding;
+mod html;
 pub mod htpasswd;
 pub mod http;
 mod id_map;

@@ -18,7 +18,7 @@ pub use document::{Column, Document, Objects, Tone, Value};
 pub use unit::Unit;
 
 /// What `--format` takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Format {
     /// Aligned columns and rounded figures, for people
     Table,

@@ -8,6 +8,7 @@ mod document;
 mod drawing;
 mod lines;
 mod meaning;
+mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub use daily::{Costing, DayCost, DayPrice};
 pub use document::{Standing, find_standing};
 use drawing::Drawing;
 pub use lines::{Statement, StatementLine};
+pub use page::StatementFrame;
 
 pub struct StatementQuery<'a> {
     pub prices: &'a PriceList,

@@ -1,9 +1,10 @@
 #!/bin/sh
 # install.sh tests|pages|bench|alerts|focus|systemd|deb: makes sure that the programs these need are installed. For the
 # tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures
-# are compared with, and wrk, which asks both. For what a browser shows Chromium. For the alert rules promtool. For
-# FOCUS what checks it, from PyPI. For systemd in a container what makes and boots one; for the package also what
-# builds and judges it. The tests and the bench start their own servers: no service is started here.
+# are compared with, and wrk, which asks both. For what a browser shows Chromium, and axe-core from npm, which judges
+# it. For the alert rules promtool. For FOCUS what checks it, from PyPI. For systemd in a container what makes and boots
+# one; for the package also what builds and judges it. The tests and the bench start their own servers: no service is
+# started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
@@ -17,8 +18,8 @@ bench)
     packages="$packages nginx-light wrk"
     ;;
 pages)
-    programs="chromium curl"
-    packages="chromium curl"
+    programs="chromium curl sqlite3 unzip npm"
+    packages="chromium curl sqlite3 unzip npm"
     ;;
 alerts)
     programs="promtool jq curl"
@@ -63,8 +64,17 @@ install_modules() {
     fi
 }
 
+# What npm brings lies in the project, and is there once; of a version whose rules are known.
+add_axe() {
+    axe=target/axe/node_modules/axe-core/package.json
+    if [ "$1" = pages ] && ! grep -q '"version": "4.14.1"' "$axe" 2>/dev/null; then
+        npm install --prefix target/axe --no-save --no-audit --no-fund --silent axe-core@4.14.1
+    fi
+}
+
 if [ -z "$(missing)" ]; then
     install_modules "$1"
+    add_axe "$1"
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -88,3 +98,4 @@ if [ -n "$(missing)" ]; then
     exit 1
 fi
 install_modules "$1"
+add_axe "$1"

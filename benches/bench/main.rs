@@ -1,13 +1,14 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
-//! reports alone, `BENCH=lines` questions about lines, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself, `BENCH=history` what
-//! a ledger of ten years costs.
+//! reports alone, `BENCH=lines` questions about lines, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself,
+//! `BENCH=pages` the pages for a browser, `BENCH=history` what a ledger of ten years costs.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows that the importer reads and throwing them away.
 
 mod history;
 mod lines;
+mod pages;
 mod server;
 mod versions;
 
@@ -50,6 +51,11 @@ fn main() {
         let cloud = BenchCloud::build(&database, Size::M);
         run("import", &cloud, Size::M);
         return lines::run(&cloud);
+    }
+    if std::env::var("BENCH").is_ok_and(|part| part == "pages") {
+        let cloud = BenchCloud::build(&database, Size::M);
+        run("import", &cloud, Size::M);
+        return pages::run(&cloud);
     }
     if std::env::var("BENCH").is_ok_and(|part| part == "history") {
         return history::run(&BenchCloud::build(&database, Size::M));
@@ -95,6 +101,7 @@ fn main() {
         if matches!(size, Size::M) {
             read_account_months(&cloud, size);
             lines::run(&cloud);
+            pages::run(&cloud);
             report_a_year();
             server::run(&cloud, size);
         }

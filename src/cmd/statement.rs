@@ -6,15 +6,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{ConfigFile, WorkbookFormatArgs, begun};
+use crate::arguments::{ConfigFile, begun, parser, style};
 use crate::coverage::{Coverage, find_coverage};
+use crate::html::{HtmlDocument, month_name};
 use crate::ledger::read::Reader;
 use crate::ledger::read::state::find_state;
 use crate::month::Month;
 use crate::output::{self, Document, Format, Value};
 use crate::prices::{PriceList, read_prices};
 use crate::report;
-use crate::statement::{Corrections, Standing, Statement, StatementQuery, draw_up, find_standing};
+use crate::statement::{
+    Corrections, Standing, Statement, StatementFrame, StatementQuery, draw_up, find_standing,
+};
 use crate::terminal;
 use crate::zones::Zones;
 
@@ -33,7 +36,8 @@ const PIECE: usize = 1_000;
 #[command(after_help = "Examples:\n  \
     rbc-usage statement --month 2013-06 --account acme\n  \
     rbc-usage statement --month 2013-06 --domain /retail/ --format csv\n  \
-    rbc-usage statement --month 2013-06 --all --format json")]
+    rbc-usage statement --month 2013-06 --all --format json\n  \
+    rbc-usage statement --month 2013-06 --account acme --format html > acme.html")]
 #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "domain", "all"])))]
 pub struct Args {
     #[command(flatten)]
@@ -53,8 +57,36 @@ pub struct Args {
     /// Another price file than the configuration names
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    #[command(flatten)]
-    format: WorkbookFormatArgs,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = parser::<StatementFormat>(), default_value = "table")]
+    format: StatementFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum StatementFormat {
+    /// Aligned columns and rounded figures, for people
+    Table,
+    /// One object: facts, then the rows as objects
+    Json,
+    /// A header line and the rows
+    Csv,
+    /// A workbook for spreadsheets: the rows, sums, notes and facts as sheets
+    Xlsx,
+    /// A page to be printed, in one file
+    Html,
+}
+
+impl StatementFormat {
+    /// The format that all commands know; `None`: it is this command's own.
+    fn general(self) -> Option<Format> {
+        match self {
+            StatementFormat::Table => Some(Format::Table),
+            StatementFormat::Json => Some(Format::Json),
+            StatementFormat::Csv => Some(Format::Csv),
+            StatementFormat::Xlsx => Some(Format::Xlsx),
+            StatementFormat::Html => None,
+        }
+    }
 }
 
 /// All that a statement is made of.
@@ -82,8 +114,13 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&config.ledger)?;
     let drawn = drawn(&args, &mut reader, &prices)?;
     let document = document(&drawn, &prices)?;
-    write(&document, &drawn.statement, &args, out)?;
-    terminal::eprint_beside(&document.notes, &drawn.coverage, args.format.format);
+    match args.format.general() {
+        Some(format) => {
+            write(&document, &drawn.statement, format, out)?;
+            terminal::eprint_beside(&document.notes, &drawn.coverage, format);
+        }
+        None => write_page(&drawn, &prices, out)?,
+    }
     let fine = drawn.coverage.is_final() && drawn.statement.count_incomplete() == 0;
     Ok(super::exit_code(fine))
 }
@@ -141,14 +178,7 @@ fn document(drawn: &Drawn, prices: &PriceList) -> anyhow::Result<Document> {
         ("complete", Value::Truth(drawn.coverage.is_final())),
     ];
     facts.extend(drawn.coverage.facts());
-    let state = match (
-        drawn.coverage.is_final(),
-        drawn.standing.unsealed_days.is_empty(),
-    ) {
-        (true, true) => "complete and sealed",
-        (true, false) => "complete, not sealed",
-        (false, _) => "not complete",
-    };
+    let state = drawn.standing.in_words(drawn.coverage.is_final());
     let title = format!("{}, {timezone}, {hours} hours, {state}", drawn.month);
     let mut document = drawn
         .statement
@@ -158,14 +188,35 @@ fn document(drawn: &Drawn, prices: &PriceList) -> anyhow::Result<Document> {
     Ok(document)
 }
 
+/// What the server shows of an account's month, of everybody that is asked for.
+fn write_page(drawn: &Drawn, prices: &PriceList, out: &mut dyn Write) -> anyhow::Result<()> {
+    let month = drawn.month;
+    let mut notes = drawn.statement.sentences(&drawn.standing, &prices.file);
+    notes.extend(drawn.coverage.sentences());
+    notes.extend(drawn.ambiguity.clone());
+    let frame = StatementFrame {
+        month,
+        timezone: drawn.zones.of(month.days().last()).name(),
+        hours: drawn.zones.hours(month.days()),
+        state: drawn.standing.in_words(drawn.coverage.is_final()),
+        notes: &notes,
+    };
+    let document = HtmlDocument {
+        title: &format!("Statement, {}", month_name(month)),
+        before: None,
+        content: &drawn.statement.page(&frame)?,
+    };
+    writeln!(out, "{}", document.text())?;
+    Ok(())
+}
+
 /// For programs a piece at a time: a statement of all accounts has very many rows.
 fn write(
     document: &Document,
     statement: &Statement,
-    args: &Args,
+    format: Format,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let format = args.format.format;
     if format == Format::Table || format == Format::Xlsx {
         let document = Document {
             title: document.title.clone(),
@@ -176,7 +227,7 @@ fn write(
             rows: Statement::rows(&statement.lines),
             ..Document::default()
         };
-        return output::write(&document, args.format.style(), out);
+        return output::write(&document, style(format), out);
     }
     output::write_head(document, format, out)?;
     for (place, lines) in statement.lines.chunks(PIECE).enumerate() {

@@ -3,14 +3,20 @@
 
 pub mod account;
 pub mod accounts;
+pub mod corrections;
 pub mod day;
 mod days;
 pub mod domain;
 mod links;
 pub mod month;
 mod months;
+mod paging;
 mod plot;
 pub mod refused;
+pub mod resource;
+pub mod search;
 mod shell;
+pub mod statement;
 mod totals;
+mod used;
 mod waiting;

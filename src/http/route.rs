@@ -207,7 +207,7 @@ pub static ROUTES: [Route; 15] = [
 ];
 
 /// What a browser is answered; a server may have none of them.
-pub static PAGES: [Route; 5] = [
+pub static PAGES: [Route; 9] = [
     page(
         "/",
         "page_month",
@@ -242,6 +242,34 @@ pub static PAGES: [Route; 5] = [
         &pages::account::PARAMETERS,
         Cost::Bounded,
         |question, ledger| v1::answer(question, ledger, pages::account::answer),
+    ),
+    page(
+        "/accounts/{uuid}/statement",
+        "page_statement",
+        &pages::statement::PARAMETERS,
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, pages::statement::answer),
+    ),
+    page(
+        "/accounts/{uuid}/resources/{resource}",
+        "page_resource",
+        &pages::resource::PARAMETERS,
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, pages::resource::answer),
+    ),
+    page(
+        "/corrections",
+        "page_corrections",
+        &pages::corrections::PARAMETERS,
+        Cost::Bounded,
+        |question, ledger| v1::answer(question, ledger, pages::corrections::answer),
+    ),
+    page(
+        "/search",
+        "page_search",
+        &pages::search::PARAMETERS,
+        Cost::High,
+        |question, ledger| v1::answer(question, ledger, pages::search::answer),
     ),
 ];
 
@@ -356,7 +384,8 @@ mod tests {
                 "/v1/domains/{path}/usage",
                 "/",
                 "/domains/{path}",
-                "/days/{day}"
+                "/days/{day}",
+                "/search"
             ]
         );
     }

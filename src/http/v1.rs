@@ -5,7 +5,7 @@
 pub mod accounts;
 pub mod context;
 pub mod corrections;
-mod cursor;
+pub mod cursor;
 pub mod days;
 pub mod findings;
 pub mod negotiate;
@@ -109,6 +109,7 @@ fn response(
             yesterday: question.yesterday,
             prices: question.prices.as_ref().map(|prices| &prices.list),
             argument: question.arguments.first().map_or("", String::as_str),
+            second: question.arguments.get(1).map_or("", String::as_str),
             query: &query,
             format: form.format,
             unread,
@@ -123,13 +124,13 @@ fn response(
     })?
 }
 
-/// Target, CSV, compressed, and the day before the one it was asked on if that may matter.
-type FormKind<'a> = (&'a str, bool, bool, Option<Day>);
+/// Target, format, compressed, and the day before the one it was asked on if that may matter.
+type FormKind<'a> = (&'a str, Format, bool, Option<Day>);
 
 impl Form<'_> {
     fn of<'a>(question: &'a Question, query: &Query) -> Result<Form<'a>, Problem> {
         let head = &question.request.head;
-        let asked = query.word("format", &["json", "csv"])?;
+        let asked = query.word("format", &["json", "csv", "xlsx"])?;
         let accept = head.accept.as_deref();
         Ok(Form {
             format: match question.formats {
@@ -146,7 +147,7 @@ impl Form<'_> {
         let target = question.request.head.target.as_str();
         // What has one form is for people, and may say how long ago something was.
         let read_on = question.formats.is_empty().then_some(question.yesterday);
-        (target, self.format == Format::Csv, self.packed, read_on)
+        (target, self.format, self.packed, read_on)
     }
 
     /// Whether the client has the answer already. `*` matches any answer.
@@ -186,15 +187,22 @@ fn shared_headers(tag: &str) -> Vec<(&'static str, String)> {
 fn finish(body: Body, form: &Form, tag: &str, unread: &Hold) -> anyhow::Result<Response> {
     let content_type = match form.format {
         Format::Csv => "text/csv; charset=utf-8",
-        Format::Json | Format::Table | Format::Xlsx => "application/json",
+        Format::Xlsx => negotiate::WORKBOOK,
+        Format::Json | Format::Table => "application/json",
     };
     let mut headers = shared_headers(tag);
     if !body.headers.iter().any(|(name, _)| *name == "Content-Type") {
         headers.push(("Content-Type", content_type.to_owned()));
     }
     headers.extend(body.headers);
+    let is_workbook = form.format == Format::Xlsx;
+    if is_workbook {
+        let name = "attachment; filename=\"rbc-usage.xlsx\"";
+        headers.push(("Content-Disposition", name.to_owned()));
+    }
     let mut bytes = body.bytes;
-    if form.packed && bytes.len() >= WORTH_PACKING {
+    // A workbook is packed already.
+    if form.packed && bytes.len() >= WORTH_PACKING && !is_workbook {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         for piece in bytes.chunks(PIECE) {
             encoder.write_all(piece)?;

@@ -33,6 +33,17 @@ pub fn find_standing(snapshot: &Snapshot, month: Month) -> anyhow::Result<Standi
     })
 }
 
+impl Standing {
+    /// Whether figures may still change.
+    pub fn in_words(&self, complete: bool) -> &'static str {
+        match (complete, self.unsealed_days.is_empty()) {
+            (true, true) => "complete and sealed",
+            (true, false) => "complete, not sealed",
+            (false, _) => "not complete",
+        }
+    }
+}
+
 /// Amounts of one account, or of all.
 struct CurrencySum<'a> {
     /// The first of its lines; `None`: of all accounts.
@@ -149,14 +160,24 @@ impl Statement {
             .collect()
     }
 
-    /// What people should know about lines and prices.
-    fn sentences(&self, standing: &Standing, price_file: &str) -> Vec<String> {
+    /// What those should know who do not keep the price file.
+    pub fn sentences_for_customers(&self, standing: &Standing) -> Vec<String> {
         let mut sentences = Vec::new();
         if !standing.unsealed_days.is_empty() {
-            sentences.push(format!(
-                "not sealed, so that imports may change them: {}",
-                in_ranges(&standing.unsealed_days)
-            ));
+            sentences.push(unsealed(&standing.unsealed_days));
+        }
+        let incomplete = self.count_incomplete();
+        if incomplete > 0 {
+            sentences.push(format!("without a price: {}", plural(incomplete, "line")));
+        }
+        sentences
+    }
+
+    /// What people should know about lines and prices.
+    pub fn sentences(&self, standing: &Standing, price_file: &str) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if !standing.unsealed_days.is_empty() {
+            sentences.push(unsealed(&standing.unsealed_days));
         }
         let mut missing: BTreeMap<String, usize> = BTreeMap::new();
         for line in &self.lines {
@@ -187,6 +208,13 @@ impl Statement {
         }
         sentences
     }
+}
+
+fn unsealed(days: &[Day]) -> String {
+    format!(
+        "not sealed, so that imports may change them: {}",
+        in_ranges(days)
+    )
 }
 
 /// Why a line has no amount, and what to do.

@@ -39,6 +39,7 @@ const ORDER: &[&str] = &[
     "source",
     "ledger",
     "output",
+    "html",
     "view",
     "coverage",
     "sealing",
@@ -72,7 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("httpdate", &["http"]),
     ("indicatif", &["cmd/import/report.rs", "terminal"]),
     ("ipnet", &["config", "http"]),
-    ("maud", &["http/pages"]),
+    ("maud", &["html", "http/pages", "statement/page.rs"]),
     ("mysql", &["db"]),
     (
         "percent_encoding",

@@ -9,6 +9,7 @@ use calamine::{Data, DataType, Range, Reader, Xlsx};
 use serde_json::Value;
 
 use crate::sandbox::{Run, Sandbox, program};
+use crate::server::Server;
 
 const CONFIG: [&str; 2] = ["--config", "demo/cloudusage.cfg"];
 
@@ -238,6 +239,49 @@ fn a_name_is_never_a_formula() {
         assert_eq!(first, Data::String(shown.to_owned()));
         assert!(book.worksheet_formula("usage").unwrap().is_empty());
     }
+}
+
+/// What the server sends is what JSON has, for lists that it writes at once and for those in pieces.
+#[test]
+fn the_server_answers_with_workbooks() {
+    let sandbox = imported();
+    let mut serve = sandbox.command(&[&["serve", "--bind", "127.0.0.1:0"], &CONFIG[..]].concat());
+    let server = Server::of(&mut serve);
+    let account = "5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61";
+    for (target, sheet) in [
+        ("/v1/accounts?limit=1000".to_owned(), "accounts"),
+        (
+            format!("/v1/accounts/{account}/usage?month=2026-10&granularity=day&group=sku"),
+            "usage",
+        ),
+    ] {
+        let rows: Value = serde_json::from_str(&server.get(&target).body).unwrap();
+        let address = format!("http://{}{target}&format=xlsx", server.address);
+        let asked = Command::new("curl")
+            .args([
+                "--silent",
+                "--show-error",
+                "--fail",
+                "--noproxy",
+                "*",
+                &address,
+            ])
+            .output()
+            .expect("run curl");
+        assert!(asked.status.success(), "{asked:?}");
+        let mut workbook: Workbook = Xlsx::new(Cursor::new(asked.stdout)).unwrap();
+        let read = workbook.worksheet_range(sheet).unwrap();
+        compare(&read, &rows[sheet], &[]);
+    }
+    let head = server.ask("HEAD", "/v1/accounts?format=xlsx");
+    assert_eq!(
+        head.header("content-type"),
+        Some("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    );
+    assert_eq!(
+        head.header("content-disposition"),
+        Some("attachment; filename=\"rbc-usage.xlsx\"")
+    );
 }
 
 #[test]

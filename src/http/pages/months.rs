@@ -19,6 +19,11 @@ pub fn chosen(context: &Context) -> Result<Month, Rejection> {
 
 /// Links to the months before and after, as far as there is something to see. Only the query of the address changes.
 pub fn neighbours(context: &Context, month: Month) -> Markup {
+    neighbours_of(context, month, "")
+}
+
+/// The same where the query says more than the month: `query` is the rest, with an `&` at its end.
+pub fn neighbours_of(context: &Context, month: Month, query: &str) -> Markup {
     let days = context.state.days;
     let is_before = days.is_some_and(|days| Month::of(days.first()) < month);
     let is_after = month < Month::of(context.yesterday);
@@ -26,11 +31,11 @@ pub fn neighbours(context: &Context, month: Month) -> Markup {
         nav.months aria-label="Months" {
             @if is_before {
                 @let before = month.previous();
-                a rel="prev" href={ "?month=" (before) } { "← " (month_name(before)) }
+                a rel="prev" href={ "?" (query) "month=" (before) } { "← " (month_name(before)) }
             }
             @if is_after {
                 @let after = month.next();
-                a rel="next" href={ "?month=" (after) } { (month_name(after)) " →" }
+                a rel="next" href={ "?" (query) "month=" (after) } { (month_name(after)) " →" }
             }
         }
     }

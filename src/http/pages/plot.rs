@@ -8,11 +8,10 @@ use maud::{Markup, html};
 /// Series that are told apart; the rest are one more.
 pub const MOST_SERIES: usize = 7;
 
-/// Units of the picture that a day is wide, and that its bar is. A day's place is a multiple.
+/// Units of the picture that a day is wide; its bar, a stroke in the middle, is narrower by the stylesheet.
 const DAY: usize = 10;
-const BAR: usize = 8;
 
-const HEIGHT: f64 = 100.0;
+const HEIGHT: f64 = 256.0;
 
 pub struct Series {
     pub label: String,
@@ -20,42 +19,49 @@ pub struct Series {
     pub heights: Vec<f64>,
 }
 
-/// A picture of stacked bars; `pale` are the days whose bars are not the last word.
+/// A picture of stacked bars; `pale` are the days whose bars are not the last word. Each series is drawn from the ground
+/// up to where it ends on top of those before it, the last one first, so that what is seen of it is its own part.
 pub fn bars(label: &str, series: &[Series], pale: &[bool]) -> Markup {
-    let highest = highest(series, pale.len());
-    let width = pale.len() * DAY;
-    let mut ground = String::new();
-    for (day, _) in pale.iter().enumerate().filter(|(_, pale)| **pale) {
-        add_box(&mut ground, (day * DAY, DAY), 0.0, HEIGHT);
+    let days = pale.len();
+    let highest = highest(series, days);
+    let width = days * DAY;
+    let ground: Vec<i64> = pale
+        .iter()
+        .map(|pale| if *pale { 256 } else { 0 })
+        .collect();
+    let mut tops = vec![0.0; days];
+    let mut drawn: Vec<String> = Vec::new();
+    for one in series {
+        let mut strokes = vec![0; days];
+        for (day, height) in one.heights.iter().enumerate() {
+            if *height > 0.0 && highest > 0.0 {
+                tops[day] += height;
+                // At most the height of the picture.
+                strokes[day] = (tops[day] / highest * HEIGHT).round() as i64;
+            }
+        }
+        drawn.push(outline(&strokes));
     }
-    let mut below = vec![0.0; pale.len()];
     html! {
-        svg.bars viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" aria-label=(label) {
-            path.pale d=(ground) {}
-            @for (place, one) in series.iter().enumerate() {
-                path class={ "s" (place) } d=(outline(one, &mut below, highest)) {}
+        svg.bars viewBox={ "0 -256 " (width) " 256" } preserveAspectRatio="none" role="img" aria-label=(label) {
+            @if pale.contains(&true) { path.pale d=(outline(&ground)) {} }
+            @for (place, path) in drawn.iter().enumerate().rev() {
+                path class={ "s" (place) } d=(path) {}
             }
         }
     }
 }
 
-/// The boxes of one series on top of what lies below.
-fn outline(series: &Series, below: &mut [f64], highest: f64) -> String {
+/// A stroke for each day, as high as it says.
+fn outline(strokes: &[i64]) -> String {
     let mut path = String::new();
-    for (day, height) in series.heights.iter().enumerate() {
-        if *height > 0.0 && highest > 0.0 {
-            let height = height / highest * HEIGHT;
-            let top = HEIGHT - below[day] - height;
-            add_box(&mut path, (day * DAY + 1, BAR), top, height);
-            below[day] += height;
+    for (day, height) in strokes.iter().enumerate() {
+        if *height > 0 {
+            // Writing to a text cannot fail.
+            let _ = write!(path, "M{} 0v-{height}", day * DAY + DAY / 2);
         }
     }
     path
-}
-
-fn add_box(path: &mut String, (left, width): (usize, usize), top: f64, height: f64) {
-    // Writing to a text cannot fail.
-    let _ = write!(path, "M{left} {top:.2}h{width}v{height:.2}h-{width}z");
 }
 
 /// What the highest day amounts to.
@@ -67,7 +73,7 @@ pub fn highest(series: &[Series], days: usize) -> f64 {
 /// The colour of a series.
 pub fn swatch(place: usize) -> Markup {
     html! {
-        svg.swatch viewBox="0 0 10 10" aria-hidden="true" { path class={ "s" (place) } d="M0 0h10v10h-10z" {} }
+        svg.swatch viewBox="0 0 9 9" aria-hidden="true" { path class={ "s" (place) } d="M0 0h9v9H0z" {} }
     }
 }
 
@@ -85,7 +91,7 @@ pub fn share(of: f64) -> Markup {
 mod tests {
     use super::*;
 
-    /// Of at most 8 on a day: 6 is 75 of 100 units high, 2 on top of it 25; 4 alone is 50.
+    /// Of at most 8 on a day: 6 is 192 of 256 units high, 2 on top of it ends at 256; 4 alone is 128.
     #[test]
     fn bars_stand_on_each_other() {
         let series = |heights: &[f64]| Series {
@@ -96,10 +102,10 @@ mod tests {
         let drawn = bars("a <label>", &series, &[false, true, false]).into_string();
         assert_eq!(
             drawn,
-            "<svg class=\"bars\" viewBox=\"0 0 30 100\" preserveAspectRatio=\"none\" role=\"img\" \
-             aria-label=\"a &lt;label&gt;\"><path class=\"pale\" d=\"M10 0.00h10v100.00h-10z\"></path>\
-             <path class=\"s0\" d=\"M1 25.00h8v75.00h-8zM21 50.00h8v50.00h-8z\"></path>\
-             <path class=\"s1\" d=\"M1 0.00h8v25.00h-8z\"></path></svg>"
+            "<svg class=\"bars\" viewBox=\"0 -256 30 256\" preserveAspectRatio=\"none\" role=\"img\" \
+             aria-label=\"a &lt;label&gt;\"><path class=\"pale\" d=\"M15 0v-256\"></path>\
+             <path class=\"s1\" d=\"M5 0v-256\"></path>\
+             <path class=\"s0\" d=\"M5 0v-192M25 0v-128\"></path></svg>"
         );
         assert_eq!(highest(&series, 3), 8.0);
         assert_eq!(highest(&[], 3), 0.0);

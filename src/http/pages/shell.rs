@@ -1,20 +1,16 @@
-//! What all pages share: their head and navigation, the stylesheet, how they write quantities and names, and the headers
-//! that keep a browser from running or loading anything.
+//! What all pages share: their navigation, and the headers that keep a browser from running or loading anything.
 
 use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use ring::digest;
 
+use crate::html::{HtmlDocument, STYLE};
+pub use crate::html::{month_name, name, quantity};
 use crate::http::v1::context::{Body, Context};
-use crate::month::Month;
-use crate::output::Unit;
-use crate::output::unit::readable;
 use crate::scope::Scope;
-
-const STYLE: &str = include_str!("style.css");
 
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
@@ -46,36 +42,29 @@ pub struct HtmlPage<'a> {
 
 impl HtmlPage<'_> {
     pub fn html(&self) -> String {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (self.title) " · rbc-usage" }
-                    link rel="icon" href="data:,";
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    a.skip href="#content" { "Skip to the content" }
-                    header {
-                        nav aria-label="Pages" {
-                            a href=(self.root) { "rbc-usage" }
-                            a href={ (self.root) "accounts" } { "Accounts" }
-                            a href={ (self.root) "domains/%2F" } { "Domains" }
-                            form role="search" method="get" action={ (self.root) "accounts" } {
-                                input type="search" name="search" aria-label="Name or uuid" placeholder="Name or uuid";
-                                " "
-                                button { "Search" }
-                            }
-                        }
+        let root = self.root;
+        let before = html! {
+            a.skip href="#content" { "Skip to the content" }
+            header {
+                nav aria-label="Pages" {
+                    a href=(root) { "rbc-usage" }
+                    a href={ (root) "accounts" } { "Accounts" }
+                    a href={ (root) "domains/%2F" } { "Domains" }
+                    a href={ (root) "corrections" } { "Corrections" }
+                    form role="search" method="get" action={ (root) "search" } {
+                        input type="search" name="search" aria-label="Name or uuid" placeholder="Name or uuid";
+                        " "
+                        button { "Search" }
                     }
-                    main id="content" { (self.content) }
                 }
             }
         };
-        page.into_string()
+        let document = HtmlDocument {
+            title: self.title,
+            before: Some(before),
+            content: &self.content,
+        };
+        document.text()
     }
 }
 
@@ -88,27 +77,6 @@ pub fn body(context: &Context, page: &HtmlPage) -> anyhow::Result<Body> {
     Ok(Body { headers, bytes })
 }
 
-/// `October 2026`.
-pub fn month_name(month: Month) -> String {
-    let date = month.first_day().date();
-    format!("{} {}", date.month(), date.year())
-}
-
-/// A published name, which may be cut at its underscores.
-pub fn name(text: &str) -> Markup {
-    html! {
-        @for (place, word) in text.split('_').enumerate() {
-            @if place > 0 { "_" wbr; }
-            (word)
-        }
-    }
-}
-
-/// A quantity of a metric's unit.
-pub fn quantity(number: f64, unit: &str) -> String {
-    readable(number, Unit::of_name(unit))
-}
-
 /// Tells a user who is limited that there may be more.
 pub fn scope_note(context: &Context) -> Markup {
     html! {
@@ -118,12 +86,14 @@ pub fn scope_note(context: &Context) -> Markup {
     }
 }
 
-/// The two formats of a list for programs.
+/// The formats of a list for programs and spreadsheets.
 pub fn formats(address: &str) -> Markup {
     let separator = if address.contains('?') { '&' } else { '?' };
     html! {
         a href={ (address) (separator) "format=csv" } { "CSV" }
         ", "
         a href={ (address) (separator) "format=json" } { "JSON" }
+        ", "
+        a href={ (address) (separator) "format=xlsx" } { "xlsx" }
     }
 }

@@ -17,6 +17,7 @@ use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity, LineChoice, TotalsQuery};
 use crate::month::Month;
 use crate::plural::plural;
+use crate::sum::CompensatedSum;
 
 /// Domains of a page.
 const MOST_DOMAINS: usize = 100;
@@ -94,16 +95,13 @@ impl MonthUsage {
             let wanted = [metric.clone()];
             let by = Dimensions {
                 account: true,
-                ..Dimensions::default()
-            };
-            let asks = question(context, &selection, month.days(), &wanted, by);
-            accounts = largest(&figures_of(context, &asks)?);
-            let by = Dimensions {
                 domain: true,
                 ..Dimensions::default()
             };
             let asks = question(context, &selection, month.days(), &wanted, by);
-            domains = largest_domains(&figures_of(context, &asks)?);
+            let figures = figures_of(context, &asks)?;
+            accounts = largest(&figures);
+            domains = largest_domains(&figures);
         }
         Ok(Ok(MonthUsage {
             metrics,
@@ -285,37 +283,55 @@ fn compare(figures: &[Figure], month: Month) -> Vec<Compared> {
     compared.into_values().collect()
 }
 
-/// The largest first; of those that are the same, in the order of their names.
+/// What accounts have, wherever they were. The largest first; of those that are the same, in the order of their names.
 fn largest(figures: &[Figure]) -> Vec<LargeAccount> {
-    let mut sorted: Vec<&Figure> = figures.iter().filter(|one| one.quantity > 0.0).collect();
-    sorted.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
-    let accounts = sorted.into_iter().filter_map(|figure| {
-        let account = figure.who.account?;
-        Some(LargeAccount {
-            uuid: account.uuid.clone(),
-            name: account
-                .project_name
-                .clone()
-                .unwrap_or_else(|| account.name.clone()),
-            domain_path: account.domain_path.clone(),
-            quantity: figure.quantity,
-        })
-    });
-    accounts.take(LARGEST).collect()
+    let mut sums: Vec<LargeAccount> = Vec::new();
+    // They come account by account.
+    for figure in figures.iter().filter(|one| one.quantity > 0.0) {
+        let Some(account) = figure.who.account else {
+            continue;
+        };
+        match sums.last_mut() {
+            Some(last) if last.uuid == account.uuid => last.quantity += figure.quantity,
+            Some(_) | None => sums.push(LargeAccount {
+                uuid: account.uuid.clone(),
+                name: account
+                    .project_name
+                    .clone()
+                    .unwrap_or_else(|| account.name.clone()),
+                domain_path: account.domain_path.clone(),
+                quantity: figure.quantity,
+            }),
+        }
+    }
+    sums.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
+    sums.truncate(LARGEST);
+    sums
 }
 
 fn largest_domains(figures: &[Figure]) -> Vec<LargeDomain> {
-    let used = figures.iter().filter(|one| one.quantity > 0.0);
-    let domains = used.filter_map(|figure| {
-        let uuid = figure.who.domain_uuid?;
-        Some(LargeDomain {
-            uuid: uuid.to_owned(),
-            path: figure.who.domain_path.unwrap_or(uuid).to_owned(),
-            quantity: figure.quantity,
-        })
+    let mut sums: BTreeMap<&str, (&str, CompensatedSum)> = BTreeMap::new();
+    for figure in figures.iter().filter(|one| one.quantity > 0.0) {
+        let Some(uuid) = figure.who.domain_uuid else {
+            continue;
+        };
+        let path = figure.who.domain_path.unwrap_or(uuid);
+        let (_, sum) = sums
+            .entry(uuid)
+            .or_insert((path, CompensatedSum::default()));
+        sum.add(figure.quantity);
+    }
+    let domains = sums.into_iter().map(|(uuid, (path, sum))| LargeDomain {
+        uuid: uuid.to_owned(),
+        path: path.to_owned(),
+        quantity: sum.value(),
     });
     let mut domains: Vec<LargeDomain> = domains.collect();
-    domains.sort_by(|one, other| other.quantity.total_cmp(&one.quantity));
+    let order = |one: &LargeDomain, other: &LargeDomain| {
+        let quantities = other.quantity.total_cmp(&one.quantity);
+        quantities.then_with(|| one.path.cmp(&other.path))
+    };
+    domains.sort_by(order);
     domains
 }
 

@@ -35,6 +35,15 @@ impl Concerned {
             },
         })
     }
+
+    /// As filters of lists take it.
+    pub fn ids(&self) -> Option<&BTreeSet<i64>> {
+        self.ids.as_ref()
+    }
+
+    pub fn hidden(&self) -> Option<&str> {
+        self.hidden.as_deref()
+    }
 }
 
 /// One more than is shown, to see whether there are more.

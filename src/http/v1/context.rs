@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub prices: Option<&'a PriceList>,
     /// The value of the path's parameter; empty if there is none.
     pub argument: &'a str,
+    /// The value of its second one; empty if there is none.
+    pub second: &'a str,
     pub query: &'a Query,
     pub format: Format,
     /// Counts the answer's bytes while they are made.

@@ -16,7 +16,7 @@ pub const PARAMETERS: [&str; 9] = [
     "since", "start", "end", "month", "kind", "account", "limit", "cursor", "format",
 ];
 
-const KINDS: [&str; 3] = ["overwritten", "pending", "applied"];
+pub const KINDS: [&str; 3] = ["overwritten", "pending", "applied"];
 
 pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let query = context.query;
@@ -66,7 +66,7 @@ fn instant(text: &str) -> Result<&str, Problem> {
     Err(Problem::of_parameter("since", detail))
 }
 
-fn last_seen(text: &str) -> Result<i64, Problem> {
+pub fn last_seen(text: &str) -> Result<i64, Problem> {
     let [id] = cursor::read(text)?;
     id.parse().map_err(|_| cursor::refusal())
 }

@@ -4,10 +4,14 @@ use crate::http::refusal::Problem;
 use crate::output::Format;
 
 /// The formats of answers, in order of preference.
-pub const FORMATS: [(Format, &str); 2] = [
+pub const FORMATS: [(Format, &str); 3] = [
     (Format::Json, "application/json"),
     (Format::Csv, "text/csv"),
+    (Format::Xlsx, WORKBOOK),
 ];
+
+/// What a workbook is called.
+pub const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// By `?format=`, else by `Accept`; without either it is JSON.
 pub fn format(
@@ -32,7 +36,7 @@ pub fn format(
             let names: Vec<&str> = formats.iter().map(|(_, name)| *name).collect();
             let allows = match names[..] {
                 [_] => "does not allow it",
-                _ => "allows neither",
+                _ => "allows none of them",
             };
             let detail = format!("this comes as {}, and Accept {allows}", names.join(" or "));
             Err(Problem::new(406, detail))
@@ -147,7 +151,9 @@ mod tests {
         let refused = format(None, Some("image/png"), &FORMATS).unwrap_err();
         assert_eq!(
             refused.detail,
-            "this comes as application/json or text/csv, and Accept allows neither"
+            format!(
+                "this comes as application/json or text/csv or {WORKBOOK}, and Accept allows none of them"
+            )
         );
     }
 

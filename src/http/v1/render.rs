@@ -1,4 +1,4 @@
-//! How answers are written: documents as JSON or CSV, the facts about a period, links to next pages.
+//! How answers are written: documents as JSON, CSV or workbooks, the facts about a period, links to next pages.
 
 use super::context::{Body, Context};
 use crate::day::{Day, DayRange};
@@ -6,11 +6,17 @@ use crate::http::refusal::Problem;
 use crate::instant::Utc;
 use crate::ledger::read::Unfinished;
 use crate::ledger::read::days::{find_as_of, list_days_without_resources};
-use crate::output::{self, Document, Style, Unit, Value};
+use crate::output::{self, Document, Format, Style, Unit, Value};
 use crate::plural::plural;
 
 /// Days times accounts of one question: a year of a thousand accounts. It bounds the time that one answer takes.
 const MOST_ACCOUNT_DAYS: i64 = 400_000;
+
+/// An answer beyond this is refused: it waits in memory until its client has read it.
+pub const LONGEST_BODY: usize = 64 << 20;
+
+/// Rows of a workbook, which is made of all of them at once.
+pub const MOST_WORKBOOK_ROWS: usize = 50_000;
 
 /// A longer link is left out: clients limit the heads of answers, and the cursor is in the body as well.
 const LONGEST_LINK: usize = 4096;
@@ -93,6 +99,72 @@ impl PeriodFacts {
     }
 }
 
+/// A list that is written a piece at a time, so that it is never held twice. A workbook is made of all of its rows at the
+/// end.
+pub struct ListWriter<'a> {
+    context: &'a Context<'a>,
+    head: Document,
+    body: Vec<u8>,
+    /// Of a workbook.
+    rows: Vec<Vec<Value>>,
+    is_first: bool,
+}
+
+impl<'a> ListWriter<'a> {
+    /// `head` has no rows.
+    pub fn begin(context: &'a Context<'a>, head: Document) -> anyhow::Result<ListWriter<'a>> {
+        let mut body = Vec::new();
+        if context.format != Format::Xlsx {
+            output::write_head(&head, context.format, &mut body)?;
+        }
+        Ok(ListWriter {
+            context,
+            head,
+            body,
+            rows: Vec::new(),
+            is_first: true,
+        })
+    }
+
+    /// Adds rows; returns, in words, why the answer is too long, if it is.
+    pub fn add(&mut self, rows: Vec<Vec<Value>>) -> anyhow::Result<Option<String>> {
+        if self.context.format == Format::Xlsx {
+            self.rows.extend(rows);
+            let is_full = self.rows.len() > MOST_WORKBOOK_ROWS;
+            return Ok(is_full.then(|| format!("a workbook has at most {MOST_WORKBOOK_ROWS} rows")));
+        }
+        let (columns, format) = (&self.head.columns, self.context.format);
+        output::write_rows(columns, &rows, self.is_first, format, &mut self.body)?;
+        self.is_first = false;
+        self.context.make_room(self.body.len())?;
+        let is_full = self.body.len() > LONGEST_BODY;
+        Ok(is_full.then(|| format!("the answer is longer than {} MiB", LONGEST_BODY >> 20)))
+    }
+
+    pub fn finish(self) -> anyhow::Result<Vec<u8>> {
+        let (mut body, format) = (self.body, self.context.format);
+        if format == Format::Xlsx {
+            let document = Document {
+                rows: self.rows,
+                ..self.head
+            };
+            write(&document, format, &mut body)?;
+            self.context.make_room(body.len())?;
+        } else {
+            output::write_end(self.is_first, format, &mut body)?;
+        }
+        Ok(body)
+    }
+}
+
+fn write(document: &Document, format: Format, body: &mut Vec<u8>) -> anyhow::Result<()> {
+    let style = Style {
+        format,
+        colour: false,
+    };
+    output::write(document, style, body)
+}
+
 /// Writes a document whose rows are complete.
 pub fn answer(
     context: &Context,
@@ -101,11 +173,7 @@ pub fn answer(
     document: &Document,
 ) -> anyhow::Result<Body> {
     let mut body = Vec::new();
-    let style = Style {
-        format: context.format,
-        colour: false,
-    };
-    output::write(document, style, &mut body)?;
+    write(document, context.format, &mut body)?;
     Ok(Body {
         headers: headers(context, period, next),
         bytes: body,

@@ -1,15 +1,15 @@
 //! `GET /v1/accounts/{uuid}/statement`: what a month of one account costs, by the operator's prices.
 
 use super::context::{Body, Context};
-use super::render::{self, period_facts};
-use super::usage::LONGEST_BODY;
+use super::render::{self, ListWriter, period_facts};
 use crate::http::refusal::{Problem, Rejection};
+use crate::ledger::read::accounts::Account;
 use crate::ledger::read::selection::select_one;
 use crate::ledger::read::totals::TooManySums;
 use crate::month::Month;
-use crate::output::{self, Value};
+use crate::output::Value;
 use crate::scope::Scope;
-use crate::statement::{Corrections, Statement, StatementQuery, draw_up, find_standing};
+use crate::statement::{Corrections, Standing, Statement, StatementQuery, draw_up, find_standing};
 use crate::view;
 
 pub const PARAMETERS: [&str; 3] = ["month", "require", "format"];
@@ -27,12 +27,47 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         return Err(Problem::of_parameter("month", detail).into());
     };
     let month = Month::of(range.first());
+    let drawn = draw(context, month)?;
+    let mut period = period_facts(context, range)?;
+    period.check_requirement(context)?;
+    let DrawnStatement {
+        statement,
+        standing,
+        account,
+    } = &drawn;
+    let mut facts = vec![("month", Value::Text(month.to_string()))];
+    facts.append(&mut period.facts);
+    facts.extend(view::accounts::facts(account));
+    let mut head = statement.document(String::new(), facts, standing, "")?;
+    // They are the totals.
+    head.facts.retain(|(name, _)| *name != "account_totals");
+    let mut list = ListWriter::begin(context, head)?;
+    for lines in statement.lines.chunks(PIECE) {
+        if let Some(why) = list.add(Statement::rows(lines))? {
+            return Err(longer(&why).into());
+        }
+    }
+    let body = list.finish()?;
+    Ok(Body {
+        headers: render::headers(context, Some(period), None),
+        bytes: body,
+    })
+}
+
+/// A statement of one account's month, as the user may see it.
+pub struct DrawnStatement {
+    pub statement: Statement,
+    pub standing: Standing,
+    /// As it was on the last of its days in the month, or else of its days.
+    pub account: Account,
+}
+
+/// Draws up the statement of the account that the path names.
+pub fn draw(context: &Context, month: Month) -> Result<DrawnStatement, Rejection> {
     let seen = context.find_account(context.argument)?;
     let Some(prices) = context.prices else {
         return Err(Problem::new(404, "this server has no prices").into());
     };
-    let mut period = period_facts(context, range)?;
-    period.check_requirement(context)?;
     let account = seen.account.clone();
     let selection = select_one(context.snapshot, seen)?;
     let question = StatementQuery {
@@ -49,30 +84,12 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
         // The price file names others as well.
         statement.unknown_names.clear();
     }
-    let standing = find_standing(context.snapshot, month)?;
     let mut in_month = selection.clone();
-    in_month.cut(range);
-    let account = in_month.accounts.first().unwrap_or(&account);
-    let mut facts = vec![("month", Value::Text(month.to_string()))];
-    facts.append(&mut period.facts);
-    facts.extend(view::accounts::facts(account));
-    let mut head = statement.document(String::new(), facts, &standing, "")?;
-    // They are the totals.
-    head.facts.retain(|(name, _)| *name != "account_totals");
-    let mut body = Vec::new();
-    output::write_head(&head, context.format, &mut body)?;
-    for (place, lines) in statement.lines.chunks(PIECE).enumerate() {
-        let rows = Statement::rows(lines);
-        output::write_rows(&head.columns, &rows, place == 0, context.format, &mut body)?;
-        context.make_room(body.len())?;
-        if body.len() > LONGEST_BODY {
-            return Err(longer("the answer is longer than 64 MiB").into());
-        }
-    }
-    output::write_end(statement.lines.is_empty(), context.format, &mut body)?;
-    Ok(Body {
-        headers: render::headers(context, Some(period), None),
-        bytes: body,
+    in_month.cut(month.days());
+    Ok(DrawnStatement {
+        statement,
+        standing: find_standing(context.snapshot, month)?,
+        account: in_month.accounts.first().unwrap_or(&account).clone(),
     })
 }
 

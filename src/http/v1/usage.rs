@@ -1,7 +1,7 @@
 //! `GET /v1/…/usage`: totals of one account, of every account, of a domain with all that is in it.
 
 use super::context::{Body, Context};
-use super::render::{PeriodFacts, period_facts};
+use super::render::{ListWriter, PeriodFacts, period_facts};
 use super::{accounts, render};
 use crate::day::DayRange;
 use crate::http::refusal::Problem;
@@ -12,7 +12,7 @@ use crate::ledger::read::stretches::Stretches;
 use crate::ledger::read::totals::{
     Dimensions, Figure, Granularity, LineChoice, TooManySums, TotalsQuery, list_totals,
 };
-use crate::output::{self, Document, Value};
+use crate::output::{Document, Value};
 use crate::view;
 use crate::view::figures::{FigureGroup, ServerRows};
 
@@ -50,9 +50,6 @@ pub const MOST_SUMS: usize = 1_000_000;
 
 /// Rows that are written at a time, so that an answer is never held twice.
 const PIECE: usize = 1_000;
-
-/// An answer beyond this is refused: it waits in memory until its client has read it.
-pub const LONGEST_BODY: usize = 64 << 20;
 
 /// The parameters that all three have, checked.
 struct UsageQuery {
@@ -229,23 +226,17 @@ fn written(
         columns: view.columns(),
         ..Document::default()
     };
-    let mut body = Vec::new();
-    output::write_head(&head, context.format, &mut body)?;
-    let mut first = true;
+    let mut list = ListWriter::begin(context, head)?;
     for portion in accounts.chunks(at_once) {
         let figures = asked.figures(context, portion, stretches, by_account)?;
         for piece in figures.chunks(PIECE) {
-            let rows: Vec<Vec<Value>> = piece.iter().map(|figure| view.row(figure)).collect();
-            output::write_rows(&head.columns, &rows, first, context.format, &mut body)?;
-            first = false;
-            context.make_room(body.len())?;
-            if body.len() > LONGEST_BODY {
-                let why = format!("the answer is longer than {} MiB", LONGEST_BODY >> 20);
+            let rows = piece.iter().map(|figure| view.row(figure)).collect();
+            if let Some(why) = list.add(rows)? {
                 return Err(too_much(&why, by_account).into());
             }
         }
     }
-    output::write_end(first, context.format, &mut body)?;
+    let body = list.finish()?;
     Ok(Body {
         headers: render::headers(context, Some(period), next),
         bytes: body,

@@ -1,10 +1,10 @@
 //! How people name what was used, and zones: the ids in the ledger of everything that is called so. What was renamed
 //! has several, all of which are meant by each of its names; so has what is called like something else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::Snapshot;
-use crate::day::Day;
+use crate::day::{Day, DayRange};
 use crate::db::params;
 use crate::resource::ResourceKind;
 use crate::suggestion::did_you_mean;
@@ -139,3 +139,89 @@ pub fn find_resources(snapshot: &Snapshot, key: &str) -> anyhow::Result<Result<V
     }
     list_same(snapshot, &ids).map(Ok)
 }
+
+/// A VM, a volume, an address … under one of its names.
+pub struct NamedResource {
+    /// The ledger's.
+    pub id: i64,
+    pub kind: String,
+    pub uuid: String,
+    pub name: String,
+}
+
+/// What was used of which a name or the uuid begins with a text, in the order of the names: at most so many.
+pub fn search_resources(
+    snapshot: &Snapshot,
+    text: &str,
+    most: usize,
+) -> anyhow::Result<Vec<NamedResource>> {
+    let beyond = format!("{text}{}", char::MAX);
+    let mut found: BTreeMap<i64, NamedResource> = BTreeMap::new();
+    for sql in [BY_UUID, BY_NAME] {
+        let values = params! {":text": text, ":beyond": &beyond};
+        snapshot.connection().each(sql, values, |row| {
+            let resource = NamedResource {
+                id: row.get(0)?,
+                kind: row.get(1)?,
+                uuid: row.get(2)?,
+                name: row.get(3)?,
+            };
+            if found.len() < most && ResourceKind::of_name(&resource.kind).is_some() {
+                found.entry(resource.id).or_insert(resource);
+            }
+            Ok(())
+        })?;
+    }
+    let mut found: Vec<NamedResource> = found.into_values().collect();
+    found.sort_by(|one, other| (&one.name, &one.uuid).cmp(&(&other.name, &other.uuid)));
+    Ok(found)
+}
+
+/// Rows of a search, offerings and the like included.
+const BY_UUID: &str = "select id, kind, uuid, name
+     from stored_resources
+     where uuid >= :text and uuid < :beyond
+     order by uuid
+     limit 1000";
+const BY_NAME: &str = "select id, kind, uuid, name
+     from stored_resources
+     where name >= :text and name < :beyond
+     order by name
+     limit 1000";
+
+/// The account that used each of these last in a range of days, of the days of accounts that `sees` allows. The days are
+/// looked through from the last one back, until each has been found.
+pub fn list_users(
+    snapshot: &Snapshot,
+    range: DayRange,
+    resource_ids: &[i64],
+    sees: &dyn Fn(i64, Day) -> bool,
+) -> anyhow::Result<BTreeMap<i64, i64>> {
+    let mut users = BTreeMap::new();
+    let days: Vec<Day> = range.days().collect();
+    for day in days.into_iter().rev() {
+        let left: Vec<i64> = resource_ids
+            .iter()
+            .copied()
+            .filter(|id| !users.contains_key(id))
+            .collect();
+        if left.is_empty() {
+            break;
+        }
+        let values = params! {":day": day, ":ids": left.as_slice()};
+        snapshot.connection().each(USERS, values, |row| {
+            let (resource_id, account_id) = (row.get(0)?, row.get(1)?);
+            if sees(account_id, day) {
+                users.entry(resource_id).or_insert(account_id);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(users)
+}
+
+const USERS: &str = "select distinct l.resource_id, x.account_id
+     from account_days x
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     where x.day = :day and l.resource_id in (select value from rarray(:ids))
+     order by 1, 2";

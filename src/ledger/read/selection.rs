@@ -263,6 +263,12 @@ impl Selection {
         Ok((!hidden.is_empty()).then(|| format!("[{}]", hidden.join(","))))
     }
 
+    /// Whether a day of an account is among these.
+    pub fn has_day(&self, account_id: i64, day: Day) -> bool {
+        let mut stretches = self.stretches.get(&account_id).into_iter().flatten();
+        stretches.any(|stretch| stretch.days.contains(day))
+    }
+
     /// The domain that an account was in on one of these days.
     pub fn domain_on(&self, account_id: i64, day: Day) -> Option<&DomainState> {
         let mut stretches = self.stretches.get(&account_id)?.iter();

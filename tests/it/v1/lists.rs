@@ -199,7 +199,7 @@ fn a_query_is_read_strictly() {
         (
             "/v1/accounts?format=xml",
             "format",
-            "format: \"xml\" is not one of json, csv",
+            "format: \"xml\" is not one of json, csv, xlsx",
         ),
         (
             "/v1/accounts?cursor=00ff",
