@@ -173,6 +173,53 @@ fn sealed_days_stay_as_invoiced_and_what_differs_is_pending() {
     cloud.run(&["verify", "2026-06-01..2026-06-10"]).exits(0);
 }
 
+/// Sealed, and folded to one line of each SKU.
+fn folded() -> Cloud {
+    let cloud = stored_in_gmt();
+    cloud
+        .run(&["seal", "2026-06-01..2026-06-10", "--anyway"])
+        .exits(0);
+    cloud.run(&["prune", "--before", "2026-07"]).exits(0);
+    assert_eq!(cloud.ledger(PER), ["sku | 10"]);
+    cloud
+}
+
+const PER: &str = "select lines_per, count(*) from stored_days group by 1";
+
+/// As `check` adds them up.
+const NOT_ITS_LINES: &str = "select * from
+    (select day, sum(quantity) as s from daily_usage group by 1) r
+    join (select day, sum(quantity) as s from daily_lines group by 1) l using (day) where r.s <> l.s";
+
+#[test]
+fn folded_days_that_are_sealed_stay_as_invoiced() {
+    let cloud = folded();
+    let sealed = cloud.ledger(HOURS);
+    cloud.run(&TO_STOCKHOLM).exits(1);
+    assert_eq!(cloud.ledger(HOURS), sealed);
+    assert_eq!(cloud.ledger(PER), ["sku | 10"]);
+    assert_eq!(
+        cloud.ledger(CORRECTIONS),
+        ["2026-06-01 | 2 | null | pending"]
+    );
+    assert_eq!(cloud.ledger(NOT_ITS_LINES), [""; 0]);
+    cloud.configure("Europe/Stockholm", "");
+    cloud.run(&["import"]).exits(0);
+    cloud.run(&["verify", "2026-06-01..2026-06-10"]).exits(0);
+}
+
+#[test]
+fn folded_days_that_are_unsealed_are_cut_again_with_all_their_lines() {
+    let cloud = folded();
+    cloud.run(&["unseal", "2026-06-01..2026-06-10"]).exits(0);
+    cloud.run(&TO_STOCKHOLM);
+    cloud.configure("Europe/Stockholm", "");
+    assert_eq!(cloud.ledger(HOURS)[0], "2026-06-02 | 24");
+    assert_eq!(cloud.ledger(PER), ["resource | 10"]);
+    assert_eq!(cloud.ledger(NOT_ITS_LINES), [""; 0]);
+    cloud.run(&["verify", "2026-06-01..2026-06-10"]).exits(0);
+}
+
 #[test]
 fn acknowledgements_survive_where_findings_agree() {
     let cloud = in_files();
