@@ -221,7 +221,8 @@ pub fn list_users(
 }
 
 const USERS: &str = "select distinct l.resource_id, x.account_id
-     from account_days x
+     from stored_accounts a
+     cross join account_days x on x.account_id = a.id and x.day = :day
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
-     where x.day = :day and l.resource_id in (select value from rarray(:ids))
+     where l.resource_id in (select value from rarray(:ids))
      order by 1, 2";
