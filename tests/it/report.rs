@@ -344,7 +344,7 @@ fn accounts_of_one_name_are_told_apart() {
             .execute_batch(&format!(
                 "insert into stored_accounts (id, uuid, name, domain_path) values ({id}, '{uuid}', 'aurora', '{domain}');
                  insert or ignore into stored_domains values (99999, 'other-domain', '{domain}', '');
-                 insert into account_states values ({id}, '1970-01-01', 'aurora', 99999);
+                 insert into account_states (account_id, since_day, name, domain_id) values ({id}, '1970-01-01', 'aurora', 99999);
                  insert into stored_records
                    select {id}, '2026-10-02', id, 0, 10 from metrics where name = 'network_bytes_sent';
                  delete from summed_months;"
