@@ -38,6 +38,10 @@ focus-test: build
 	sh tests/install.sh focus
 	sh tests/focus.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
 
+book-test: build
+	sh tests/install.sh books
+	sh tests/books.sh $${CARGO_TARGET_DIR:-target}/release/rbc-usage
+
 soak:
 	sh tests/install.sh tests
 	MINUTES=$(MINUTES) cargo bench --locked --profile dev --bench soak
@@ -80,4 +84,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test page-test alerts-test focus-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean
+.PHONY: build demo test lint check api-test page-test alerts-test focus-test book-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean

@@ -25,6 +25,7 @@ pub mod metric;
 pub mod month;
 mod open;
 mod output;
+mod owners;
 pub mod period;
 mod plural;
 mod prices;

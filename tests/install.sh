@@ -1,10 +1,10 @@
 #!/bin/sh
-# install.sh tests|pages|bench|alerts|focus|systemd|deb: makes sure that the programs these need are installed. For the
-# tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which figures
-# are compared with, and wrk, which asks both. For what a browser shows Chromium, and axe-core from npm, which judges
-# it. For the alert rules promtool. For FOCUS what checks it, from PyPI. For systemd in a container what makes and boots
-# one; for the package also what builds and judges it. The tests and the bench start their own servers: no service is
-# started here.
+# install.sh tests|pages|bench|alerts|focus|books|systemd|deb: makes sure that the programs these need are installed.
+# For the tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which
+# figures are compared with, and wrk, which asks both. For what a browser shows Chromium, and axe-core from npm, which
+# judges it. For the alert rules promtool. For FOCUS and workbooks what reads them, from PyPI. For systemd in a container
+# what makes and boots one; for the package also what builds and judges it. The tests and the bench start their own
+# servers: no service is started here.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec
@@ -31,6 +31,11 @@ focus)
     # Newer versions of what focus-validator stands on break a rule of it, or the whole.
     modules="focus_validator==1.0.0 multimethod<2 pandas<2.2 sqlalchemy<2 pycountry"
     ;;
+books)
+    programs="python3"
+    packages="python3-venv"
+    modules="openpyxl"
+    ;;
 systemd)
     programs="debootstrap systemd-nspawn"
     packages="debootstrap systemd-container"
@@ -41,7 +46,7 @@ deb)
     command -v cargo-deb >/dev/null 2>&1 || cargo install --quiet --locked cargo-deb
     ;;
 *)
-    echo "usage: sh tests/install.sh tests|pages|bench|alerts|focus|systemd|deb" >&2
+    echo "usage: sh tests/install.sh tests|pages|bench|alerts|focus|books|systemd|deb" >&2
     exit 1
     ;;
 esac

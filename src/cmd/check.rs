@@ -3,6 +3,7 @@
 
 mod line;
 mod prices;
+mod readers;
 mod server;
 
 use std::fs;
@@ -252,6 +253,7 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
             lines.extend(others_read(what, path));
         }
     }
+    lines.extend(readers::check_readers(path));
     lines.push(check_room(path, bytes));
     lines
 }

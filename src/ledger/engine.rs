@@ -15,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{ErrorCode, OpenFlags};
 
 pub use access::Access;
-pub use access::explained;
+pub use access::{explained, shared_files};
 use access::{explained_by_place, insist_on_access};
 
 use crate::db::{Connection, params};

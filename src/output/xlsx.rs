@@ -17,6 +17,9 @@ use crate::printable::printable;
 /// Rows of a sheet, without the headings.
 const MOST_ROWS: usize = 1_048_575;
 
+/// Sheets of more rows wait in a temporary file instead of memory.
+const MANY_ROWS: usize = 20_000;
+
 /// Whole numbers beyond it are texts: a spreadsheet would change them.
 const LARGEST: u64 = 1 << 53;
 
@@ -118,7 +121,10 @@ fn add_table(
     columns: &[&str],
     rows: &[Vec<Value>],
 ) -> anyhow::Result<()> {
-    let sheet = workbook.add_worksheet();
+    let sheet = match rows.len() > MANY_ROWS {
+        true => workbook.add_worksheet_with_low_memory()?,
+        false => workbook.add_worksheet(),
+    };
     sheet.set_name(words(name))?;
     sheet.set_freeze_panes(1, 0)?;
     let bold = Format::new().set_bold();

@@ -24,6 +24,7 @@ mod packaging;
 mod pages;
 mod passwd;
 mod plans;
+mod readers;
 mod real;
 mod report;
 mod reread;

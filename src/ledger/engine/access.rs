@@ -4,12 +4,14 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use rusqlite::ErrorCode;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
+
+use crate::owners::user_name;
 
 /// What is going to be done with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,15 @@ const SHARED: u64 = 32 << 10;
 pub fn explained_by_place(err: rusqlite::Error, path: &Path) -> anyhow::Error {
     let unwritable =
         || anyhow!("its folder must be writable: SQLite keeps there what its users share");
-    match err.sqlite_error_code() {
+    let code = err.sqlite_error_code();
+    if let (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen), Some(shared)) =
+        (code, find_unusable(path))
+    {
+        // Another user may have made it, in a folder that several may write to.
+        return explained(ErrorKind::PermissionDenied.into(), &shared)
+            .context(shared.display().to_string());
+    }
+    match code {
         Some(ErrorCode::ReadOnly) => unwritable(),
         // So it says where the whole file system is read-only.
         Some(ErrorCode::CannotOpen) if !may_write_beside(path) => unwritable(),
@@ -47,6 +57,24 @@ pub fn explained_by_place(err: rusqlite::Error, path: &Path) -> anyhow::Error {
         }
         _ => err.into(),
     }
+}
+
+/// What SQLite keeps beside a ledger in use, for all of its users.
+pub fn shared_files(path: &Path) -> [PathBuf; 2] {
+    ["-shm", "-wal"].map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        name.into()
+    })
+}
+
+/// One that is there, and that this user may not write.
+fn find_unusable(path: &Path) -> Option<PathBuf> {
+    let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    shared_files(path).into_iter().find(|file| {
+        let access = rustix::fs::accessat(rustix::fs::CWD, file, wanted, AtFlags::EACCESS);
+        access == Err(Errno::ACCESS)
+    })
 }
 
 fn may_write_beside(path: &Path) -> bool {
@@ -85,27 +113,5 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         Some(_) | None => Path::new("."),
-    }
-}
-
-/// As `/etc/passwd` has it; the number of a user who is kept elsewhere.
-fn user_name(uid: u32) -> String {
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("user {uid}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn users_have_the_names_of_the_system() {
-        assert_eq!(user_name(0), "root");
-        assert_eq!(user_name(4_294_967_294), "user 4294967294");
     }
 }

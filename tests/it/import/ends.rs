@@ -1,5 +1,8 @@
 //! How an import ends: what `--quiet` keeps to itself, and the command of `import.on_done`.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
 use super::{UsageRow, cloud, vm};
 use crate::cloudstack::Cloud;
 
@@ -137,4 +140,51 @@ fn a_command_of_on_done_that_does_not_end_is_killed_with_its_children() {
     let child = written(&cloud, "child");
     let command_line = std::fs::read(format!("/proc/{}/cmdline", child.trim()));
     assert!(command_line.unwrap_or_default().is_empty());
+}
+
+/// A terminal's signals do not reach the group of the command.
+#[test]
+fn a_command_of_on_done_ends_with_an_import_that_is_ended() {
+    let cloud = one_day();
+    let on_done = "[import]\non_done = echo $$ >new && mv new child && exec sleep 600\n";
+    cloud.configure("GMT", on_done);
+    let mut import = cloud.sandbox.command(&["import"]);
+    let mut import = import.stdout(Stdio::null()).spawn().unwrap();
+    let child = loop {
+        assert_eq!(import.try_wait().unwrap(), None);
+        if cloud.sandbox.path("child").exists() {
+            break written(&cloud, "child");
+        }
+        std::thread::yield_now();
+    };
+    let kill = Command::new("kill").arg(import.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(import.wait().unwrap().signal(), Some(15));
+    let command_line = std::fs::read(format!("/proc/{}/cmdline", child.trim()));
+    assert!(command_line.unwrap_or_default().is_empty());
+    assert_eq!(cloud.ledger("select day from days"), ["2013-06-01"]);
+}
+
+/// `cron` would mail all of it.
+#[test]
+fn what_a_command_of_on_done_prints_is_bounded() {
+    let cloud = one_day();
+    let on_done = "[import]\non_done = yes 123456789012345 | head -c 1000000 >&2; echo last\n";
+    cloud.configure("GMT", on_done);
+    let run = cloud.run(&["import", "--quiet"]).exits(0);
+    let end = "rbc-usage: import.on_done: left out what it printed beyond 65536 bytes\n";
+    assert!(run.stderr.ends_with(end), "{}", run.stderr.len());
+    assert_eq!(run.stderr.len(), 65_536 + end.len());
+    assert!(run.stderr.starts_with("123456789012345\n123456789012345\n"));
+}
+
+/// Whoever reads the import's stderr, such as cron, has not to wait for what goes on in the background.
+#[test]
+fn what_a_command_of_on_done_leaves_behind_holds_up_nobody() {
+    let cloud = one_day();
+    cloud.configure("GMT", "[import]\non_done = sleep 600 & echo $! >child\n");
+    cloud.run(&["import"]).exits(0).complains("");
+    let child = written(&cloud, "child");
+    let kill = Command::new("kill").arg(child.trim()).status();
+    assert!(kill.unwrap().success());
 }
