@@ -213,10 +213,9 @@ impl Comparison<'_> {
         // The sums differ by the hash of the one row that has come.
         let added = now.sum.wrapping_sub(then.sum);
         // Of rows that say the same, the newest is the one that has come.
+        let has_come = now.rows == then.rows + 1;
         let alike = self.rows.iter().filter(|row| row.hash() == added);
-        let row = alike
-            .filter(|_| now.rows == then.rows + 1)
-            .max_by_key(|row| row.id);
+        let row = has_come.then(|| alike.max_by_key(|row| row.id)).flatten();
         let detail = match row {
             Some(row) => format!("{rows}: row {} was added", row.id),
             None => rows,
