@@ -14,7 +14,8 @@ mod xlsx;
 use std::io::Write;
 
 pub use csv::quantity as csv_quantity;
-pub use document::{Column, Document, Objects, Tone, Value};
+pub use document::{Column, Document, Objects, Tone, Value, Weight};
+pub use table::TableStyle;
 pub use unit::Unit;
 
 /// What `--format` takes.
@@ -30,17 +31,32 @@ pub enum Format {
     Xlsx,
 }
 
-/// How to print, and whether the reader can see colours.
-#[derive(Clone, Copy, Debug)]
+/// How to print.
+#[derive(Clone, Debug)]
 pub struct Style {
     pub format: Format,
-    pub colour: bool,
+    pub table: TableStyle,
+}
+
+impl Style {
+    /// For programs.
+    pub fn plain(format: Format) -> Style {
+        Style {
+            format,
+            table: TableStyle::default(),
+        }
+    }
+
+    /// Refuses columns that are not among these. For commands that do something before they print.
+    pub fn check_columns(&self, columns: &[Column]) -> anyhow::Result<()> {
+        table::chosen(columns, &self.table.columns).map(|_| ())
+    }
 }
 
 /// Prints a document.
-pub fn write(document: &Document, style: Style, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn write(document: &Document, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     match style.format {
-        Format::Table => table::write(document, style.colour, out),
+        Format::Table => table::write(document, &style.table, out),
         Format::Json => json::write(document, out),
         Format::Csv => csv::write(document, out),
         Format::Xlsx => xlsx::write(document, out),
@@ -121,7 +137,9 @@ mod tests {
 
     fn printed(format: Format, colour: bool) -> String {
         let mut out = Vec::new();
-        write(&document(), Style { format, colour }, &mut out).unwrap();
+        let mut style = Style::plain(format);
+        style.table.colour = colour;
+        write(&document(), &style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -191,11 +209,7 @@ account_name,account_uuid,state,records,quantity
         let mut none = document();
         none.rows.clear();
         let mut out = Vec::new();
-        let style = Style {
-            format: Format::Json,
-            colour: false,
-        };
-        write(&none, style, &mut out).unwrap();
+        write(&none, &Style::plain(Format::Json), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.ends_with("  \"usage\": []\n}\n"), "{text}");
     }

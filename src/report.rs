@@ -19,11 +19,11 @@ use crate::ledger::read::selection::Selection;
 use crate::ledger::read::totals::{Dimensions, Figure, Granularity, ResourceFacts};
 use crate::ledger::read::{Page, Snapshot};
 use crate::metric::Metric;
-use crate::output::{Value, chart};
+use crate::output::Value;
 use crate::resource::ResourceKind;
 use crate::sku::{self, DerivedMetric, VmSize};
 use crate::suggestion::did_you_mean;
-use crate::view::figures::{self, FigureCell, hidden};
+use crate::view::figures::{self, FigureCell, hidden, plain};
 
 /// What totals are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,6 +324,10 @@ pub fn cells(by: &[By]) -> Vec<FigureCell> {
                     cells.extend([hidden(figures::PROJECT_NAME), figures::PROJECT_UUID]);
                 }
             }
+            // An account has its domain.
+            By::Domain if by.contains(&By::Account) => {
+                cells.extend([plain(figures::DOMAIN_PATH), figures::DOMAIN_UUID]);
+            }
             By::Domain => cells.extend([figures::DOMAIN_PATH, figures::DOMAIN_UUID]),
             By::Project => cells.extend([figures::PROJECT_NAME, figures::PROJECT_UUID]),
             // Under these names before the ledger knew VMs, volumes and addresses, which have them now.
@@ -376,11 +380,7 @@ pub fn draw_days(
     daily: &[Figure],
     range: DayRange,
     missing: &[Day],
-) -> anyhow::Result<()> {
-    let count = range.count_days();
-    if count > MOST_DRAWN {
-        bail!("--chart draws {MOST_DRAWN} days at most, these are {count}");
-    }
+) {
     let mut of_days: BTreeMap<Same, BTreeMap<Day, f64>> = BTreeMap::new();
     for figure in daily {
         if let Some(day) = figure.day {
@@ -391,13 +391,12 @@ pub fn draw_days(
     for (row, figure) in rows.iter_mut().zip(figures) {
         let quantities = of_days.get(&same(figure));
         let quantity = |day| quantities.and_then(|days| days.get(&day)).copied();
-        let heights: Vec<Option<f64>> = range
+        let heights = range
             .days()
             .map(|day| (!missing.contains(&day)).then(|| quantity(day).unwrap_or(0.0)))
             .collect();
-        row.push(Value::Text(chart::line(&heights)));
+        row.push(Value::Chart(heights));
     }
-    Ok(())
 }
 
 /// What figures of one row have in common, whatever their days: uuids of account, domain and project, metric, uuids
@@ -415,6 +414,3 @@ fn same<'a>(figure: &'a Figure) -> Same<'a> {
         figure.size,
     )
 }
-
-/// What fits beside a name on a wide terminal.
-const MOST_DRAWN: i64 = 100;

@@ -195,6 +195,13 @@ pub struct DayWords<'a> {
     pub program: &'a dyn Fn(&str) -> String,
 }
 
+/// Whether nobody needs to look at a day: it is final, with no finding and no pending correction but acknowledged ones.
+pub fn is_plain(facts: &DayFacts) -> bool {
+    let is_final = matches!(facts.state, DayState::Closed | DayState::Sealed);
+    let findings = facts.findings - facts.acknowledged;
+    is_final && !facts.provisional && findings == 0 && facts.due_corrections == 0
+}
+
 /// What is wrong with days. Those that the source has not finished are not our affair; without a word from it, days
 /// before today are. A refusal is reported instead of its consequence: that the day is missing, or open.
 pub fn day_problems(

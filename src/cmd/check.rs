@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::arguments::{ConfigFile, FormatArgs};
+use crate::arguments::{ConfigFile, ListFormatArgs};
 use crate::cloud::CloudIdentity;
 use crate::config::Config;
 use crate::day::DayRange;
@@ -58,13 +58,14 @@ pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
     /// Skip what takes longer as the ledger grows: read neither its pages nor its records
     #[arg(long)]
     quick: bool,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let lines = match args.config.load() {
         Ok(config) => check(&config, args.quick)?,
         Err(err) => format!("{err:#}")
@@ -72,7 +73,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             .map(|problem| error("configuration", problem))
             .collect(),
     };
-    write(&document(&lines), args.format.style(), out)?;
+    write(&document(&lines), &style, out)?;
     let worst = lines.iter().map(|line| line.severity).max();
     Ok(ExitCode::from(match worst {
         None | Some(Severity::Ok) => 0,
@@ -342,9 +343,9 @@ fn document(lines: &[CheckLine]) -> Document {
     Document {
         rows_name: "checks",
         columns: vec![
-            Column::shown("state", "state"),
-            Column::shown("what", "what"),
-            Column::shown("detail", "detail"),
+            Column::shown("state", "state").key(),
+            Column::shown("what", "what").key().kept(),
+            Column::shown("detail", "detail").key().folded(),
         ],
         rows: lines.iter().map(row).collect(),
         ..Document::default()

@@ -105,6 +105,7 @@ fn acknowledge(
 }
 
 fn list(args: &CorrectionsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let zones = reader.zones()?;
@@ -142,7 +143,7 @@ fn list(args: &CorrectionsList, out: &mut dyn Write) -> anyhow::Result<ExitCode>
         rows: view::rows(CELLS, &corrections),
         ..Document::default()
     };
-    output::write(&document, args.format.style(), out)?;
+    output::write(&document, &style, out)?;
     terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }

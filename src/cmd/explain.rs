@@ -21,6 +21,7 @@ use crate::plural::plural;
 use crate::sku::DerivedMetric;
 use crate::terminal;
 use crate::verify::TOLERANCE;
+use crate::view::figures::gib_hours;
 
 /// Show the source rows behind a figure
 ///
@@ -69,6 +70,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let today = config.zone.day_at(super::unix_now()?)?;
     let (range, metric, resource) = args.asked(today)?;
@@ -94,7 +96,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut document = document(account, range, zones.of(range.last()).name(), figures)?;
     document.facts.extend(coverage.facts());
     document.notes.extend(coverage.absences());
-    output::write(&document, args.format.style(), out)?;
+    output::write(&document, &style, out)?;
     terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(!needs_a_look && coverage.is_whole()))
 }
@@ -128,43 +130,44 @@ impl Args {
     }
 }
 
-const COLUMNS: [Column; 33] = [
-    Column::shown("day", "day"),
+const COLUMNS: [Column; 34] = [
+    Column::shown("day", "day").key(),
     Column::hidden("line"),
-    Column::shown("metric", "metric"),
+    Column::shown("metric", "metric").kept(),
     Column::hidden("unit"),
     Column::hidden("resource_uuid"),
-    Column::shown("resource_name", "resource"),
-    Column::shown("row_id", "row"),
+    Column::shown("resource_name", "resource").detail(),
+    Column::shown("row_id", "row").key(),
     Column::hidden("usage_type"),
     Column::shown("about", "about"),
     Column::hidden("about_uuid"),
     Column::shown("about_name", "name"),
     Column::hidden("description"),
-    Column::shown("start_date", "from (UTC)"),
-    Column::shown("end_date", "to"),
-    Column::shown("raw_usage", "raw"),
-    Column::shown("size_bytes", "size"),
+    Column::shown("start_date", "from (UTC)").detail(),
+    Column::shown("end_date", "to").detail(),
+    Column::shown("raw_usage", "raw").detail(),
+    Column::shown("size_bytes", "size").detail(),
     Column::hidden("is_hidden"),
     Column::hidden("part_start_date"),
     Column::hidden("part_end_date"),
     Column::shown("share", "share"),
-    Column::shown("why", "why"),
-    Column::shown("repeats_row_id", "of row"),
+    Column::shown("why", "why").key().kept(),
+    Column::shown("repeats_row_id", "of row").detail(),
     Column::hidden("later_run"),
-    Column::shown("quantity", "quantity"),
-    Column::shown("stored", "ledger"),
-    Column::shown("agreement", ""),
+    Column::shown("quantity", "quantity").key(),
+    Column::shown("stored", "ledger").key(),
+    Column::shown("agreement", "").key(),
     Column::hidden("offering_uuid"),
-    Column::shown("offering_name", "offering"),
+    Column::shown("offering_name", "offering").detail(),
     Column::hidden("zone_uuid"),
-    Column::shown("zone_name", "zone"),
-    Column::shown("vcpus", "vCPUs"),
-    Column::shown("mhz", "MHz"),
-    Column::shown("memory_mib", "MiB"),
+    Column::shown("zone_name", "zone").detail(),
+    Column::shown("vcpus", "vCPUs").detail(),
+    Column::shown("mhz", "MHz").detail(),
+    Column::shown("memory_mib", "MiB").detail(),
+    Column::shown("gib_hours", "GiB-hours").key(),
 ];
 
-/// Those of the SKU, at the end.
+/// Those of the SKU, before the last.
 const OF_SKU: usize = 7;
 
 fn document(
@@ -315,6 +318,7 @@ fn row_line(figure: &Explained, explained: &ExplainedRow) -> anyhow::Result<Vec<
         Value::Nothing,
     ]);
     line.extend(std::iter::repeat_n(Value::Nothing, OF_SKU));
+    line.push(gib_hours(figure.metric, Some(explained.quantity)));
     Ok(line)
 }
 
@@ -345,6 +349,7 @@ fn ledger_line(figure: &Explained, held: &NamedLine) -> Vec<Value> {
         count(names.vcpus),
         count(names.mhz),
         count(names.memory_mib),
+        gib_hours(figure.metric, Some(held.quantity)),
     ]);
     line
 }
@@ -368,5 +373,6 @@ fn figure_line(figure: &Explained) -> Vec<Value> {
         Value::State(figure.agreement.name(), tone),
     ]);
     line.extend(std::iter::repeat_n(Value::Nothing, OF_SKU));
+    line.push(gib_hours(figure.metric, figure.sum.or(figure.stored)));
     line
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 
 use crate::arguments::{
-    ConfigFile, DayArgs, FormatArgs, PeriodArgs, UnackArgs, each_once, given_reason, id,
+    ConfigFile, DayArgs, ListFormatArgs, PeriodArgs, UnackArgs, each_once, given_reason, id,
 };
 use crate::coverage::find_coverage;
 use crate::finding::FindingKind;
@@ -76,7 +76,7 @@ struct FindingsList {
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
     /// Only findings of this kind, such as replayed_rows
     #[arg(long, value_name = "KIND", value_parser = FindingKind::of_name)]
     kind: Option<FindingKind>,
@@ -95,6 +95,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 fn list(args: &FindingsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let state = reader.read(find_state)?;
@@ -126,7 +127,7 @@ fn list(args: &FindingsList, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         notes,
         ..Document::default()
     };
-    write(&document, args.format.style(), out)?;
+    write(&document, &style, out)?;
     terminal::eprint_beside(&coverage.absences(), &coverage, args.format.format);
     Ok(super::exit_code(coverage.is_whole()))
 }

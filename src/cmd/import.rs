@@ -131,7 +131,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     imported?;
     lines.insist()?;
     if args.format.format != output::Format::Table && !(args.quiet && is_fine) {
-        output::write(&document, args.format.style(), out)?;
+        output::write(&document, &args.format.style()?, out)?;
     }
     Ok(super::exit_code(is_fine))
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{ConfigFile, FormatArgs};
+use crate::arguments::{ConfigFile, ListFormatArgs};
 use crate::instant::Utc;
 use crate::ledger::step::Step;
 use crate::month::Month;
@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "MONTH")]
     before: Month,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
 }
 
 const COLUMNS: [Column; 4] = [
@@ -43,6 +43,8 @@ const COLUMNS: [Column; 4] = [
 ];
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
+    style.check_columns(&COLUMNS)?;
     let config = args.config.load()?;
     let now = super::unix_now()?;
     let this_month = Month::of(config.zone.day_at(now)?);
@@ -98,6 +100,6 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         notes,
         ..Document::default()
     };
-    write(&document, args.format.style(), out)?;
+    write(&document, &style, out)?;
     Ok(super::exit_code(kept.is_empty()))
 }

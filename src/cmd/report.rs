@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use crate::arguments::{ConfigFile, PeriodArgs, parser, style, whole};
+use crate::arguments::{ConfigFile, PeriodArgs, TableArgs, parser, whole};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
@@ -79,6 +79,8 @@ pub struct Args {
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = parser::<ReportFormat>(), default_value = "table")]
     format: ReportFormat,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 fn top(text: &str) -> anyhow::Result<usize> {
@@ -97,6 +99,17 @@ enum ReportFormat {
     Xlsx,
     /// CSV in the shape of FOCUS 1.2, with costs if there is a price file: a row for each account, resource, SKU and day
     Focus,
+}
+
+impl ReportFormat {
+    fn of_output(self) -> output::Format {
+        match self {
+            ReportFormat::Table => output::Format::Table,
+            ReportFormat::Json => output::Format::Json,
+            ReportFormat::Csv | ReportFormat::Focus => output::Format::Csv,
+            ReportFormat::Xlsx => output::Format::Xlsx,
+        }
+    }
 }
 
 /// What a report is of.
@@ -136,15 +149,12 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if args.by.is_empty() {
         args.by.push(By::Account);
     }
+    let style = args.table.style(args.format.of_output())?;
     let config = args.config.load()?;
     let mut reader = Reader::open(&config.ledger)?;
     let subject = find_subject(&args, &mut reader)?;
     let mut all_priced = true;
-    let (document, format) = match args.format {
-        ReportFormat::Table => (report(&args, &mut reader, &subject)?, output::Format::Table),
-        ReportFormat::Json => (report(&args, &mut reader, &subject)?, output::Format::Json),
-        ReportFormat::Csv => (report(&args, &mut reader, &subject)?, output::Format::Csv),
-        ReportFormat::Xlsx => (report(&args, &mut reader, &subject)?, output::Format::Xlsx),
+    let document = match args.format {
         ReportFormat::Focus => {
             let prices = config.prices.as_deref().map(read_prices).transpose()?;
             let context = RowContext {
@@ -162,10 +172,13 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                     missing.join(", ")
                 ));
             }
-            (document, output::Format::Csv)
+            document
+        }
+        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv | ReportFormat::Xlsx => {
+            report(&args, &mut reader, &subject)?
         }
     };
-    write(&document, style(format), out)?;
+    write(&document, &style, out)?;
     // FOCUS has no place for notes either, and corrections are rows of it.
     let beside = match args.format {
         ReportFormat::Focus => &[sentences(&args, &subject), document.notes.clone()].concat(),
@@ -173,7 +186,7 @@ pub fn run(mut args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             &document.notes
         }
     };
-    terminal::eprint_beside(beside, &subject.coverage, format);
+    terminal::eprint_beside(beside, &subject.coverage, style.format);
     Ok(super::exit_code(subject.is_final(&args.by) && all_priced))
 }
 
@@ -260,7 +273,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
             .map(|figure| view::figures::row(&cells, figure))
             .collect();
         if args.chart {
-            columns.push(Column::shown("days", "days"));
+            columns.push(Column::shown("days", "days").key());
             let by_day = Dimensions {
                 time: Granularity::Day,
                 ..dimensions
@@ -271,7 +284,7 @@ fn report(args: &Args, reader: &mut Reader, subject: &ReportScope) -> anyhow::Re
             };
             let daily = list_totals(snapshot, &question)?;
             let missing = &subject.coverage.unfinished.missing_days;
-            report::draw_days(&mut rows, &figures, &daily, subject.range, missing)?;
+            report::draw_days(&mut rows, &figures, &daily, subject.range, missing);
         }
         Ok(Document {
             title: title(subject),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::{ConfigFile, FormatArgs};
+use crate::arguments::{ConfigFile, ListFormatArgs};
 use crate::day::{Day, in_ranges};
 use crate::import::{DayReport, Move, Moved, Outcome, rezone};
 use crate::instant::Utc;
@@ -44,10 +44,12 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
+    style.check_columns(&columns())?;
     let config = args.config.load()?;
     let waiting_since = Utc::at(super::unix_now()?)?.to_string();
     let _lock = ImportLock::acquire(&config.ledger, config.import.lock_timeout, &waiting_since)?;
@@ -78,7 +80,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let fine = moved.kept.is_empty() && !reports.iter().any(needs_a_look);
     let written = config.zone_is_written.then(|| config.zone.name());
     let document = document(&args, written, &moved, &reports)?;
-    write(&document, args.format.style(), out)?;
+    write(&document, &style, out)?;
     Ok(super::exit_code(fine))
 }
 
@@ -140,10 +142,19 @@ fn document(
             ("dry_run", Value::Truth(args.dry_run)),
         ],
         rows_name: "days",
-        columns: COLUMNS.map(|name| Column::shown(name, name)).to_vec(),
+        columns: columns().to_vec(),
         rows: reports.iter().map(|report| row(report, zones)).collect(),
         notes,
         ..Document::default()
+    })
+}
+
+/// Under the names that programs know.
+fn columns() -> [Column; 8] {
+    COLUMNS.map(|name| match name {
+        "day" | "state" | "timezone" => Column::shown(name, name).key(),
+        "records_kept" => Column::shown(name, name).detail(),
+        _ => Column::shown(name, name),
     })
 }
 

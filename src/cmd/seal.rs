@@ -37,6 +37,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let now = super::unix_now()?;
     let today = config.zone.day_at(now)?;
@@ -77,7 +78,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         terminal::eprint_line("nothing is sealed; --anyway seals the days that are closed");
     }
     let document = held.document(config.zone.name(), today, notes)?;
-    write(&document, args.format.style(), out)?;
+    write(&document, &style, out)?;
     let cannot_be = |(_, objection): &(Day, SealObjection)| !args.anyway || objection.forbids();
     Ok(super::exit_code(!objections.iter().any(cannot_be)))
 }

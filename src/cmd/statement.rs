@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
-use crate::arguments::{ConfigFile, begun, parser, style};
+use crate::arguments::{ConfigFile, TableArgs, begun, parser};
 use crate::coverage::{Coverage, find_coverage};
 use crate::html::{HtmlDocument, month_name};
 use crate::ledger::read::Reader;
 use crate::ledger::read::state::find_state;
 use crate::month::Month;
-use crate::output::{self, Document, Format, Value};
+use crate::output::{self, Document, Format, Style, Value};
 use crate::prices::{PriceList, read_prices};
 use crate::report;
 use crate::statement::{
@@ -60,6 +60,8 @@ pub struct Args {
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = parser::<StatementFormat>(), default_value = "table")]
     format: StatementFormat,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -105,6 +107,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         args.domain.as_deref() != Some(""),
         "--domain is empty: the path of the root is /"
     );
+    // A page takes no columns either.
+    let style = args
+        .table
+        .style(args.format.general().unwrap_or(Format::Json))?;
     let config = args.config.load()?;
     let path = args.prices.as_ref().or(config.prices.as_ref());
     let path = path.context(
@@ -116,7 +122,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let document = document(&drawn, &prices)?;
     match args.format.general() {
         Some(format) => {
-            write(&document, &drawn.statement, format, out)?;
+            write(&document, &drawn.statement, &style, out)?;
             terminal::eprint_beside(&document.notes, &drawn.coverage, format);
         }
         None => write_page(&drawn, &prices, out)?,
@@ -214,9 +220,10 @@ fn write_page(drawn: &Drawn, prices: &PriceList, out: &mut dyn Write) -> anyhow:
 fn write(
     document: &Document,
     statement: &Statement,
-    format: Format,
+    style: &Style,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let format = style.format;
     if format == Format::Table || format == Format::Xlsx {
         let document = Document {
             title: document.title.clone(),
@@ -227,7 +234,7 @@ fn write(
             rows: Statement::rows(&statement.lines),
             ..Document::default()
         };
-        return output::write(&document, style(format), out);
+        return output::write(&document, style, out);
     }
     output::write_head(document, format, out)?;
     for (place, lines) in statement.lines.chunks(PIECE).enumerate() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, ListFormatArgs, PeriodArgs};
 use crate::config::Config;
 use crate::coverage::find_coverage;
 use crate::day::{Day, DayRange};
@@ -26,7 +26,7 @@ use crate::status::{
     AccountIdChange, DayWords, ProblemKind, RefusedDay, StatusProblem, account_id_problems,
     day_problems, finished_day, import_problem, source_problems,
 };
-use document::{check_document, status_document};
+use document::{ListedDays, check_document, status_document};
 use overview::{NOTHING_TO_IMPORT, Overview};
 
 /// Show which days are final, how far CloudStack has got, and the last import
@@ -41,6 +41,7 @@ use overview::{NOTHING_TO_IMPORT, Overview};
 #[command(after_help = "Examples:\n  \
     rbc-usage status                  last month and this one\n  \
     rbc-usage status --month 2013-06  can June be invoiced?\n  \
+    rbc-usage status 2013-06 --days   with each of its days\n  \
     rbc-usage status --check          for monitoring: OK or what needs a look")]
 pub struct Args {
     #[command(flatten)]
@@ -48,7 +49,11 @@ pub struct Args {
     #[command(flatten)]
     period: PeriodArgs,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
+    /// List all days below the calendar, not only those that are not plain: open, missing, refused or differing,
+    /// provisional, with findings or pending corrections (tables only; CSV and JSON have all)
+    #[arg(long, conflicts_with = "check")]
+    days: bool,
     /// Print only what needs a look, of all days unless a period is given; exit with 1 if anything does
     #[arg(long)]
     check: bool,
@@ -70,16 +75,16 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
 /// Prints what needs a look.
 fn check(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let now = super::unix_now()?;
     let overview = look(args, &config, now)?;
     let problems = problems(args, &overview, now)?;
-    let style = args.format.style();
     if !(args.quiet && problems.is_empty()) {
         match style.format {
-            Format::Table => plugin::write_answer(&overview, &problems, now, style, out)?,
+            Format::Table => plugin::write_answer(&overview, &problems, now, &style, out)?,
             Format::Json | Format::Csv | Format::Xlsx => {
-                write(&check_document(&problems), style, out)?
+                write(&check_document(&problems), &style, out)?
             }
         }
     }
@@ -88,11 +93,15 @@ fn check(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
 /// Prints the days.
 fn show(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let now = super::unix_now()?;
     let overview = look(args, &config, now)?;
-    let style = args.format.style();
-    write(&status_document(&overview, style)?, style, out)?;
+    let listed = match (style.format, args.days) {
+        (Format::Table, false) => ListedDays::NotPlain,
+        (Format::Table, true) | (Format::Json | Format::Csv | Format::Xlsx, _) => ListedDays::All,
+    };
+    write(&status_document(&overview, listed, &style)?, &style, out)?;
     Ok(super::exit_code(overview.source.is_ok()))
 }
 

@@ -29,6 +29,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
     let config = args.config.load()?;
     let now = super::unix_now()?;
     let today = config.zone.day_at(now)?;
@@ -65,6 +66,6 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ));
     }
     let document = held.document(config.zone.name(), today, notes)?;
-    write(&document, args.format.style(), out)?;
+    write(&document, &style, out)?;
     Ok(super::exit_code(coverage.is_whole()))
 }

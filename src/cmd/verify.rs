@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::arguments::{ConfigFile, FormatArgs, PeriodArgs};
+use crate::arguments::{ConfigFile, ListFormatArgs, PeriodArgs};
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, in_ranges};
 use crate::instant::Utc;
@@ -21,6 +21,7 @@ use crate::plural::plural;
 use crate::source::Source;
 use crate::terminal;
 use crate::verify::{self, DayVerdict, Difference, Name, Verdict, VerifyRules};
+use crate::view::figures::gib_hours;
 use crate::view::lines::changed_lines;
 
 /// Read the source again and compare the ledger with it
@@ -55,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "PART", default_value_t = verify::TOLERANCE, value_parser = part)]
     tolerance: f64,
     #[command(flatten)]
-    format: FormatArgs,
+    format: ListFormatArgs,
 }
 
 fn part(text: &str) -> anyhow::Result<f64> {
@@ -65,6 +66,8 @@ fn part(text: &str) -> anyhow::Result<f64> {
 }
 
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let style = args.format.style()?;
+    style.check_columns(&COLUMNS)?;
     let config = args.config.load()?;
     let clock = super::unix_now()?;
     let range = args.period.days(clock, &config.zone)?;
@@ -99,7 +102,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
     let equal = wrong.is_empty() && of_verdict(&verdicts, Verdict::Different).is_empty();
     let document = document(&coverage, &rules, verdicts, &wrong);
-    output::write(&document, args.format.style(), out)?;
+    output::write(&document, &style, out)?;
     terminal::eprint_beside(&coverage.sentences(), &coverage, args.format.format);
     for wrong in &wrong {
         terminal::eprint_line(&wrong.to_string());
@@ -129,21 +132,23 @@ fn compare(
     Ok(())
 }
 
-const COLUMNS: [Column; 14] = [
-    Column::shown("day", "day"),
-    Column::shown("kind", "kind"),
+const COLUMNS: [Column; 16] = [
+    Column::shown("day", "day").key(),
+    Column::shown("kind", "kind").key().kept(),
     Column::hidden("account_uuid"),
     Column::shown("account_name", "account"),
-    Column::shown("metric", "metric"),
+    Column::shown("metric", "metric").kept(),
     Column::hidden("unit"),
     Column::hidden("resource_uuid"),
     Column::shown("resource_name", "resource"),
-    Column::shown("stored", "stored"),
-    Column::shown("source", "source"),
-    Column::shown("detail", "detail"),
+    Column::shown("stored", "stored").key(),
+    Column::shown("source", "source").key(),
+    Column::shown("detail", "detail").folded(),
     Column::hidden("acknowledged"),
-    Column::shown("lines", "lines"),
+    Column::shown("lines", "lines").detail().folded(),
     Column::hidden("more_lines"),
+    Column::shown("stored_gib_hours", "GiB-hours").key(),
+    Column::shown("source_gib_hours", "of source").key(),
 ];
 
 fn document(
@@ -209,6 +214,10 @@ fn document(
 fn row(difference: Difference) -> Vec<Value> {
     let quantity =
         |number: Option<f64>| number.map_or(Value::Nothing, |n| Value::Quantity(n, Unit::Exact));
+    let in_gib = |number| {
+        let metric = difference.metric;
+        metric.map_or(Value::Nothing, |metric| gib_hours(metric, number))
+    };
     let both = |name: Option<Name>| {
         let (uuid, name) = name.map(|name| (name.uuid, name.name)).unzip();
         (Value::text(uuid), Value::text(name))
@@ -230,5 +239,7 @@ fn row(difference: Difference) -> Vec<Value> {
         Value::Truth(difference.acknowledged),
         changed_lines(&difference.lines, Unit::Exact),
         Value::Count(difference.lines.more),
+        in_gib(difference.stored),
+        in_gib(difference.source),
     ]
 }

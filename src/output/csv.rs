@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use super::chart;
 use super::document::{Document, Value};
 
 pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -50,6 +51,7 @@ fn raw(value: &Value) -> Cow<'_, str> {
         Value::Decimal(digits) => Cow::Owned(with_fraction(digits.clone())),
         Value::Objects(several) => field(&several.raw),
         Value::List(texts) => Cow::Owned(field(&texts.join(" ")).into_owned()),
+        Value::Chart(heights) => Cow::Owned(chart::line(heights)),
     }
 }
 

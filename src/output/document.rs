@@ -24,8 +24,31 @@ pub struct Document {
 pub struct Column {
     /// In JSON and CSV; a quantity's unit is in it, or in a column beside it.
     pub name: &'static str,
-    /// In tables; `None`: not for people.
+    /// In tables; `None`: not for people, unless they choose it.
     pub heading: Option<&'static str>,
+    pub weight: Weight,
+    pub overlong: Overlong,
+}
+
+/// Which columns a table leaves out where its lines have no room for all: those of the last weight first, from the
+/// right to the left. A column whose words are the same in all rows is a detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// A row says nothing without it: texts are cut before it is left out.
+    Key,
+    Plain,
+    Detail,
+}
+
+/// What a table does with texts that are longer than their column can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlong {
+    /// Names: the end is left out.
+    Cut,
+    /// Sentences: they take several lines.
+    Fold,
+    /// Words of the program: the column is as wide as they are for as long as there is any room.
+    Keep,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +69,8 @@ pub enum Value {
     Decimal(String),
     List(Vec<String>),
     Objects(Objects),
+    /// A number a day, drawn as wide as there is room; `None`: not known.
+    Chart(Vec<Option<f64>>),
 }
 
 /// Several things that have keys of their own, in one cell.
@@ -73,6 +98,8 @@ impl Column {
         Column {
             name,
             heading: Some(heading),
+            weight: Weight::Plain,
+            overlong: Overlong::Cut,
         }
     }
 
@@ -81,6 +108,40 @@ impl Column {
         Column {
             name,
             heading: None,
+            weight: Weight::Detail,
+            overlong: Overlong::Cut,
+        }
+    }
+
+    /// Stays for as long as there is any room.
+    pub const fn key(self) -> Column {
+        Column {
+            weight: Weight::Key,
+            ..self
+        }
+    }
+
+    /// The first to be left out.
+    pub const fn detail(self) -> Column {
+        Column {
+            weight: Weight::Detail,
+            ..self
+        }
+    }
+
+    /// Of sentences.
+    pub const fn folded(self) -> Column {
+        Column {
+            overlong: Overlong::Fold,
+            ..self
+        }
+    }
+
+    /// Of words of the program.
+    pub const fn kept(self) -> Column {
+        Column {
+            overlong: Overlong::Keep,
+            ..self
         }
     }
 }

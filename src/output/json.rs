@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use super::chart;
 use super::document::{Column, Document, Value};
 
 pub fn write(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -66,6 +67,7 @@ fn literal(value: &Value) -> anyhow::Result<String> {
             let objects = objects.collect::<anyhow::Result<Vec<String>>>()?;
             format!("[{}]", objects.join(", "))
         }
+        Value::Chart(heights) => quoted(&chart::line(heights))?,
     })
 }
 

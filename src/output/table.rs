@@ -1,215 +1,234 @@
-//! A document as a table for people: aligned columns, numbers to the right, colours where they can be seen.
-//! Names come from customers, so nothing in them reaches a terminal as a command.
+//! A document as a table for people: aligned columns, numbers to the right, colours where they can be seen. No row is
+//! longer than a line of the terminal: columns are left out, texts cut, and a line below says so. Names come from
+//! customers, so nothing in them reaches a terminal as a command.
 
-use std::collections::HashMap;
+mod cell;
+mod columns;
+mod fit;
+mod text;
+
 use std::io::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::document::{Document, Tone, Value};
-use super::unit::{readable, with_thousands};
+use super::chart;
+use super::document::{Document, Overlong, Tone, Value};
 use crate::printable::printable;
+pub use cell::paint;
+use columns::ShownColumn;
+pub use columns::chosen;
+use fit::{AtWorst, GAP, Wish, fit};
+use text::{cut, fold};
 
-/// Between two columns.
-const GAP: &str = "  ";
+/// How far the lines of a sentence after its first are set off.
+const INDENT: usize = 2;
 
-pub fn write(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    if !document.title.is_empty() {
-        writeln!(out, "{}", printable(&document.title))?;
-    }
-    let mut above = !document.title.is_empty();
-    let mut part = |wanted: bool, out: &mut dyn Write| {
-        if wanted && above {
-            writeln!(out)?;
-        }
-        above |= wanted;
-        anyhow::Ok(())
+/// What a table is printed on.
+#[derive(Clone, Debug, Default)]
+pub struct TableStyle {
+    /// Whether the reader can see colours.
+    pub colour: bool,
+    /// How many characters a line may have; `None`: any number.
+    pub width: Option<usize>,
+    /// The columns to show, by name or heading, the one that matters most first; none: those that have room.
+    pub columns: Vec<String>,
+}
+
+pub fn write(document: &Document, style: &TableStyle, out: &mut dyn Write) -> anyhow::Result<()> {
+    let table = draw(document, style)?;
+    let sentence = |text: &str| match style.width {
+        Some(width) => fold(&printable(text), width, INDENT),
+        None => vec![printable(text).into_owned()],
     };
-    part(!document.picture.is_empty(), out)?;
-    for line in &document.picture {
+    let title = Some(&document.title).filter(|title| !title.is_empty());
+    let notes = document.notes.iter().chain(&table.left_out);
+    let parts = [
+        title.map_or(Vec::new(), |title| sentence(title)),
+        document.picture.clone(),
+        table.lines,
+        notes.flat_map(|note| sentence(note)).collect(),
+    ];
+    let mut parts = parts.iter().filter(|lines| !lines.is_empty());
+    for line in parts.next().into_iter().flatten() {
         writeln!(out, "{line}")?;
     }
-    // Rows may be for programs alone.
-    let shown = document
-        .columns
-        .iter()
-        .any(|column| column.heading.is_some());
-    let has_rows = shown && !document.rows.is_empty();
-    part(has_rows, out)?;
-    if has_rows {
-        write_rows(document, colour, out)?;
-    }
-    part(!document.notes.is_empty(), out)?;
-    for note in &document.notes {
-        writeln!(out, "{}", printable(note))?;
+    for part in parts {
+        writeln!(out)?;
+        for line in part {
+            writeln!(out, "{line}")?;
+        }
     }
     Ok(())
 }
 
-/// The headings of the columns. Where rows of one name are of several accounts, projects or domains, a column that programs see
-/// shows people which is which: the domain, or else the uuid.
-fn headings(document: &Document) -> Vec<Option<&'static str>> {
-    let columns = &document.columns;
-    let mut headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
-    let place = |name: &str| columns.iter().position(|column| column.name == name);
-    for (name, uuid) in [
-        ("account_name", "account_uuid"),
-        ("project_name", "project_uuid"),
-        ("domain_path", "domain_uuid"),
-    ] {
-        let (Some(name), Some(uuid)) = (place(name), place(uuid)) else {
-            continue;
-        };
-        if headings[name].is_none() || headings[uuid].is_some() {
-            continue;
-        }
-        if !collide(document, &[name], uuid) {
-            continue;
-        }
-        match place("domain_path") {
-            Some(domain) if !collide(document, &[name, domain], uuid) => {
-                headings[domain] = headings[domain].or(Some("domain"));
-            }
-            Some(_) | None => headings[uuid] = Some("uuid"),
-        }
-    }
-    headings
+struct DrawnTable {
+    lines: Vec<String>,
+    /// What of it there was no room for.
+    left_out: Option<String>,
 }
 
-/// Whether rows with the same in these columns have several uuids.
-fn collide(document: &Document, same: &[usize], uuid: usize) -> bool {
-    let mut uuids: HashMap<Vec<String>, &Value> = HashMap::new();
-    document.rows.iter().any(|row| {
-        let key = same.iter().map(|place| cell(&row[*place])).collect();
-        *uuids.entry(key).or_insert(&row[uuid]) != &row[uuid]
+fn draw(document: &Document, style: &TableStyle) -> anyhow::Result<DrawnTable> {
+    let columns = columns::shown(document, &style.columns)?;
+    if columns.is_empty() || document.rows.is_empty() {
+        return Ok(DrawnTable {
+            lines: Vec::new(),
+            left_out: None,
+        });
+    }
+    let texts: Vec<Vec<String>> = document
+        .rows
+        .iter()
+        .map(|row| columns.iter().map(|column| cell::text(&row[column.place])))
+        .map(Iterator::collect)
+        .collect();
+    let values = |column: &ShownColumn| {
+        let place = column.place;
+        document.rows.iter().map(move |row| &row[place])
+    };
+    let wishes: Vec<Wish> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let widths = texts.iter().map(|row| row[at].width());
+            let heading = column.heading.width();
+            let natural = widths.max().unwrap_or(0).max(heading);
+            if values(column).any(|value| matches!(value, Value::Chart(_))) {
+                let widest = natural.min(chart::WIDEST.max(heading));
+                Wish {
+                    least: widest.min(chart::NARROWEST),
+                    ..Wish::rigid(widest, column.weight)
+                }
+            } else if !values(column).any(cell::is_text) {
+                Wish::rigid(natural, column.weight)
+            } else if column.overlong == Overlong::Keep {
+                Wish {
+                    at_worst: AtWorst::Late,
+                    ..Wish::rigid(natural, column.weight)
+                }
+            } else {
+                Wish::of_texts(natural, heading, column.weight)
+            }
+        })
+        .collect();
+    let widths = fit(&wishes, style.width);
+    let mut printed: Vec<Printed> = Vec::new();
+    for (at, (column, width)) in columns.iter().zip(&widths).enumerate() {
+        if let Some(width) = *width {
+            let texts = texts.iter().map(|row| row[at].as_str());
+            printed.push(print_column(column, width, texts, values(column)));
+        }
+    }
+    let mut lines = Vec::new();
+    for row in 0..=document.rows.len() {
+        let height = printed.iter().map(|column| column.cells[row].lines.len());
+        for line in 0..height.max().unwrap_or(0) {
+            lines.push(print_line(&printed, row, line, style.colour));
+        }
+    }
+    let missing = columns.iter().zip(&widths);
+    let missing = missing.filter(|(_, width)| width.is_none());
+    Ok(DrawnTable {
+        lines,
+        left_out: left_out(
+            missing.map(|(column, _)| column.name).collect(),
+            printed
+                .iter()
+                .filter(|one| one.is_cut)
+                .map(|one| one.name)
+                .collect(),
+        ),
     })
 }
 
-fn write_rows(document: &Document, colour: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let headings = headings(document);
-    let columns = headings.iter().enumerate();
-    // A column of nothing but dashes is left out.
-    let is_empty = |place: usize| {
-        let mut values = document.rows.iter().map(|row| &row[place]);
-        values.all(|value| match value {
-            Value::Objects(several) => several.objects.is_empty(),
-            value => *value == Value::Nothing,
-        })
-    };
-    let shown: Vec<(usize, &str)> = columns
-        .filter_map(|(place, heading)| heading.map(|heading| (place, heading)))
-        .filter(|(place, _)| !is_empty(*place))
-        .collect();
-    let rows: Vec<Vec<String>> = document
-        .rows
-        .iter()
-        .map(|row| shown.iter().map(|(place, _)| cell(&row[*place])).collect())
-        .collect();
-    let widths: Vec<usize> = (0..shown.len())
-        .map(|at| {
-            let cells = rows.iter().map(|row| row[at].width());
-            cells.max().unwrap_or(0).max(shown[at].1.width())
-        })
-        .collect();
-    let numbers: Vec<bool> = shown
-        .iter()
-        .map(|(place, _)| document.rows.iter().any(|row| is_number(&row[*place])))
-        .collect();
-    let mut heading = String::new();
-    for (at, (_, name)) in shown.iter().enumerate() {
-        push(
-            &mut heading,
-            name,
-            widths[at],
-            numbers[at],
-            Tone::Plain,
-            false,
-        );
+fn left_out(columns: Vec<&str>, cut: Vec<&str>) -> Option<String> {
+    let columns = columns.join(", ");
+    let cut = cut.join(", ");
+    match (columns.is_empty(), cut.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!(
+            "left out: {columns} (--wide shows all, --columns chooses)"
+        )),
+        (true, false) => Some(format!("cut: {cut} (--wide shows all)")),
+        (false, false) => Some(format!(
+            "left out: {columns}; cut: {cut} (--wide shows all, --columns chooses)"
+        )),
     }
-    writeln!(out, "{}", heading.trim_end())?;
-    for (row, values) in rows.iter().zip(&document.rows) {
-        let mut line = String::new();
-        for (at, (place, _)) in shown.iter().enumerate() {
-            let tone = tone_of(&values[*place]);
-            push(&mut line, &row[at], widths[at], numbers[at], tone, colour);
+}
+
+/// A column as it is printed, its heading first.
+struct Printed {
+    name: &'static str,
+    cells: Vec<PrintedCell>,
+    width: usize,
+    is_right: bool,
+    /// Whether some text is not whole.
+    is_cut: bool,
+}
+
+struct PrintedCell {
+    lines: Vec<String>,
+    tone: Tone,
+}
+
+fn print_column<'a>(
+    column: &ShownColumn,
+    width: usize,
+    texts: impl Iterator<Item = &'a str>,
+    values: impl Iterator<Item = &'a Value>,
+) -> Printed {
+    let mut printed = Printed {
+        name: column.name,
+        cells: vec![PrintedCell {
+            lines: vec![cut(column.heading, width)],
+            tone: Tone::Plain,
+        }],
+        width,
+        is_right: false,
+        is_cut: false,
+    };
+    for (text, value) in texts.zip(values) {
+        let lines = match (value, column.overlong) {
+            (Value::Chart(heights), _) => {
+                let (days, marks) = chart::scaled(heights, width);
+                if days > 1 {
+                    let heading = format!("{} ({days} a mark)", column.heading);
+                    printed.cells[0].lines = vec![cut(&heading, width)];
+                }
+                vec![chart::line(&marks)]
+            }
+            (_, Overlong::Fold) if cell::is_text(value) => fold(text, width, 0),
+            (_, Overlong::Cut | Overlong::Keep) if cell::is_text(value) => {
+                printed.is_cut |= text.width() > width;
+                vec![cut(text, width)]
+            }
+            (_, Overlong::Cut | Overlong::Keep | Overlong::Fold) => vec![text.to_owned()],
+        };
+        printed.is_right |= cell::is_number(value);
+        printed.cells.push(PrintedCell {
+            lines,
+            tone: cell::tone(value),
+        });
+    }
+    printed
+}
+
+/// One line of a row, without blanks at its end.
+fn print_line(columns: &[Printed], row: usize, at: usize, colour: bool) -> String {
+    let mut line = String::new();
+    for (place, column) in columns.iter().enumerate() {
+        if place > 0 {
+            line.push_str(&" ".repeat(GAP));
         }
-        writeln!(out, "{}", line.trim_end())?;
+        let cell = &column.cells[row];
+        let text = cell.lines.get(at).map_or("", String::as_str);
+        let blanks = " ".repeat(column.width.saturating_sub(text.width()));
+        if column.is_right {
+            line.push_str(&blanks);
+        }
+        line.push_str(&paint(text, cell.tone, colour));
+        if !column.is_right {
+            line.push_str(&blanks);
+        }
     }
-    Ok(())
-}
-
-/// Adds a cell to a line, with the blanks that its column wants.
-fn push(line: &mut String, cell: &str, width: usize, right: bool, tone: Tone, colour: bool) {
-    if !line.is_empty() {
-        line.push_str(GAP);
-    }
-    let blanks = " ".repeat(width - cell.width());
-    if right {
-        line.push_str(&blanks);
-    }
-    line.push_str(&paint(cell, tone, colour));
-    if !right {
-        line.push_str(&blanks);
-    }
-}
-
-fn is_number(value: &Value) -> bool {
-    match value {
-        Value::Count(_) | Value::Id(_) | Value::Quantity(..) | Value::Decimal(_) => true,
-        Value::Nothing
-        | Value::Text(_)
-        | Value::Time(_)
-        | Value::State(..)
-        | Value::Truth(_)
-        | Value::List(_)
-        | Value::Objects(_) => false,
-    }
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Nothing => "–".to_owned(),
-        Value::Text(text) | Value::Time(text) => printable(text).into_owned(),
-        Value::State(word, _) => (*word).to_owned(),
-        Value::Truth(true) => "yes".to_owned(),
-        Value::Truth(false) => "no".to_owned(),
-        Value::Count(count) => with_thousands(&count.to_string()),
-        Value::Id(number) => number.to_string(),
-        Value::Quantity(number, unit) => readable(*number, *unit),
-        Value::Decimal(digits) => with_thousands(digits),
-        Value::Objects(several) if several.objects.is_empty() => "–".to_owned(),
-        Value::Objects(several) => printable(&several.shown).into_owned(),
-        Value::List(texts) => printable(&texts.join(" ")).into_owned(),
-    }
-}
-
-fn tone_of(value: &Value) -> Tone {
-    match value {
-        Value::State(_, tone) => *tone,
-        Value::Nothing
-        | Value::Text(_)
-        | Value::Time(_)
-        | Value::Truth(_)
-        | Value::Count(_)
-        | Value::Id(_)
-        | Value::Quantity(..)
-        | Value::Decimal(_)
-        | Value::List(_)
-        | Value::Objects(_) => Tone::Plain,
-    }
-}
-
-/// A text in the colour of its tone, if colours can be seen.
-pub fn paint(text: &str, tone: Tone, colour: bool) -> String {
-    let code = match tone {
-        Tone::Good => "32",
-        Tone::Doubtful => "33",
-        Tone::Bad => "31",
-        Tone::Plain => return text.to_owned(),
-    };
-    if colour {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
+    line.trim_end().to_owned()
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet};
 use unicode_width::UnicodeWidthStr;
 
+use super::chart;
 use super::document::{Document, Value};
 use super::unit::{Unit, with_thousands};
 use crate::day::Day;
@@ -228,6 +229,7 @@ fn write_cell(
         }
         Value::List(texts) => write_text(sheet, (row, column), &texts.join(" "))?,
         Value::Objects(several) => write_text(sheet, (row, column), &several.raw)?,
+        Value::Chart(heights) => write_text(sheet, (row, column), &chart::line(heights))?,
     }
     Ok(())
 }
@@ -278,5 +280,6 @@ fn width(value: &Value) -> usize {
         Value::Decimal(digits) => with_thousands(digits).len(),
         Value::List(texts) => printable(&texts.join(" ")).width(),
         Value::Objects(several) => printable(&several.raw).width(),
+        Value::Chart(heights) => heights.len(),
     }
 }

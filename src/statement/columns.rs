@@ -11,7 +11,7 @@ use crate::output::{Column, Tone, Unit, Value};
 use crate::view::Cell;
 
 pub const CELLS: &[Cell<StatementLine>] = &[
-    (Column::shown("account_name", "account"), |line| {
+    (Column::shown("account_name", "account").key(), |line| {
         Value::Text(line.account.name.clone())
     }),
     (Column::hidden("account_uuid"), |line| {
@@ -33,22 +33,23 @@ pub const CELLS: &[Cell<StatementLine>] = &[
         let id = line.correction_id;
         id.map_or(Value::Nothing, |id| Value::Id(id.unsigned_abs()))
     }),
-    (Column::shown("start", "from"), |line| {
+    (Column::shown("start", "from").detail(), |line| {
         Value::Time(line.days.first().to_string())
     }),
-    (Column::shown("end", "to"), |line| {
+    (Column::shown("end", "to").detail(), |line| {
         Value::Time(line.days.last().to_string())
     }),
-    (Column::shown("metric", "metric"), |line| {
+    (Column::shown("metric", "metric").key().kept(), |line| {
         Value::Text(line.metric.to_string())
     }),
-    (Column::shown("offering_name", "offering"), |line| {
-        name(&line.sku.offering)
-    }),
+    (
+        Column::shown("offering_name", "offering").detail(),
+        |line| name(&line.sku.offering),
+    ),
     (Column::hidden("offering_uuid"), |line| {
         uuid(&line.sku.offering)
     }),
-    (Column::shown("zone_name", "zone"), |line| {
+    (Column::shown("zone_name", "zone").detail(), |line| {
         name(&line.sku.zone)
     }),
     (Column::hidden("zone_uuid"), |line| uuid(&line.sku.zone)),
@@ -60,7 +61,7 @@ pub const CELLS: &[Cell<StatementLine>] = &[
     (Column::hidden("resource_kind"), |line| {
         Value::text(line.resource.as_ref().map(|one| one.kind.as_str()))
     }),
-    (Column::shown("resource_name", "resource"), |line| {
+    (Column::shown("resource_name", "resource").key(), |line| {
         name(&line.resource)
     }),
     (Column::hidden("resource_uuid"), |line| uuid(&line.resource)),
@@ -71,7 +72,7 @@ pub const CELLS: &[Cell<StatementLine>] = &[
     (Column::hidden("metric_unit"), |line| {
         Value::Text(line.metric_unit.to_string())
     }),
-    (Column::shown("quantity", "quantity"), |line| {
+    (Column::shown("quantity", "quantity").key(), |line| {
         decimal(line, |amount| amount.units)
     }),
     (Column::shown("unit", "unit"), |line| {
@@ -80,10 +81,10 @@ pub const CELLS: &[Cell<StatementLine>] = &[
     (Column::shown("price", "price"), |line| {
         decimal(line, |amount| amount.price)
     }),
-    (Column::shown("amount", "amount"), |line| {
+    (Column::shown("amount", "amount").key(), |line| {
         decimal(line, |amount| amount.amount)
     }),
-    (Column::shown("currency", "currency"), |line| {
+    (Column::shown("currency", "currency").key(), |line| {
         Value::text(line.amount().map(|amount| amount.currency.to_string()))
     }),
     (Column::hidden("price_line"), |line| {
@@ -91,13 +92,14 @@ pub const CELLS: &[Cell<StatementLine>] = &[
         // A line of a file fits 64 bits.
         at.map_or(Value::Nothing, |at| Value::Id(at as u64))
     }),
-    (Column::shown("missing", "missing"), |line| {
-        match &line.charge {
+    (
+        Column::shown("missing", "missing").key(),
+        |line| match &line.charge {
             LineCharge::Priced(_) => Value::Nothing,
             LineCharge::NoPrice => Value::State("price", Tone::Bad),
             LineCharge::NoSize => Value::State("size", Tone::Bad),
-        }
-    }),
+        },
+    ),
 ];
 
 impl StatementLine {

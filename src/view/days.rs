@@ -78,10 +78,10 @@ pub const FOR_SERVER: &[Cell<DayRow>] = &[
 
 type DayCell = Cell<DayRow>;
 
-const DAY: DayCell = (Column::shown("day", "day"), |row| {
+const DAY: DayCell = (Column::shown("day", "day").key(), |row| {
     Value::Text(row.facts.day.to_string())
 });
-const STATE: DayCell = (Column::shown("state", "state"), |row| {
+const STATE: DayCell = (Column::shown("state", "state").key(), |row| {
     Value::State(row.facts.state.name(), tone(row.facts.state))
 });
 const STARTS_AT: DayCell = (Column::hidden("starts_at"), |row| {
@@ -96,13 +96,13 @@ const HOURS: DayCell = (Column::hidden("hours"), |row| {
 const RECORDS: DayCell = (Column::shown("records", "records"), |row| {
     row.count(row.facts.records)
 });
-const ACCOUNTS: DayCell = (Column::shown("accounts", "accounts"), |row| {
+const ACCOUNTS: DayCell = (Column::shown("accounts", "accounts").detail(), |row| {
     row.count(row.facts.accounts)
 });
-const SOURCE_ROWS: DayCell = (Column::shown("source_rows", "rows"), |row| {
+const SOURCE_ROWS: DayCell = (Column::shown("source_rows", "rows").detail(), |row| {
     row.count(row.facts.source_rows)
 });
-const REPLAYED_ROWS: DayCell = (Column::shown("replayed_rows", "replayed"), |row| {
+const REPLAYED_ROWS: DayCell = (Column::shown("replayed_rows", "replayed").detail(), |row| {
     row.count(row.facts.replayed_rows)
 });
 const FINDINGS: DayCell = (Column::shown("findings", "findings"), |row| {
@@ -117,7 +117,7 @@ const DIFFERING_VALUES: DayCell = (Column::hidden("differing_values"), |row| {
 const PENDING_CORRECTIONS: DayCell = (Column::shown("pending_corrections", "pending"), |row| {
     row.count(row.facts.pending_corrections)
 });
-const IMPORTED_AT: DayCell = (Column::shown("imported_at", "imported"), |row| {
+const IMPORTED_AT: DayCell = (Column::shown("imported_at", "imported").detail(), |row| {
     text(&row.facts.imported_at)
 });
 const VERIFIED_AT: DayCell = (Column::shown("verified_at", "verified"), |row| {

@@ -4,31 +4,32 @@ use std::num::NonZeroU32;
 
 use super::accounts;
 use crate::ledger::read::totals::{Figure, Granularity};
-use crate::output::{Column, Unit, Value};
+use crate::metric::{GIB, Metric};
+use crate::output::{Column, Unit, Value, Weight};
 
 /// Like `Cell`, of a figure that borrows its account for any time.
 pub type FigureCell = (Column, fn(&Figure) -> Value);
 
-pub const ACCOUNT_NAME: FigureCell = (Column::shown("account_name", "account"), |figure| {
+pub const ACCOUNT_NAME: FigureCell = (Column::shown("account_name", "account").key(), |figure| {
     Value::text(figure.who.account.map(|account| account.name.as_str()))
 });
 pub const ACCOUNT_UUID: FigureCell = (Column::hidden("account_uuid"), |figure| {
     Value::text(figure.who.account.map(|account| account.uuid.as_str()))
 });
-pub const DOMAIN_PATH: FigureCell = (Column::shown("domain_path", "domain"), |figure| {
+pub const DOMAIN_PATH: FigureCell = (Column::shown("domain_path", "domain").key(), |figure| {
     Value::text(figure.who.domain_path)
 });
 pub const DOMAIN_UUID: FigureCell = (Column::hidden("domain_uuid"), |figure| {
     Value::text(figure.who.domain_uuid)
 });
-pub const PROJECT_NAME: FigureCell = (Column::shown("project_name", "project"), |figure| {
+pub const PROJECT_NAME: FigureCell = (Column::shown("project_name", "project").key(), |figure| {
     Value::text(figure.who.project_name)
 });
 pub const PROJECT_UUID: FigureCell = (Column::hidden("project_uuid"), |figure| {
     Value::text(figure.who.project_uuid)
 });
 /// What records are kept per, under the names that it had before lines were kept.
-pub const RECORD_NAME: FigureCell = (Column::shown("resource_name", "offering"), |figure| {
+pub const RECORD_NAME: FigureCell = (Column::shown("resource_name", "offering").key(), |figure| {
     Value::text(figure.offering.as_ref().map(|one| one.name.as_str()))
 });
 pub const RECORD_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
@@ -37,7 +38,10 @@ pub const RECORD_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
 pub const RECORD_KIND: FigureCell = (Column::hidden("resource_kind"), |figure| {
     Value::text(figure.offering.as_ref().map(|one| one.kind.as_str()))
 });
-pub const OFFERING_NAME: FigureCell = (Column::shown("offering_name", "offering"), RECORD_NAME.1);
+pub const OFFERING_NAME: FigureCell = (
+    Column::shown("offering_name", "offering").key(),
+    RECORD_NAME.1,
+);
 pub const OFFERING_UUID: FigureCell = (Column::hidden("offering_uuid"), RECORD_UUID.1);
 pub const OFFERING_KIND: FigureCell = (Column::hidden("offering_kind"), RECORD_KIND.1);
 pub const ZONE_NAME: FigureCell = (Column::shown("zone_name", "zone"), |figure| {
@@ -56,9 +60,10 @@ pub const MEMORY_MIB: FigureCell = (Column::shown("memory_mib", "MiB"), |figure|
     part_of_size(figure.size.memory_mib)
 });
 /// What was used: the VM, the volume, the address.
-pub const RESOURCE_NAME: FigureCell = (Column::shown("resource_name", "resource"), |figure| {
-    Value::text(figure.resource.as_ref().map(|one| one.name.as_str()))
-});
+pub const RESOURCE_NAME: FigureCell =
+    (Column::shown("resource_name", "resource").key(), |figure| {
+        Value::text(figure.resource.as_ref().map(|one| one.name.as_str()))
+    });
 pub const RESOURCE_UUID: FigureCell = (Column::hidden("resource_uuid"), |figure| {
     Value::text(figure.resource.as_ref().map(|one| one.uuid.as_str()))
 });
@@ -69,16 +74,16 @@ pub const CLOUDSTACK_ID: FigureCell = (Column::hidden("cloudstack_id"), |figure|
     let id = figure.resource.as_ref().map(|one| one.cloudstack_id);
     id.map_or(Value::Nothing, Value::Id)
 });
-pub const METRIC: FigureCell = (Column::shown("metric", "metric"), |figure| {
+pub const METRIC: FigureCell = (Column::shown("metric", "metric").key().kept(), |figure| {
     Value::Text(figure.metric.name.clone())
 });
-pub const MONTH: FigureCell = (Column::shown("month", "month"), |figure| {
+pub const MONTH: FigureCell = (Column::shown("month", "month").key(), |figure| {
     Value::time(figure.month)
 });
-pub const DAY: FigureCell = (Column::shown("day", "day"), |figure| {
+pub const DAY: FigureCell = (Column::shown("day", "day").key(), |figure| {
     Value::time(figure.day)
 });
-pub const QUANTITY: FigureCell = (Column::shown("quantity", "quantity"), |figure| {
+pub const QUANTITY: FigureCell = (Column::shown("quantity", "quantity").key(), |figure| {
     Value::Quantity(figure.quantity, Unit::of_name(&figure.metric.unit))
 });
 pub const UNIT: FigureCell = (Column::hidden("unit"), |figure| {
@@ -95,6 +100,16 @@ pub const GIB_HELD: FigureCell = (Column::shown("gib_held", "GiB on the day"), |
     gib.map_or(Value::Nothing, |gib| Value::Quantity(gib, Unit::Gib))
 });
 
+/// Byte-hours as people read them, beside all their digits.
+pub fn gib_hours(metric: Metric, byte_hours: Option<f64>) -> Value {
+    match byte_hours {
+        Some(byte_hours) if metric.unit() == "byte-hours" => {
+            Value::Quantity(byte_hours / GIB, Unit::None)
+        }
+        Some(_) | None => Value::Nothing,
+    }
+}
+
 fn part_of_size(part: Option<NonZeroU32>) -> Value {
     part.map_or(Value::Nothing, |part| Value::Count(part.get().into()))
 }
@@ -102,6 +117,12 @@ fn part_of_size(part: Option<NonZeroU32>) -> Value {
 /// The same column, not for people.
 pub fn hidden((column, value): FigureCell) -> FigureCell {
     (Column::hidden(column.name), value)
+}
+
+/// The same column where others say as much.
+pub fn plain((column, value): FigureCell) -> FigureCell {
+    let weight = Weight::Plain;
+    (Column { weight, ..column }, value)
 }
 
 /// What the server groups figures by, beside metric and time.
@@ -145,9 +166,13 @@ impl ServerRows {
             FigureGroup::SkuAndResource => [&resource[..], &sku].concat(),
         };
         let (before, after) = ([METRIC, UNIT], [QUANTITY, GIB_MONTHS]);
+        let held: &[FigureCell] = match granularity {
+            Granularity::Day => &[GIB_HELD],
+            Granularity::Total | Granularity::Month => &[],
+        };
         ServerRows {
             by_account,
-            cells: [time, &before, &what, &after].concat(),
+            cells: [time, &before, &what, &after, held].concat(),
         }
     }
 

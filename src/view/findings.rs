@@ -38,11 +38,11 @@ pub const FOR_SERVER: &[Cell<StoredFinding>] = &[
 
 type FindingCell = Cell<StoredFinding>;
 
-const ID: FindingCell = (Column::shown("id", "id"), |finding| id(finding.id));
-const DAY: FindingCell = (Column::shown("day", "day"), |finding| {
+const ID: FindingCell = (Column::shown("id", "id").key(), |finding| id(finding.id));
+const DAY: FindingCell = (Column::shown("day", "day").key(), |finding| {
     Value::Text(finding.day.to_string())
 });
-const KIND: FindingCell = (Column::shown("kind", "kind"), |finding| {
+const KIND: FindingCell = (Column::shown("kind", "kind").key().kept(), |finding| {
     Value::Text(finding.kind.clone())
 });
 const ACCOUNT_NAME: FindingCell = (Column::shown("account_name", "account"), |finding| {
@@ -51,26 +51,29 @@ const ACCOUNT_NAME: FindingCell = (Column::shown("account_name", "account"), |fi
 const ACCOUNT_UUID: FindingCell = (Column::hidden("account_uuid"), |finding| {
     text(&finding.account_uuid)
 });
-const METRIC: FindingCell = (Column::shown("metric", "metric"), |finding| {
-    text(&finding.metric)
-});
+const METRIC: FindingCell = (
+    Column::shown("metric", "metric").detail().kept(),
+    |finding| text(&finding.metric),
+);
 const RESOURCE: FindingCell = (Column::shown("resource", "resource"), |finding| {
     text(&finding.resource)
 });
-const RESOURCE_NAME: FindingCell = (Column::shown("resource_name", "name"), |finding| {
+const RESOURCE_NAME: FindingCell = (Column::shown("resource_name", "name").detail(), |finding| {
     text(&finding.resource_name)
 });
-const DETAIL: FindingCell = (Column::shown("detail", "detail"), |finding| {
-    Value::Text(finding.detail.clone())
-});
-const UPSTREAM: FindingCell = (Column::shown("upstream", "see"), |finding| {
+const DETAIL: FindingCell = (
+    Column::shown("detail", "detail").key().folded(),
+    |finding| Value::Text(finding.detail.clone()),
+);
+const UPSTREAM: FindingCell = (Column::shown("upstream", "see").detail(), |finding| {
     let kind = FindingKind::of_name(&finding.kind).ok();
     Value::text(kind.and_then(|kind| kind.upstream(finding.metric.as_deref())))
 });
 const ACKNOWLEDGED_AT: FindingCell = (
-    Column::shown("acknowledged_at", "acknowledged"),
+    Column::shown("acknowledged_at", "acknowledged").detail(),
     |finding| text(&finding.acknowledged_at),
 );
-const REASON: FindingCell = (Column::shown("reason", "reason"), |finding| {
-    text(&finding.reason)
-});
+const REASON: FindingCell = (
+    Column::shown("reason", "reason").detail().folded(),
+    |finding| text(&finding.reason),
+);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::golden::is_golden;
 use crate::import::refuses;
 use crate::mariadb::shared;
 use crate::sandbox::Run;
@@ -371,6 +372,15 @@ fn what_is_printed_is_as_documented() {
     assert_eq!(run.stdout, include_str!("golden/explain.json"), "{run}");
     let run = print(&["vm_running", "small"]);
     assert_eq!(run.stdout, include_str!("golden/explain.txt"), "{run}");
+    for (metric, golden) in [
+        ("vm_running", "narrow/explain.txt"),
+        ("primary_byte_hours", "narrow/explain-storage.txt"),
+    ] {
+        let run = cloud
+            .run_at(80, &["explain", "alice", DAY, metric])
+            .exits(0);
+        is_golden(golden, &run.stdout);
+    }
     let run = print(&["vm_running", "small", "--format", "csv"]);
     assert_eq!(run.stdout, include_str!("golden/explain.csv"), "{run}");
 }

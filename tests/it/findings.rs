@@ -1,6 +1,7 @@
 //! `rbc-usage findings`: listed, acknowledged, and found again.
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::golden::is_golden;
 
 /// Two accounts and a day on which a disk has no size, a machine ran twice as long as the day, and a row is there
 /// twice.
@@ -45,6 +46,8 @@ fn findings_name_what_they_are_about_and_what_they_look_like() {
     let cloud = cloud();
     let run = cloud.run(&["findings"]).exits(0).complains("");
     assert_eq!(run.stdout, include_str!("golden/findings.txt"));
+    let narrow = cloud.run_at(80, &["findings"]).exits(0);
+    is_golden("narrow/findings.txt", &narrow.stdout);
     let csv = cloud
         .run(&["findings", "2013-06-01", "--format", "csv"])
         .exits(0);

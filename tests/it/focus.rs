@@ -1,27 +1,10 @@
 //! `report --format focus` with a price file: each day has its share of what the statement makes of a line, corrections
 //! are priced line by line, and what has no price costs 0 and is named.
 
-use std::sync::OnceLock;
-
+use crate::demo::{fresh, imported};
 use crate::sandbox::{Run, Sandbox};
 
-const CONFIG: [&str; 2] = ["--config", "demo/cloudusage.cfg"];
 const HEADER: &str = "valid_from,metric,offering,account,unit,price,currency\n";
-
-fn imported() -> &'static Sandbox {
-    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(fresh)
-}
-
-fn fresh() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.run(&["sample", "demo"]).exits(0);
-    sandbox.run(&[&["initdb"], &CONFIG[..]].concat()).exits(0);
-    let days = ["-s", "2026-09-25", "-e", "2026-11-02"];
-    let import = [&["import"], &CONFIG[..], &days].concat();
-    sandbox.run(&import).exits(0);
-    sandbox
-}
 
 /// With the rows of a price file of its own, which a configuration of that name has.
 fn focus(sandbox: &Sandbox, name: &str, rows: &str, words: &[&str]) -> Run {

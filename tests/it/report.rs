@@ -1,28 +1,10 @@
 //! `rbc-usage report`: totals of the sample, whose days are worked out in `sample`.
 
-use std::sync::OnceLock;
+use crate::demo::{CONFIG, fresh, imported};
+use crate::golden::is_golden;
+use crate::sandbox::Run;
 
-use crate::sandbox::{Run, Sandbox};
-
-const CONFIG: [&str; 2] = ["--config", "demo/cloudusage.cfg"];
 const OCTOBER: [&str; 2] = ["--month", "2026-10"];
-
-/// The sample, imported but for its last day. Nobody writes to it.
-fn imported() -> &'static Sandbox {
-    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(fresh)
-}
-
-fn fresh() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.run(&["sample", "demo"]).exits(0);
-    sandbox.run(&[&["initdb"], &CONFIG[..]].concat()).exits(0);
-    let days = ["-s", "2026-09-25", "-e", "2026-11-02"];
-    sandbox
-        .run(&[&["import"], &CONFIG[..], &days].concat())
-        .exits(0);
-    sandbox
-}
 
 fn report(words: &[&str]) -> Run {
     imported().run(&[&["report"], &CONFIG[..], words].concat())
@@ -35,10 +17,18 @@ fn october(words: &[&str]) -> String {
         .stdout
 }
 
+/// The same on a terminal of 80 columns.
+fn narrow(words: &[&str]) -> String {
+    let words = [&["report"], &CONFIG[..], &OCTOBER, words].concat();
+    imported().run_at(80, &words).exits(0).stdout
+}
+
 #[test]
 fn an_account_and_month_for_people() {
     let table = october(&["--account", "aurora"]);
     assert_eq!(table, include_str!("golden/report.txt"));
+    let eighty = narrow(&["--account", "aurora"]);
+    is_golden("narrow/report.txt", &eighty);
     // A uuid does as well as a name; a part of a name does not.
     let by_uuid = october(&["--account", "5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61"]);
     assert_eq!(by_uuid, table);
@@ -76,6 +66,7 @@ fn resources_and_skus_for_people_and_programs() {
         "3",
     ];
     assert_eq!(october(&words), include_str!("golden/report-sku.txt"));
+    is_golden("narrow/report-sku.txt", &narrow(&words));
     let json = october(&[&words[..], &["--format", "json"]].concat());
     assert_eq!(json, include_str!("golden/report-sku.json"));
     let csv = october(&[&words[..], &["--format", "csv"]].concat());
@@ -205,6 +196,7 @@ fn the_largest_of_each_metric_come_first() {
         "--chart",
     ];
     assert_eq!(october(&words), include_str!("golden/report-top.txt"));
+    is_golden("narrow/report-top.txt", &narrow(&words));
 }
 
 #[test]
@@ -435,7 +427,7 @@ fn an_account_that_moved_counts_for_either_domain() {
     ledger
         .execute_batch(
             "insert into stored_domains values (99999, 'later-uuid', '/nordic/', '/root/later-uuid/');
-             insert into account_states
+             insert into account_states (account_id, since_day, name, domain_id)
                select id, '2026-10-11', 'aurora-two', 99999 from stored_accounts where name = 'aurora';",
         )
         .unwrap();

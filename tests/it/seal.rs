@@ -2,6 +2,7 @@
 //! always make what the source says.
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::golden::is_golden;
 
 const FIGURES: &str =
     "select day, account_name, metric, quantity from daily_usage order by 1, 2, 3";
@@ -358,15 +359,13 @@ fn corrections_are_listed_as_documented() {
         let run = cloud.run(&[&["corrections"], words].concat());
         run.exits(0).complains("").stdout
     };
-    assert_eq!(
-        list(&["--format", "json"]),
-        include_str!("golden/corrections.json")
-    );
+    let json = list(&["--format", "json"]);
+    assert_eq!(json, include_str!("golden/corrections.json"));
     assert_eq!(list(&[]), include_str!("golden/corrections.txt"));
-    assert_eq!(
-        list(&["--format", "csv"]),
-        include_str!("golden/corrections.csv")
-    );
+    let narrow = cloud.run_at(80, &["corrections"]).stdout;
+    is_golden("narrow/corrections.txt", &narrow);
+    let csv = list(&["--format", "csv"]);
+    assert_eq!(csv, include_str!("golden/corrections.csv"));
     let ids = |words: &[&str]| -> Vec<String> {
         let text = list(&[words, &["--format", "csv"]].concat());
         let id = |line: &str| line.split(',').next().unwrap().to_owned();
@@ -497,7 +496,7 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
             "corrections_due,2013-06-02,2 corrections to be charged or credited: rbc-usage corrections --pending 2013-06-02,"
         ]
     );
-    let run = cloud.run(&["status", period]).exits(0);
+    let run = cloud.run(&["status", period, "--days"]).exits(0);
     let table: Vec<Vec<&str>> = run
         .stdout
         .lines()

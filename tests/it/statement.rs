@@ -1,11 +1,10 @@
 //! `rbc-usage statement`: what the sample costs, with the arithmetic beside it; which price counts; what is wrong with a
 //! price file; pending corrections.
 
-use std::sync::OnceLock;
-
+use crate::demo::{CONFIG, fresh, imported};
+use crate::golden::is_golden;
 use crate::sandbox::{Run, Sandbox};
 
-const CONFIG: [&str; 2] = ["--config", "demo/cloudusage.cfg"];
 const HEADER: &str = "valid_from,metric,zone,offering,domain,account,unit,price,currency\n";
 
 /// Two prices for Classic Small, the second from the middle of the month on.
@@ -17,23 +16,6 @@ const PRICES: &str = "\
 ,primary_byte_hours,,Gold disk,,,GiB-month,0.2,EUR
 ,network_bytes_sent,,,,,GB,0.01,EUR
 ";
-
-/// The sample, imported but for its last day. Nobody writes to its ledger.
-fn imported() -> &'static Sandbox {
-    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(fresh)
-}
-
-fn fresh() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.run(&["sample", "demo"]).exits(0);
-    sandbox.run(&[&["initdb"], &CONFIG[..]].concat()).exits(0);
-    let days = ["-s", "2026-09-25", "-e", "2026-11-02"];
-    sandbox
-        .run(&[&["import"], &CONFIG[..], &days].concat())
-        .exits(0);
-    sandbox
-}
 
 /// A statement of October by the rows of a file with a name of its own.
 fn statement_in(sandbox: &Sandbox, file: &str, rows: &str, words: &[&str]) -> Run {
@@ -133,6 +115,10 @@ fn a_statement_for_people_and_programs() {
         .exits(0)
         .complains("");
     assert_eq!(run.stdout, include_str!("golden/statement.txt"));
+    let words = ["statement", "--month", "2026-10", "--prices", "forms.csv"];
+    let words = [&words, &CONFIG[..], &small].concat();
+    let narrow = imported().run_at(80, &words).exits(0);
+    is_golden("narrow/statement.txt", &narrow.stdout);
     let json = [&small[..], &["--format", "json"]].concat();
     let run = statement("forms.csv", PRICES, &json).exits(0).complains("");
     assert_eq!(run.stdout, include_str!("golden/statement.json"));

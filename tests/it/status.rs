@@ -1,6 +1,7 @@
 //! `rbc-usage status`: days, the source's progress and what needs a look.
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow, unix_seconds};
+use crate::golden::is_golden;
 use crate::mariadb;
 use crate::seal::sealed;
 
@@ -47,8 +48,22 @@ fn status(cloud: &Cloud, words: &[&str]) -> String {
 }
 
 #[test]
-fn people_see_a_calendar_and_a_table() {
-    assert_eq!(status(&cloud(), &[]), include_str!("golden/status.txt"));
+fn people_see_a_calendar_and_the_days_that_are_not_plain() {
+    let cloud = cloud();
+    is_golden("status.txt", &status(&cloud, &[]));
+    is_golden("status-days.txt", &status(&cloud, &["--days"]));
+    for (option, golden) in [
+        (&[][..], "narrow/status.txt"),
+        (&["--days"], "narrow/status-days.txt"),
+    ] {
+        let run = cloud.run_at(80, &[&PERIOD[..], option].concat()).exits(0);
+        is_golden(golden, &run.stdout);
+    }
+    // The 31st of May is sealed, and the finding of the 4th of June is acknowledged.
+    let plain = cloud.run(&["status", "2013-06-04"]).exits(0);
+    let below = "\n2013-06     #\n# closed\n\n1 day is closed or sealed, with nothing to look at: --days lists all\n";
+    assert!(plain.stdout.contains(below), "{plain}");
+    cloud.run(&["status", "--days", "--check"]).exits(2);
 }
 
 #[test]
@@ -65,6 +80,9 @@ fn a_check_tells_what_needs_a_look_and_nothing_else() {
     let cloud = cloud();
     let run = cloud.run(&["status", "2013-05-31..2013-06-06", "--check"]);
     let run = run.exits(1).complains("");
+    let narrow = cloud.run_at(80, &["status", "2013-05-31..2013-06-06", "--check"]);
+    let (_, table) = narrow.stdout.split_once('\n').expect("a line");
+    is_golden("narrow/status-check.txt", table);
     // The newest closed day began at 1370304000 and the last import ended at 1370521201. Of the findings one is
     // acknowledged; the refusal is another.
     let (line, table) = run.stdout.split_once('\n').expect("a line");
@@ -277,7 +295,8 @@ fn without_its_source_the_ledger_is_still_shown() {
     let port = mariadb::free_port();
     cloud.usage_uri = format!("mysql://nobody:secret@127.0.0.1:{port}/cloud_usage");
     cloud.configure("GMT", "");
-    let run = cloud.run(&PERIOD).exits(1).complains("");
+    let words = [&PERIOD[..], &["--days"]].concat();
+    let run = cloud.run(&words).exits(1).complains("");
     assert!(
         run.stdout
             .contains("2013-05-31  sealed           3         2  1,234,567"),

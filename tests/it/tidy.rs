@@ -97,6 +97,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "rustix",
         &[
+            "arguments/format.rs",
             "cmd/check.rs",
             "cmd/check/readers.rs",
             "cmd/import/on_done.rs",
@@ -117,7 +118,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tz", &["zone"]),
     ("tzdb", &["zone"]),
     ("unicode_properties", &["printable"]),
-    ("unicode_width", &["output/table.rs", "output/xlsx.rs"]),
+    ("unicode_width", &["output/table", "output/xlsx.rs"]),
     ("x509_parser", &["http/tls.rs"]),
 ];
 

@@ -119,14 +119,6 @@ pub fn body(cloud: &Cloud, answer: &Answer) -> String {
     body
 }
 
-/// Compares a whole body with the file of this name in `golden/`.
-#[track_caller]
-pub fn is_golden(name: &str, body: &str) {
-    let path = format!("{}/tests/it/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let golden = std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{path}: {err}"));
-    assert_eq!(body, golden, "{name}");
-}
-
 pub fn json(answer: &Answer) -> serde_json::Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|err| panic!("{err}: {answer:?}"))
 }

@@ -2,8 +2,9 @@
 //! on purpose, must be named, and is undone again.
 
 use crate::cloudstack::{Cloud, NEWEST, UsageRow};
+use crate::golden::is_golden;
 
-const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail,acknowledged,lines,more_lines";
+const HEADER: &str = "day,kind,account_uuid,account_name,metric,unit,resource_uuid,resource_name,stored,source,detail,acknowledged,lines,more_lines,stored_gib_hours,source_gib_hours";
 
 const VERIFIED: &str = "select day, verified_at is not null from days order by day";
 
@@ -60,8 +61,8 @@ fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
     let (header, rows) = run.stdout.split_once('\n').expect("a header");
     assert_eq!(header, HEADER);
     let unmarked = |row: &str| {
-        // Lines are looked at elsewhere.
-        let row = row.rsplitn(3, ',').nth(2).expect("lines at the end");
+        // Lines and GiB-hours are looked at elsewhere.
+        let row = row.rsplitn(5, ',').nth(4).expect("lines at the end");
         row.strip_suffix(",false").unwrap_or(row).to_owned()
     };
     rows.lines().map(unmarked).collect()
@@ -326,6 +327,8 @@ fn what_is_printed_is_as_documented() {
     assert_eq!(run.stdout, text, "{run}");
     let table = cloud.run(&["verify", "2013-06-02"]).exits(1);
     assert_eq!(table.stdout, include_str!("golden/verify.txt"), "{table}");
+    let narrow = cloud.run_at(80, &["verify", "2013-06-02"]).exits(1);
+    is_golden("narrow/verify.txt", &narrow.stdout);
     let csv = cloud
         .run(&["verify", "2013-06-02", "--format", "csv"])
         .exits(1);

@@ -3,15 +3,13 @@
 
 use std::io::Cursor;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use calamine::{Data, DataType, Range, Reader, Xlsx};
 use serde_json::Value;
 
+use crate::demo::{CONFIG, fresh, imported};
 use crate::sandbox::{Run, Sandbox, program};
 use crate::server::Server;
-
-const CONFIG: [&str; 2] = ["--config", "demo/cloudusage.cfg"];
 
 /// Gold disks have a price of their own, in another currency.
 const PRICES: &str = "\
@@ -23,22 +21,6 @@ valid_from,metric,offering,unit,price,currency
 ";
 
 type Workbook = Xlsx<Cursor<Vec<u8>>>;
-
-fn imported() -> &'static Sandbox {
-    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(fresh)
-}
-
-fn fresh() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.run(&["sample", "demo"]).exits(0);
-    sandbox.run(&[&["initdb"], &CONFIG[..]].concat()).exits(0);
-    let days = ["-s", "2026-09-25", "-e", "2026-11-02"];
-    let import = [&["import"], &CONFIG[..], &days].concat();
-    sandbox.run(&import).exits(0);
-    sandbox.write("prices.csv", PRICES);
-    sandbox
-}
 
 fn bytes(sandbox: &Sandbox, words: &[&str]) -> Vec<u8> {
     let words = [words, &CONFIG, &["--format", "xlsx"]].concat();
@@ -122,7 +104,8 @@ fn facts(workbook: &mut Workbook) -> Vec<(String, Data)> {
 #[test]
 fn a_statement_has_its_totals_lines_notes_and_facts() {
     let words = ["statement", "--month", "2026-10", "--account", "aurora"];
-    let words = [&words[..], &["--prices", "prices.csv"]].concat();
+    imported().write("workbook.csv", PRICES);
+    let words = [&words[..], &["--prices", "workbook.csv"]].concat();
     let first = bytes(imported(), &words);
     let mut book: Workbook = Xlsx::new(Cursor::new(first.clone())).unwrap();
     let sheets = ["totals", "account totals", "lines", "notes", "facts"];

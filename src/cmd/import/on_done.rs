@@ -29,12 +29,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Runs the command by `sh -c` with the document as JSON on its standard input. What it prints goes to stderr, because
 /// stdout has the import's own result.
 pub fn run(on_done: &OnDone, document: &Document) -> anyhow::Result<()> {
-    let style = Style {
-        format: Format::Json,
-        colour: false,
-    };
     let mut json = Vec::new();
-    output::write(document, style, &mut json)?;
+    output::write(document, &Style::plain(Format::Json), &mut json)?;
     // The group of the command gets no signal of a terminal, and nobody else would end it.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let (printed, output) = io::pipe()?;

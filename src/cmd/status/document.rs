@@ -3,13 +3,13 @@
 use super::overview::{NOTHING_TO_IMPORT, Overview};
 use crate::day::{Day, DayRange, in_ranges};
 use crate::instant::Utc;
-use crate::ledger::read::days::DayState;
+use crate::ledger::read::days::{DayFacts, DayState};
 use crate::output::calendar::{self, Mark};
 use crate::output::{Column, Document, Style, Tone, Unit, Value};
 use crate::plural::plural;
 use crate::source::Events;
 use crate::source::WatermarkKind;
-use crate::status::{StatusProblem, finished_day, without_jobs};
+use crate::status::{StatusProblem, finished_day, is_plain, without_jobs};
 use crate::view;
 use crate::view::days::{DayRow, FOR_COMMANDS, tone};
 
@@ -25,9 +25,9 @@ pub fn check_document(problems: &[StatusProblem]) -> Document {
     Document {
         rows_name: "problems",
         columns: vec![
-            Column::shown("kind", "what"),
-            Column::shown("day", "day"),
-            Column::shown("detail", "detail"),
+            Column::shown("kind", "what").key().kept(),
+            Column::shown("day", "day").key(),
+            Column::shown("detail", "detail").key().folded(),
             Column::hidden("last_day"),
         ],
         rows: problems.iter().map(row).collect(),
@@ -35,7 +35,18 @@ pub fn check_document(problems: &[StatusProblem]) -> Document {
     }
 }
 
-pub fn status_document(overview: &Overview, style: Style) -> anyhow::Result<Document> {
+/// Which days have a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedDays {
+    All,
+    NotPlain,
+}
+
+pub fn status_document(
+    overview: &Overview,
+    listed: ListedDays,
+    style: &Style,
+) -> anyhow::Result<Document> {
     let marks: Vec<(Day, Mark)> = overview
         .days
         .iter()
@@ -44,13 +55,23 @@ pub fn status_document(overview: &Overview, style: Style) -> anyhow::Result<Docu
     let picture = if marks.is_empty() {
         Vec::new()
     } else {
-        calendar::draw(&marks, style.colour)
+        calendar::draw(&marks, style.table.colour)
     };
-    let days = overview.days.iter().map(|facts| {
+    let is_listed = |facts: &&DayFacts| listed == ListedDays::All || !is_plain(facts);
+    let days = overview.days.iter().filter(is_listed).map(|facts| {
         let counts = facts.state != DayState::Missing;
         DayRow::of(facts.clone(), &overview.state.zones, counts)
     });
     let days: Vec<DayRow> = days.collect::<anyhow::Result<_>>()?;
+    let plain = overview.days.len() - days.len();
+    let mut below = Vec::new();
+    if plain > 0 {
+        let days_are = if plain == 1 { "day is" } else { "days are" };
+        below.push(format!(
+            "{plain} {days_are} closed or sealed, with nothing to look at: --days lists all"
+        ));
+    }
+    below.extend(notes(overview)?);
     Ok(Document {
         title: title(overview),
         picture,
@@ -58,7 +79,7 @@ pub fn status_document(overview: &Overview, style: Style) -> anyhow::Result<Docu
         rows_name: "days",
         columns: view::columns(FOR_COMMANDS),
         rows: view::rows(FOR_COMMANDS, &days),
-        notes: notes(overview)?,
+        notes: below,
     })
 }
 

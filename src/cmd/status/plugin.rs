@@ -19,7 +19,7 @@ pub fn write_answer(
     overview: &Overview,
     problems: &[StatusProblem],
     now: i64,
-    style: Style,
+    style: &Style,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let state = if problems.is_empty() {

@@ -158,11 +158,7 @@ impl<'a> ListWriter<'a> {
 }
 
 fn write(document: &Document, format: Format, body: &mut Vec<u8>) -> anyhow::Result<()> {
-    let style = Style {
-        format,
-        colour: false,
-    };
-    output::write(document, style, body)
+    output::write(document, &Style::plain(format), body)
 }
 
 /// Writes a document whose rows are complete.

@@ -152,7 +152,7 @@ fn what_the_source_has_purged_is_explained_by_the_ledger() {
     assert!(
         run.stdout.contains(
             "2013-06-01,ledger,vm_running,hours,small-uuid,small,,,vm:12,vm-12,vm12,,,,,,,,,,ledger,,,,24.0,,\
-             small-uuid,small,zone-uuid,north,2,1500,1024\n"
+             small-uuid,small,zone-uuid,north,2,1500,1024,\n"
         ),
         "{run}"
     );

@@ -1,7 +1,8 @@
 //! Quantities: of an account, of all, of a domain; by day, by month, of some metrics; and the days they are of.
 
-use super::{SERVER, ask_with, body, cloud, is_golden, json, refuses, vm};
+use super::{SERVER, ask_with, body, cloud, json, refuses, vm};
 use crate::cloudstack::{Cloud, NEWEST};
+use crate::golden::is_golden;
 use crate::server::Server;
 
 #[test]

@@ -1,6 +1,7 @@
 //! Accounts, days, findings and corrections, page by page; and what is refused in a query.
 
-use super::{body, cloud, is_golden, json, refuses, vm};
+use super::{body, cloud, json, refuses, vm};
+use crate::golden::is_golden;
 use crate::server::Server;
 
 #[test]

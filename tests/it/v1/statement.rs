@@ -1,8 +1,9 @@
 //! `/v1/accounts/{uuid}/statement`: what a month costs, who sees which days of it, and prices that are read again.
 
+use crate::golden::is_golden;
 use std::fs::File;
 
-use super::{SERVER, ask_with, body, is_golden, json, priced};
+use super::{SERVER, ask_with, body, json, priced};
 use crate::sandbox::Run;
 use crate::server::Server;
 
