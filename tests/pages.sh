@@ -75,9 +75,11 @@ export RBC_USAGE_CONFIG="$folder/demo/cloudusage.cfg"
 "$program" seal 2026-10-06 >>"$folder/log" 2>&1 || fail "$(tail -n 3 "$folder/log")"
 # A sealed value that the source contradicts is a pending correction.
 sqlite3 "$folder/demo/cloud_usage.db" \
-    "update cloud_usage set raw_usage = raw_usage / 2 where account_id = 3 and start_date like '2026-10-06%';"
+    "update cloud_usage set raw_usage = raw_usage / 2 where account_id = 3
+        and start_date >= '2026-10-05 22:00:00' and start_date < '2026-10-06 22:00:00';"
 "$program" import 2026-10-06 >>"$folder/log" 2>&1 || [ $? = 1 ] || fail "$(tail -n 3 "$folder/log")"
 serve
+[ "$(ask "$root/v1/corrections?kind=pending&format=csv" | wc -l)" -gt 1 ] || fail "no correction is pending"
 
 aurora=5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61
 largest=$(ask "$root/v1/usage?month=2026-10&metric=vm_running&format=csv" | sed -n '2s/,.*//p')
@@ -160,14 +162,10 @@ echo secret | "$program" passwd --stdin "$folder/demo/users" shop >>"$folder/log
 printf '\n[scope.shop]\naccounts = %s\n' "$aurora" >>"$folder/demo/cloudusage.cfg"
 RBC_USAGE_SERVER__USERS="$folder/demo/users" serve
 other=$largest
-for table in account projects vm_instance volumes networks; do
-    case $table in
-    account) theirs='id > 3' ;;
-    projects) theirs='project_account_id <> 3' ;;
-    *) theirs='account_id <> 3' ;;
-    esac
-    sqlite3 "$folder/demo/cloud.db" "select uuid from $table where $theirs and uuid is not null;"
-done >"$folder/others"
+sqlite3 "$folder/demo/cloud.db" >"$folder/others" "
+    select uuid from account where id > 3 and uuid is not null;
+    select uuid from projects where project_account_id <> 3 and uuid is not null;
+    select uuid from vm_instance where account_id <> 3 and uuid is not null;"
 [ "$(wc -l <"$folder/others")" -gt 100 ] || fail "the sample has too little of others"
 while read -r name path; do
     # What is asked for is in the page that says that it is not there.

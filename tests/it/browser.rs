@@ -112,8 +112,8 @@ fn an_account_has_its_days_skus_and_resources() {
     }
     // 24 hours are as high as the picture, which is 256; on the second day 20 are 213, and with 3.5 more 251.
     for path in [
-        "<path class=\"s0\" d=\"M5 0v-256M15 0v-213M25 0v-75\">",
-        "<path class=\"s1\" d=\"M15 0v-251\">",
+        "<path class=\"s0\" d=\"M0 0v256M1 0v213M2 0v75\">",
+        "<path class=\"s1\" d=\"M1 0v251\">",
     ] {
         assert!(page.body.contains(path), "{path} in {}", page.body);
     }

@@ -24,7 +24,7 @@ pub const PARAMETERS: [&str; 2] = ["month", "page"];
 const ROOT: &str = "../";
 
 /// Resources of a page.
-const MOST_RESOURCES: usize = 40;
+const MOST_RESOURCES: usize = 25;
 
 pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let month = chosen(context)?;

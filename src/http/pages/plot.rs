@@ -8,9 +8,8 @@ use maud::{Markup, html};
 /// Series that are told apart; the rest are one more.
 pub const MOST_SERIES: usize = 7;
 
-/// Units of the picture that a day is wide; its bar, a stroke in the middle, is narrower by the stylesheet.
-const DAY: usize = 10;
-
+/// A day is one unit wide; its bar, a stroke in the middle, is narrower by the stylesheet, which also turns the picture
+/// upside down, so that bars grow from the ground.
 const HEIGHT: f64 = 256.0;
 
 pub struct Series {
@@ -24,7 +23,6 @@ pub struct Series {
 pub fn bars(label: &str, series: &[Series], pale: &[bool]) -> Markup {
     let days = pale.len();
     let highest = highest(series, days);
-    let width = days * DAY;
     let ground: Vec<i64> = pale
         .iter()
         .map(|pale| if *pale { 256 } else { 0 })
@@ -43,7 +41,7 @@ pub fn bars(label: &str, series: &[Series], pale: &[bool]) -> Markup {
         drawn.push(outline(&strokes));
     }
     html! {
-        svg.bars viewBox={ "0 -256 " (width) " 256" } preserveAspectRatio="none" role="img" aria-label=(label) {
+        svg.bars viewBox={ "-.5 0 " (days) " 256" } preserveAspectRatio="none" role="img" aria-label=(label) {
             @if pale.contains(&true) { path.pale d=(outline(&ground)) {} }
             @for (place, path) in drawn.iter().enumerate().rev() {
                 path class={ "s" (place) } d=(path) {}
@@ -58,7 +56,7 @@ fn outline(strokes: &[i64]) -> String {
     for (day, height) in strokes.iter().enumerate() {
         if *height > 0 {
             // Writing to a text cannot fail.
-            let _ = write!(path, "M{} 0v-{height}", day * DAY + DAY / 2);
+            let _ = write!(path, "M{day} 0v{height}");
         }
     }
     path
@@ -102,10 +100,10 @@ mod tests {
         let drawn = bars("a <label>", &series, &[false, true, false]).into_string();
         assert_eq!(
             drawn,
-            "<svg class=\"bars\" viewBox=\"0 -256 30 256\" preserveAspectRatio=\"none\" role=\"img\" \
-             aria-label=\"a &lt;label&gt;\"><path class=\"pale\" d=\"M15 0v-256\"></path>\
-             <path class=\"s1\" d=\"M5 0v-256\"></path>\
-             <path class=\"s0\" d=\"M5 0v-192M25 0v-128\"></path></svg>"
+            "<svg class=\"bars\" viewBox=\"-.5 0 3 256\" preserveAspectRatio=\"none\" role=\"img\" \
+             aria-label=\"a &lt;label&gt;\"><path class=\"pale\" d=\"M1 0v256\"></path>\
+             <path class=\"s1\" d=\"M0 0v256\"></path>\
+             <path class=\"s0\" d=\"M0 0v192M2 0v128\"></path></svg>"
         );
         assert_eq!(highest(&series, 3), 8.0);
         assert_eq!(highest(&[], 3), 0.0);

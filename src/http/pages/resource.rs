@@ -158,9 +158,13 @@ fn sentence(
     }
     let mut parts: Vec<(String, Vec<Day>)> = parts.into_iter().collect();
     parts.sort_by_key(|(_, days)| days.first().copied());
+    let all = days.len();
     let parts = parts
         .into_iter()
-        .map(|(said, days)| format!("{said} on {}", in_ranges(&days)));
+        .map(|(said, days)| match days.len() == all {
+            true => format!("{said} on each day"),
+            false => format!("{said} on {}", in_ranges(&days)),
+        });
     parts.collect::<Vec<String>>().join("; ")
 }
 
@@ -193,6 +197,15 @@ mod tests {
             sentence(&series, &days, &hours, of_hours),
             "all hours on 2026-10-23, 2026-10-25; 7.50 of 24 hours on 2026-10-24; nothing on 2026-10-26; \
              nothing (to come) on 2026-10-27"
+        );
+        let whole = [&days[0], &days[1]].map(|day| ShownDay { ..*day });
+        let series = Series {
+            label: String::new(),
+            heights: vec![24.0, 24.0],
+        };
+        assert_eq!(
+            sentence(&series, &whole, &hours[..2], of_hours),
+            "all hours on each day"
         );
         assert_eq!(held(25.0 * 20.0 * GIB, 25.0), "20.00 GiB held on average");
     }

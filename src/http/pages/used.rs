@@ -177,8 +177,9 @@ impl UsedMetric {
                         th scope="col" { (heading) }
                     }
                 } }
+                // Their headings are those of rows without being told so: they are the first of each.
                 tbody { @for row in self.rows(days) { tr {
-                    th scope="row" { (row.days) }
+                    th { (row.days) }
                     @for cell in row.cells { td { (cell) } }
                 } } }
             }

@@ -16,7 +16,7 @@ use crate::ledger::read::selection::Selection;
 use crate::month::Month;
 
 /// Sentences of a list, and how many of them are there at first sight.
-const MOST: usize = 50;
+const MOST: usize = 25;
 const FIRST: usize = 5;
 
 /// Whose entries are listed; without ids everybody's, and what is nobody's.
