@@ -33,7 +33,7 @@ create table account_days (
   account_id integer not null references stored_accounts (id),
   day text not null references stored_days (day),
   first_line integer not null,            -- of stored_lines
-  lines integer not null,                 -- that many, with ids one after the other; at least one
+  line_count integer not null,            -- that many, with ids one after the other; at least one
   sku_sums text not null,                 -- kept for speed: '3:24.0 7:0.125', each SKU with the sum of its lines
   primary key (account_id, day)
 ) strict, without rowid;
@@ -132,7 +132,7 @@ from stored_accounts a
 cross join account_stretches s on s.account_id = a.id
 cross join stored_days d on d.day >= s.since_day and d.day < s.until_day
 cross join account_days x on x.day = d.day and x.account_id = a.id
-cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
 join skus k on k.id = l.sku_id
 join metrics m on m.id = k.metric_id
 join stored_resources z on z.id = k.zone_id
@@ -203,3 +203,10 @@ create view resources as
 select kind, uuid, name, source_id as cloudstack_id
 from stored_resources
 where id <> 0;
+
+-- What these kept is written by the program now, which does so in other databases as well.
+drop trigger stored_days_inserted;
+drop trigger stored_days_deleted;
+drop trigger stored_findings_inserted;
+drop trigger acknowledgements_inserted;
+drop trigger acknowledgements_deleted;

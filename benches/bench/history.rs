@@ -147,7 +147,7 @@ const FORGET: &str = "
     where id in (
       select l.id from stored_accounts a
       cross join account_days x on x.account_id = a.id and x.day = 'DAY'
-      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1);
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1);
     delete from account_days where account_id in (select id from stored_accounts) and day = 'DAY';
     delete from stored_digests where day = 'DAY';
     delete from stored_findings where day = 'DAY';
@@ -194,11 +194,11 @@ const TEN_YEARS: &str = "
       join stored_days d on d.day = c.model
       where c.month < '2013-06';
     update stored_days set lines_per = 'resource';
-    create temp table places (day text, account_id integer, model_line integer, first_line integer, lines integer,
+    create temp table places (day text, account_id integer, model_line integer, first_line integer, line_count integer,
                               sku_sums text, primary key (day, account_id)) without rowid;
     insert into places
       select c.day, x.account_id, x.first_line,
-             (select max(id) from stored_lines) + 1 + sum(x.lines) over (order by c.day, x.account_id) - x.lines, x.lines,
+             (select max(id) from stored_lines) + 1 + sum(x.line_count) over (order by c.day, x.account_id) - x.line_count, x.line_count,
              x.sku_sums
       from calendar c
       join account_days x on x.day = c.model
@@ -206,10 +206,10 @@ const TEN_YEARS: &str = "
     insert into stored_lines (id, sku_id, resource_id, quantity)
       select p.first_line + l.id - p.model_line, l.sku_id, l.resource_id, l.quantity
       from places p
-      cross join stored_lines l on l.id between p.model_line and p.model_line + p.lines - 1
+      cross join stored_lines l on l.id between p.model_line and p.model_line + p.line_count - 1
       order by p.day, p.account_id;
-    insert into account_days (account_id, day, first_line, lines, sku_sums)
-      select account_id, day, first_line, lines, sku_sums from places order by account_id, day;
+    insert into account_days (account_id, day, first_line, line_count, sku_sums)
+      select account_id, day, first_line, line_count, sku_sums from places order by account_id, day;
     insert into stored_digests (day, usage_type, source_rows, digest)
       select c.day, d.usage_type, d.source_rows, d.digest
       from calendar c
@@ -221,6 +221,7 @@ const TEN_YEARS: &str = "
       select day, 'unresolved', 'vm:12', 'as ever' from calendar where month < '2013-06'
       union all
       select day, 'replayed_rows', null, '2 rows' from calendar where month < '2010-01';
+    update stored_findings set acknowledged = 1 where kind = 'unresolved' and detail = 'as ever';
     insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at)
       select c.day, 1 + c.rank % 1000, 1, 0, 1, 2, c.day || 'T04:20:00Z'
       from (select day, month, row_number() over (order by day) as rank from calendar) c
@@ -252,7 +253,7 @@ const TEN_YEARS: &str = "
       cross join (select 1 as n union all select 2) twice
       join account_days x
         on iif(twice.n = 1, x.day between '2013-06-01' and '2013-06-' || m.days, m.days = 31 and x.day = '2013-06-30')
-      cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
       group by 1, 2, 3;
     insert or ignore into month_sku_sums (account_id, month, sku_id, quantity)
       select s.account_id, m.month, s.sku_id, s.quantity

@@ -120,7 +120,7 @@ const BYTES: &str = "select cast(sum(pgsize) as real) from dbstat where name in 
 const VMS: &str = "select a.uuid, min(l.resource_id)
     from account_days x
     join stored_accounts a on a.id = x.account_id
-    join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+    join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
     join stored_resources u on u.id = l.resource_id and u.kind = 'vm'
     where x.day = '2013-06-15'
     group by 1
@@ -150,7 +150,7 @@ const ADD_LARGE: &str = "
       cross join priced k
       cross join stored_resources u on u.uuid between 'large-' and 'large-9999'
       order by 1;
-    insert into account_days (account_id, day, first_line, lines, sku_sums)
+    insert into account_days (account_id, day, first_line, line_count, sku_sums)
       select 1000000, day, first_line, 1000,
              (select group_concat(sku_id || ':12000.0', ' ') from (select sku_id from priced order by sku_id))
       from pieces;

@@ -213,6 +213,15 @@ impl Connection {
         }
     }
 
+    /// Inserts one row; returns the id that it was given.
+    pub fn insert(&self, sql: &str, params: Params) -> anyhow::Result<i64> {
+        let _reading = self.reading()?;
+        match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite.insert(sql, params),
+            Driver::Mysql(mysql) => mysql.insert(sql, params),
+        }
+    }
+
     /// Inserts many rows by one statement that ends in ` values (:a, :b …)`; in SQLite it may say what to do on a conflict.
     /// Within a transaction: where it fails, some may be in. The values of each row are in the order in which the statement names them.
     pub fn insert_many<'v, const N: usize>(

@@ -270,6 +270,11 @@ impl Mysql {
         Ok(connection.affected_rows())
     }
 
+    pub fn insert(&self, sql: &str, params: Params) -> anyhow::Result<i64> {
+        self.execute(sql, params)?;
+        Ok(i64::try_from(self.connection.borrow().last_insert_id())?)
+    }
+
     pub fn insert_many<'v, const N: usize>(
         &self,
         sql: &str,

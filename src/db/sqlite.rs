@@ -76,6 +76,11 @@ impl Sqlite {
         Ok(u64::try_from(self.prepare(sql, params)?.raw_execute()?)?)
     }
 
+    pub fn insert(&self, sql: &str, params: Params) -> anyhow::Result<i64> {
+        self.execute(sql, params)?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
     pub fn insert_many<'v, const N: usize>(
         &self,
         sql: &str,

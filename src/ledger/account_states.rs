@@ -140,9 +140,9 @@ impl AccountStates {
             self.remember(domain, id);
             return Ok(id);
         }
-        let sql = "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, :lineage) returning id";
+        let sql = "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, :lineage)";
         let values = params! {":uuid": uuid, ":path": path, ":lineage": lineage};
-        let id = connection.one(sql, values, |row| row.get(0))?;
+        let id = connection.insert(sql, values)?;
         self.remember(domain, id);
         Ok(id)
     }

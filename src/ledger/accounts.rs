@@ -312,7 +312,7 @@ fn as_it_is_now(
 
 fn insert_account(connection: &Connection, account: &CloudAccount) -> anyhow::Result<i64> {
     let sql = "insert into stored_accounts (uuid, name, domain_uuid, domain_path, project_uuid, project_name) \
-               values (:uuid, :name, :domain_uuid, :domain_path, :project_uuid, :project_name) returning id";
+               values (:uuid, :name, :domain_uuid, :domain_path, :project_uuid, :project_name)";
     let values = params! {
         ":uuid": account.uuid.as_ref(),
         ":name": &account.name,
@@ -321,7 +321,7 @@ fn insert_account(connection: &Connection, account: &CloudAccount) -> anyhow::Re
         ":project_uuid": account.project_uuid.as_ref(),
         ":project_name": account.project_name.as_ref(),
     };
-    connection.one(sql, values, |row| row.get(0))
+    connection.insert(sql, values)
 }
 
 fn update_account(connection: &Connection, id: i64, account: &CloudAccount) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use anyhow::bail;
 use super::handle::Ledger;
 use super::refusals;
 use super::statements::count_revision;
+use crate::day::Day;
 use crate::db::{Connection, params};
 
 impl Ledger {
@@ -81,8 +82,8 @@ fn insert_acknowledgement(
                on conflict do update set reason = excluded.reason, acknowledged_at = excluded.acknowledged_at";
     let values = params! {":id": id, ":reason": reason, ":now": now};
     let inserted = connection.execute(sql, values)?;
-    anyhow::ensure!(inserted == 1, "there is no finding {id}");
-    Ok(())
+    anyhow::ensure!(inserted > 0, "there is no finding {id}");
+    update_acknowledged(connection, id)
 }
 
 fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()> {
@@ -93,9 +94,25 @@ fn delete_acknowledgement(connection: &Connection, id: i64) -> anyhow::Result<()
                  where id = :id)";
     let deleted = connection.execute(sql, params! {":id": id})?;
     anyhow::ensure!(deleted == 1, "there is no acknowledged finding {id}");
+    update_acknowledged(connection, id)?;
     // The day may have been taken for equal to its source because of it.
     let sql = "update stored_days set verified_at = null \
                where day = (select day from stored_findings where id = :id and kind in ('differs_from_source', 'remapped'))";
     connection.execute(sql, params! {":id": id})?;
+    Ok(())
+}
+
+/// Keeps with a finding whether its content is acknowledged, and with those of its day that say the same.
+fn update_acknowledged(connection: &Connection, id: i64) -> anyhow::Result<()> {
+    let sql = "select day from stored_findings where id = :id";
+    let day: Day = connection.one(sql, params! {":id": id}, |row| row.get(0))?;
+    let sql = "update stored_findings set acknowledged = exists ( \
+                 select 1 from acknowledgements k \
+                 where k.day = stored_findings.day and k.kind = stored_findings.kind \
+                   and k.account_id = coalesce(stored_findings.account_id, 0) \
+                   and k.metric_id = coalesce(stored_findings.metric_id, 0) \
+                   and k.resource = coalesce(stored_findings.resource, '') and k.detail = stored_findings.detail) \
+               where day = :day";
+    connection.execute(sql, params! {":day": day})?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub fn list_faults(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Resu
 
 /// Each line belongs to one account's day.
 fn list_misplaced(connection: &Connection) -> anyhow::Result<Vec<String>> {
-    let sql = "select day, first_line, lines from account_days order by first_line";
+    let sql = "select day, first_line, line_count from account_days order by first_line";
     let mut faults = Vec::new();
     let (mut end, mut belong) = (i64::MIN, 0);
     connection.each(sql, params! {}, |row| {
@@ -132,14 +132,14 @@ fn list_sums(connection: &Connection, sql: &'static str, day: Day) -> anyhow::Re
 const OF_LINES: &str = "select x.account_id, k.metric_id, sum(l.quantity)
      from stored_accounts a
      cross join account_days x on x.account_id = a.id and x.day = :day
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      cross join skus k on k.id = l.sku_id
      group by x.account_id, k.metric_id";
 
 const OF_SKUS: &str = "select x.account_id, l.sku_id, sum(l.quantity)
      from stored_accounts a
      cross join account_days x on x.account_id = a.id and x.day = :day
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      group by x.account_id, l.sku_id";
 
 const SKU_SUMS: &str = "select x.account_id, x.sku_sums

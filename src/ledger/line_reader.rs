@@ -88,14 +88,14 @@ fn held_line(
 const OF_ALL: &str = "select x.account_id, l.sku_id, l.resource_id, l.quantity, u.kind, u.source_id
      from stored_accounts a
      cross join account_days x on x.account_id = a.id and x.day = :day
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      cross join stored_resources u on u.id = l.resource_id
      order by x.account_id, l.id";
 
 const OF_SOME: &str =
     "select x.account_id, l.sku_id, l.resource_id, l.quantity, u.kind, u.source_id
      from account_days x
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      cross join stored_resources u on u.id = l.resource_id
      where x.day = :day and x.account_id in rarray(:accounts)
      order by x.account_id, l.id";

@@ -115,13 +115,13 @@ impl<'a> LineWriter<'a> {
         self.connection.insert_many(sql, rows)?;
         let count = i64::try_from(lines.len())?;
         let sums = sku_sums::add_up(lines.iter().map(|line| (line.sku_id, line.quantity)));
-        let sql = "insert into account_days (account_id, day, first_line, lines, sku_sums) \
-                   values (:account_id, :day, :first_line, :lines, :sku_sums)";
+        let sql = "insert into account_days (account_id, day, first_line, line_count, sku_sums) \
+                   values (:account_id, :day, :first_line, :line_count, :sku_sums)";
         let values = params! {
             ":account_id": account_id,
             ":day": day,
             ":first_line": self.next,
-            ":lines": count,
+            ":line_count": count,
             ":sku_sums": &sums,
         };
         self.connection.execute(sql, values)?;
@@ -133,7 +133,7 @@ impl<'a> LineWriter<'a> {
 /// The lines of an account's day, by SKU and resource; taken out of the ledger.
 pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Result<Vec<StoredLine>> {
     let sql = "select l.sku_id, l.resource_id, l.quantity from account_days x \
-               cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+               cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
                where x.day = :day and x.account_id = :account_id order by l.id";
     let values = params! {":day": day, ":account_id": account_id};
     let lines = connection.list(sql, values, |row| {
@@ -144,7 +144,7 @@ pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Resul
         })
     })?;
     let sql =
-        "select first_line, lines from account_days where day = :day and account_id = :account_id";
+        "select first_line, line_count from account_days where day = :day and account_id = :account_id";
     let values = params! {":day": day, ":account_id": account_id};
     let piece = connection.find(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some((first, count)) = piece {
@@ -157,7 +157,7 @@ pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Resul
 
 /// Deletes all lines of a day. An import wrote them in one piece.
 pub fn delete_day(connection: &Connection, day: Day) -> anyhow::Result<()> {
-    let sql = "select x.first_line, x.lines from stored_accounts a \
+    let sql = "select x.first_line, x.line_count from stored_accounts a \
                cross join account_days x on x.account_id = a.id and x.day = :day \
                order by x.first_line";
     let mut pieces: Vec<(i64, i64)> = Vec::new();

@@ -164,7 +164,7 @@ fn list_frozen(
 ) -> anyhow::Result<IdMap<(ResourceKind, u64), i64>> {
     let sql = "select distinct s.kind, s.source_id, s.id from stored_accounts a \
                cross join account_days x on x.account_id = a.id and x.day = :day \
-               cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+               cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
                cross join stored_resources s on s.id = l.resource_id \
                where s.uuid <> s.kind || ':' || s.source_id order by s.id";
     let mut frozen = IdMap::default();

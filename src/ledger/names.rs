@@ -178,13 +178,13 @@ impl LedgerNames {
         if let Some(id) = self.metrics.get(&metric) {
             return Ok(*id);
         }
-        let sql = "insert into metrics (name, unit, per) values (:name, :unit, :per) returning id";
+        let sql = "insert into metrics (name, unit, per) values (:name, :unit, :per)";
         let values = params! {
             ":name": metric.name(),
             ":unit": metric.unit(),
             ":per": metric.per().map(Breakdown::name),
         };
-        let id = connection.one(sql, values, |row| row.get(0))?;
+        let id = connection.insert(sql, values)?;
         self.metrics.insert(metric, id);
         Ok(id)
     }
@@ -308,14 +308,14 @@ impl LedgerNames {
         if let Some(id) = self.resources.get(&frozen) {
             return Ok(Resource { id: *id, stand_in });
         }
-        let sql = "insert into stored_resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name) returning id";
+        let sql = "insert into stored_resources (kind, source_id, uuid, name) values (:kind, :source_id, :uuid, :name)";
         let values = params! {
             ":kind": per.name(),
             ":source_id": source_id,
             ":uuid": frozen.uuid.as_str(),
             ":name": frozen.name.as_str(),
         };
-        let id = connection.one(sql, values, |row| row.get(0))?;
+        let id = connection.insert(sql, values)?;
         self.remember(frozen, id);
         Ok(Resource { id, stand_in })
     }

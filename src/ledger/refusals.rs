@@ -98,9 +98,7 @@ fn insert(
     cause: Cause,
     now: &str,
 ) -> anyhow::Result<()> {
-    let sql =
-        "update sqlite_sequence set seq = seq + 1 where name = 'stored_findings' returning seq";
-    let id: i64 = connection.one(sql, params! {}, |row| row.get(0))?;
+    let id = next_finding_id(connection, day)?;
     let sql = "insert into stored_refusals (day, id, reason, source_gone, wrong_zone, since, last_seen) \
                values (:day, :id, :reason, :source_gone, :wrong_zone, :now, :now)";
     let values = params! {
@@ -113,6 +111,14 @@ fn insert(
     };
     connection.execute(sql, values)?;
     Ok(())
+}
+
+/// The number of a finding, which no other one ever gets.
+fn next_finding_id(connection: &Connection, day: Day) -> anyhow::Result<i64> {
+    let sql = "insert into stored_findings (day, kind, detail) values (:day, 'refused', '')";
+    let id = connection.insert(sql, params! {":day": day})?;
+    connection.execute("delete from stored_findings where id = :id", params! {":id": id})?;
+    Ok(id)
 }
 
 /// Returns whether anything spoke against the day.

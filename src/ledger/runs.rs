@@ -33,9 +33,8 @@ impl Ledger {
             if !self.is_as_a_whole() {
                 self.engine.stop_waiting_for_the_disk()?;
             }
-            let sql = "insert into imports (started_at) values (:now) returning id";
-            self.connection()
-                .one(sql, params! {":now": now}, |row| row.get(0))
+            let sql = "insert into imports (started_at) values (:now)";
+            self.connection().insert(sql, params! {":now": now})
         };
         begin().with_context(|| self.engine.name())
     }

@@ -10,7 +10,7 @@ use super::day::{
 use super::names::LedgerNames;
 use crate::aggregate::DayUsage;
 use crate::cloud::Fingerprint;
-use crate::day::Day;
+use crate::day::{Day, DayRange};
 use crate::db::{Connection, SqlValue, params};
 use crate::finding::FindingKind;
 use crate::row::Digest;
@@ -118,6 +118,25 @@ impl<'a> Statements<'a> {
             ":now": self.now,
         };
         self.connection.execute(sql, values)?;
+        self.update_gaps()
+    }
+
+    /// Keeps how many days are missing before this one, and between it and the next.
+    fn update_gaps(&self) -> anyhow::Result<()> {
+        let neighbours = "select (select max(day) from stored_days where day < :day), \
+                                 (select min(day) from stored_days where day > :day)";
+        let (before, after): (Option<Day>, Option<Day>) =
+            self.connection
+                .one(neighbours, params! {":day": self.day}, |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+        let update = "update stored_days set gap_before = :days where day = :day and gap_before <> :days";
+        let pairs = [before.map(|before| (before, self.day)), after.map(|after| (self.day, after))];
+        for (first, second) in pairs.into_iter().flatten() {
+            let days = DayRange::new(first, second)?.count_days() - 2;
+            self.connection
+                .execute(update, params! {":day": second, ":days": days})?;
+        }
         Ok(())
     }
 
@@ -257,7 +276,7 @@ impl<'a> Statements<'a> {
     pub fn insert_correction(&self, correction: &Correction) -> anyhow::Result<i64> {
         let sql = "insert into stored_corrections \
                      (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) \
-                   values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind) returning id";
+                   values (:day, :account_id, :metric_id, :resource_id, :old, :new, :now, :kind)";
         let kind = match correction.kind {
             CorrectionKind::Overwritten => "overwritten",
             CorrectionKind::Pending => "pending",
@@ -272,7 +291,7 @@ impl<'a> Statements<'a> {
             ":now": self.now,
             ":kind": kind,
         };
-        self.connection.one(sql, values, |row| row.get(0))
+        self.connection.insert(sql, values)
     }
 
     /// A record's pending corrections have come into the record itself.
@@ -313,8 +332,13 @@ impl<'a> Statements<'a> {
         finding: &NewFinding,
         metric_id: Option<i64>,
     ) -> anyhow::Result<()> {
-        let sql = "insert into stored_findings (day, kind, account_id, metric_id, resource, detail) \
-                   values (:day, :kind, :account_id, :metric_id, :resource, :detail)";
+        // What somebody has acknowledged stays so when its day is written again.
+        let sql = "insert into stored_findings (day, kind, account_id, metric_id, resource, detail, acknowledged) \
+                   values (:day, :kind, :account_id, :metric_id, :resource, :detail, exists ( \
+                     select 1 from acknowledgements \
+                     where day = :day and kind = :kind and account_id = coalesce(:account_id, 0) \
+                       and metric_id = coalesce(:metric_id, 0) and resource = coalesce(:resource, '') \
+                       and detail = :detail))";
         let NewFinding {
             kind,
             account_id,

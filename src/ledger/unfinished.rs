@@ -1,6 +1,8 @@
 //! Which days are final, and which are not: a day is final once it is closed, and a range, a month or the whole ledger
 //! is complete if every day of it is. A day that is not final is open or missing; gaps between days show what is missing.
 
+use std::collections::HashSet;
+
 use crate::day::{Day, DayRange};
 use crate::db::{Connection, SqlValue, params};
 use crate::month::Month;
@@ -24,10 +26,7 @@ impl Unfinished {
 /// The days of a range that are open or missing.
 pub fn list_unfinished(connection: &Connection, range: DayRange) -> anyhow::Result<Unfinished> {
     // Mostly there are none, and one row shows it.
-    let sql =
-        "select count(*) from stored_days where day between :first and :last and state = 'closed'";
-    let closed: i64 = connection.one(sql, &within(range), |row| row.get(0))?;
-    if closed == range.count_days() {
+    if count_closed(connection, range)? == range.count_days() {
         return Ok(Unfinished::default());
     }
     Ok(unfinished(&list_states(connection, range)?, range))
@@ -92,18 +91,29 @@ pub fn count_missing_days(connection: &Connection) -> anyhow::Result<u64> {
 
 /// The months whose days are all closed and that have no sums yet, in order.
 pub fn list_months_to_sum(connection: &Connection) -> anyhow::Result<Vec<Month>> {
-    // From month to month, and along the days of those alone that have no sums.
-    let sql = "with recursive months (month) as ( \
-                 select substr(min(day), 1, 7) from stored_days \
-                 union all \
-                 select strftime('%Y-%m', month || '-01', '+1 month') from months \
-                 where month < (select substr(max(day), 1, 7) from stored_days)) \
-               select month from months m \
-               where not exists (select 1 from summed_months s where s.month = m.month) \
-                 and cast(strftime('%d', month || '-01', '+1 month', '-1 day') as integer) = ( \
-                   select count(*) from stored_days d \
-                   where d.state = 'closed' and d.day between m.month || '-01' and m.month || '-31')";
-    connection.list(sql, params! {}, |row| Ok(row.get::<&str>(0)?.parse()?))
+    let sql = "select min(day), max(day) from stored_days";
+    let ends = connection.one(sql, params! {}, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(first), Some(last)): (Option<Day>, Option<Day>) = ends else {
+        return Ok(Vec::new());
+    };
+    let sql = "select month from summed_months";
+    let summed: HashSet<Month> =
+        connection.list(sql, params! {}, |row| Ok(row.get::<&str>(0)?.parse()?))?.into_iter().collect();
+    let mut months = Vec::new();
+    let mut month = Month::of(first);
+    while month <= Month::of(last) {
+        if !summed.contains(&month) && count_closed(connection, month.days())? == month.days().count_days() {
+            months.push(month);
+        }
+        month = month.next();
+    }
+    Ok(months)
+}
+
+fn count_closed(connection: &Connection, range: DayRange) -> anyhow::Result<i64> {
+    let sql =
+        "select count(*) from stored_days where day between :first and :last and state = 'closed'";
+    connection.one(sql, &within(range), |row| row.get(0))
 }
 
 #[cfg(test)]

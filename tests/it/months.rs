@@ -21,7 +21,7 @@ const DIFFERING: &str = "
     from month_sku_sums s
     full join (select account_id, month, sku_id, sum(quantity) as quantity
                from (select day, account_id, substr(day, 1, 7) as month, sku_id, sum(quantity) as quantity
-                     from account_days join stored_lines l on l.id between first_line and first_line + lines - 1
+                     from account_days join stored_lines l on l.id between first_line and first_line + line_count - 1
                      group by 1, 2, 3, 4)
                group by 1, 2, 3) d
       using (account_id, month, sku_id)

@@ -92,7 +92,7 @@ const MAY_WALK: [(&str, &str, &str); 16] = [
         "`check`, which reads everything",
     ),
     (
-        "select day, first_line, lines from account_days order by first_line",
+        "select day, first_line, line_count from account_days order by first_line",
         "account_days",
         "`check`, which reads everything",
     ),

@@ -162,6 +162,6 @@ fn each(
 
 const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
      from account_days x \
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
      where x.account_id = :account and x.day between :first and :last \
      order by x.day, l.id";

@@ -109,7 +109,7 @@ pub fn lines(of: &cloudstack::Cloud) -> Usage {
         of,
         "select x.day, a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, sum(l.quantity) \
          from account_days x \
-         join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1 \
+         join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
          join stored_accounts a on a.id = x.account_id \
          join stored_resources s on s.id = l.resource_id \
          join skus k on k.id = l.sku_id \
@@ -130,7 +130,7 @@ pub fn records_beside_their_lines(of: &cloudstack::Cloud) -> Vec<String> {
                   case when m.per is null then 0 when m.per = 'ip_address' then l.resource_id else k.offering_id end
                     as resource_id
            from account_days x
-           join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
+           join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
            join skus k on k.id = l.sku_id
            join metrics m on m.id = k.metric_id
            group by 1, 2, 3, 5) s using (day, account_id, metric_id, resource_id)
