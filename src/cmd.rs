@@ -78,7 +78,7 @@ fn initialise_ledger(
         Initialised::Upgraded { from, .. } => format!("upgraded from schema {from}"),
         Initialised::Current => "is current".to_owned(),
     };
-    writeln!(out, "ledger {} {done}", config.ledger.display())?;
+    writeln!(out, "ledger {} {done}", config.ledger)?;
     if let Initialised::Upgraded {
         without_lines: Some((first, last)),
         ..

@@ -27,7 +27,7 @@ pub use import::{Import, OnDone, Reread, RereadDays};
 pub use limits::ServerLimits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use texts::KeyTexts;
-pub use uri::{MysqlTls, MysqlUri, Password, SourceUri};
+pub use uri::{LedgerUri, MysqlTls, MysqlUri, Password, SourceUri};
 use values::{Values, layers};
 
 /// Everything `cloudusage.cfg` says, checked.
@@ -39,8 +39,8 @@ pub struct Config {
     pub cloud_usage: SourceUri,
     /// CloudStack's main database.
     pub cloud: SourceUri,
-    /// The ledger's file, absolute or relative to the working directory.
-    pub ledger: PathBuf,
+    /// Where the ledger is; a file is absolute or relative to the working directory.
+    pub ledger: LedgerUri,
     /// GMT if `main.timezone` is not written; commands then replace it by the zone of the ledger or of CloudStack.
     pub zone: Zone,
     pub zone_is_written: bool,

@@ -5,7 +5,6 @@ mod figure;
 mod narrow;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -14,6 +13,7 @@ use crate::aggregate::window::DayBounds;
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::import::{add_up, rows_gone, running_vms};
+use crate::config::LedgerUri;
 use crate::ledger::account_lines::NamedLine;
 use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::ledger::day_reader::DayReader;
@@ -34,7 +34,7 @@ const ATTEMPTS: usize = 5;
 
 /// Which figures are explained.
 pub struct ExplainRequest<'a> {
-    pub ledger: &'a Path,
+    pub ledger: &'a LedgerUri,
     /// The zone that is configured.
     pub timezone: &'a str,
     /// Uuid of an account or a project, or a name that only one of them has.

@@ -42,7 +42,7 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config;
+use crate::config::{self, LedgerUri};
 use crate::plural::plural;
 use crate::zones::Zones;
 use access_log::AccessLog;
@@ -107,7 +107,7 @@ pub fn may_limit(settings: &config::Server) -> anyhow::Result<()> {
 
 /// Where answers come from, and how to read the configuration again.
 pub struct ServeOptions<'a> {
-    pub ledger: &'a Path,
+    pub ledger: &'a LedgerUri,
     /// The ledger's.
     pub zones: Zones,
     /// `main.timezone`, if it is written.

@@ -1,9 +1,9 @@
 //! Sealing days and giving them back: the days and the ledger held against imports, what speaks against a seal, and
 //! how it is reported. That a day is sealed is the ledger's business.
 
-use std::path::Path;
 use std::time::Duration;
 
+use crate::config::LedgerUri;
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::ledger::Ledger;
@@ -24,7 +24,7 @@ pub struct LockedDays {
 
 /// Waits up to `timeout` for a running import. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
 pub fn hold(
-    ledger: &Path,
+    ledger: &LedgerUri,
     timeout: Duration,
     timezone: &str,
     range: DayRange,

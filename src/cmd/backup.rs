@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
+
 use crate::arguments::ConfigFile;
 use crate::ledger;
 use crate::printable::printable;
@@ -28,7 +30,10 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let bar = terminal::step_bar();
-    let bytes = ledger::backup::backup(&config.ledger, &args.file, &mut |step| {
+    let Some(path) = config.ledger.file() else {
+        bail!("{}: a cluster's ledger has no file: use rbc-usage copy", config.ledger);
+    };
+    let bytes = ledger::backup::backup(path, &args.file, &mut |step| {
         terminal::show_step(&bar, step)
     })?;
     bar.finish_and_clear();

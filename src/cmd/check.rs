@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::arguments::{ConfigFile, ListFormatArgs};
 use crate::cloud::CloudIdentity;
-use crate::config::Config;
+use crate::config::{Config, LedgerUri};
 use crate::day::DayRange;
 use crate::import::advise;
 use crate::ledger;
@@ -141,8 +141,8 @@ fn check_sources(config: &Config) -> anyhow::Result<(Vec<CheckLine>, Option<Clou
 }
 
 /// Whether it is the CloudStack that the ledger is of. A ledger that cannot be read has a line already.
-fn judge_identity(identity: &CloudIdentity, path: &Path) -> Option<CheckLine> {
-    let mut reader = Reader::open(path).ok()?;
+fn judge_identity(identity: &CloudIdentity, ledger: &LedgerUri) -> Option<CheckLine> {
+    let mut reader = Reader::open(ledger).ok()?;
     let found = reader.read(|snapshot| find_disagreement(snapshot, identity));
     match found {
         Ok(disagreement) => disagreement.map(|said| error("cloud", said)),
@@ -230,10 +230,11 @@ fn newest_misfit(source: &mut Source, zone: &Zone) -> anyhow::Result<Option<Stri
 }
 
 fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
-    let (what, path) = ("ledger", config.ledger.as_path());
+    let (what, ledger) = ("ledger", &config.ledger);
     let mut lines = Vec::new();
-    let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    match Reader::open(path).and_then(|mut reader| reader.state()) {
+    let file = ledger.file();
+    let bytes = file.and_then(|path| fs::metadata(path).ok().map(|file| file.len()));
+    match Reader::open(ledger).and_then(|mut reader| reader.state()) {
         Err(err) => lines.push(error(what, format!("{err:#}"))),
         Ok(state) => {
             let (theirs, ours) = (state.zones.name(), config.zone.name());
@@ -242,34 +243,36 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
                 let said = disagreement(theirs, ours);
                 lines.push(error(what, said));
             }
+            let what_it_is = match bytes {
+                Some(bytes) => readable(bytes as f64, Unit::Bytes),
+                None => ledger.to_string(),
+            };
             if quick {
-                let bytes = readable(bytes as f64, Unit::Bytes);
                 lines.push(ok(
                     what,
-                    format!("{bytes}, of this version, not read completely"),
+                    format!("{what_it_is}, of this version, not read completely"),
                 ));
             } else {
-                lines.extend(read_ledger(what, path, bytes));
+                lines.extend(read_ledger(what, ledger, &what_it_is));
             }
-            lines.extend(others_read(what, path));
+            lines.extend(file.and_then(|path| others_read(what, path)));
         }
     }
-    lines.extend(readers::check_readers(path));
-    lines.push(check_room(path, bytes));
+    if let Some(path) = file {
+        lines.extend(readers::check_readers(path));
+        lines.push(check_room(path, bytes.unwrap_or(0)));
+    }
     lines
 }
 
 /// What takes the longer the more there is in a ledger.
-fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<CheckLine> {
+fn read_ledger(what: &'static str, ledger: &LedgerUri, what_it_is: &str) -> Vec<CheckLine> {
     let bar = terminal::step_bar();
     let mut on_step = |step| terminal::show_step(&bar, step);
-    let mut lines = vec![match ledger::backup::check(path, &mut on_step) {
+    let mut lines = vec![match find_faults(ledger, &mut on_step) {
         Ok(faults) if faults.is_empty() => ok(
             what,
-            format!(
-                "{}, sound, of this version",
-                readable(bytes as f64, Unit::Bytes)
-            ),
+            format!("{what_it_is}, sound, of this version"),
         ),
         Ok(faults) => error(
             what,
@@ -280,15 +283,27 @@ fn read_ledger(what: &'static str, path: &Path, bytes: u64) -> Vec<CheckLine> {
         ),
         Err(err) => error(what, format!("{err:#}")),
     }];
-    lines.extend(check_sums(what, path, &mut on_step));
-    lines.extend(check_lines(what, path, &mut on_step));
+    lines.extend(check_sums(what, ledger, &mut on_step));
+    lines.extend(check_lines(what, ledger, &mut on_step));
     bar.finish_and_clear();
     lines
 }
 
+/// What is wrong with a file, in sentences. A server looks after its pages itself.
+fn find_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
+    match ledger.file() {
+        Some(path) => ledger::backup::check(path, on_step),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// A line for each month whose sums are not those of its days.
-fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<CheckLine> {
-    match ledger::months::list_wrong(path, on_step) {
+fn check_sums(
+    what: &'static str,
+    ledger: &LedgerUri,
+    on_step: &mut dyn FnMut(Step),
+) -> Vec<CheckLine> {
+    match ledger::months::list_wrong(ledger, on_step) {
         Ok(wrong) => wrong
             .into_iter()
             .map(|wrong| error(what, format!("{wrong}: rbc-usage verify {}", wrong.month)))
@@ -298,8 +313,12 @@ fn check_sums(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) ->
 }
 
 /// A line for each fault of lines.
-fn check_lines(what: &'static str, path: &Path, on_step: &mut dyn FnMut(Step)) -> Vec<CheckLine> {
-    match ledger::line_check::list_faults(path, on_step) {
+fn check_lines(
+    what: &'static str,
+    ledger: &LedgerUri,
+    on_step: &mut dyn FnMut(Step),
+) -> Vec<CheckLine> {
+    match ledger::line_check::list_faults(ledger, on_step) {
         Ok(faults) => faults.into_iter().map(|fault| error(what, fault)).collect(),
         Err(err) => vec![error(what, format!("{err:#}"))],
     }

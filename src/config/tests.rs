@@ -26,7 +26,7 @@ fn keys_that_are_not_given_have_defaults() {
     let config = config(WHOLE, &[]).unwrap();
     assert_eq!(config.cloud_usage.to_string(), "cloud@db:3306/cloud_usage");
     assert_eq!(config.cloud.to_string(), "cloud@db:3306/cloud");
-    assert_eq!(config.ledger, Path::new("/etc/usage.db"));
+    assert_eq!(config.ledger, Path::new("/etc/usage.db").into());
     assert_eq!(config.secret_file.as_deref(), Some(Path::new("/etc/x.cfg")));
     assert_eq!((config.zone.name(), config.zone_is_written), ("GMT", false));
     let import = Import {
@@ -106,7 +106,7 @@ fn the_environment_replaces_every_key() {
 #[test]
 fn all_problems_come_in_one_report() {
     let text = "[main]\ncloud_url = mysql://u:s3cret@h/cloud\n\
-        rbc_usage_uri = mysql://u:s3cret@h/rbc_usage\ntimezone = GMT # winter\n\
+        rbc_usage_uri = postgresql://u:s3cret@h/rbc_usage\ntimezone = GMT # winter\n\
         [Server]\n[server]\nbind = :8888\nworkers = 0\n";
     let variables = [
         ("RBC_USAGE_IMPORT__READ_TIMEOUT", "5m"),
@@ -127,7 +127,7 @@ RBC_USAGE_SERVER__PORT: unknown variable; its key would be server.port, which do
 /etc/x.cfg: main.cloud_url: unknown key; [main] has cloud_usage_uri, cloud_uri, rbc_usage_uri, timezone
 /etc/x.cfg: main.cloud_usage_uri: missing
 /etc/x.cfg: main.cloud_uri: missing
-/etc/x.cfg: main.rbc_usage_uri: the ledger is one SQLite file: write a path such as sqlite:////var/lib/rbc-usage/usage.db
+/etc/x.cfg: main.rbc_usage_uri: not a ledger: write sqlite:////var/lib/rbc-usage/usage.db or mysql://user:password@host1,host2/rbc_usage
 /etc/x.cfg: main.timezone: \"GMT # winter\" is not a known time zone, and CloudStack reads an unknown one as GMT: \
 write GMT if CloudStack is set to this name, else a name such as Europe/Stockholm or GMT+2 here and there; \
 a comment takes a line of its own

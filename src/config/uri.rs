@@ -40,17 +40,76 @@ pub fn parse_source(text: &str, folder: &Path) -> anyhow::Result<SourceUri> {
     }
 }
 
-/// Reads the URI of the ledger. A relative path starts from `folder`.
-pub fn parse_ledger(text: &str, folder: &Path) -> anyhow::Result<PathBuf> {
-    match text.split_once("://") {
-        Some((scheme, rest)) if scheme.split('+').next() == Some("sqlite") => {
-            parse_sqlite(rest, folder)
+/// Where the ledger is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LedgerUri {
+    /// A SQLite file.
+    File(PathBuf),
+    /// A database that these servers have in common, in the order in which they are tried; at least one.
+    Cluster(Vec<MysqlUri>),
+}
+
+impl LedgerUri {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            LedgerUri::File(path) => Some(path),
+            LedgerUri::Cluster(_) => None,
         }
+    }
+}
+
+impl From<&Path> for LedgerUri {
+    fn from(path: &Path) -> LedgerUri {
+        LedgerUri::File(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for LedgerUri {
+    fn from(path: &PathBuf) -> LedgerUri {
+        LedgerUri::File(path.clone())
+    }
+}
+
+impl fmt::Display for LedgerUri {
+    /// The path, or `user@host:port, user@host:port/database`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uris = match self {
+            LedgerUri::File(path) => return path.display().fmt(f),
+            LedgerUri::Cluster(uris) => uris,
+        };
+        for (place, uri) in uris.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
+            write!(f, "{separator}{uri}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the URI of the ledger. A relative path starts from `folder`.
+pub fn parse_ledger(text: &str, folder: &Path) -> anyhow::Result<LedgerUri> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
+    match scheme.split('+').next() {
+        Some("sqlite") => Ok(LedgerUri::File(parse_sqlite(rest, folder)?)),
+        Some("mysql" | "mariadb") => parse_cluster(rest, folder),
         Some(_) | None => bail!(
-            "the ledger is one SQLite file: write a path such as \
-             sqlite:////var/lib/rbc-usage/usage.db"
+            "not a ledger: write sqlite:////var/lib/rbc-usage/usage.db or \
+             mysql://user:password@host1,host2/rbc_usage"
         ),
     }
+}
+
+/// Takes what follows `mysql://`, with one or more hosts: `user:password@host1:3306,host2/database?parameters`.
+fn parse_cluster(rest: &str, folder: &Path) -> anyhow::Result<LedgerUri> {
+    let Some((login, place)) = rest.rsplit_once('@') else {
+        return Ok(LedgerUri::Cluster(vec![mysql::parse(rest, folder)?]));
+    };
+    let end = place.find(['/', '?']).unwrap_or(place.len());
+    let (hosts, database) = place.split_at(end);
+    let uris = hosts
+        .split(',')
+        .map(|host| mysql::parse(&format!("{login}@{host}{database}"), folder));
+    Ok(LedgerUri::Cluster(uris.collect::<anyhow::Result<_>>()?))
 }
 
 /// Takes what follows `sqlite://`: a slash and the path.
@@ -82,8 +141,9 @@ mod tests {
     fn sqlite(text: &str) -> PathBuf {
         let ledger = parse_ledger(text, Path::new("/etc/rbc-usage")).unwrap();
         let source = parse_source(text, Path::new("/etc/rbc-usage")).unwrap();
-        assert_eq!(source, SourceUri::Sqlite(ledger.clone()));
-        ledger
+        let path = ledger.file().unwrap().to_owned();
+        assert_eq!(source, SourceUri::Sqlite(path.clone()));
+        path
     }
 
     #[test]
@@ -97,6 +157,28 @@ mod tests {
         ] {
             assert_eq!(sqlite(text), PathBuf::from(path));
         }
+    }
+
+    #[test]
+    fn reads_the_hosts_of_a_cluster() {
+        let folder = Path::new("/etc/rbc-usage");
+        let text = "mysql://rbc:p,@ss@db1:3307,[::1],db3/rbc_usage?ssl=true";
+        let ledger = parse_ledger(text, folder).unwrap();
+        assert_eq!(
+            ledger.to_string(),
+            "rbc@db1:3307/rbc_usage, rbc@[::1]:3306/rbc_usage, rbc@db3:3306/rbc_usage"
+        );
+        let LedgerUri::Cluster(uris) = ledger else {
+            panic!("a file");
+        };
+        for uri in uris {
+            assert_eq!(uri.password.0, "p,@ss");
+            assert_eq!(uri.tls, MysqlTls::Verified { authority: None });
+        }
+        let wrong = |text| parse_ledger(text, folder).unwrap_err().to_string();
+        assert!(wrong("mysql://rbc@db1,db2:x/rbc_usage").starts_with("the port is not a number"));
+        assert!(wrong("mysql://rbc@db1,db2").starts_with("names no database"));
+        assert!(wrong("postgresql://rbc@db1/x").starts_with("not a ledger"));
     }
 
     #[test]
@@ -173,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn the_ledger_is_a_file() {
-        for text in ["mysql://u:s3cret@h/rbc_usage", "/var/lib/usage.db", ""] {
+    fn the_ledger_is_a_file_or_a_database() {
+        for text in ["postgresql://u:s3cret@h/rbc_usage", "/var/lib/usage.db", ""] {
             let err = parse_ledger(text, Path::new("")).unwrap_err();
             assert_eq!(
                 err.to_string(),
-                "the ledger is one SQLite file: write a path such as \
-                 sqlite:////var/lib/rbc-usage/usage.db"
+                "not a ledger: write sqlite:////var/lib/rbc-usage/usage.db or \
+                 mysql://user:password@host1,host2/rbc_usage"
             );
         }
     }

@@ -1,20 +1,25 @@
 //! A connection to a database of either kind: questions, writes, transactions. One statement at a time: while rows come
 //! in, another statement is an error, as a server of MySQL's protocol sends nothing else before the last row.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use anyhow::{Context, ensure};
 
 use super::mysql::Mysql;
 use super::row::{Row, Wanted};
 use super::sqlite::Sqlite;
+use super::transient::Transient;
 use super::value::{Params, SqlValue};
 
 /// An open connection.
 pub struct Connection {
-    driver: Driver,
+    driver: RefCell<Driver>,
     /// A statement has not come to its end.
     is_reading: Cell<bool>,
+    /// What is asked next belongs to what was asked before: no other connection could answer it.
+    in_transaction: Cell<bool>,
+    /// Makes another one in its place, where one server stands in for the other.
+    reopen: Option<Box<dyn Fn() -> anyhow::Result<Connection> + Send>>,
 }
 
 enum Driver {
@@ -48,82 +53,146 @@ impl Connection {
 
     fn of(driver: Driver) -> Connection {
         Connection {
-            driver,
+            driver: RefCell::new(driver),
             is_reading: Cell::new(false),
+            in_transaction: Cell::new(false),
+            reopen: None,
         }
+    }
+
+    /// One that is opened again when its server was lost, unless a transaction is open, which is lost with it.
+    pub fn reopening(
+        open: impl Fn() -> anyhow::Result<Connection> + Send + 'static,
+    ) -> anyhow::Result<Connection> {
+        let mut connection = open()?;
+        connection.reopen = Some(Box::new(open));
+        Ok(connection)
+    }
+
+    /// Asks again if the server is lost before it has said anything, and there is another one.
+    fn ask<T>(&self, question: impl Fn(&Driver) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let _reading = self.reading()?;
+        self.reopen_if_lost()?;
+        let asked = question(&self.driver.borrow());
+        match asked {
+            Err(err) if self.reopen_after(&err)? => question(&self.driver.borrow()),
+            asked => asked,
+        }
+    }
+
+    /// Does it once: nobody knows whether a write has come to a server that was lost.
+    fn write<T>(&self, write: impl FnOnce(&Driver) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let _reading = self.reading()?;
+        self.reopen_if_lost()?;
+        write(&self.driver.borrow())
+    }
+
+    fn reopen_after(&self, err: &anyhow::Error) -> anyhow::Result<bool> {
+        let lost = Transient::of(err) == Some(Transient::Loss);
+        if !lost || self.reopen.is_none() || self.in_transaction.get() {
+            return Ok(false);
+        }
+        self.reopen_if_lost()?;
+        Ok(true)
+    }
+
+    fn reopen_if_lost(&self) -> anyhow::Result<()> {
+        if let Some(reopen) = &self.reopen
+            && !self.in_transaction.get()
+            && self.is_lost()
+        {
+            self.driver.replace(reopen()?.driver.into_inner());
+        }
+        Ok(())
     }
 
     /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
     /// right to read it.
     pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.ask(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.columns(table),
             Driver::Mysql(mysql) => mysql.columns(table),
-        }
+        })
     }
 
     /// Whether a column that is not among a table's `columns` may be there all the same, without a right to read it.
     pub fn may_hide(&self, table: &str, column: &str) -> anyhow::Result<bool> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.ask(|driver| match driver {
             Driver::Sqlite(_) => Ok(false),
             Driver::Mysql(mysql) => mysql.may_hide(table, column),
-        }
+        })
     }
 
     /// Begins a read-only transaction whose statements all see one state.
     pub fn begin_snapshot(&self) -> anyhow::Result<()> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.ask(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.run("begin"),
             Driver::Mysql(mysql) => mysql.begin_snapshot(),
-        }
+        })?;
+        self.in_transaction.set(true);
+        Ok(())
     }
 
     /// Ends it. Nothing depends on whether the database heard of that.
     pub fn end_snapshot(&self) -> anyhow::Result<()> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        let ended = self.ask(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.run("commit"),
             Driver::Mysql(mysql) => mysql.end_snapshot(),
-        }
+        });
+        self.in_transaction.set(false);
+        ended
     }
 
     /// Begins a transaction that writes. Where there is one writer at a time it waits for that place.
     pub fn begin_write(&self) -> anyhow::Result<()> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.ask(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.run("begin immediate"),
             Driver::Mysql(mysql) => mysql.run("start transaction"),
-        }
+        })?;
+        self.in_transaction.set(true);
+        Ok(())
     }
 
     /// Ends the transaction, and keeps what it wrote.
     pub fn commit(&self) -> anyhow::Result<()> {
-        self.run("commit")
+        let committed = self.run("commit");
+        self.in_transaction.set(false);
+        committed
     }
 
     /// Ends the transaction, and keeps nothing.
     pub fn rollback(&self) -> anyhow::Result<()> {
-        self.run("rollback")
+        // With its server a transaction is lost as well; one that does not answer would be waited for once more.
+        let rolled_back = match self.is_lost() {
+            true => Ok(()),
+            false => self.run("rollback"),
+        };
+        self.in_transaction.set(false);
+        rolled_back
     }
 
     /// Whether a transaction is open. SQLite ends one by itself after some errors, such as a full disk.
     pub fn is_in_transaction(&self) -> bool {
-        match &self.driver {
+        match &*self.driver.borrow() {
             Driver::Sqlite(sqlite) => sqlite.is_in_transaction(),
             Driver::Mysql(mysql) => mysql.is_in_transaction(),
         }
     }
 
+    /// Whether its server is gone, or cannot serve now: nothing more comes of it.
+    pub fn is_lost(&self) -> bool {
+        match &*self.driver.borrow() {
+            Driver::Sqlite(_) => false,
+            Driver::Mysql(mysql) => mysql.is_lost(),
+        }
+    }
+
     /// A statement without values or rows, such as `savepoint one_change`.
     pub fn run(&self, sql: &str) -> anyhow::Result<()> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.ask(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.run(sql),
             Driver::Mysql(mysql) => mysql.run(sql),
-        }
+        })
     }
 
     /// Hands over the rows one by one as they arrive.
@@ -144,9 +213,22 @@ impl Connection {
         mut on_row: impl FnMut(&Row) -> anyhow::Result<Wanted>,
     ) -> anyhow::Result<()> {
         let _reading = self.reading()?;
-        match &self.driver {
-            Driver::Sqlite(sqlite) => sqlite.each_while(sql, params, on_row),
-            Driver::Mysql(mysql) => mysql.each_while(sql, params, &mut on_row),
+        self.reopen_if_lost()?;
+        let mut begun = false;
+        let mut ask = |driver: &Driver| match driver {
+            Driver::Sqlite(sqlite) => sqlite.each_while(sql, params, &mut on_row),
+            Driver::Mysql(mysql) => mysql.each_while(sql, params, &mut |row| {
+                begun = true;
+                on_row(row)
+            }),
+        };
+        let asked = ask(&self.driver.borrow());
+        match asked {
+            Err(err) if !begun && self.reopen_after(&err)? => match &*self.driver.borrow() {
+                Driver::Sqlite(sqlite) => sqlite.each_while(sql, params, &mut on_row),
+                Driver::Mysql(mysql) => mysql.each_while(sql, params, &mut on_row),
+            },
+            asked => asked,
         }
     }
 
@@ -206,20 +288,18 @@ impl Connection {
 
     /// Writes; returns how many rows were inserted, updated (even to what they were) or deleted.
     pub fn execute(&self, sql: &str, params: Params) -> anyhow::Result<u64> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.write(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.execute(sql, params),
             Driver::Mysql(mysql) => mysql.execute(sql, params),
-        }
+        })
     }
 
     /// Inserts one row; returns the id that it was given.
     pub fn insert(&self, sql: &str, params: Params) -> anyhow::Result<i64> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.write(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.insert(sql, params),
             Driver::Mysql(mysql) => mysql.insert(sql, params),
-        }
+        })
     }
 
     /// Inserts many rows by one statement that ends in ` values (:a, :b …)`; in SQLite it may say what to do on a conflict.
@@ -229,17 +309,16 @@ impl Connection {
         sql: &str,
         rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
     ) -> anyhow::Result<()> {
-        let _reading = self.reading()?;
-        match &self.driver {
+        self.write(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.insert_many(sql, rows),
             Driver::Mysql(mysql) => mysql.insert_many(sql, rows),
-        }
+        })
     }
 
     /// How often a statement was run, and planned again.
     #[cfg(test)]
     pub fn count_runs(&self, sql: &str) -> anyhow::Result<(i32, i32)> {
-        match &self.driver {
+        match &*self.driver.borrow() {
             Driver::Sqlite(sqlite) => sqlite.count_runs(sql),
             Driver::Mysql(_) => anyhow::bail!("not counted"),
         }

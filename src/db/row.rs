@@ -1,6 +1,7 @@
 //! Rows of a result, and how their columns become values of the program.
 
 use anyhow::{Context, anyhow};
+use mysql::consts::ColumnType;
 use rusqlite::types::ValueRef;
 
 use super::field::Field;
@@ -128,6 +129,7 @@ fn mysql_field(row: &mysql::Row, column: usize) -> anyhow::Result<Field<'_>> {
         .ok_or_else(|| anyhow!("the server left out column {column}"))?;
     Ok(match value {
         mysql::Value::NULL => Field::Null,
+        mysql::Value::Bytes(bytes) if is_decimal(row, column) => decimal(bytes)?,
         mysql::Value::Bytes(bytes) => Field::Text(bytes),
         mysql::Value::Int(number) => Field::Integer(*number),
         mysql::Value::UInt(number) => Field::Unsigned(*number),
@@ -139,5 +141,21 @@ fn mysql_field(row: &mysql::Row, column: usize) -> anyhow::Result<Field<'_>> {
             Field::Moment(moment.context("no such time of day")?.unix())
         }
         mysql::Value::Time(..) => anyhow::bail!("a time of day instead of a value"),
+    })
+}
+
+/// Sums of whole numbers and `raw_usage` are decimals, which come as text.
+fn is_decimal(row: &mysql::Row, column: usize) -> bool {
+    let columns = row.columns_ref();
+    let kind = columns.get(column).map(|column| column.column_type());
+    kind == Some(ColumnType::MYSQL_TYPE_NEWDECIMAL)
+}
+
+fn decimal(text: &[u8]) -> anyhow::Result<Field<'_>> {
+    let text = std::str::from_utf8(text)?;
+    Ok(match text.parse() {
+        Ok(number) => Field::Integer(number),
+        Err(_) if text.contains('.') => Field::Real(text.parse()?),
+        Err(_) => Field::Text(text.as_bytes()),
     })
 }

@@ -3,11 +3,11 @@
 //! is bounded. When it is full, it is emptied as a whole, because what is in demand comes back soon.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use super::response::Response;
+use crate::config::LedgerUri;
 use crate::day::Day;
 use crate::ledger::read::Reader;
 use crate::scope::Scope;
@@ -34,7 +34,7 @@ pub struct CacheVersion {
 }
 
 pub struct Cache {
-    ledger: PathBuf,
+    ledger: LedgerUri,
     /// The ledger's, as of its last change.
     zones: RwLock<Arc<Zones>>,
     inside: Mutex<Inside>,
@@ -57,7 +57,7 @@ type Known = HashMap<Arc<Scope>, HashMap<String, Arc<Response>>>;
 
 impl Cache {
     /// `zones` are the ledger's.
-    pub fn new(ledger: PathBuf, zones: Zones) -> Cache {
+    pub fn new(ledger: LedgerUri, zones: Zones) -> Cache {
         Cache {
             ledger,
             zones: RwLock::new(Arc::new(zones)),
@@ -181,9 +181,9 @@ mod tests {
     /// A cache of a ledger, which anybody may write to.
     fn cache(folder: &tempfile::TempDir) -> (Cache, rusqlite::Connection) {
         let path = folder.path().join("usage.db");
-        ledger::initialise(&path, "GMT", "2013-06-01T00:20:00Z", &mut |_| ()).unwrap();
+        ledger::initialise(&(&path).into(), "GMT", "2013-06-01T00:20:00Z", &mut |_| ()).unwrap();
         let writer = rusqlite::Connection::open(&path).unwrap();
-        (Cache::new(path, Zone::parse("GMT").unwrap().into()), writer)
+        (Cache::new((&path).into(), Zone::parse("GMT").unwrap().into()), writer)
     }
 
     /// Looks at the ledger, on a day.
@@ -265,7 +265,7 @@ mod tests {
         std::fs::rename(&path, folder.path().join("away.db")).unwrap();
         assert_eq!((cache.look(), cache.zones().name()), (None, "GMT"));
         ledger::initialise(
-            &path,
+            &(&path).into(),
             "Europe/Stockholm",
             "2013-06-01T00:20:00Z",
             &mut |_| (),

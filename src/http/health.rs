@@ -101,7 +101,10 @@ pub fn metrics(question: &Question, ledger: &mut Lease) -> anyhow::Result<Respon
 fn gauges(state: &State, reader: &mut Reader) -> anyhow::Result<LedgerGauges> {
     let (ledger, counts) = (reader.state()?, reader.counts()?);
     Ok(LedgerGauges {
-        bytes: Some(std::fs::metadata(&state.ledger)?.len()),
+        bytes: match state.ledger.file() {
+            Some(path) => Some(std::fs::metadata(path)?.len()),
+            None => None,
+        },
         newest_closed_day: ledger
             .newest_closed_day
             .map(|day| ledger.zones.midnight(day)),

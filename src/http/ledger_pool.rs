@@ -4,13 +4,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::client::rate_limit_key;
+use crate::config::LedgerUri;
 use crate::ledger::read::Reader;
 
 /// How long a question waits for a connection.
@@ -34,7 +34,7 @@ pub enum Cost {
 }
 
 pub struct LedgerPool {
-    ledger: PathBuf,
+    ledger: LedgerUri,
     /// How many connections costly answers may hold.
     most_high: usize,
     places: Mutex<Places>,
@@ -84,7 +84,7 @@ impl std::error::Error for Busy {}
 
 impl LedgerPool {
     /// For `workers` costly answers at a time, and `RESERVED` more of bounded cost.
-    pub fn new(ledger: PathBuf, workers: usize) -> LedgerPool {
+    pub fn new(ledger: LedgerUri, workers: usize) -> LedgerPool {
         let idle = (0..workers + RESERVED).map(|_| KeptReader::default());
         LedgerPool {
             ledger,
@@ -231,6 +231,7 @@ impl Drop for Lease<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc::Sender;
 
     use super::*;
@@ -240,7 +241,7 @@ mod tests {
     }
 
     fn pool(workers: usize) -> LedgerPool {
-        LedgerPool::new(PathBuf::from("none"), workers)
+        LedgerPool::new(Path::new("none").into(), workers)
     }
 
     #[test]

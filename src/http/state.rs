@@ -1,7 +1,6 @@
 //! What the threads of the server share.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +12,7 @@ use super::ledger_pool::LedgerPool;
 use super::metrics::Metrics;
 use super::prices::ServedPrices;
 use super::unread::UnreadBytes;
-use crate::config::Config;
+use crate::config::{Config, LedgerUri};
 use crate::day::Day;
 use crate::scope::Scope;
 use crate::zones::Zones;
@@ -22,7 +21,7 @@ use crate::zones::Zones;
 pub type LoadConfig = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
 pub struct State {
-    pub ledger: PathBuf,
+    pub ledger: LedgerUri,
     /// `main.timezone`, if it is written. Like the next two, it may change when the configuration is read again.
     pub timezone: Mutex<Option<String>>,
     pub max_days: AtomicI64,

@@ -111,16 +111,16 @@ pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec
         faults.extend(list_orphans(&connection)?);
         Ok(faults)
     };
-    look().with_context(|| ledger_at(ledger))
+    look().with_context(|| ledger_at(&ledger.into()))
 }
 
 fn open_to_read(ledger: &Path) -> anyhow::Result<Connection> {
     let look = || -> anyhow::Result<Connection> {
-        let engine = Engine::open_to_read(ledger, WRITERS_BUSY_TIMEOUT)?;
-        insist_on_current(engine.connection())?;
+        let engine = Engine::open_to_read(&ledger.into(), WRITERS_BUSY_TIMEOUT)?;
+        insist_on_current(&engine)?;
         open_file(ledger, Access::Read, WRITERS_BUSY_TIMEOUT)
     };
-    look().with_context(|| ledger_at(ledger))
+    look().with_context(|| ledger_at(&ledger.into()))
 }
 
 fn list_faults(connection: &Connection, pragma: &str) -> anyhow::Result<Vec<String>> {
@@ -146,7 +146,7 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
 
 /// The ledger and what belongs to it must never be written over, nor a file of somebody else.
 fn refuse_other_files(ledger: &Path, target: &Path) -> anyhow::Result<()> {
-    let ledger = fs::canonicalize(ledger).with_context(|| ledger_at(ledger))?;
+    let ledger = fs::canonicalize(ledger).with_context(|| ledger_at(&ledger.into()))?;
     let file = match fs::symlink_metadata(target) {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             let folder = target.parent().filter(|folder| *folder != Path::new(""));

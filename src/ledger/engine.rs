@@ -1,197 +1,188 @@
-//! What the ledger's database needs beside statements. Here it is a SQLite file: how it is opened to be read and to be
-//! written, how its file is recognised, when writes reach the disk, and how readers notice a write.
+//! What the ledger's database needs beside statements: how it is opened to be read and to be written, how it is known
+//! to be the same one, when writes last, and how readers notice a write. It is a SQLite file, or a database of MySQL's
+//! protocol on one server or a cluster of them.
 
 mod access;
+mod cluster;
+mod file;
+mod lease;
 pub mod lock;
 
-use std::fs::Metadata;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail, ensure};
-use rusqlite::config::DbConfig;
-use rusqlite::{ErrorCode, OpenFlags};
+use anyhow::ensure;
 
-pub use access::Access;
-pub use access::{explained, shared_files};
-use access::{explained_by_place, insist_on_access};
+pub use access::{Access, explained, shared_files};
+pub use file::{READERS_BUSY_TIMEOUT, WRITERS_BUSY_TIMEOUT, open_file};
 
+use crate::config::LedgerUri;
 use crate::db::{Connection, params};
+use file::FileId;
 
 /// Marks a SQLite file as a ledger: "RBCU".
 pub const APPLICATION_ID: i32 = 0x5242_4355;
 
-/// The error for a file that is not a ledger.
+/// The error for a database that is not a ledger.
 pub const NOT_A_LEDGER: &str = "not a ledger of rbc-usage";
-
-/// How long a statement waits for somebody else's write, such as a shell's.
-pub const WRITERS_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// In WAL mode only the recovery after a crash makes a reader wait.
-pub const READERS_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Prepared statements that are kept: all there are.
-const STATEMENTS: usize = 64;
-
-/// Pages held in memory while writing, at most.
-const CACHE_KIBIBYTES: i64 = 16 << 10;
-
-/// Pages of 4 KiB in the log before they are copied into the file.
-const LOG_PAGES: i64 = 8 << 10;
 
 /// An open ledger.
 pub struct Engine {
     connection: Connection,
-    path: PathBuf,
-    /// Device and inode of the file when it was opened.
-    file: (u64, u64),
+    place: Place,
+}
+
+/// What was opened.
+enum Place {
+    File { path: PathBuf, file: FileId },
+    Cluster { name: String },
 }
 
 impl Engine {
-    /// Opens a ledger to read it, by a connection that cannot write.
-    pub fn open_to_read(path: &Path, busy_timeout: Duration) -> anyhow::Result<Engine> {
-        let file = match std::fs::metadata(path) {
-            Err(err) if err.kind() == ErrorKind::NotFound => {
-                bail!("no such file: run rbc-usage initdb")
+    /// Opens a ledger to read it, by a connection that cannot write. A file that somebody else keeps to himself is waited
+    /// for so long.
+    pub fn open_to_read(ledger: &LedgerUri, busy_timeout: Duration) -> anyhow::Result<Engine> {
+        Ok(match ledger {
+            LedgerUri::File(path) => {
+                let (connection, file) = file::open_to_read(path, busy_timeout)?;
+                Engine::of_file(connection, path, file)
             }
-            other => identity(&other.map_err(|err| explained(err, path))?),
-        };
-        let connection = open_file(path, Access::Read, busy_timeout)?;
-        connection.pragma_update(None, "query_only", true)?;
-        // Otherwise SQLite plans most statements again whenever values are bound to them, in case another plan suits these
-        // better: a fifth of the time that a month of an account takes, and no plan here depends on a value.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        insist_on_ledger(&connection, path)?;
-        Ok(Engine {
-            connection: connection.into(),
-            path: path.to_owned(),
-            file,
+            LedgerUri::Cluster(uris) => Engine {
+                connection: cluster::open_to_read(uris)?,
+                place: Place::Cluster {
+                    name: ledger_at(ledger),
+                },
+            },
         })
     }
 
-    /// Opens a file to write it. It may still have to become a ledger.
-    pub fn open_to_write(path: &Path) -> anyhow::Result<Engine> {
-        let connection = open_file(path, Access::Write, WRITERS_BUSY_TIMEOUT)?;
-        look(&connection, path, "select count(*) from sqlite_schema")?;
-        // A day touches a page of every account. With SQLite's 2 MB they would be read again each day, and with
-        // its log of 4 MB each would be copied into the file each day.
-        connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        Ok(Engine {
-            connection: connection.into(),
-            path: path.to_owned(),
-            file: identity(&std::fs::metadata(path)?),
+    /// Opens one to write it. It may still have to become a ledger.
+    pub fn open_to_write(ledger: &LedgerUri) -> anyhow::Result<Engine> {
+        Ok(match ledger {
+            LedgerUri::File(path) => {
+                let (connection, file) = file::open_to_write(path)?;
+                Engine::of_file(connection, path, file)
+            }
+            LedgerUri::Cluster(uris) => Engine {
+                connection: cluster::open_to_write(uris)?,
+                place: Place::Cluster {
+                    name: ledger_at(ledger),
+                },
+            },
         })
+    }
+
+    fn of_file(connection: rusqlite::Connection, path: &Path, file: FileId) -> Engine {
+        Engine {
+            connection: connection.into(),
+            place: Place::File {
+                path: path.to_owned(),
+                file,
+            },
+        }
     }
 
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Whether it is a file, and no cluster's.
+    pub fn is_file(&self) -> bool {
+        matches!(self.place, Place::File { .. })
     }
 
     /// Goes before every error of this ledger.
     pub fn name(&self) -> String {
-        ledger_at(&self.path)
+        match &self.place {
+            Place::File { path, .. } => format!("ledger {}", path.display()),
+            Place::Cluster { name } => name.clone(),
+        }
     }
 
-    /// Device and inode of the file that was opened.
-    pub fn file(&self) -> (u64, u64) {
-        self.file
+    /// Tells this ledger from another one in its place: device and inode of the file that was opened.
+    pub fn file(&self) -> FileId {
+        match self.place {
+            Place::File { file, .. } => file,
+            Place::Cluster { .. } => (0, 0),
+        }
     }
 
-    /// Whether its path still names the file that was opened, and not another one or none.
+    /// Whether its path still names the file that was opened, and not another one or none. A cluster's is always the same.
     pub fn is_current(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
+        match &self.place {
+            Place::File { path, file } => file::is_at(path, *file),
+            Place::Cluster { .. } => true,
+        }
     }
 
-    /// What is written into a file that was moved away or replaced is lost, or spoils the one in its place.
-    pub fn insist_on_file(&self) -> anyhow::Result<()> {
+    /// To be called before a transaction: what is written into a file that was moved away or replaced is lost, or spoils
+    /// the one in its place.
+    pub fn insist_on_place(&self) -> anyhow::Result<()> {
         ensure!(
-            self.is_current(),
+            !self.is_file() || self.is_current(),
             "the file was moved, replaced or removed meanwhile"
         );
         Ok(())
     }
 
+    /// How often those who had the right to write a cluster's ledger have committed; an error if this process does not have
+    /// it. 0 for a file, which never fails to say whether it has committed.
+    pub fn count_commits(&self) -> anyhow::Result<i64> {
+        match self.place {
+            Place::File { .. } => Ok(0),
+            Place::Cluster { .. } => lease::count_writes(&self.connection),
+        }
+    }
+
+    /// Commits, if this process still has the right to write. A file's right is the lock that its holder cannot lose; that
+    /// to a cluster's ledger is a lease, which is renewed by the transaction itself.
+    pub fn commit(&self) -> anyhow::Result<()> {
+        match self.place {
+            Place::File { .. } => self.connection.commit(),
+            Place::Cluster { .. } => lease::commit(&self.connection),
+        }
+    }
+
     /// From now on no write waits for the disk: a power cut can take back the newest ones, each wholly. Whatever ends the
-    /// program takes back nothing.
+    /// program takes back nothing. A server waits as it is set to.
     pub fn stop_waiting_for_the_disk(&self) -> anyhow::Result<()> {
-        self.connection.run("pragma synchronous = normal")
+        match self.place {
+            Place::File { .. } => self.connection.run("pragma synchronous = normal"),
+            Place::Cluster { .. } => Ok(()),
+        }
     }
 
     /// Brings all that was written into the file itself, so that one who copies or restores it finds nothing
     /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
     pub fn checkpoint(&self) -> anyhow::Result<()> {
-        self.connection.run("pragma wal_checkpoint(truncate)")
+        match self.place {
+            Place::File { .. } => self.connection.run("pragma wal_checkpoint(truncate)"),
+            Place::Cluster { .. } => Ok(()),
+        }
     }
 
-    /// A number that is another one after anybody else has written to the ledger, and means nothing to another
+    /// A number that is another one after anybody else has written to the ledger. A file's means nothing to another
     /// connection.
     pub fn changes(&self) -> anyhow::Result<i64> {
-        self.connection
-            .one("pragma data_version", params! {}, |row| row.get(0))
+        let sql = match self.place {
+            Place::File { .. } => "pragma data_version",
+            Place::Cluster { .. } => "select revision from ledgers",
+        };
+        self.connection.one(sql, params! {}, |row| row.get(0))
     }
 
-    /// Never closes the connection. Beside the ledger lies a file of shared memory, and a new ledger finds that of the old
-    /// one there. Whoever closes a file gives up all locks that his process has on it, so the other readers would lose
-    /// theirs, and an import would take the new ledger for one that nobody reads. A ledger is replaced once in a blue moon.
+    /// Never closes the connection to a file. Beside the ledger lies a file of shared memory, and a new ledger finds that of
+    /// the old one there. Whoever closes a file gives up all locks that his process has on it, so the other readers would
+    /// lose theirs, and an import would take the new ledger for one that nobody reads. A ledger is replaced once in a blue
+    /// moon.
     pub fn abandon(self) {
-        std::mem::forget(self);
+        if self.is_file() {
+            std::mem::forget(self);
+        }
     }
 }
 
 /// Goes before every error of this ledger.
-pub fn ledger_at(path: &Path) -> String {
-    format!("ledger {}", path.display())
-}
-
-/// Opens the file and sets what every connection needs. Never creates it.
-pub fn open_file(
-    path: &Path,
-    access: Access,
-    busy_timeout: Duration,
-) -> anyhow::Result<rusqlite::Connection> {
-    insist_on_access(path, access)?;
-    let flags = match access {
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    };
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy_timeout)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    rusqlite::vtab::array::load_module(&connection)?;
-    Ok(connection)
-}
-
-/// Refuses a file of somebody else.
-fn insist_on_ledger(connection: &rusqlite::Connection, path: &Path) -> anyhow::Result<()> {
-    let id = look(
-        connection,
-        path,
-        "select application_id from pragma_application_id",
-    )?;
-    ensure!(id == i64::from(APPLICATION_ID), NOT_A_LEDGER);
-    Ok(())
-}
-
-/// The first look into the file.
-fn look(connection: &rusqlite::Connection, path: &Path, sql: &str) -> anyhow::Result<i64> {
-    connection
-        .query_row(sql, [], |row| row.get(0))
-        .map_err(|err| match err.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => anyhow!(NOT_A_LEDGER),
-            _ => explained_by_place(err, path),
-        })
-}
-
-/// Device and inode.
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
+pub fn ledger_at(ledger: &LedgerUri) -> String {
+    format!("ledger {ledger}")
 }

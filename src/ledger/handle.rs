@@ -1,6 +1,7 @@
 //! The ledger open for writing: when what is done to it takes effect, and what its zones and ids are.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
@@ -9,8 +10,15 @@ use super::names::LedgerNames;
 use super::recent_figures::RecentFigures;
 use super::schema::insist_on_ledger;
 use super::timezones;
-use crate::db::Connection;
+use crate::config::LedgerUri;
+use crate::db::{Connection, Transient};
 use crate::zones::Zones;
+
+/// How often a transaction is begun where servers stand in for each other.
+const ATTEMPTS: u32 = 6;
+
+/// How long the second attempt waits; each further one by as much longer.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A ledger open for writing.
 pub struct Ledger {
@@ -32,35 +40,34 @@ enum Mode {
 
 impl Ledger {
     /// Opens an initialised ledger for an import. A dry run does everything and keeps nothing.
-    pub fn open(path: &Path, timezone: &str, dry_run: bool) -> anyhow::Result<Ledger> {
+    pub fn open(ledger: &LedgerUri, timezone: &str, dry_run: bool) -> anyhow::Result<Ledger> {
         let mode = match dry_run {
             true => Mode::AsAWhole,
             false => Mode::Import,
         };
-        Ledger::open_in(path, mode, |connection| {
+        Ledger::open_in(ledger, mode, |connection| {
             timezones::agree_on_zones(connection, timezone)
         })
     }
 
     /// Opens one whatever its zone is, for changes that take effect all at once, by `keep`, or not at all.
-    pub fn open_as_a_whole(path: &Path) -> anyhow::Result<Ledger> {
-        Ledger::open_in(path, Mode::AsAWhole, timezones::find_zones)
+    pub fn open_as_a_whole(ledger: &LedgerUri) -> anyhow::Result<Ledger> {
+        Ledger::open_in(ledger, Mode::AsAWhole, timezones::find_zones)
     }
 
     fn open_in(
-        path: &Path,
+        ledger: &LedgerUri,
         mode: Mode,
         zones: impl FnOnce(&Connection) -> anyhow::Result<Zones>,
     ) -> anyhow::Result<Ledger> {
         ensure!(
-            path.exists(),
-            "there is no ledger {}: run rbc-usage initdb",
-            path.display()
+            ledger.file().is_none_or(Path::exists),
+            "there is no ledger {ledger}: run rbc-usage initdb"
         );
         let open = || -> anyhow::Result<Ledger> {
-            let engine = Engine::open_to_write(path)?;
+            let engine = Engine::open_to_write(ledger)?;
             let connection = engine.connection();
-            insist_on_ledger(connection)?;
+            insist_on_ledger(&engine)?;
             if mode == Mode::AsAWhole {
                 connection.begin_write()?;
             }
@@ -72,15 +79,15 @@ impl Ledger {
                 mode,
             })
         };
-        open().with_context(|| ledger_at(path))
+        open().with_context(|| ledger_at(ledger))
     }
 
     /// Keeps what was done since it was opened as a whole.
     pub fn keep(&mut self) -> anyhow::Result<()> {
         let mut keep = || {
-            self.engine.insist_on_file()?;
+            self.engine.insist_on_place()?;
             self.insist_on_transaction()?;
-            self.engine.connection().commit()?;
+            self.engine.commit()?;
             self.mode = Mode::Import;
             self.engine.checkpoint()
         };
@@ -110,21 +117,33 @@ impl Ledger {
         self.engine.connection()
     }
 
-    /// Does all of it or nothing, in the file and in the names that are held in memory. An error names the ledger.
+    /// Does all of it or nothing, in the ledger and in the names that are held in memory. Where servers stand in for each
+    /// other, one that is lost or that was in the way of another transaction makes it begin anew. An error names the ledger.
     pub(super) fn transaction<T>(
         &mut self,
-        act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
+        mut act: impl FnMut(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        self.try_transaction(act)
-            .with_context(|| self.engine.name())
+        let mut attempts = 1;
+        loop {
+            let err = match self.try_transaction(&mut act) {
+                Ok(done) => return Ok(done),
+                Err(err) => err,
+            };
+            let again = Transient::of(&err).is_some() && self.mode == Mode::Import;
+            if !again || attempts == ATTEMPTS {
+                return Err(err).with_context(|| self.engine.name());
+            }
+            std::thread::sleep(PAUSE * attempts);
+            attempts += 1;
+        }
     }
 
     fn try_transaction<T>(
         &mut self,
-        act: impl FnOnce(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
+        act: &mut impl FnMut(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
+        self.engine.insist_on_place()?;
         let connection = self.engine.connection();
-        self.engine.insist_on_file()?;
         match self.mode {
             Mode::Import => connection.begin_write()?,
             Mode::AsAWhole => {
@@ -132,14 +151,14 @@ impl Ledger {
                 connection.run("savepoint one_change")?;
             }
         }
-        let done = act(connection, &mut self.names).and_then(|done| {
-            match self.mode {
-                Mode::Import => connection.commit()?,
-                Mode::AsAWhole => connection.run("release savepoint one_change")?,
-            }
-            Ok(done)
+        let done = act(connection, &mut self.names);
+        let kept = done.and_then(|done| match self.mode {
+            Mode::Import => self.commit().map(|()| done),
+            Mode::AsAWhole => connection
+                .run("release savepoint one_change")
+                .map(|()| done),
         });
-        done.map_err(|err| {
+        kept.map_err(|err| {
             self.roll_back();
             // Names that were stored meanwhile are not in the file: a later record must not rely on them.
             match self.names.reload(self.engine.connection()) {
@@ -147,6 +166,21 @@ impl Ledger {
                 Err(unread) => err.context(format!("{unread:#}; after")),
             }
         })
+    }
+
+    /// Commits. A server that is lost before it answers may have done so: another one knows.
+    fn commit(&self) -> anyhow::Result<()> {
+        let before = self.engine.count_commits()?;
+        let committed = self.engine.commit();
+        match committed {
+            Err(err) if Transient::of(&err) == Some(Transient::Loss) => {
+                match self.engine.count_commits()? == before + 1 {
+                    true => Ok(()),
+                    false => Err(err),
+                }
+            }
+            committed => committed,
+        }
     }
 
     /// The error that led here is the one to report; SQLite may have rolled back by itself.

@@ -2,7 +2,6 @@
 //! program does makes them differ.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -11,6 +10,7 @@ use super::line_comparison::is_equal;
 use super::schema::insist_on_current;
 use super::sku_sums;
 use super::step::Step;
+use crate::config::LedgerUri;
 use crate::day::Day;
 use crate::db::{Connection, params};
 use crate::plural::plural;
@@ -22,12 +22,12 @@ const TOLERANCE: f64 = 1e-9;
 type AccountSums = BTreeMap<(i64, i64), f64>;
 
 /// What is wrong with lines, in sentences.
-pub fn list_faults(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
+pub fn list_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     let mut look = || -> anyhow::Result<Vec<String>> {
         let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
         let connection = engine.connection();
         connection.begin_snapshot()?;
-        insist_on_current(connection)?;
+        insist_on_current(&engine)?;
         let mut faults = list_misplaced(connection)?;
         let sql = "select day from stored_days order by day";
         let days: Vec<Day> = connection.list(sql, params! {}, |row| row.get(0))?;

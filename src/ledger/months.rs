@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -15,6 +14,7 @@ use super::schema::insist_on_current;
 use super::statements::count_revision;
 use super::step::Step;
 use super::unfinished::list_months_to_sum;
+use crate::config::LedgerUri;
 use crate::day::Day;
 use crate::db::{Connection, SqlValue, params};
 use crate::month::Month;
@@ -165,13 +165,13 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
 }
 
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
-pub fn list_wrong(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
+pub fn list_wrong(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
     let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
         let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
         // Sums and days of one state, whatever an import writes meanwhile.
         let connection = engine.connection();
         connection.begin_snapshot()?;
-        insist_on_current(connection)?;
+        insist_on_current(&engine)?;
         let mut wrong = Vec::new();
         let months = list_months(connection, "select month from summed_months")?;
         // Counts of months fit 64 bits.

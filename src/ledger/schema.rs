@@ -1,9 +1,11 @@
-//! Which tables a ledger has: the migrations, how `initdb` applies them, and which version a file is of.
+//! Which tables a ledger has: the migrations, how `initdb` applies them, and which version a ledger is of. Those of a file
+//! are here, those of a cluster's database in `cluster`.
+
+mod cluster;
 
 use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use anyhow::{Context, ensure};
 
@@ -11,6 +13,7 @@ use super::carry_over::make_lines_of_records;
 use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, explained, ledger_at};
 use super::step::Step;
 use super::timezones;
+use crate::config::LedgerUri;
 use crate::day::Day;
 use crate::db::{Connection, params};
 
@@ -44,15 +47,19 @@ pub enum Initialised {
     Current,
 }
 
-/// Creates the ledger with mode 0600, or brings it to this program's schema. `timezone` is written into a new
+/// Creates the ledger, a file with mode 0600, or brings it to this program's schema. `timezone` is written into a new
 /// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
 pub fn initialise(
-    path: &Path,
+    ledger: &LedgerUri,
     timezone: &str,
     now: &str,
     on_step: &mut dyn FnMut(Step),
 ) -> anyhow::Result<Initialised> {
     let mut initialise = || -> anyhow::Result<Initialised> {
+        let path = match ledger {
+            LedgerUri::File(path) => path,
+            LedgerUri::Cluster(_) => return cluster::initialise(ledger, timezone, now),
+        };
         let mut options = OpenOptions::new();
         options
             .read(true)
@@ -62,7 +69,7 @@ pub fn initialise(
             .mode(0o600)
             .open(path)
             .map_err(|err| explained(err, path))?;
-        let engine = Engine::open_to_write(path)?;
+        let engine = Engine::open_to_write(ledger)?;
         let found = find_version(engine.connection())?;
         if found == Some(SCHEMA_VERSION) {
             timezones::agree_on_zones(engine.connection(), timezone)?;
@@ -81,7 +88,7 @@ pub fn initialise(
             }),
         )
     };
-    initialise().with_context(|| ledger_at(path))
+    initialise().with_context(|| ledger_at(ledger))
 }
 
 fn migrate(
@@ -134,21 +141,34 @@ fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
         return Ok(None);
     }
     ensure!(application == i64::from(APPLICATION_ID), NOT_A_LEDGER);
-    ensure!(version <= SCHEMA_VERSION, OtherSchema { version });
+    let current = SCHEMA_VERSION;
+    ensure!(version <= current, OtherSchema { version, current });
     Ok(Some(version))
 }
 
 /// Insists on a ledger of this program's schema.
-pub(super) fn insist_on_ledger(connection: &Connection) -> anyhow::Result<()> {
-    let version = find_version(connection)?.unwrap_or(0);
-    ensure!(version == SCHEMA_VERSION, OtherSchema { version });
-    Ok(())
+pub(super) fn insist_on_ledger(engine: &Engine) -> anyhow::Result<()> {
+    if !engine.is_file() {
+        return cluster::insist_on_ledger(engine.connection());
+    }
+    let version = find_version(engine.connection())?.unwrap_or(0);
+    insist_on_version(version, SCHEMA_VERSION)
 }
 
 /// Insists on this program's schema, where it is known to be a ledger.
-pub(super) fn insist_on_current(connection: &Connection) -> anyhow::Result<()> {
-    let version = connection.one("pragma user_version", params! {}, |row| row.get(0))?;
-    ensure!(version == SCHEMA_VERSION, OtherSchema { version });
+pub(super) fn insist_on_current(engine: &Engine) -> anyhow::Result<()> {
+    let (sql, current) = match engine.is_file() {
+        true => ("pragma user_version", SCHEMA_VERSION),
+        false => (cluster::VERSION, cluster::SCHEMA_VERSION),
+    };
+    let version = engine
+        .connection()
+        .one(sql, params! {}, |row| row.get(0))?;
+    insist_on_version(version, current)
+}
+
+fn insist_on_version(version: i64, current: i64) -> anyhow::Result<()> {
+    ensure!(version == current, OtherSchema { version, current });
     Ok(())
 }
 
@@ -156,18 +176,19 @@ pub(super) fn insist_on_current(connection: &Connection) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub struct OtherSchema {
     version: i64,
+    current: i64,
 }
 
 impl fmt::Display for OtherSchema {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let version = self.version;
-        let (is, remedy) = match version < SCHEMA_VERSION {
+        let OtherSchema { version, current } = self;
+        let (is, remedy) = match version < current {
             true => ("older", "run rbc-usage initdb"),
             false => ("newer", "use a newer rbc-usage"),
         };
         write!(
             f,
-            "its schema {version} is {is} than this program's {SCHEMA_VERSION}: {remedy}"
+            "its schema {version} is {is} than this program's {current}: {remedy}"
         )
     }
 }

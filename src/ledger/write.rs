@@ -44,12 +44,16 @@ impl Ledger {
 
     /// Writes a day in one transaction. On an error the day is as it was.
     pub fn write_day(&mut self, new: &NewDay) -> anyhow::Result<Written> {
-        let stored = self.find_day(new.day).with_context(|| self.engine.name())?;
-        // After an error nothing is held: what was rolled back is not in the ledger.
         let mut recent = std::mem::take(&mut self.recent);
         let zones = self.zones.clone();
         let written = self.transaction(|connection, names| {
-            DayWriter::new(connection, names, new, stored).write(&mut recent, &zones)
+            let stored = find_day(connection, new.day)?;
+            // After an error nothing is held: what was rolled back is not in the ledger.
+            let mut held = std::mem::take(&mut recent);
+            let written =
+                DayWriter::new(connection, names, new, stored).write(&mut held, &zones)?;
+            recent = held;
+            Ok(written)
         })?;
         self.recent = recent;
         self.names.forget_stored_names();

@@ -118,7 +118,7 @@ fn all_that_is_wrong_is_said_at_once_and_without_the_password() {
     sandbox.write(
         "cloudusage.cfg",
         "[main]\ncloud_usage_uri = mysql://cloud:s3cret@db/cloud_usage?sslmode=on\n\
-         rbc_usage_uri = mysql://rbc:s3cret@db/rbc_usage\ntimezone = UTC+2\n",
+         rbc_usage_uri = postgresql://rbc:s3cret@db/rbc_usage\ntimezone = UTC+2\n",
     );
     let mut command = sandbox.command(&["initdb"]);
     let run = Run::of(command.env("RBC_USAGE_SERVER__WORKERS", "many"));
@@ -126,8 +126,8 @@ fn all_that_is_wrong_is_said_at_once_and_without_the_password() {
         "rbc-usage: ./cloudusage.cfg: main.cloud_usage_uri: unknown parameter \"sslmode\"; \
          there are charset, use_unicode, unix_socket, ssl_ca and ssl\n\
          rbc-usage: ./cloudusage.cfg: main.cloud_uri: missing\n\
-         rbc-usage: ./cloudusage.cfg: main.rbc_usage_uri: the ledger is one SQLite file: \
-         write a path such as sqlite:////var/lib/rbc-usage/usage.db\n\
+         rbc-usage: ./cloudusage.cfg: main.rbc_usage_uri: not a ledger: \
+         write sqlite:////var/lib/rbc-usage/usage.db or mysql://user:password@host1,host2/rbc_usage\n\
          rbc-usage: ./cloudusage.cfg: main.timezone: \"UTC+2\" is not a known time zone, and CloudStack reads \
          an unknown one as GMT: write GMT if CloudStack is set to this name, else GMT+2 here and there\n\
          rbc-usage: RBC_USAGE_SERVER__WORKERS: \"many\" is not a whole number of threads from 1 to 64\n",

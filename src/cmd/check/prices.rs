@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::{CheckLine, error, look, ok};
-use crate::config::Config;
+use crate::config::{Config, LedgerUri};
 use crate::ledger::read::Reader;
 use crate::plural::plural;
 use crate::prices::read_prices;
@@ -25,7 +25,7 @@ pub fn check_prices(config: &Config) -> Vec<CheckLine> {
     })
 }
 
-fn check_file(path: &Path, ledger: &Path) -> anyhow::Result<Vec<CheckLine>> {
+fn check_file(path: &Path, ledger: &LedgerUri) -> anyhow::Result<Vec<CheckLine>> {
     let prices = read_prices(path)?;
     // A ledger that cannot be read has a line of its own.
     let unknown = match Reader::open(ledger) {

@@ -1,5 +1,5 @@
-//! One import at a time. The lock is an advisory lock on a file beside the ledger, which the kernel lets go
-//! of when its holder dies in whatever way; the file's text says who that is.
+//! One import at a time. Of a ledger in a file, the lock is an advisory lock on a file beside it, which the kernel lets go
+//! of when its holder dies in whatever way; the file's text says who that is. Of a cluster's it is a lease.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::lease::Lease;
 use super::{explained, ledger_at};
+use crate::config::LedgerUri;
 use crate::plural::plural;
 
 /// How often a waiting import looks again.
@@ -17,19 +19,38 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Held for as long as it lives.
 pub struct ImportLock {
-    _file: File,
+    _held: Held,
+}
+
+enum Held {
+    File { _locked: File },
+    Lease { _held: Lease },
 }
 
 impl ImportLock {
     /// Waits up to `timeout` for the ledger's lock. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`, and reported to whoever
     /// waits for us.
-    pub fn acquire(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
+    pub fn acquire(ledger: &LedgerUri, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
+        let held = match ledger {
+            LedgerUri::File(path) => Held::File {
+                _locked: lock_file(path, timeout, now)?,
+            },
+            LedgerUri::Cluster(uris) => Held::Lease {
+                _held: Lease::acquire(uris, timeout, now).with_context(|| ledger_at(ledger))?,
+            },
+        };
+        Ok(ImportLock { _held: held })
+    }
+}
+
+fn lock_file(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<File> {
         let path = lock_path(ledger);
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         if let Some(folder) = folder {
             let is_folder = match fs::metadata(folder) {
                 Err(err) if err.kind() == ErrorKind::PermissionDenied => {
-                    return Err(explained(err, folder)).with_context(|| ledger_at(ledger));
+                    return Err(explained(err, folder))
+                        .with_context(|| format!("ledger {}", ledger.display()));
                 }
                 other => other.is_ok_and(|found| found.is_dir()),
             };
@@ -70,8 +91,7 @@ impl ImportLock {
         file.set_len(0).with_context(named)?;
         file.rewind().with_context(named)?;
         writeln!(file, "process {} since {now}", std::process::id()).with_context(named)?;
-        Ok(ImportLock { _file: file })
-    }
+        Ok(file)
 }
 
 fn holder(file: &mut File) -> std::io::Result<String> {
@@ -97,8 +117,8 @@ mod tests {
     fn a_second_import_is_told_who_holds_the_ledger() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("usage.db");
-        let first = ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:20:00Z").unwrap();
-        let second = ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:21:00Z")
+        let first = ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:20:00Z").unwrap();
+        let second = ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:21:00Z")
             .err()
             .unwrap();
         assert_eq!(
@@ -112,8 +132,8 @@ mod tests {
         std::fs::write(&ledger, "").unwrap();
         let link = folder.path().join("link.db");
         std::os::unix::fs::symlink(&ledger, &link).unwrap();
-        assert!(ImportLock::acquire(&link, Duration::ZERO, "2013-06-02T00:21:00Z").is_err());
+        assert!(ImportLock::acquire(&(&link).into(), Duration::ZERO, "2013-06-02T00:21:00Z").is_err());
         drop(first);
-        ImportLock::acquire(&ledger, Duration::ZERO, "2013-06-02T00:22:00Z").unwrap();
+        ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:22:00Z").unwrap();
     }
 }

@@ -64,12 +64,12 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
     for dry_run in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("usage.db");
-        initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
+        initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
         // At the end of its transaction, after every name is stored.
         let failure = "create temp trigger failure after update of revision on ledgers
                        when exists (select 1 from stored_days where day = '2013-06-01')
                        begin select raise(abort, 'no room'); end";
-        let mut ledger = Ledger::open(&path, "GMT", dry_run).unwrap();
+        let mut ledger = Ledger::open(&(&path).into(), "GMT", dry_run).unwrap();
         ledger.connection().run(failure).unwrap();
         ledger.add_names(names());
         let failed = write(&mut ledger, "2013-06-01").unwrap_err();
@@ -98,8 +98,8 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
 fn after_everything_was_rolled_back_nothing_is_done_or_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
-    let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
+    initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", true).unwrap();
     ledger.add_names(names());
     // As SQLite does where the disk is full.
     ledger.connection().rollback().unwrap();
@@ -110,4 +110,29 @@ fn after_everything_was_rolled_back_nothing_is_done_or_kept() {
     assert!(format!("{kept:#}").ends_with(message), "{kept:#}");
     let days = ledger.list_days_from(None).unwrap();
     assert_eq!(days, []);
+}
+
+#[test]
+fn what_is_missing_between_days_is_kept_as_days_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usage.db");
+    initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
+    ledger.add_names(names());
+    for (day, gaps) in [
+        ("2013-06-02", &[][..]),
+        ("2013-06-06", &["2013-06-06 3"]),
+        ("2013-06-04", &["2013-06-04 1", "2013-06-06 1"]),
+        ("2013-05-30", &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"]),
+        ("2013-06-04", &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"]),
+        ("2013-06-05", &["2013-06-02 2", "2013-06-04 1"]),
+    ] {
+        write(&mut ledger, day).unwrap();
+        let sql = "select day || ' ' || gap_before from stored_days where gap_before > 0 order by day";
+        let kept: Vec<String> = ledger
+            .connection()
+            .list(sql, params! {}, |row| row.get(0))
+            .unwrap();
+        assert_eq!(kept, gaps, "after {day}");
+    }
 }

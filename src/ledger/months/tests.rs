@@ -22,7 +22,7 @@ const NOW: &str = "2013-09-01T00:20:00Z";
 /// one uuid, and quantities whose sums have to be rounded.
 fn fill(folder: &tempfile::TempDir) -> PathBuf {
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", NOW, &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
     let ledger = rusqlite::Connection::open(&path).unwrap();
     ledger
         .execute_batch(
@@ -43,7 +43,7 @@ fn fill(folder: &tempfile::TempDir) -> PathBuf {
         )
         .unwrap();
     drop(ledger);
-    let engine = Engine::open_to_write(&path).unwrap();
+    let engine = Engine::open_to_write(&(&path).into()).unwrap();
     make_lines_of_records(engine.connection(), &mut |_| ()).unwrap();
     path
 }
@@ -126,7 +126,7 @@ fn sku_sums(reader: &Reader, range: DayRange) -> Vec<String> {
 
 /// All there is to ask.
 fn answers(path: &Path) -> Vec<String> {
-    let mut reader = Reader::open(path).unwrap();
+    let mut reader = Reader::open(&path.into()).unwrap();
     let mut lines = Vec::new();
     for (first, last) in [
         ("2013-04-01", "2013-04-30"),
@@ -152,14 +152,14 @@ fn sums_change_no_bit_of_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
     let before = answers(&path);
-    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
     ledger.sum_months().unwrap();
     // May misses a day, and one of July is open.
     let summed = list_months(ledger.connection(), "select month from summed_months").unwrap();
     let summed: Vec<String> = summed.iter().map(Month::to_string).collect();
     assert_eq!(summed, ["2013-04", "2013-06", "2013-08"]);
     assert_eq!(answers(&path), before);
-    assert_eq!(list_wrong(&path, &mut |_| {}).unwrap(), []);
+    assert_eq!(list_wrong(&(&path).into(), &mut |_| {}).unwrap(), []);
     // Twice is once.
     ledger.sum_months().unwrap();
     assert_eq!(answers(&path), before);
@@ -168,7 +168,7 @@ fn sums_change_no_bit_of_an_answer() {
 #[test]
 fn nothing_is_looked_up_in_months_that_the_ledger_has_no_day_of() {
     let folder = tempfile::tempdir().unwrap();
-    let reader = Reader::open(&fill(&folder)).unwrap();
+    let reader = Reader::open(&(&fill(&folder)).into()).unwrap();
     let connection = reader.connection();
     let parts = list_parts(connection, range("1970-01-01", "2030-12-31")).unwrap();
     assert_eq!(parts.len(), 61 * 12);
@@ -183,7 +183,7 @@ fn nothing_is_looked_up_in_months_that_the_ledger_has_no_day_of() {
 fn a_dry_run_adds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
-    let mut ledger = Ledger::open(&path, "GMT", true).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", true).unwrap();
     ledger.sum_months().unwrap();
     assert_eq!(list_months_to_sum(ledger.connection()).unwrap().len(), 3);
 }
@@ -192,13 +192,13 @@ fn a_dry_run_adds_nothing_up() {
 fn a_month_whose_sum_is_no_number_has_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
-    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
     let sql = "update stored_records set quantity = 1.7e308 where day like '2013-06-%'";
     ledger.connection().run(sql).unwrap();
     ledger.sum_months().unwrap();
     let summed = list_months(ledger.connection(), "select month from summed_months").unwrap();
     assert_eq!(summed.len(), 2);
-    let mut reader = Reader::open(&path).unwrap();
+    let mut reader = Reader::open(&(&path).into()).unwrap();
     let asked = reader.account_usage("a-2", range("2013-06-01", "2013-06-30"), &Scope::All);
     let said = format!("{:#}", asked.unwrap_err());
     assert!(
@@ -211,14 +211,14 @@ fn a_month_whose_sum_is_no_number_has_none() {
 fn a_month_that_is_written_meanwhile_is_not_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = fill(&folder);
-    let mut ledger = Ledger::open(&path, "GMT", false).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
     ledger.sum_months().unwrap();
     let write = "delete from summed_months where month = '2013-06';
          update stored_records set quantity = quantity + 1 where day = '2013-06-15'";
     std::thread::scope(|scope| {
         let check = scope.spawn(|| {
             (0..500)
-                .flat_map(|_| list_wrong(&path, &mut |_| {}).unwrap())
+                .flat_map(|_| list_wrong(&(&path).into(), &mut |_| {}).unwrap())
                 .collect()
         });
         while !check.is_finished() {

@@ -66,7 +66,7 @@ impl DayState {
 /// When a day of the range was last written or found equal to its source; UTC, `YYYY-MM-DDTHH:MM:SSZ`. `None`: the
 /// ledger has no day of it.
 pub fn find_as_of(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Option<String>> {
-    let sql = "select max(max(imported_at, coalesce(verified_at, imported_at)))
+    let sql = "select max(case when verified_at > imported_at then verified_at else imported_at end)
          from stored_days
          where day between :first and :last";
     snapshot
@@ -182,8 +182,8 @@ fn count_findings(
     range: DayRange,
 ) -> anyhow::Result<Vec<(Day, FindingCounts)>> {
     let sql = "select day, count(*), count(acknowledged_at),
-                count(*) filter (where kind = 'differs_from_source' and acknowledged_at is null),
-                count(*) filter (where kind = 'refused' and acknowledged_at is null)
+                sum(kind = 'differs_from_source' and acknowledged_at is null),
+                sum(kind = 'refused' and acknowledged_at is null)
          from findings
          where day between :first and :last
          group by day";
@@ -200,7 +200,7 @@ fn count_findings(
 
 /// How many corrections of a day are pending, and how many of them nobody has acknowledged.
 fn count_pending(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Vec<(Day, u64, u64)>> {
-    let sql = "select day, count(*), count(*) filter (where acknowledged_at is null)
+    let sql = "select day, count(*), sum(acknowledged_at is null)
          from stored_corrections
          where day between :first and :last and kind = 'pending'
          group by day";

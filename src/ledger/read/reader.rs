@@ -1,10 +1,10 @@
 //! A connection that reads the ledger and cannot write, and the snapshot that one answer is read from.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::config::LedgerUri;
 use crate::day::DayRange;
 use crate::db::Connection;
 use crate::ledger::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
@@ -63,22 +63,22 @@ impl Page {
 
 impl Reader {
     /// Opens a ledger that `initdb` has made; creates and changes nothing.
-    pub fn open(path: &Path) -> anyhow::Result<Reader> {
-        Reader::open_patiently(path, READERS_BUSY_TIMEOUT)
+    pub fn open(ledger: &LedgerUri) -> anyhow::Result<Reader> {
+        Reader::open_patiently(ledger, READERS_BUSY_TIMEOUT)
     }
 
     /// The same, for whom it is an error at once if somebody else keeps the ledger to himself.
-    pub fn open_without_waiting(path: &Path) -> anyhow::Result<Reader> {
-        Reader::open_patiently(path, Duration::ZERO)
+    pub fn open_without_waiting(ledger: &LedgerUri) -> anyhow::Result<Reader> {
+        Reader::open_patiently(ledger, Duration::ZERO)
     }
 
-    fn open_patiently(path: &Path, patience: Duration) -> anyhow::Result<Reader> {
+    fn open_patiently(ledger: &LedgerUri, patience: Duration) -> anyhow::Result<Reader> {
         let open = || -> anyhow::Result<Reader> {
-            let engine = Engine::open_to_read(path, patience)?;
-            insist_on_current(engine.connection())?;
+            let engine = Engine::open_to_read(ledger, patience)?;
+            insist_on_current(&engine)?;
             Ok(Reader { engine })
         };
-        open().with_context(|| ledger_at(path))
+        open().with_context(|| ledger_at(ledger))
     }
 
     /// The reader, if its path still names the file that was opened, and not another one or none.
@@ -111,7 +111,7 @@ impl Reader {
         question: impl FnOnce(&Snapshot) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let answer = Snapshot::begin(self.engine.connection()).and_then(|snapshot| {
-            insist_on_current(snapshot.connection())?;
+            insist_on_current(&self.engine)?;
             question(&snapshot)
         });
         answer.with_context(|| self.engine.name())

@@ -15,7 +15,7 @@ use crate::scope::Scope;
 /// Seven days of one kind each, the first of them missing.
 fn reader(folder: &tempfile::TempDir) -> Reader {
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", "2013-06-09T00:20:00Z", &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", "2013-06-09T00:20:00Z", &mut |_| ()).unwrap();
     let ledger = Connection::open(&path).unwrap();
     ledger
         .execute_batch(
@@ -40,6 +40,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
                ('2013-06-04', 2, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
              insert into acknowledgements values
                ('2013-06-05', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
+             update stored_findings set acknowledged = 1 where id = 3;
              insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind) values
                ('2013-06-01', 2, 1, 1, 1, 4, '2013-06-08T00:00:00Z', 'pending'),
                ('2013-06-03', 3, 1, 1, null, 1, '2013-06-05T00:00:00Z', 'overwritten');
@@ -48,7 +49,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
              update ledgers set revision = 17;",
         )
         .unwrap();
-    Reader::open(&path).unwrap()
+    Reader::open(&(&path).into()).unwrap()
 }
 
 fn range(first: &str, last: &str) -> DayRange {

