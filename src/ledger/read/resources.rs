@@ -223,6 +223,6 @@ pub fn list_users(
 const USERS: &str = "select distinct l.resource_id, x.account_id
      from stored_accounts a
      cross join account_days x on x.account_id = a.id and x.day = :day
-     cross join stored_lines l on l.id between x.first_line and x.first_line + x.lines - 1
-     where l.resource_id in (select value from rarray(:ids))
+     cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
+     where l.resource_id in rarray(:ids)
      order by 1, 2";
