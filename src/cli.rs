@@ -31,6 +31,7 @@ enum Cli {
     Prune(cmd::prune::Args),
     Passwd(cmd::passwd::Args),
     Backup(cmd::backup::Args),
+    Copy(cmd::copy::Args),
     Check(cmd::check::Args),
 }
 
@@ -62,6 +63,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Cli::Prune(args) => cmd::prune::run(args, &mut out),
         Cli::Passwd(args) => cmd::passwd::run(args, &mut out),
         Cli::Backup(args) => cmd::backup::run(args, &mut out),
+        Cli::Copy(args) => cmd::copy::run(args, &mut out),
         Cli::Check(args) => cmd::check::run(args, &mut out),
     };
     // A reader that leaves before the end changes nothing about what was done.

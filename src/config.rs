@@ -27,7 +27,7 @@ pub use import::{Import, OnDone, Reread, RereadDays};
 pub use limits::ServerLimits;
 pub use server::{LogFormat, Server, TlsFiles, parse_bind, parse_log_format};
 pub use texts::KeyTexts;
-pub use uri::{LedgerUri, MysqlTls, MysqlUri, Password, SourceUri};
+pub use uri::{LedgerUri, MysqlTls, MysqlUri, Password, SourceUri, parse_ledger};
 use values::{Values, layers};
 
 /// Everything `cloudusage.cfg` says, checked.

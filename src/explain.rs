@@ -10,10 +10,10 @@ use anyhow::Context;
 
 use crate::aggregate::row_trace::RowTrace;
 use crate::aggregate::window::DayBounds;
+use crate::config::LedgerUri;
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
 use crate::import::{add_up, rows_gone, running_vms};
-use crate::config::LedgerUri;
 use crate::ledger::account_lines::NamedLine;
 use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::ledger::day_reader::DayReader;

@@ -8,6 +8,7 @@ mod acknowledge;
 pub mod backup;
 mod carry_over;
 pub mod cloud_identity;
+pub mod copy;
 mod correction_lines;
 pub mod day;
 pub mod day_reader;

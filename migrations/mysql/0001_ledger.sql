@@ -8,7 +8,7 @@ create table if not exists schema_versions (
 ) engine = innodb default charset = utf8mb4 collate = {collation};
 
 create table if not exists ledgers (
-  only_one bigint primary key,            -- 1
+  only_one bigint primary key default 1,  -- there is one row
   timezone varchar(64) not null,          -- the zone of the days before the first of timezones, as configured
   created_at varchar(20) not null,        -- UTC, YYYY-MM-DDTHH:MM:SSZ
   revision bigint not null default 0,     -- counts the writes

@@ -31,7 +31,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let bar = terminal::step_bar();
     let Some(path) = config.ledger.file() else {
-        bail!("{}: a cluster's ledger has no file: use rbc-usage copy", config.ledger);
+        bail!(
+            "{}: a cluster's ledger has no file: use rbc-usage copy",
+            config.ledger
+        );
     };
     let bytes = ledger::backup::backup(path, &args.file, &mut |step| {
         terminal::show_step(&bar, step)

@@ -270,10 +270,9 @@ fn read_ledger(what: &'static str, ledger: &LedgerUri, what_it_is: &str) -> Vec<
     let bar = terminal::step_bar();
     let mut on_step = |step| terminal::show_step(&bar, step);
     let mut lines = vec![match find_faults(ledger, &mut on_step) {
-        Ok(faults) if faults.is_empty() => ok(
-            what,
-            format!("{what_it_is}, sound, of this version"),
-        ),
+        Ok(faults) if faults.is_empty() => {
+            ok(what, format!("{what_it_is}, sound, of this version"))
+        }
         Ok(faults) => error(
             what,
             format!(

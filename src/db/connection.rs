@@ -304,10 +304,10 @@ impl Connection {
 
     /// Inserts many rows by one statement that ends in ` values (:a, :b …)`; in SQLite it may say what to do on a conflict.
     /// Within a transaction: where it fails, some may be in. The values of each row are in the order in which the statement names them.
-    pub fn insert_many<'v, const N: usize>(
+    pub fn insert_many<'v, R: AsRef<[SqlValue<'v>]>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+        rows: impl IntoIterator<Item = R>,
     ) -> anyhow::Result<()> {
         self.write(|driver| match driver {
             Driver::Sqlite(sqlite) => sqlite.insert_many(sql, rows),

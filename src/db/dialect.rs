@@ -22,10 +22,7 @@ const WORDS: [(&str, &str); 8] = [
         "json_each(:hidden)",
         "json_table(:hidden, '$[*]' columns (value json path '$')) as hidden",
     ),
-    (
-        "json_extract(value, '$[0]')",
-        "json_value(value, '$[0]')",
-    ),
+    ("json_extract(value, '$[0]')", "json_value(value, '$[0]')"),
     // As bytes, whatever the collation of what they are compared with.
     (
         "json_extract(value, '$[1]')",

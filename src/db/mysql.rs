@@ -153,10 +153,10 @@ impl Mysql {
         Ok(i64::try_from(self.connection.borrow().last_insert_id())?)
     }
 
-    pub fn insert_many<'v, const N: usize>(
+    pub fn insert_many<'v, R: AsRef<[SqlValue<'v>]>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+        rows: impl IntoIterator<Item = R>,
     ) -> anyhow::Result<()> {
         let (head, _) = sql
             .rsplit_once(" values ")
@@ -165,25 +165,24 @@ impl Mysql {
             sql.ends_with(')'),
             "a statement that goes on after its values: {sql}"
         );
-        let one = format!("({})", vec!["?"; N].join(", "));
         let mut rows = rows.into_iter();
         loop {
-            let values: Vec<mysql::Value> = (&mut rows)
-                .take(ROWS_A_STATEMENT)
-                .flatten()
-                .map(|value| mysql_value(&value))
-                .collect::<anyhow::Result<_>>()?;
-            if values.is_empty() {
+            let (mut count, mut values) = (0, Vec::new());
+            for row in (&mut rows).take(ROWS_A_STATEMENT) {
+                count += 1;
+                for value in row.as_ref() {
+                    values.push(mysql_value(value)?);
+                }
+            }
+            if count == 0 {
                 return Ok(());
             }
-            let sql = format!(
-                "{head} values {}",
-                vec![one.as_str(); values.len() / N].join(", ")
+            let one = format!("({})", vec!["?"; values.len() / count].join(", "));
+            let all = vec![one.as_str(); count].join(", ");
+            let result = self.connection.borrow_mut().exec_drop(
+                format!("{head} values {all}"),
+                mysql::Params::Positional(values),
             );
-            let result = self
-                .connection
-                .borrow_mut()
-                .exec_drop(sql, mysql::Params::Positional(values));
             result.map_err(|err| self.explain(err))?;
         }
     }
@@ -225,4 +224,3 @@ fn mysql_value(value: &SqlValue) -> anyhow::Result<mysql::Value> {
         SqlValue::Ids(_) => bail!("a list of ids in a row"),
     })
 }
-

@@ -81,18 +81,17 @@ impl Sqlite {
         Ok(self.connection.last_insert_rowid())
     }
 
-    pub fn insert_many<'v, const N: usize>(
+    pub fn insert_many<'v, R: AsRef<[SqlValue<'v>]>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [SqlValue<'v>; N]>,
+        rows: impl IntoIterator<Item = R>,
     ) -> anyhow::Result<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        ensure!(
-            statement.parameter_count() == N,
-            "{N} values a row for {sql}"
-        );
+        let count = statement.parameter_count();
         for row in rows {
-            for (place, value) in (1..).zip(&row) {
+            let row = row.as_ref();
+            ensure!(row.len() == count, "{} values a row for {sql}", row.len());
+            for (place, value) in (1..).zip(row) {
                 statement.raw_bind_parameter(place, value)?;
             }
             statement.raw_execute()?;

@@ -183,7 +183,10 @@ mod tests {
         let path = folder.path().join("usage.db");
         ledger::initialise(&(&path).into(), "GMT", "2013-06-01T00:20:00Z", &mut |_| ()).unwrap();
         let writer = rusqlite::Connection::open(&path).unwrap();
-        (Cache::new((&path).into(), Zone::parse("GMT").unwrap().into()), writer)
+        (
+            Cache::new((&path).into(), Zone::parse("GMT").unwrap().into()),
+            writer,
+        )
     }
 
     /// Looks at the ledger, on a day.

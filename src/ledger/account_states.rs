@@ -140,7 +140,8 @@ impl AccountStates {
             self.remember(domain, id);
             return Ok(id);
         }
-        let sql = "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, :lineage)";
+        let sql =
+            "insert into stored_domains (uuid, path, lineage) values (:uuid, :path, :lineage)";
         let values = params! {":uuid": uuid, ":path": path, ":lineage": lineage};
         let id = connection.insert(sql, values)?;
         self.remember(domain, id);

@@ -22,7 +22,10 @@ const TOLERANCE: f64 = 1e-9;
 type AccountSums = BTreeMap<(i64, i64), f64>;
 
 /// What is wrong with lines, in sentences.
-pub fn list_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
+pub fn list_faults(
+    ledger: &LedgerUri,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Vec<String>> {
     let mut look = || -> anyhow::Result<Vec<String>> {
         let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
         let connection = engine.connection();

@@ -143,8 +143,7 @@ pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Resul
             quantity: row.get(2)?,
         })
     })?;
-    let sql =
-        "select first_line, line_count from account_days where day = :day and account_id = :account_id";
+    let sql = "select first_line, line_count from account_days where day = :day and account_id = :account_id";
     let values = params! {":day": day, ":account_id": account_id};
     let piece = connection.find(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some((first, count)) = piece {

@@ -165,7 +165,10 @@ fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
 }
 
 /// Months whose sums are not those of their days. Nothing that the program does makes one.
-pub fn list_wrong(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<WrongMonth>> {
+pub fn list_wrong(
+    ledger: &LedgerUri,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Vec<WrongMonth>> {
     let mut look = || -> anyhow::Result<Vec<WrongMonth>> {
         let engine = Engine::open_to_read(ledger, READERS_BUSY_TIMEOUT)?;
         // Sums and days of one state, whatever an import writes meanwhile.

@@ -117,7 +117,10 @@ fn insert(
 fn next_finding_id(connection: &Connection, day: Day) -> anyhow::Result<i64> {
     let sql = "insert into stored_findings (day, kind, detail) values (:day, 'refused', '')";
     let id = connection.insert(sql, params! {":day": day})?;
-    connection.execute("delete from stored_findings where id = :id", params! {":id": id})?;
+    connection.execute(
+        "delete from stored_findings where id = :id",
+        params! {":id": id},
+    )?;
     Ok(id)
 }
 

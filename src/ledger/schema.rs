@@ -146,6 +146,20 @@ fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     Ok(Some(version))
 }
 
+/// Whether a copy did not come to its end: it has all tables, and not the row that makes them a ledger.
+pub(super) fn is_half_copied(ledger: &LedgerUri) -> anyhow::Result<bool> {
+    if ledger.file().is_some_and(|path| !path.exists()) {
+        return Ok(false);
+    }
+    let engine = Engine::open_to_write(ledger)?;
+    let connection = engine.connection();
+    if connection.columns("ledgers")?.is_empty() {
+        return Ok(false);
+    }
+    insist_on_ledger(&engine)?;
+    Ok(!connection.exists("select 1 from ledgers", params! {})?)
+}
+
 /// Insists on a ledger of this program's schema.
 pub(super) fn insist_on_ledger(engine: &Engine) -> anyhow::Result<()> {
     if !engine.is_file() {
@@ -161,9 +175,7 @@ pub(super) fn insist_on_current(engine: &Engine) -> anyhow::Result<()> {
         true => ("pragma user_version", SCHEMA_VERSION),
         false => (cluster::VERSION, cluster::SCHEMA_VERSION),
     };
-    let version = engine
-        .connection()
-        .one(sql, params! {}, |row| row.get(0))?;
+    let version = engine.connection().one(sql, params! {}, |row| row.get(0))?;
     insist_on_version(version, current)
 }
 

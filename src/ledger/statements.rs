@@ -130,8 +130,12 @@ impl<'a> Statements<'a> {
                 .one(neighbours, params! {":day": self.day}, |row| {
                     Ok((row.get(0)?, row.get(1)?))
                 })?;
-        let update = "update stored_days set gap_before = :days where day = :day and gap_before <> :days";
-        let pairs = [before.map(|before| (before, self.day)), after.map(|after| (self.day, after))];
+        let update =
+            "update stored_days set gap_before = :days where day = :day and gap_before <> :days";
+        let pairs = [
+            before.map(|before| (before, self.day)),
+            after.map(|after| (self.day, after)),
+        ];
         for (first, second) in pairs.into_iter().flatten() {
             let days = DayRange::new(first, second)?.count_days() - 2;
             self.connection

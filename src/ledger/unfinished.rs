@@ -97,12 +97,16 @@ pub fn list_months_to_sum(connection: &Connection) -> anyhow::Result<Vec<Month>>
         return Ok(Vec::new());
     };
     let sql = "select month from summed_months";
-    let summed: HashSet<Month> =
-        connection.list(sql, params! {}, |row| Ok(row.get::<&str>(0)?.parse()?))?.into_iter().collect();
+    let summed: HashSet<Month> = connection
+        .list(sql, params! {}, |row| Ok(row.get::<&str>(0)?.parse()?))?
+        .into_iter()
+        .collect();
     let mut months = Vec::new();
     let mut month = Month::of(first);
     while month <= Month::of(last) {
-        if !summed.contains(&month) && count_closed(connection, month.days())? == month.days().count_days() {
+        if !summed.contains(&month)
+            && count_closed(connection, month.days())? == month.days().count_days()
+        {
             months.push(month);
         }
         month = month.next();

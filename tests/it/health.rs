@@ -73,7 +73,8 @@ fn metrics_tell_of_requests_and_of_the_ledger_and_of_no_account() {
     close_day(&sandbox, 5);
     ledger(&sandbox)
         .execute_batch(
-            "insert into stored_findings (day, kind, detail) select day, 'spans_midnight', 'x' from stored_days;
+            "update stored_days set gap_before = 3 where day = (select max(day) from stored_days);
+             insert into stored_findings (day, kind, detail) select day, 'spans_midnight', 'x' from stored_days;
              insert into imports (started_at, finished_at, outcome, seconds)
                values ('2013-06-02T01:30:00Z', '2013-06-02T01:30:12Z', 'needs_a_look', 12.5);
              insert into imports (started_at) values ('2013-06-03T01:30:00Z');

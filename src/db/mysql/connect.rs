@@ -169,4 +169,3 @@ fn tls_options(tls: &MysqlTls) -> Option<SslOpts> {
         }
     }
 }
-

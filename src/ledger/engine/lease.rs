@@ -52,7 +52,10 @@ impl Lease {
                 Ok(Some(other)) => other,
                 Err(err) => {
                     connection.rollback()?;
-                    ensure!(Transient::of(&err).is_some() && Instant::now() < deadline, err);
+                    ensure!(
+                        Transient::of(&err).is_some() && Instant::now() < deadline,
+                        err
+                    );
                     std::thread::sleep(LOOK);
                     continue;
                 }
@@ -106,8 +109,7 @@ fn open(uris: &[MysqlUri]) -> anyhow::Result<Connection> {
 /// Takes it if nobody has it, or says who.
 fn take(connection: &Connection, holder: &str) -> anyhow::Result<Option<String>> {
     connection.begin_write()?;
-    let sql =
-        "select holder, expires_at > unix_timestamp(now(6)), token from leases where only_one = 1 for update";
+    let sql = "select holder, expires_at > unix_timestamp(now(6)), token from leases where only_one = 1 for update";
     let (other, is_held, token): (String, bool, u64) = connection.one(sql, params! {}, |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
@@ -125,7 +127,8 @@ fn take(connection: &Connection, holder: &str) -> anyhow::Result<Option<String>>
 }
 
 fn renew(connection: &Connection) -> anyhow::Result<()> {
-    let sql = "update leases set expires_at = unix_timestamp(now(6)) + :seconds where token = :token";
+    let sql =
+        "update leases set expires_at = unix_timestamp(now(6)) + :seconds where token = :token";
     let values = params! {":token": ours(), ":seconds": SECONDS};
     connection.execute(sql, values)?;
     Ok(())

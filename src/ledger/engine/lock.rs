@@ -44,54 +44,54 @@ impl ImportLock {
 }
 
 fn lock_file(ledger: &Path, timeout: Duration, now: &str) -> anyhow::Result<File> {
-        let path = lock_path(ledger);
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        if let Some(folder) = folder {
-            let is_folder = match fs::metadata(folder) {
-                Err(err) if err.kind() == ErrorKind::PermissionDenied => {
-                    return Err(explained(err, folder))
-                        .with_context(|| format!("ledger {}", ledger.display()));
-                }
-                other => other.is_ok_and(|found| found.is_dir()),
-            };
-            ensure!(
-                is_folder,
-                "ledger {}: there is no folder {}",
-                ledger.display(),
-                folder.display()
-            );
-        }
-        let named = || format!("lock {}", path.display());
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|err| explained(err, &path))
-            .with_context(named)?;
-        let deadline = Instant::now() + timeout;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(INTERVAL)
-                }
-                Err(TryLockError::WouldBlock) => bail!(
-                    "ledger {}: in use by {}; waited {}",
-                    ledger.display(),
-                    holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
-                    plural(timeout.as_secs(), "second")
-                ),
-                Err(TryLockError::Error(err)) => return Err(err).with_context(named),
+    let path = lock_path(ledger);
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    if let Some(folder) = folder {
+        let is_folder = match fs::metadata(folder) {
+            Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+                return Err(explained(err, folder))
+                    .with_context(|| format!("ledger {}", ledger.display()));
             }
+            other => other.is_ok_and(|found| found.is_dir()),
+        };
+        ensure!(
+            is_folder,
+            "ledger {}: there is no folder {}",
+            ledger.display(),
+            folder.display()
+        );
+    }
+    let named = || format!("lock {}", path.display());
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|err| explained(err, &path))
+        .with_context(named)?;
+    let deadline = Instant::now() + timeout;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(INTERVAL)
+            }
+            Err(TryLockError::WouldBlock) => bail!(
+                "ledger {}: in use by {}; waited {}",
+                ledger.display(),
+                holder(&mut file).unwrap_or_else(|_| "unknown".to_owned()),
+                plural(timeout.as_secs(), "second")
+            ),
+            Err(TryLockError::Error(err)) => return Err(err).with_context(named),
         }
-        file.set_len(0).with_context(named)?;
-        file.rewind().with_context(named)?;
-        writeln!(file, "process {} since {now}", std::process::id()).with_context(named)?;
-        Ok(file)
+    }
+    file.set_len(0).with_context(named)?;
+    file.rewind().with_context(named)?;
+    writeln!(file, "process {} since {now}", std::process::id()).with_context(named)?;
+    Ok(file)
 }
 
 fn holder(file: &mut File) -> std::io::Result<String> {
@@ -117,7 +117,8 @@ mod tests {
     fn a_second_import_is_told_who_holds_the_ledger() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("usage.db");
-        let first = ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:20:00Z").unwrap();
+        let first =
+            ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:20:00Z").unwrap();
         let second = ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:21:00Z")
             .err()
             .unwrap();
@@ -132,7 +133,9 @@ mod tests {
         std::fs::write(&ledger, "").unwrap();
         let link = folder.path().join("link.db");
         std::os::unix::fs::symlink(&ledger, &link).unwrap();
-        assert!(ImportLock::acquire(&(&link).into(), Duration::ZERO, "2013-06-02T00:21:00Z").is_err());
+        assert!(
+            ImportLock::acquire(&(&link).into(), Duration::ZERO, "2013-06-02T00:21:00Z").is_err()
+        );
         drop(first);
         ImportLock::acquire(&(&ledger).into(), Duration::ZERO, "2013-06-02T00:22:00Z").unwrap();
     }

@@ -123,12 +123,19 @@ fn what_is_missing_between_days_is_kept_as_days_come() {
         ("2013-06-02", &[][..]),
         ("2013-06-06", &["2013-06-06 3"]),
         ("2013-06-04", &["2013-06-04 1", "2013-06-06 1"]),
-        ("2013-05-30", &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"]),
-        ("2013-06-04", &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"]),
+        (
+            "2013-05-30",
+            &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"],
+        ),
+        (
+            "2013-06-04",
+            &["2013-06-02 2", "2013-06-04 1", "2013-06-06 1"],
+        ),
         ("2013-06-05", &["2013-06-02 2", "2013-06-04 1"]),
     ] {
         write(&mut ledger, day).unwrap();
-        let sql = "select day || ' ' || gap_before from stored_days where gap_before > 0 order by day";
+        let sql =
+            "select day || ' ' || gap_before from stored_days where gap_before > 0 order by day";
         let kept: Vec<String> = ledger
             .connection()
             .list(sql, params! {}, |row| row.get(0))

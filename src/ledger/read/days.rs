@@ -66,7 +66,8 @@ impl DayState {
 /// When a day of the range was last written or found equal to its source; UTC, `YYYY-MM-DDTHH:MM:SSZ`. `None`: the
 /// ledger has no day of it.
 pub fn find_as_of(snapshot: &Snapshot, range: DayRange) -> anyhow::Result<Option<String>> {
-    let sql = "select max(case when verified_at > imported_at then verified_at else imported_at end)
+    let sql =
+        "select max(case when verified_at > imported_at then verified_at else imported_at end)
          from stored_days
          where day between :first and :last";
     snapshot

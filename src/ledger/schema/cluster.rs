@@ -29,7 +29,9 @@ pub fn initialise(ledger: &LedgerUri, timezone: &str, now: &str) -> anyhow::Resu
     }
     let collation = find_collation(connection)?;
     let from = found.unwrap_or(0);
-    let new = (1i64..).zip(MIGRATIONS).filter(|(version, _)| *version > from);
+    let new = (1i64..)
+        .zip(MIGRATIONS)
+        .filter(|(version, _)| *version > from);
     for (version, migration) in new {
         let migration = migration.replace("{collation}", collation);
         for statement in statements(&migration) {
