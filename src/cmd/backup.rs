@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
-
+use super::unix_now;
 use crate::arguments::ConfigFile;
+use crate::instant::Utc;
 use crate::ledger;
 use crate::printable::printable;
 use crate::terminal;
@@ -30,13 +30,8 @@ pub struct Args {
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let bar = terminal::step_bar();
-    let Some(path) = config.ledger.file() else {
-        bail!(
-            "{}: a cluster's ledger has no file: use rbc-usage copy",
-            config.ledger
-        );
-    };
-    let bytes = ledger::backup::backup(path, &args.file, &mut |step| {
+    let now = Utc::at(unix_now()?)?.to_string();
+    let bytes = ledger::backup::backup(&config.ledger, &args.file, &now, &mut |step| {
         terminal::show_step(&bar, step)
     })?;
     bar.finish_and_clear();

@@ -11,9 +11,11 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempPath;
 
+use super::copy::copy;
 use super::engine::{APPLICATION_ID, Access, Engine, WRITERS_BUSY_TIMEOUT, ledger_at, open_file};
 use super::schema::insist_on_current;
 use super::step::Step;
+use crate::config::LedgerUri;
 use crate::plural::plural;
 
 /// Faults that are reported; there may be thousands.
@@ -29,17 +31,27 @@ const APPLICATION_ID_AT: usize = 68;
 /// Pages that are copied before progress is reported: 16 MiB.
 const PAGES_A_STEP: i32 = 4096;
 
-/// Copies the ledger to `target`, which may be an older copy. Returns the copy's size in bytes.
-pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<u64> {
-    refuse_other_files(ledger, target).with_context(|| format!("backup {}", target.display()))?;
-    let source = open_to_read(ledger)?;
+/// Copies the ledger to `target`, a file that may be an older copy. Returns the copy's size in bytes. `now` is UTC,
+/// `YYYY-MM-DDTHH:MM:SSZ`.
+pub fn backup(
+    ledger: &LedgerUri,
+    target: &Path,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<u64> {
+    let named = || format!("backup {}", target.display());
+    refuse_other_files(ledger.file(), target).with_context(named)?;
     let name = target.file_name().context("names no file")?;
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
         Some(_) | None => Path::new("."),
     };
     let new = folder.join(dotted(name));
-    let made = copy(&source, &new, on_step).and_then(|file| {
+    let copied = match ledger {
+        LedgerUri::File(path) => copy_pages(&open_to_read(path)?, &new, on_step),
+        LedgerUri::Cluster(_) => copy_rows(ledger, &new, now, on_step),
+    };
+    let made = copied.and_then(|file| {
         let bytes = fs::metadata(&new)?.len();
         file.persist(target).map_err(|err| err.error)?;
         // The name has to last as well as what it stands for.
@@ -49,20 +61,37 @@ pub fn backup(ledger: &Path, target: &Path, on_step: &mut dyn FnMut(Step)) -> an
     if made.is_err() {
         remove(&new);
     }
-    made.with_context(|| format!("backup {}", target.display()))
+    made.with_context(named)
+}
+
+/// A file that only its owner may read, in place of what a killed run has left.
+fn create(new: &Path) -> anyhow::Result<TempPath> {
+    remove(new);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(new)?;
+    Ok(TempPath::try_from_path(new)?)
+}
+
+/// Copies all rows of one state of a cluster's ledger, compares them, and sees that they are on the disk.
+fn copy_rows(
+    ledger: &LedgerUri,
+    new: &Path,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<TempPath> {
+    let file = create(new)?;
+    copy(ledger, &new.into(), now, on_step)?;
+    File::open(new)?.sync_all()?;
+    Ok(file)
 }
 
 /// Copies all pages of one state, checks them, and sees that they are on the disk.
-fn copy(
+fn copy_pages(
     source: &Connection,
     new: &Path,
     on_step: &mut dyn FnMut(Step),
 ) -> anyhow::Result<TempPath> {
-    // What a killed run has left.
-    remove(new);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).open(new)?;
-    let file = TempPath::try_from_path(new)?;
+    let file = create(new)?;
     let mut copy = Connection::open_with_flags(new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // A reader's transaction, so that an import in between changes nothing about the copy and need not wait.
     source.execute_batch("begin; select count(*) from sqlite_schema")?;
@@ -145,25 +174,30 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
 }
 
 /// The ledger and what belongs to it must never be written over, nor a file of somebody else.
-fn refuse_other_files(ledger: &Path, target: &Path) -> anyhow::Result<()> {
-    let ledger = fs::canonicalize(ledger).with_context(|| ledger_at(&ledger.into()))?;
+fn refuse_other_files(ledger: Option<&Path>, target: &Path) -> anyhow::Result<()> {
+    let canonical = |path: &Path| fs::canonicalize(path).with_context(|| ledger_at(&path.into()));
+    let ledger = ledger.map(canonical).transpose()?;
     let file = match fs::symlink_metadata(target) {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             let folder = target.parent().filter(|folder| *folder != Path::new(""));
             let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
             let whole = folder.join(target.file_name().context("names no file")?);
-            ensure!(!belongs(&whole, &ledger), "belongs to the ledger in use");
+            let is_its = ledger.is_some_and(|ledger| belongs(&whole, &ledger));
+            ensure!(!is_its, "belongs to the ledger in use");
             return Ok(());
         }
         other => other?,
     };
     ensure!(file.is_file(), "is there, and no file");
     let whole = fs::canonicalize(target)?;
-    let original = fs::metadata(&ledger)?;
-    ensure!(
-        (file.dev(), file.ino()) != (original.dev(), original.ino()) && !belongs(&whole, &ledger),
-        "is the ledger in use, or belongs to it"
-    );
+    if let Some(ledger) = ledger {
+        let original = fs::metadata(&ledger)?;
+        ensure!(
+            (file.dev(), file.ino()) != (original.dev(), original.ino())
+                && !belongs(&whole, &ledger),
+            "is the ledger in use, or belongs to it"
+        );
+    }
     let mut head = [0; APPLICATION_ID_AT + 4];
     let ours = File::open(target)?.read_exact(&mut head).is_ok()
         && head.starts_with(MAGIC)

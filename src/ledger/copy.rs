@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use super::schema::{self, initialise, insist_on_current};
 use super::step::Step;
+use super::timezones::find_zones;
 use crate::config::LedgerUri;
 use crate::db::{Connection, Field, Row, SqlValue, params};
 use crate::plural::plural;
@@ -223,6 +224,8 @@ pub fn copy(
         .and_then(|engine| {
             engine.connection().begin_snapshot()?;
             insist_on_current(&engine)?;
+            // It is one if it has a zone.
+            find_zones(engine.connection())?;
             Ok(engine)
         })
         .with_context(|| ledger_at(from))?;
@@ -248,7 +251,7 @@ pub fn copy(
 
 /// Makes the tables, with nothing in them: not even the row that makes them a ledger.
 fn make(to: &LedgerUri, now: &str) -> anyhow::Result<Engine> {
-    if !schema::is_half_copied(to)? {
+    if !schema::has_tables(to)? {
         initialise(to, "GMT", now, &mut |_| ())?;
     }
     let target = Engine::open_to_write(to)?;

@@ -146,18 +146,20 @@ fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     Ok(Some(version))
 }
 
-/// Whether a copy did not come to its end: it has all tables, and not the row that makes them a ledger.
-pub(super) fn is_half_copied(ledger: &LedgerUri) -> anyhow::Result<bool> {
+/// Whether it has the tables of this program's schema; an error if it has others.
+pub(super) fn has_tables(ledger: &LedgerUri) -> anyhow::Result<bool> {
     if ledger.file().is_some_and(|path| !path.exists()) {
         return Ok(false);
     }
     let engine = Engine::open_to_write(ledger)?;
-    let connection = engine.connection();
-    if connection.columns("ledgers")?.is_empty() {
-        return Ok(false);
+    let made = match ledger {
+        LedgerUri::File(_) => find_version(engine.connection())?.is_some(),
+        LedgerUri::Cluster(_) => cluster::find_version(engine.connection())?.is_some(),
+    };
+    if made {
+        insist_on_ledger(&engine)?;
     }
-    insist_on_ledger(&engine)?;
-    Ok(!connection.exists("select 1 from ledgers", params! {})?)
+    Ok(made)
 }
 
 /// Insists on a ledger of this program's schema.

@@ -105,9 +105,10 @@ fn session(options: OptsBuilder, purpose: Purpose) -> Result<Conn, mysql::Error>
     let mut connection = Conn::new(options)?;
     let mode = match purpose {
         Purpose::Source => "set session sql_mode = ''",
-        // `||` is as in SQLite.
+        // `||` and an id of 0 are as in SQLite.
         Purpose::Ledger => {
-            "set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'"
+            "set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO,\
+             NO_ENGINE_SUBSTITUTION'"
         }
     };
     for statement in [

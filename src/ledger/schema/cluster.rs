@@ -69,8 +69,6 @@ fn statements(migration: &str) -> Vec<String> {
 }
 
 fn insert_constants(connection: &Connection, timezone: &str, now: &str) -> anyhow::Result<()> {
-    // Otherwise an id of 0 stands for the next one.
-    connection.run("set session sql_mode = concat(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')")?;
     let sql = "insert into stored_resources (id, kind, source_id, uuid, name) values (0, 'none', 0, '', '') \
                on conflict do update set kind = 'none'";
     connection.execute(sql, params! {})?;
@@ -92,7 +90,7 @@ fn find_collation(connection: &Connection) -> anyhow::Result<&'static str> {
 
 /// The schema version, `None` for a database without tables. Refuses what is not a ledger and what is newer than this
 /// program.
-fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
+pub fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     let sql = "select count(*), coalesce(sum(table_name = 'schema_versions'), 0) \
                from information_schema.tables where table_schema = database() and table_name <> 'leases'";
     let (tables, versions): (i64, i64) =

@@ -266,7 +266,7 @@ fn refuses_what_is_not_a_ledger() {
         let opened = Ledger::open(&path.into(), "GMT", false).err().unwrap();
         assert_eq!(format!("{opened:#}"), message);
         let copy = folder.path().join("copy.db");
-        let copied = backup(path, &copy, &mut |_| ()).unwrap_err();
+        let copied = backup(&path.into(), &copy, "2013-06-02T00:20:00Z", &mut |_| ()).unwrap_err();
         assert_eq!(format!("{copied:#}"), message);
         assert_eq!(std::fs::read(path).unwrap(), before);
     }
