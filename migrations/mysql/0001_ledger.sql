@@ -61,6 +61,7 @@ create table if not exists account_states (
   since_day varchar(10) not null,
   name text not null,
   domain_id bigint,                       -- null: not known
+  project_name text,                      -- null: it is no project's, or it was not known
   primary key (account_id, since_day),
   key account_states_by_domain (domain_id)
 ) engine = innodb default charset = utf8mb4 collate = {collation};
@@ -317,14 +318,21 @@ select f.id, f.day, f.kind, a.uuid as account_uuid,
           order by n.since_day desc limit 1),
          (select n.name from account_states n where n.account_id = f.account_id order by n.since_day limit 1),
          a.name) as account_name,
-       m.name as metric, f.resource, f.detail, k.acknowledged_at, k.reason
+       m.name as metric, f.resource, f.detail, k.acknowledged_at, k.reason,
+       coalesce(
+         (select o.name from stored_resources o
+          where o.uuid = f.resource and o.name <> o.uuid order by o.id desc limit 1),
+         (select o.name from stored_resources o
+          where o.kind = substr(f.resource, 1, instr(f.resource, ':') - 1)
+            and o.source_id = cast(substr(f.resource, instr(f.resource, ':') + 1) as signed)
+            and o.name <> f.resource order by o.id desc limit 1)) as resource_name
 from stored_findings f
 left join stored_accounts a on a.id = f.account_id
 left join metrics m on m.id = f.metric_id
 left join acknowledgements k on k.day = f.day and k.kind = f.kind and k.account_id = coalesce(f.account_id, 0)
   and k.metric_id = coalesce(f.metric_id, 0) and k.resource = coalesce(f.resource, '') and k.detail = f.detail
 union all
-select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because
+select r.id, r.day, 'refused', null, null, null, null, r.reason, r.acknowledged_at, r.acknowledged_because, null
 from stored_refusals r;
 
 create or replace view corrected_lines as

@@ -106,6 +106,10 @@ impl Connection {
         Ok(())
     }
 
+    pub fn is_sqlite(&self) -> bool {
+        matches!(*self.driver.borrow(), Driver::Sqlite(_))
+    }
+
     /// Names, in lower case, of a table's columns that may be read; empty if there is no such table or no
     /// right to read it.
     pub fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {

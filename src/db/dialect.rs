@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use super::value::{Params, SqlValue};
 
 /// What is one word for another.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     // Both take the tables in the order in which they are written.
     ("cross join", "straight_join"),
     ("iif(", "if("),
+    ("as integer)", "as signed)"),
     (
         "json_each(:accounts)",
         "json_table(:accounts, '$[*]' columns (value bigint path '$')) as ids",

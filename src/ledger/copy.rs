@@ -36,7 +36,13 @@ pub(super) const TABLES: [(&str, &[&str]); 24] = [
     ("stored_domains", &["id", "uuid", "path", "lineage"]),
     (
         "account_states",
-        &["account_id", "since_day", "name", "domain_id"],
+        &[
+            "account_id",
+            "since_day",
+            "name",
+            "domain_id",
+            "project_name",
+        ],
     ),
     (
         "stored_resources",

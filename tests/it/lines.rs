@@ -87,7 +87,7 @@ fn each_resource_has_a_line_under_its_sku() {
     let cloud = imported();
     assert_eq!(cloud.ledger(LINES), OF_A_DAY);
     assert_eq!(
-        cloud.ledger("select lines_per, lines from stored_days natural join account_days"),
+        cloud.ledger("select lines_per, line_count from stored_days natural join account_days"),
         ["resource | 7"]
     );
     // What was kept per offering is the sum.
@@ -205,7 +205,7 @@ fn lines_follow_the_figures_of_their_day() {
     ];
     assert_eq!(cloud.ledger(vms), corrected);
     assert_eq!(
-        cloud.ledger("select lines, (select count(*) from stored_lines) from account_days"),
+        cloud.ledger("select line_count, (select count(*) from stored_lines) from account_days"),
         ["8 | 8"]
     );
     // A sealed day keeps its lines, whatever the source says by then.

@@ -60,7 +60,7 @@ fn each_line_belongs_to_one_day() {
     // The 7 lines of either day.
     let faults_of = faults(
         &cloud,
-        "update account_days set lines = 8 where day = '2013-06-01'",
+        "update account_days set line_count = 8 where day = '2013-06-01'",
     );
     assert_eq!(
         faults_of[..2],
@@ -71,7 +71,7 @@ fn each_line_belongs_to_one_day() {
     );
     let faults_of = faults(
         &cloud,
-        "update account_days set lines = 7; delete from stored_lines where id = 14",
+        "update account_days set line_count = 7; delete from stored_lines where id = 14",
     );
     assert_eq!(
         faults_of[0],

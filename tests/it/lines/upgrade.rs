@@ -46,7 +46,7 @@ fn lines_are_filled_from_the_source_and_no_figure_changes() {
     assert_eq!(cloud.ledger(FIGURES), before);
     assert_eq!(cloud.ledger("select * from corrections"), [""; 0]);
     assert_eq!(cloud.ledger(&first), OF_A_DAY);
-    let pieces = "select lines_per, lines from stored_days natural join account_days";
+    let pieces = "select lines_per, line_count from stored_days natural join account_days";
     assert_eq!(cloud.ledger(pieces), ["resource | 7"; 2]);
 }
 
