@@ -42,7 +42,8 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{self, LedgerUri};
+use crate::config;
+use crate::config::LedgerUri;
 use crate::plural::plural;
 use crate::zones::Zones;
 use access_log::AccessLog;

@@ -2,7 +2,7 @@
 //! that does not answer in time is an error that says so.
 
 mod connect;
-mod error;
+mod explain;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,11 +13,12 @@ use mysql::Conn;
 use mysql::prelude::Queryable;
 
 pub use self::connect::Purpose;
-use self::error::{explain, io_kind};
+use self::explain::{explain, io_kind};
 use super::dialect::respelled;
 use super::row::{Row, Wanted};
 use super::transient::Transient;
 use super::value::{Params, SqlValue};
+use crate::config::MysqlUri;
 use crate::instant::Utc;
 
 /// Rows that one statement inserts; more would need a packet that not every server takes.
@@ -42,13 +43,20 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    fn of(connection: Conn, read_timeout: Duration) -> Mysql {
-        Mysql {
+    /// Connects and makes the session what it is for.
+    pub fn connect(
+        uri: &MysqlUri,
+        purpose: Purpose,
+        connect_timeout: Duration,
+        read_timeout: Duration,
+    ) -> anyhow::Result<Mysql> {
+        let connection = connect::connect(uri, purpose, connect_timeout, read_timeout)?;
+        Ok(Mysql {
             connection: RefCell::new(connection),
             read_timeout,
             lost: Cell::new(false),
             in_transaction: Cell::new(false),
-        }
+        })
     }
 
     /// Whether it has failed, and not by what was asked: nothing more comes of it.

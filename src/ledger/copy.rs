@@ -213,7 +213,7 @@ pub struct Copied {
 
 /// Rows of a table, whatever their order: how many, and a sum over their contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Digest {
+struct TableDigest {
     rows: u64,
     sum: u64,
 }
@@ -279,7 +279,7 @@ fn copy_table(
     target: &Engine,
     (table, columns): (&str, &[&str]),
     on_step: &mut dyn FnMut(Step),
-) -> anyhow::Result<Digest> {
+) -> anyhow::Result<TableDigest> {
     let sql = format!("select count(*) from {table}");
     let of = Some(source.one(&sql, params! {}, |row| row.get(0))?);
     let names = columns.join(", ");
@@ -288,7 +288,7 @@ fn copy_table(
         "insert into {table} ({names}) values ({})",
         places.join(", ")
     );
-    let mut digest = Digest::default();
+    let mut digest = TableDigest::default();
     let mut rows: Vec<Vec<SqlValue<'static>>> = Vec::new();
     let mut write = |rows: &mut Vec<Vec<SqlValue<'static>>>, done: u64| -> anyhow::Result<()> {
         target.connection().begin_write()?;
@@ -331,12 +331,12 @@ fn values(row: &Row, columns: usize) -> anyhow::Result<Vec<SqlValue<'static>>> {
 /// Insists that the tables hold what was written into them.
 fn compare(
     target: &Connection,
-    digests: &[Digest],
+    digests: &[TableDigest],
     on_step: &mut dyn FnMut(Step),
 ) -> anyhow::Result<()> {
     for ((table, columns), expected) in TABLES.into_iter().zip(digests) {
         on_step(Step::of_unknown("comparing"));
-        let mut found = Digest::default();
+        let mut found = TableDigest::default();
         let sql = format!("select {} from {table}", columns.join(", "));
         target.each(&sql, params! {}, |row| {
             found.add(&values(row, columns.len())?);
@@ -369,7 +369,7 @@ fn go_on_counting(target: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Digest {
+impl TableDigest {
     fn add(&mut self, values: &[SqlValue]) {
         // Of two runs of the same program on the same values it is the same.
         let mut hasher = DefaultHasher::new();

@@ -14,26 +14,22 @@ use std::time::Duration;
 use anyhow::ensure;
 
 pub use access::{Access, explained, shared_files};
-pub use file::{READERS_BUSY_TIMEOUT, WRITERS_BUSY_TIMEOUT, open_file};
+pub use file::{
+    APPLICATION_ID, NOT_A_LEDGER, READERS_BUSY_TIMEOUT, WRITERS_BUSY_TIMEOUT, open_file,
+};
 
 use crate::config::LedgerUri;
 use crate::db::{Connection, params};
 use file::FileId;
 
-/// Marks a SQLite file as a ledger: "RBCU".
-pub const APPLICATION_ID: i32 = 0x5242_4355;
-
-/// The error for a database that is not a ledger.
-pub const NOT_A_LEDGER: &str = "not a ledger of rbc-usage";
-
 /// An open ledger.
 pub struct Engine {
     connection: Connection,
-    place: Place,
+    place: LedgerPlace,
 }
 
 /// What was opened.
-enum Place {
+enum LedgerPlace {
     File { path: PathBuf, file: FileId },
     Cluster { name: String },
 }
@@ -49,7 +45,7 @@ impl Engine {
             }
             LedgerUri::Cluster(uris) => Engine {
                 connection: cluster::open_to_read(uris)?,
-                place: Place::Cluster {
+                place: LedgerPlace::Cluster {
                     name: ledger_at(ledger),
                 },
             },
@@ -65,7 +61,7 @@ impl Engine {
             }
             LedgerUri::Cluster(uris) => Engine {
                 connection: cluster::open_to_write(uris)?,
-                place: Place::Cluster {
+                place: LedgerPlace::Cluster {
                     name: ledger_at(ledger),
                 },
             },
@@ -75,7 +71,7 @@ impl Engine {
     fn of_file(connection: rusqlite::Connection, path: &Path, file: FileId) -> Engine {
         Engine {
             connection: connection.into(),
-            place: Place::File {
+            place: LedgerPlace::File {
                 path: path.to_owned(),
                 file,
             },
@@ -88,30 +84,30 @@ impl Engine {
 
     /// Whether it is a file, and no cluster's.
     pub fn is_file(&self) -> bool {
-        matches!(self.place, Place::File { .. })
+        matches!(self.place, LedgerPlace::File { .. })
     }
 
     /// Goes before every error of this ledger.
     pub fn name(&self) -> String {
         match &self.place {
-            Place::File { path, .. } => format!("ledger {}", path.display()),
-            Place::Cluster { name } => name.clone(),
+            LedgerPlace::File { path, .. } => format!("ledger {}", path.display()),
+            LedgerPlace::Cluster { name } => name.clone(),
         }
     }
 
     /// Tells this ledger from another one in its place: device and inode of the file that was opened.
     pub fn file(&self) -> FileId {
         match self.place {
-            Place::File { file, .. } => file,
-            Place::Cluster { .. } => (0, 0),
+            LedgerPlace::File { file, .. } => file,
+            LedgerPlace::Cluster { .. } => (0, 0),
         }
     }
 
     /// Whether its path still names the file that was opened, and not another one or none. A cluster's is always the same.
     pub fn is_current(&self) -> bool {
         match &self.place {
-            Place::File { path, file } => file::is_at(path, *file),
-            Place::Cluster { .. } => true,
+            LedgerPlace::File { path, file } => file::is_at(path, *file),
+            LedgerPlace::Cluster { .. } => true,
         }
     }
 
@@ -129,8 +125,8 @@ impl Engine {
     /// it. 0 for a file, which never fails to say whether it has committed.
     pub fn count_commits(&self) -> anyhow::Result<i64> {
         match self.place {
-            Place::File { .. } => Ok(0),
-            Place::Cluster { .. } => lease::count_writes(&self.connection),
+            LedgerPlace::File { .. } => Ok(0),
+            LedgerPlace::Cluster { .. } => lease::count_writes(&self.connection),
         }
     }
 
@@ -138,8 +134,8 @@ impl Engine {
     /// to a cluster's ledger is a lease, which is renewed by the transaction itself.
     pub fn commit(&self) -> anyhow::Result<()> {
         match self.place {
-            Place::File { .. } => self.connection.commit(),
-            Place::Cluster { .. } => lease::commit(&self.connection),
+            LedgerPlace::File { .. } => self.connection.commit(),
+            LedgerPlace::Cluster { .. } => lease::commit(&self.connection),
         }
     }
 
@@ -147,8 +143,8 @@ impl Engine {
     /// program takes back nothing. A server waits as it is set to.
     pub fn stop_waiting_for_the_disk(&self) -> anyhow::Result<()> {
         match self.place {
-            Place::File { .. } => self.connection.run("pragma synchronous = normal"),
-            Place::Cluster { .. } => Ok(()),
+            LedgerPlace::File { .. } => self.connection.run("pragma synchronous = normal"),
+            LedgerPlace::Cluster { .. } => Ok(()),
         }
     }
 
@@ -156,8 +152,8 @@ impl Engine {
     /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
     pub fn checkpoint(&self) -> anyhow::Result<()> {
         match self.place {
-            Place::File { .. } => self.connection.run("pragma wal_checkpoint(truncate)"),
-            Place::Cluster { .. } => Ok(()),
+            LedgerPlace::File { .. } => self.connection.run("pragma wal_checkpoint(truncate)"),
+            LedgerPlace::Cluster { .. } => Ok(()),
         }
     }
 
@@ -165,8 +161,8 @@ impl Engine {
     /// connection.
     pub fn changes(&self) -> anyhow::Result<i64> {
         let sql = match self.place {
-            Place::File { .. } => "pragma data_version",
-            Place::Cluster { .. } => "select revision from ledgers",
+            LedgerPlace::File { .. } => "pragma data_version",
+            LedgerPlace::Cluster { .. } => "select revision from ledgers",
         };
         self.connection.one(sql, params! {}, |row| row.get(0))
     }

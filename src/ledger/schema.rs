@@ -2,8 +2,8 @@
 //! are here, those of a cluster's database in `cluster`.
 
 mod cluster;
+mod version;
 
-use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -16,6 +16,9 @@ use super::timezones;
 use crate::config::LedgerUri;
 use crate::day::Day;
 use crate::db::{Connection, params};
+
+use version::insist_on_version;
+pub use version::{Initialised, OtherSchema};
 
 /// What `initdb` brings a ledger to.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -34,18 +37,6 @@ const MIGRATIONS: [&str; 8] = [
 
 /// The first version that has lines.
 const WITH_LINES: i64 = 8;
-
-/// What `initdb` found and did.
-#[derive(Debug, PartialEq)]
-pub enum Initialised {
-    Created,
-    Upgraded {
-        from: i64,
-        /// The first and the last day whose lines are its records, as there were none before.
-        without_lines: Option<(Day, Day)>,
-    },
-    Current,
-}
 
 /// Creates the ledger, a file with mode 0600, or brings it to this program's schema. `timezone` is written into a new
 /// ledger; `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -180,34 +171,6 @@ pub(super) fn insist_on_current(engine: &Engine) -> anyhow::Result<()> {
     let version = engine.connection().one(sql, params! {}, |row| row.get(0))?;
     insist_on_version(version, current)
 }
-
-fn insist_on_version(version: i64, current: i64) -> anyhow::Result<()> {
-    ensure!(version == current, OtherSchema { version, current });
-    Ok(())
-}
-
-/// A ledger that can be used after an upgrade, its own or the program's.
-#[derive(Debug)]
-pub struct OtherSchema {
-    version: i64,
-    current: i64,
-}
-
-impl fmt::Display for OtherSchema {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let OtherSchema { version, current } = self;
-        let (is, remedy) = match version < current {
-            true => ("older", "run rbc-usage initdb"),
-            false => ("newer", "use a newer rbc-usage"),
-        };
-        write!(
-            f,
-            "its schema {version} is {is} than this program's {current}: {remedy}"
-        )
-    }
-}
-
-impl std::error::Error for OtherSchema {}
 
 #[cfg(test)]
 mod tests;

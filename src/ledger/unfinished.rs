@@ -91,7 +91,7 @@ pub fn count_missing_days(connection: &Connection) -> anyhow::Result<u64> {
 
 /// The months whose days are all closed and that have no sums yet, in order.
 pub fn list_months_to_sum(connection: &Connection) -> anyhow::Result<Vec<Month>> {
-    let sql = "select min(day), max(day) from stored_days";
+    let sql = "select (select min(day) from stored_days), (select max(day) from stored_days)";
     let ends = connection.one(sql, params! {}, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(first), Some(last)): (Option<Day>, Option<Day>) = ends else {
         return Ok(Vec::new());

@@ -105,7 +105,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "ledger/engine",
         ],
     ),
-    ("rustls", &["config/uri/mysql.rs", "http", "db/mysql.rs"]),
+    ("rustls", &["config/uri/mysql.rs", "http", "db/mysql"]),
     ("sd_notify", &["http"]),
     ("serde_json", &["http", "output", "report"]),
     ("signal_hook", &["cmd/import/on_done.rs", "http.rs"]),

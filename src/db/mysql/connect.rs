@@ -10,8 +10,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, SslOpts};
 use std::io::ErrorKind;
 
-use super::Mysql;
-use super::error::{explain, io_kind, tls_error, tls_in_words};
+use super::explain::{explain, io_kind, tls_error, tls_in_words};
 use crate::config::{MysqlTls, MysqlUri};
 use crate::plural::plural;
 
@@ -30,39 +29,37 @@ pub enum Purpose {
     Ledger,
 }
 
-impl Mysql {
-    /// Connects and makes the session's snapshots repeatable.
-    pub fn connect(
-        uri: &MysqlUri,
-        purpose: Purpose,
-        connect_timeout: Duration,
-        read_timeout: Duration,
-    ) -> anyhow::Result<Mysql> {
-        let server = match &uri.socket {
-            Some(path) => path.display().to_string(),
-            None => format!("{}:{}", uri.host, uri.port),
-        };
-        let options = options(uri, connect_timeout, read_timeout);
-        let patience = connect_timeout.saturating_mul(count_addresses(uri));
-        let connection = match within(patience, move || session(options, purpose))? {
-            Some(made) => made.map_err(|err| {
-                // While the connection is made nothing is read yet, so no other wait can have run out.
-                let timed_out = matches!(
-                    err,
-                    mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
-                ) || io_kind(&err) == Some(ErrorKind::TimedOut);
-                match (timed_out, tls_error(&err)) {
-                    (true, _) => no_answer(&server, connect_timeout),
-                    (false, Some(tls)) => {
-                        anyhow!("{server}: TLS: {}", tls_in_words(tls, &uri.tls, &uri.host))
-                    }
-                    (false, None) => anyhow!("{server}: {}", explain(err, read_timeout)),
+/// Connects and makes the session's snapshots repeatable.
+pub fn connect(
+    uri: &MysqlUri,
+    purpose: Purpose,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+) -> anyhow::Result<Conn> {
+    let server = match &uri.socket {
+        Some(path) => path.display().to_string(),
+        None => format!("{}:{}", uri.host, uri.port),
+    };
+    let options = options(uri, connect_timeout, read_timeout);
+    let patience = connect_timeout.saturating_mul(count_addresses(uri));
+    let connection = match within(patience, move || session(options, purpose))? {
+        Some(made) => made.map_err(|err| {
+            // While the connection is made nothing is read yet, so no other wait can have run out.
+            let timed_out = matches!(
+                err,
+                mysql::Error::DriverError(mysql::DriverError::ConnectTimeout)
+            ) || io_kind(&err) == Some(ErrorKind::TimedOut);
+            match (timed_out, tls_error(&err)) {
+                (true, _) => no_answer(&server, connect_timeout),
+                (false, Some(tls)) => {
+                    anyhow!("{server}: TLS: {}", tls_in_words(tls, &uri.tls, &uri.host))
                 }
-            })?,
-            None => return Err(no_answer(&server, patience)),
-        };
-        Ok(Mysql::of(connection, read_timeout))
-    }
+                (false, None) => anyhow!("{server}: {}", explain(err, read_timeout)),
+            }
+        })?,
+        None => return Err(no_answer(&server, patience)),
+    };
+    Ok(connection)
 }
 
 fn options(uri: &MysqlUri, connect_timeout: Duration, read_timeout: Duration) -> OptsBuilder {

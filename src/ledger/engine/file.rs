@@ -12,7 +12,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{ErrorCode, OpenFlags};
 
 use super::access::{Access, explained, explained_by_place, insist_on_access};
-use super::{APPLICATION_ID, NOT_A_LEDGER};
+
+/// Marks a SQLite file as a ledger: "RBCU".
+pub const APPLICATION_ID: i32 = 0x5242_4355;
+
+/// The error for a database that is not a ledger.
+pub const NOT_A_LEDGER: &str = "not a ledger of rbc-usage";
 
 /// How long a statement waits for somebody else's write, such as a shell's.
 pub const WRITERS_BUSY_TIMEOUT: Duration = Duration::from_secs(10);

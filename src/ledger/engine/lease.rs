@@ -35,14 +35,14 @@ const TABLE: &str = "create table if not exists leases ( \
      ) engine = innodb";
 
 /// Held until it is dropped.
-pub struct Lease {
+pub struct WriteLease {
     stop: Option<Sender<()>>,
     renewal: Option<JoinHandle<()>>,
 }
 
-impl Lease {
+impl WriteLease {
     /// Waits up to `timeout` for it. `now` is UTC, `YYYY-MM-DDTHH:MM:SSZ`, and reported to whoever waits for us.
-    pub fn acquire(uris: &[MysqlUri], timeout: Duration, now: &str) -> anyhow::Result<Lease> {
+    pub fn acquire(uris: &[MysqlUri], timeout: Duration, now: &str) -> anyhow::Result<WriteLease> {
         let connection = open(uris)?;
         let holder = format!("process {} on {} since {now}", std::process::id(), host());
         let deadline = Instant::now() + timeout;
@@ -77,14 +77,14 @@ impl Lease {
             // One that cannot be given back ends by itself.
             let _ = release(&connection);
         })?;
-        Ok(Lease {
+        Ok(WriteLease {
             stop: Some(stop),
             renewal: Some(renewal),
         })
     }
 }
 
-impl Drop for Lease {
+impl Drop for WriteLease {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(renewal) = self.renewal.take() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::lease::Lease;
+use super::lease::WriteLease;
 use super::{explained, ledger_at};
 use crate::config::LedgerUri;
 use crate::plural::plural;
@@ -17,14 +17,14 @@ use crate::plural::plural;
 /// How often a waiting import looks again.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Held for as long as it lives.
+/// HeldRight for as long as it lives.
 pub struct ImportLock {
-    _held: Held,
+    _held: HeldRight,
 }
 
-enum Held {
+enum HeldRight {
     File { _locked: File },
-    Lease { _held: Lease },
+    Lease { _held: WriteLease },
 }
 
 impl ImportLock {
@@ -32,11 +32,12 @@ impl ImportLock {
     /// waits for us.
     pub fn acquire(ledger: &LedgerUri, timeout: Duration, now: &str) -> anyhow::Result<ImportLock> {
         let held = match ledger {
-            LedgerUri::File(path) => Held::File {
+            LedgerUri::File(path) => HeldRight::File {
                 _locked: lock_file(path, timeout, now)?,
             },
-            LedgerUri::Cluster(uris) => Held::Lease {
-                _held: Lease::acquire(uris, timeout, now).with_context(|| ledger_at(ledger))?,
+            LedgerUri::Cluster(uris) => HeldRight::Lease {
+                _held: WriteLease::acquire(uris, timeout, now)
+                    .with_context(|| ledger_at(ledger))?,
             },
         };
         Ok(ImportLock { _held: held })

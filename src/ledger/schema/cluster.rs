@@ -3,7 +3,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::{Initialised, OtherSchema, insist_on_version};
+use super::version::{Initialised, OtherSchema, insist_on_version};
 use crate::config::LedgerUri;
 use crate::db::{Connection, params};
 use crate::ledger::engine::{Engine, NOT_A_LEDGER};
