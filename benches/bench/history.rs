@@ -108,7 +108,7 @@ impl<'a> Age<'a> {
 }
 
 fn read_months(path: &Path) -> Duration {
-    let mut reader = ledger::read::Reader::open(path).expect("open the ledger");
+    let mut reader = ledger::read::Reader::open(&path.into()).expect("open the ledger");
     let [first, last] = ["2013-06-01", "2013-06-29"].map(|day| day.parse().expect("a day"));
     let range = DayRange::new(first, last).expect("a range");
     let began = Instant::now();

@@ -42,7 +42,7 @@ pub fn run(cloud: &BenchCloud) {
         resource: true,
         ..Dimensions::default()
     };
-    let mut reader = Reader::open(&path).expect("open the ledger");
+    let mut reader = Reader::open(&(&path).into()).expect("open the ledger");
     let mut report = |what: &str, question: &dyn Fn(usize) -> Question| {
         let mut times: Vec<Duration> = (0..READS)
             .map(|round| ask(&mut reader, &question(round)))

@@ -188,7 +188,7 @@ fn run(command: &str, cloud: &BenchCloud, size: Size) -> Cost {
 /// added up, and all but its first day, which it has not.
 fn read_account_months(cloud: &BenchCloud, size: Size) {
     let path = cloud.cloud.sandbox.path("usage.db");
-    let mut reader = ledger::read::Reader::open(&path).expect("open the ledger");
+    let mut reader = ledger::read::Reader::open(&(&path).into()).expect("open the ledger");
     for (what, first) in [("month", "2013-06-01"), ("29 days of it", "2013-06-02")] {
         let [first, last] = [first, "2013-06-30"].map(|day| day.parse().expect("a day"));
         let range = day::DayRange::new(first, last).expect("a range");
@@ -223,7 +223,7 @@ fn report_a_year() {
     let path = sandbox.path("usage.db");
     let ledger = rusqlite::Connection::open(&path).expect("open the ledger");
     ledger.execute_batch(YEAR).expect("fill the ledger");
-    let mut reader = ledger::read::Reader::open(&path).expect("open the ledger");
+    let mut reader = ledger::read::Reader::open(&(&path).into()).expect("open the ledger");
     let [first, last] = ["2013-01-01", "2013-12-31"].map(|day| day.parse().expect("a day"));
     let range = day::DayRange::new(first, last).expect("a range");
     let zones = zones::Zones::from(zone::Zone::parse("GMT").expect("a zone"));
@@ -267,7 +267,7 @@ fn report_a_year() {
     };
     let bare = seconds(&mut || grouped(&ledger));
     let days = seconds(&mut reported);
-    let mut writer = ledger::Ledger::open(&path, "GMT", false).expect("open the ledger");
+    let mut writer = ledger::Ledger::open(&(&path).into(), "GMT", false).expect("open the ledger");
     let began = Instant::now();
     writer.sum_months().expect("sums of months");
     let summing = began.elapsed().as_secs_f64();
