@@ -82,14 +82,14 @@ serve
 [ "$(ask "$root/v1/corrections?kind=pending&format=csv" | wc -l)" -gt 1 ] || fail "no correction is pending"
 
 aurora=5f1c2a7e-9d3b-4c68-8a10-3e7b9c2d4f61
-largest=$(ask "$root/v1/usage?month=2026-10&metric=vm_running&format=csv" | sed -n '2s/,.*//p')
+customer=$(ask "$root/v1/usage?month=2026-10&metric=vm_running&format=csv" | sed -n '$s/,.*//p')
 of_kind() {
     ask "$root/v1/accounts/$aurora/resources?month=2026-10&format=csv" | sed -n "s/^$1,\([^,]*\),.*/\1/p" | sed -n "$2p"
 }
 cat >"$folder/pages" <<END
 month /?month=2026-10
 unfinished /?month=2026-11
-account /accounts/$largest?month=2026-10
+account /accounts/$customer?month=2026-10
 hostile /accounts/$aurora?month=2026-10
 vm /accounts/$aurora/resources/$(of_kind vm 1)?month=2026-10
 volume /accounts/$aurora/resources/$(of_kind volume 1)?month=2026-10
@@ -149,7 +149,7 @@ while read -r name path; do
     browser --print-to-pdf="$out/$name.pdf" --no-pdf-header-footer "$root$path" >"$folder/log"
 done <"$folder/pages"
 browser --blink-settings=preferredColorScheme=0 --window-size=800,1800 --screenshot="$out/account-dark.png" \
-    "$root/accounts/$largest?month=2026-10" >"$folder/log"
+    "$root/accounts/$customer?month=2026-10" >"$folder/log"
 # A spreadsheet is given texts, not formulas.
 ask "$root/v1/accounts/$aurora/usage?month=2026-10&group=resource&format=xlsx" >"$folder/usage.xlsx"
 unzip -p "$folder/usage.xlsx" >"$folder/sheets"
@@ -161,7 +161,6 @@ stop
 echo secret | "$program" passwd --stdin "$folder/demo/users" shop >>"$folder/log"
 printf '\n[scope.shop]\naccounts = %s\n' "$aurora" >>"$folder/demo/cloudusage.cfg"
 RBC_USAGE_SERVER__USERS="$folder/demo/users" serve
-other=$largest
 sqlite3 "$folder/demo/cloud.db" >"$folder/others" "
     select uuid from account where id > 3 and uuid is not null;
     select uuid from projects where project_account_id <> 3 and uuid is not null;
@@ -175,7 +174,7 @@ while read -r name path; do
         fail "$path shows a user with a scope $(head -n 1 "$folder/found"), which is somebody else's"
     fi
 done <"$folder/pages"
-[ "$(curl --silent --noproxy '*' --user shop:secret --output /dev/null --write-out '%{http_code}' "$root/accounts/$other")" = 404 ] ||
+[ "$(curl --silent --noproxy '*' --user shop:secret --output /dev/null --write-out '%{http_code}' "$root/accounts/$customer")" = 404 ] ||
     fail "a user with a scope is shown somebody else's account"
 stop
 echo "pages: $count views hold against axe-core and fit, light and dark; nothing in them was refused, nothing of others" \

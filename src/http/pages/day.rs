@@ -4,15 +4,14 @@ use maud::{Markup, html};
 
 use super::links;
 use super::shell::{HtmlPage, body, formats, month_name, name, quantity, scope_note};
+use super::totals::list_metric_totals;
 use super::waiting::{Concerned, corrections, findings, show_corrections, show_findings};
 use crate::day::Day;
 use crate::http::refusal::{Problem, Rejection};
 use crate::http::v1::context::{Body, Context};
 use crate::http::v1::render::check_work;
-use crate::http::v1::usage::{MOST_SUMS, figures_of};
 use crate::ledger::read::days::{DayFacts, list_days};
 use crate::ledger::read::selection::{KnownScope, Selection, select};
-use crate::ledger::read::totals::{Dimensions, LineChoice, TotalsQuery};
 use crate::month::Month;
 use crate::scope::Scope;
 
@@ -98,24 +97,14 @@ fn standing(context: &Context, facts: &DayFacts) -> Markup {
 
 fn totals(context: &Context, visible: &Selection, day: Day) -> Result<Markup, Rejection> {
     check_work(visible.accounts.len(), day.into())?;
-    let question = TotalsQuery {
-        accounts: &visible.accounts,
-        stretches: Some(&visible.stretches),
-        range: day.into(),
-        metrics: &[],
-        only: LineChoice::default(),
-        by: Dimensions::default(),
-        zones: &context.state.zones,
-        most_sums: MOST_SUMS,
-    };
-    let figures = figures_of(context, &question)?;
+    let totals = list_metric_totals(context, visible, day.into())?;
     Ok(html! {
-        @if figures.is_empty() { p { "Nothing was used on this day." } } @else {
+        @if totals.is_empty() { p { "Nothing was used on this day." } } @else {
             table {
                 thead { tr { th scope="col" { "Metric" } th.figure scope="col" { "Quantity" } } }
-                tbody { @for figure in &figures { tr {
-                    th scope="row" { (name(&figure.metric.name)) }
-                    td.figure { (quantity(figure.quantity, &figure.metric.unit)) }
+                tbody { @for (metric, total) in &totals { tr {
+                    th scope="row" { (name(&metric.name)) }
+                    td.figure { (quantity(*total, &metric.unit)) }
                 } } }
             }
         }

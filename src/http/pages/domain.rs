@@ -24,7 +24,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let called = path.or(found.uuid.as_deref()).unwrap_or(context.argument);
     let shown = days::list(context, month)?;
     let address = links::encoded(context.argument);
-    let usage = MonthUsage::read(context, &selection, month, asked)?.map(|usage| {
+    let usage = MonthUsage::read(context, selection, month, asked)?.map(|usage| {
         let programs = format!("{ROOT}v1/domains/{address}/usage?month={month}");
         html! {
             (usage.totals(month, &programs))

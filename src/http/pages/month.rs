@@ -26,7 +26,7 @@ pub fn answer(context: &Context) -> Result<Body, Rejection> {
     let known = KnownScope::load(context.snapshot, context.scope)?;
     let visible = select(context.snapshot, &known, None)?;
     let concerned = Concerned::of((!known.is_unlimited()).then_some(&visible))?;
-    let usage = MonthUsage::read(context, &visible, month, asked)?;
+    let usage = MonthUsage::read(context, visible, month, asked)?;
     let title = month_name(month);
     let content = html! {
         h1 { (title) }
