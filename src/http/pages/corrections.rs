@@ -116,13 +116,12 @@ fn table(list: &[StoredCorrection], usual: Month) -> Markup {
             thead { tr {
                 th scope="col" { "Day" }
                 th scope="col" { "What" }
-                th.figure scope="col" { "From, to" }
-                th.figure scope="col" { "Difference" }
+                th.figure scope="col" { "From, to, difference" }
             } }
             tbody { @for one in list {
                 @let month = if usual.days().contains(one.day) { usual } else { Month::of(one.day) };
                 tr {
-                    th scope="row" { a href={ (ROOT) "days/" (one.day) } { (one.day) } }
+                    th.day scope="row" { a href={ (ROOT) "days/" (one.day) } { (one.day) } }
                     td {
                         strong { (one.kind) } " " (name(&one.metric))
                         @if let Some(resource) = &one.resource_name { " of " (resource) }
@@ -135,8 +134,11 @@ fn table(list: &[StoredCorrection], usual: Month) -> Markup {
                             @if let Some(reason) = &one.reason { ": " (reason) }
                         }
                     }
-                    td.figure { (value(one.old_quantity, &one.unit)) br; (value(one.new_quantity, &one.unit)) }
-                    td.figure { (quantity(one.delta, &one.unit)) }
+                    td.figure {
+                        (value(one.old_quantity, &one.unit)) br;
+                        (value(one.new_quantity, &one.unit)) br;
+                        strong { (quantity(one.delta, &one.unit)) }
+                    }
                 }
             } }
         }
