@@ -197,54 +197,6 @@ fn a_day_that_was_stored_by_force_is_sealed_once_its_zone_is_acknowledged() {
     cloud.run(&["seal", "2026-06-02"]).exits(0);
 }
 
-/// The migration forgets what 1.0.0 took for equal, where rows lie across midnight.
-#[test]
-fn what_an_earlier_version_verified_is_verified_again_before_it_is_sealed() {
-    let cloud = in_files();
-    stockholms_windows(&cloud);
-    cloud.run(&["import", "-s", "2026-06-02", "-f"]).exits(0);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    // As the schema before had it.
-    ledger
-        .execute_batch(
-            "drop view corrected_lines;
-             drop view daily_lines;
-             drop view resources;
-             drop view daily_usage;
-             drop view corrections;
-             drop view findings;
-             drop view account_stretches;
-             drop table correction_lines;
-             drop table month_sku_sums;
-             drop table account_days;
-             drop table account_ids;
-             drop table account_states;
-             drop table stored_domains;
-             drop table stored_lines;
-             drop table skus;
-             drop index stored_resources_by_uuid;
-             drop index stored_resources_by_name;
-             alter table stored_resources rename to resources;
-             create view daily_usage as select day from stored_records;
-             create view corrections as select day from stored_corrections;
-             create view findings as select day from stored_findings;
-             alter table stored_days drop column lines_per;
-             alter table ledgers drop column cloud_uuid;
-             drop table timezones;
-             drop view days;
-             create view days as select day, state, source_rows, records, 0 as findings, imported_at, replayed_rows,
-               verified_at, sealed_at, 0 as provisional from stored_days;
-             alter table stored_refusals drop column wrong_zone;
-             update stored_days set verified_at = '2026-06-13T00:20:00Z';
-             pragma user_version = 6;",
-        )
-        .unwrap();
-    drop(ledger);
-    cloud.run(&["initdb"]).exits(0);
-    let run = cloud.run(&["seal", "2026-06-02"]).exits(1);
-    holds(&run.stderr, "not found equal to the source", &run);
-}
-
 #[test]
 fn hourly_windows_prove_nothing_of_whole_hours_and_check_says_look() {
     let cloud = furnished(Cloud::in_mariadb(NEWEST));

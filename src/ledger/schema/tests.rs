@@ -77,15 +77,23 @@ fn a_ledger_without_days_takes_another_zone_and_one_with_days_does_not() {
     assert!(format!("{other:#}").ends_with(message), "{other:#}");
 }
 
+/// An empty ledger as an older version made it.
+fn of_schema(version: usize, path: &Path) -> Connection {
+    let old = Connection::open(path).unwrap();
+    for migration in &MIGRATIONS[..version] {
+        old.execute_batch(migration).unwrap();
+    }
+    old.pragma_update(None, "user_version", version).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    old
+}
+
 #[test]
 fn a_ledger_of_the_first_schema_keeps_its_days() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(MIGRATIONS[0]).unwrap();
-    old.pragma_update(None, "user_version", 1).unwrap();
-    old.pragma_update(None, "application_id", APPLICATION_ID)
-        .unwrap();
+    let old = of_schema(1, &path);
     old.execute_batch(
         "insert into ledgers values (1, 'GMT', '2013-06-02T00:20:00Z');
          insert into stored_days values ('2013-06-01', 'closed', 3, 1, '2013-06-02T00:20:00Z'),
@@ -130,13 +138,7 @@ fn a_ledger_of_the_first_schema_keeps_its_days() {
 fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
-    let old = Connection::open(&path).unwrap();
-    for migration in &MIGRATIONS[..3] {
-        old.execute_batch(migration).unwrap();
-    }
-    old.pragma_update(None, "user_version", 3).unwrap();
-    old.pragma_update(None, "application_id", APPLICATION_ID)
-        .unwrap();
+    let old = of_schema(3, &path);
     let gone = "the source has no rows of it any more; what 2 rows gave is kept";
     old.execute_batch(&format!(
         "insert into ledgers (only, timezone, created_at) values (1, 'GMT', '2013-06-02T00:20:00Z');
@@ -184,13 +186,7 @@ fn refusals_of_a_ledger_from_before_they_had_a_table_are_kept() {
 fn gaps_and_acknowledgements_of_an_older_ledger_are_kept_with_its_days_and_findings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("usage.db");
-    let old = Connection::open(&path).unwrap();
-    for migration in &MIGRATIONS[..3] {
-        old.execute_batch(migration).unwrap();
-    }
-    old.pragma_update(None, "user_version", 3).unwrap();
-    old.pragma_update(None, "application_id", APPLICATION_ID)
-        .unwrap();
+    let old = of_schema(3, &path);
     old.execute_batch(
         "insert into ledgers (only, timezone, created_at) values (1, 'GMT', '2013-06-02T00:20:00Z');
          insert into stored_days (day, state, source_rows, replayed_rows, imported_at) values
@@ -214,6 +210,34 @@ fn gaps_and_acknowledgements_of_an_older_ledger_are_kept_with_its_days_and_findi
     };
     let kept = kept();
     assert_eq!(kept, ("2013-06-06 3".to_owned(), "1 1,2 0".to_owned()));
+}
+
+/// Equal was not enough where rows lie across midnight: their zone may be a wrong one.
+#[test]
+fn a_day_with_rows_across_midnight_is_to_be_verified_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usage.db");
+    let old = of_schema(6, &path);
+    old.execute_batch(
+        "insert into ledgers (only, timezone, created_at) values (1, 'GMT', '2013-06-02T00:20:00Z');
+         insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
+           ('2013-06-01', 'closed', 2, 0, '2013-06-02T00:20:00Z', '2013-06-02T00:30:00Z', '2013-07-02T00:20:00Z'),
+           ('2013-06-02', 'closed', 2, 0, '2013-06-03T00:20:00Z', '2013-06-03T00:30:00Z', null),
+           ('2013-06-03', 'closed', 2, 0, '2013-06-04T00:20:00Z', '2013-06-04T00:30:00Z', null);
+         insert into stored_findings (day, kind, detail) values
+           ('2013-06-01', 'spans_midnight', '1 row'), ('2013-06-02', 'spans_midnight', '1 row');",
+    )
+    .unwrap();
+    drop(old);
+    initialise(&(&path).into(), "GMT", "2014-01-01T00:00:00Z", &mut |_| ()).unwrap();
+    let ledger = Connection::open(&path).unwrap();
+    let days = "select group_concat(day || ' ' || coalesce(verified_at, '-')) from stored_days";
+    let days: String = ledger.query_row(days, [], |row| row.get(0)).unwrap();
+    let (sealed, equal) = ("2013-06-02T00:30:00Z", "2013-06-04T00:30:00Z");
+    assert_eq!(
+        days,
+        format!("2013-06-01 {sealed},2013-06-02 -,2013-06-03 {equal}")
+    );
 }
 
 #[test]
