@@ -32,6 +32,7 @@ mod plan;
 pub mod prune;
 pub mod read;
 mod recent_figures;
+pub mod references;
 pub mod refusals;
 mod resolution;
 mod rezone;

@@ -288,11 +288,11 @@ fn read_ledger(what: &'static str, ledger: &LedgerUri, what_it_is: &str) -> Vec<
     lines
 }
 
-/// What is wrong with a file, in sentences. A server looks after its pages itself.
+/// What is wrong with the database, in sentences. A server looks after its pages itself.
 fn find_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     match ledger.file() {
         Some(path) => ledger::backup::check(path, on_step),
-        None => Ok(Vec::new()),
+        None => ledger::references::list_orphans(ledger, on_step),
     }
 }
 

@@ -13,10 +13,10 @@ use tempfile::TempPath;
 
 use super::copy::copy;
 use super::engine::{APPLICATION_ID, Access, Engine, WRITERS_BUSY_TIMEOUT, ledger_at, open_file};
+use super::references::orphaned;
 use super::schema::insist_on_current;
 use super::step::Step;
 use crate::config::LedgerUri;
-use crate::plural::plural;
 
 /// Faults that are reported; there may be thousands.
 const MOST_FAULTS: usize = 5;
@@ -165,10 +165,7 @@ fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
     )?;
     let orphans = statement.query_map([], |row| {
         let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(format!(
-            "{} of {table} without its row in {parent}",
-            plural(count, "row")
-        ))
+        Ok(orphaned(count, &table, &parent))
     })?;
     Ok(orphans.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?)
 }

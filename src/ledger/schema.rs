@@ -168,7 +168,11 @@ pub(super) fn insist_on_current(engine: &Engine) -> anyhow::Result<()> {
         true => ("pragma user_version", SCHEMA_VERSION),
         false => (cluster::VERSION, cluster::SCHEMA_VERSION),
     };
-    let version = engine.connection().one(sql, params! {}, |row| row.get(0))?;
+    let version = engine.connection().one(sql, params! {}, |row| row.get(0));
+    let version = version.map_err(|err| match engine.is_file() {
+        true => err,
+        false => cluster::explained(engine.connection(), err),
+    })?;
     insist_on_version(version, current)
 }
 

@@ -121,10 +121,11 @@ const MAY_WALK: [(&str, &str, &str); 13] = [
 ];
 
 /// What reads and writes whole tables, or asks a server about itself.
-const WHOLE: [&str; 4] = [
+const WHOLE: [&str; 5] = [
     "ledger/copy.rs",
     "ledger/engine/cluster.rs",
     "ledger/engine/lease.rs",
+    "ledger/references.rs",
     "ledger/schema/cluster.rs",
 ];
 

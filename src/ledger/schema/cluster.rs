@@ -1,7 +1,7 @@
 //! The tables of a ledger in a database of MySQL's protocol. There no transaction covers a change of tables: each statement
 //! of a migration can be run again, and the row that says it is done comes last.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::version::{Initialised, OtherSchema, insist_on_version};
 use crate::config::LedgerUri;
@@ -14,6 +14,9 @@ pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Every migration in order.
 pub const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/mysql/0001_ledger.sql")];
+
+/// What is said of an empty database.
+const NO_LEDGER: &str = "no ledger yet: run rbc-usage initdb";
 
 /// Asks which version a ledger is of.
 pub const VERSION: &str = "select max(version) from schema_versions";
@@ -111,9 +114,17 @@ pub fn find_version(connection: &Connection) -> anyhow::Result<Option<i64>> {
     Ok(version)
 }
 
+/// Why nobody could tell which version it is of.
+pub fn explained(connection: &Connection, err: anyhow::Error) -> anyhow::Error {
+    match find_version(connection) {
+        Ok(None) => anyhow!(NO_LEDGER),
+        Ok(Some(_)) | Err(_) => err,
+    }
+}
+
 /// Insists on a ledger of this program's schema.
 pub fn insist_on_ledger(connection: &Connection) -> anyhow::Result<()> {
     let found = find_version(connection)?;
-    let found = found.context("no ledger yet: run rbc-usage initdb")?;
+    let found = found.context(NO_LEDGER)?;
     insist_on_version(found, SCHEMA_VERSION)
 }
