@@ -39,7 +39,7 @@ fn a_backup_is_a_whole_ledger_of_mode_0600() {
 
 #[test]
 fn a_backup_never_writes_over_the_ledger_or_a_stranger() {
-    let cloud = Cloud::in_sqlite(NEWEST);
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
     cloud.run(&["initdb"]).exits(0);
     let sandbox = &cloud.sandbox;
     sandbox.write("letter", "dear somebody");
@@ -129,7 +129,7 @@ fn a_backup_is_whole_while_importing_and_serving() {
 /// By the very lines of docs/host-died.md, after a server that was killed left its files behind.
 #[test]
 fn a_backup_is_restored_as_the_documentation_says() {
-    let cloud = Cloud::in_sqlite(NEWEST);
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
     cloud.set_timezone("GMT");
     let sandbox = &cloud.sandbox;
     cloud.account(2, "alice-uuid", "alice");
@@ -146,10 +146,7 @@ fn a_backup_is_restored_as_the_documentation_says() {
     server.get("/usage/alice-uuid?start=2013-06-01");
     import("2013-06-02");
     // A write that only the -wal has.
-    let ledger = rusqlite::Connection::open(sandbox.path("usage.db")).unwrap();
-    let write = "update ledgers set revision = revision + 1";
-    ledger.execute_batch(write).unwrap();
-    drop(ledger);
+    cloud.edit_ledger("update ledgers set revision = revision + 1");
     server.signal("KILL");
     server.end();
     let wal = std::fs::metadata(sandbox.path("usage.db-wal")).unwrap();

@@ -210,10 +210,9 @@ fn corrections_and_findings_name_an_account_as_on_their_day() {
         ["os_usage", "vm_running"].map(|metric| format!("2013-06-01 | {name} | {metric} | -4"))
     };
     assert_eq!(cloud.ledger(corrections), of("alice"));
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     let doubt = "insert into stored_findings (day, kind, account_id, detail) \
                  select '2013-06-01', 'hours_exceed_day', id, '25 hours' from stored_accounts";
-    ledger.execute_batch(doubt).unwrap();
+    cloud.edit_ledger(doubt);
     let findings = "select account_name from findings where account_uuid is not null";
     assert_eq!(cloud.ledger(findings), ["alice"]);
     for command in ["corrections", "findings"] {
@@ -234,11 +233,9 @@ fn corrections_and_findings_name_an_account_as_on_their_day() {
     }
     // What is known first holds for the days before; of an account without any state only the present name is known.
     let forget = "delete from account_states where since_day < '2013-06-02'";
-    ledger.execute_batch(forget).unwrap();
+    cloud.edit_ledger(forget);
     assert_eq!(cloud.ledger(corrections), of("merger"));
-    ledger
-        .execute_batch("delete from account_states; update stored_accounts set name = 'now'")
-        .unwrap();
+    cloud.edit_ledger("delete from account_states; update stored_accounts set name = 'now'");
     assert_eq!(cloud.ledger(corrections), of("now"));
     assert_eq!(cloud.ledger(findings), ["now"]);
 }

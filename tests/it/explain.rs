@@ -28,7 +28,10 @@ fn vm(id: u64, hours: f64, from: &str, until: &str) -> UsageRow {
 
 /// Rows 1 to 12 of alice's, and one of bob's. Of 2013-06-02 in GMT.
 fn cloud() -> Cloud {
-    let cloud = Cloud::in_mariadb(NEWEST);
+    imported(Cloud::in_mariadb(NEWEST))
+}
+
+fn imported(cloud: Cloud) -> Cloud {
     cloud.account(2, "alice-uuid", "alice");
     cloud.account(3, "bob-uuid", "bob");
     cloud.service_offering(5, "small-uuid", "small");
@@ -259,13 +262,9 @@ fn an_account_is_asked_for_by_uuid_project_or_its_only_name() {
 #[test]
 fn a_record_that_is_not_the_sum_is_shown() {
     let cloud = cloud();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute(
-            "update stored_records set quantity = 25 where quantity = 24 and account_id = (select id from stored_accounts where uuid = 'alice-uuid')",
-            [],
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "update stored_records set quantity = 25 where quantity = 24 and account_id = (select id from stored_accounts where uuid = 'alice-uuid')",
+    );
     let explained = lines(&cloud, &["alice", DAY, "security_group"], 1);
     assert_eq!(
         explained[&format!("{DAY} security_group")],
@@ -290,7 +289,7 @@ fn a_record_that_is_not_the_sum_is_shown() {
 
 #[test]
 fn a_ledger_that_may_only_be_read_is_explained() {
-    let cloud = cloud();
+    let cloud = imported(Cloud::in_mariadb(NEWEST).with_file_ledger());
     let mode = |name: &str, mode| {
         let mode = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(cloud.sandbox.path(name), mode).unwrap();
@@ -346,10 +345,11 @@ fn what_an_import_takes_over_meanwhile_does_not_differ() {
         cloud.usage_name
     );
     gate.query_drop(row).unwrap();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     let imported = "update stored_records set quantity = 23
                     where account_id = (select id from stored_accounts where uuid = 'alice-uuid') and metric_id = (select id from metrics where name = 'security_group')";
-    assert_eq!(ledger.execute(imported, []).unwrap(), 1);
+    // Every import counts on.
+    let revision = "update ledgers set revision = revision + 1";
+    assert_eq!(cloud.edit_ledger(&format!("{imported}; {revision}")), 2);
     drop(gate);
     let done = explain.wait_with_output().unwrap();
     let stdout = String::from_utf8(done.stdout).unwrap();

@@ -131,12 +131,18 @@ fn what_is_not_there_cannot_be_acknowledged() {
     cloud
         .run(&["findings", "ack", "1", "99", "--reason", "x"])
         .exits(2)
-        .complains("rbc-usage: ledger ./usage.db: there is no finding 99\n");
+        .complains(&format!(
+            "rbc-usage: {}: there is no finding 99\n",
+            cloud.ledger_name()
+        ));
     assert_eq!(ids(&cloud, &[]).len(), 3);
     cloud
         .run(&["findings", "unack", "1"])
         .exits(2)
-        .complains("rbc-usage: ledger ./usage.db: there is no acknowledged finding 1\n");
+        .complains(&format!(
+            "rbc-usage: {}: there is no acknowledged finding 1\n",
+            cloud.ledger_name()
+        ));
     cloud
         .run(&["findings", "ack", "1", "--reason", " "])
         .exits(2)

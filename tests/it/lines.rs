@@ -245,10 +245,7 @@ fn a_sealed_day_that_differs_from_its_source_keeps_its_lines() {
     cloud.run(&["verify"]).exits(0);
     cloud.run(&["seal", DAY]).exits(0);
     // As a ledger of an earlier version has it.
-    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
-        .unwrap()
-        .execute_batch("update stored_days set lines_per = 'record'")
-        .unwrap();
+    cloud.edit_ledger("update stored_days set lines_per = 'record'");
     cloud.usage("update cloud_usage set raw_usage = 20 where usage_type = 1 and usage_id = 12");
     for _ in 0..2 {
         cloud.run(&["import", "-s", DAY, "-f"]);

@@ -8,7 +8,7 @@ use crate::cloudstack::{Cloud, NEWEST, UsageRow};
 
 const SUMMED: &str = "select month from summed_months";
 
-/// What SQLite finds where the ledger's sums and days do not agree; nothing, if they do.
+/// Where the ledger's sums and days do not agree.
 const DIFFERING: &str = "
     select s.month, s.account_id, s.quantity, d.quantity
     from month_sums s
@@ -26,6 +26,19 @@ const DIFFERING: &str = "
                group by 1, 2, 3) d
       using (account_id, month, sku_id)
     where month in (select month from summed_months) and s.quantity is not d.quantity";
+
+/// What SQLite finds there: nothing, if they agree.
+fn differing(cloud: &Cloud) -> Vec<String> {
+    let tables = [
+        "summed_months",
+        "month_sums",
+        "month_sku_sums",
+        "stored_records",
+        "account_days",
+        "stored_lines",
+    ];
+    cloud.ledger_by_sqlite(&tables, DIFFERING)
+}
 
 /// Hours of a security group, the only metric here. Row ids go on by one for each account and day.
 fn hours(day: &str, account_id: u64, hours: f64) -> UsageRow {
@@ -109,10 +122,7 @@ fn a_month_is_added_up_once_all_its_days_are_closed() {
 #[test]
 fn what_has_the_whole_month_in_it_is_answered_from_its_sums() {
     let cloud = imported();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute("delete from stored_records where day < '2013-06-30'", [])
-        .unwrap();
+    cloud.edit_ledger("delete from stored_records where day < '2013-06-30'");
     let days = |first, last| totals(&cloud, &["-s", first, "-e", last]);
     assert_eq!(days("2013-06-01", "2013-06-30"), ["720.0", "3.0"]);
     // 32 days, two of them from July's records.
@@ -130,7 +140,7 @@ fn what_has_the_whole_month_in_it_is_answered_from_its_sums() {
         said.contains("the sums of 2013-06 are not those of its days, for 2 accounts: rbc-usage verify 2013-06"),
         "{said}"
     );
-    assert_eq!(cloud.ledger(DIFFERING).len(), 2);
+    assert_eq!(differing(&cloud).len(), 2);
 }
 
 #[test]
@@ -161,7 +171,7 @@ fn whatever_changes_a_day_changes_its_month() {
         ["708.0", "0.1", "5.0"]
     );
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
-    assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+    assert_eq!(differing(&cloud), [""; 0]);
     // A sealed day holds its figure, and so does its month.
     cloud.run(&["verify", "2013-06"]).exits(0);
     cloud.run(&["seal", "2013-06"]).exits(0);
@@ -178,27 +188,25 @@ fn whatever_changes_a_day_changes_its_month() {
         ["697.0", "0.1", "5.0"]
     );
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
-    assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+    assert_eq!(differing(&cloud), [""; 0]);
     assert!(verdict(&cloud).contains("sound"));
 }
 
 #[test]
 fn a_month_that_cannot_be_added_up_is_told_and_its_days_are_imported() {
     let cloud = june();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    let full = "create trigger full before insert on summed_months
-                begin select raise(abort, 'no room'); end";
-    ledger.execute_batch(full).unwrap();
+    cloud.refuse_rows("summed_months", "no room");
     let run = cloud.run(&["import"]).exits(2);
     assert!(
-        run.stderr.starts_with(
-            "rbc-usage: all days are imported, but not every month is added up: ledger ./usage.db: sums of 2013-06: no room"
-        ),
+        run.stderr.starts_with(&format!(
+            "rbc-usage: all days are imported, but not every month is added up: {}: sums of 2013-06: no room",
+            cloud.ledger_name()
+        )),
         "{run}"
     );
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     assert_eq!(cloud.ledger("select count(*) from month_sums"), ["0"]);
-    ledger.execute_batch("drop trigger full").unwrap();
+    cloud.accept_rows();
     cloud.run(&["import"]).exits(0);
     assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
@@ -220,7 +228,8 @@ fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
         std::thread::sleep(took * (round + 1) / 9);
         import.kill().unwrap();
         import.wait().unwrap();
-        assert_eq!(cloud.ledger(DIFFERING), [""; 0], "round {round}");
+        cloud.release_ledger();
+        assert_eq!(differing(&cloud), [""; 0], "round {round}");
         without += usize::from(cloud.ledger(SUMMED).is_empty());
         let started = Instant::now();
         cloud.run(&force).exits(0);
@@ -228,7 +237,7 @@ fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
         assert_eq!(cloud.ledger(SUMMED), ["2013-06"]);
         let month = format!("{}.0", 30 * (23 - round));
         assert_eq!(totals(&cloud, &["--month", "2013-06"]), [&*month, &*month]);
-        assert_eq!(cloud.ledger(DIFFERING), [""; 0]);
+        assert_eq!(differing(&cloud), [""; 0]);
     }
     assert!(
         without > 0,
@@ -239,12 +248,8 @@ fn an_import_killed_at_any_moment_leaves_sums_that_are_right_or_none() {
 #[test]
 fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     let cloud = imported();
-    let change = |sql: &str| {
-        let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-        ledger.execute(sql, []).unwrap();
-    };
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
-    change(
+    cloud.edit_ledger(
         "update month_sums set quantity = 700 where account_id = (select id from stored_accounts where name = 'alice')",
     );
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["700.0", "3.0"]);
@@ -261,7 +266,7 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     assert_eq!(totals(&cloud, &["--month", "2013-06"]), ["720.0", "3.0"]);
     cloud.run(&["verify", "2013-06"]).exits(0).complains("");
     // Here it is a day that is wrong, and it is not added up, also while it bears the mark of an earlier run.
-    change(
+    cloud.edit_ledger(
         "update stored_records set quantity = 23 where account_id = (select id from stored_accounts where name = 'alice') and day = '2013-06-10'",
     );
     let said = "rbc-usage: the sums of 2013-06 are not those of its days, for 1 account\n";
@@ -278,7 +283,7 @@ fn sums_that_somebody_changed_are_rebuilt_from_days_that_are_right() {
     cloud.run(&["seal", "2013-06"]).exits(0);
     cloud.usage("update cloud_usage set raw_usage = 20 where id = 19");
     cloud.run(&["import", "-s", "2013-06-10", "-f"]).exits(1);
-    change(
+    cloud.edit_ledger(
         "update month_sums set quantity = 700 where account_id = (select id from stored_accounts where name = 'alice')",
     );
     cloud.run(&["verify", "2013-06"]).exits(1).complains(said);

@@ -15,7 +15,7 @@ const READER: u32 = 61_301;
 const READERS: u32 = 61_302;
 
 fn cloud() -> Cloud {
-    let cloud = Cloud::in_sqlite(NEWEST);
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
     cloud.set_timezone("GMT");
     cloud.configure("GMT", "[server]\nbind = 127.0.0.1:0\n");
     cloud.run(&["initdb"]).exits(0);

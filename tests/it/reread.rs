@@ -374,10 +374,7 @@ fn the_day_that_a_changed_row_reaches_back_into_is_read_as_well() {
 #[test]
 fn days_of_a_ledger_from_before_fingerprints_are_read_once() {
     let cloud = three_days(Cloud::in_sqlite(NEWEST));
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch("delete from stored_digests; update stored_days set fingerprint = null")
-        .unwrap();
+    cloud.edit_ledger("delete from stored_digests; update stored_days set fingerprint = null");
     let before = cloud.ledger("select day, imported_at, records from days");
     let run = cloud.run(&["import"]).exits(0).complains("");
     assert_eq!(

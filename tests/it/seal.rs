@@ -183,15 +183,12 @@ fn corrections_of_a_value_go_on_from_one_another() {
     );
     assert_eq!(cloud.ledger(FIGURES), AS_SEALED);
     assert_eq!(
-        cloud.ledger("select 24 + total(delta) from corrections"),
+        cloud.ledger("select 24 + sum(delta) from corrections"),
         ["6"]
     );
     cloud.run(&["verify", "2013-06-02"]).exits(0);
     // Without its corrections the ledger is not what the source says.
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch("delete from correction_lines; delete from stored_corrections where id = 5")
-        .unwrap();
+    cloud.edit_ledger("delete from correction_lines; delete from stored_corrections where id = 5");
     let run = cloud
         .run(&["verify", "2013-06-02", "--format", "csv"])
         .exits(1);
@@ -277,7 +274,7 @@ fn an_unsealed_day_takes_its_corrections_in_and_they_stay_listed() {
     assert_eq!(cloud.ledger(CORRECTIONS), corrections);
     // What each value was, and all that has changed of it, is what it is.
     assert_eq!(
-        cloud.ledger("select account_name, total(delta) from corrections group by 1 order by 1"),
+        cloud.ledger("select account_name, sum(delta) from corrections group by 1 order by 1"),
         ["alice | -3", "bob | -12", "carol | 3"]
     );
     cloud.run(&["import", "-s", "2013-06-02", "-f"]).exits(0);
@@ -348,13 +345,10 @@ fn corrections_are_listed_as_documented() {
     cloud
         .run(&["import", "-s", "2013-06-01", "-e", "2013-06-02"])
         .exits(1);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "update stored_corrections set corrected_at = '2013-07-01T01:30:00Z';
-             update stored_corrections set corrected_at = '2013-07-02T01:30:00Z' where id = 2;",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "update stored_corrections set corrected_at = '2013-07-01T01:30:00Z';
+         update stored_corrections set corrected_at = '2013-07-02T01:30:00Z' where id = 2",
+    );
     let list = |words: &[&str]| {
         let run = cloud.run(&[&["corrections"], words].concat());
         run.exits(0).complains("").stdout
@@ -534,8 +528,10 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
     assert!(!run.stdout.contains("not in these figures"), "{run}");
 
     let ack = |words: &[&str], code| cloud.run(&[&["corrections"], words].concat()).exits(code);
-    ack(&["ack", "1", "9", "--reason", "x"], 2)
-        .complains("rbc-usage: ledger ./usage.db: there is no pending correction 9\n");
+    ack(&["ack", "1", "9", "--reason", "x"], 2).complains(&format!(
+        "rbc-usage: {}: there is no pending correction 9\n",
+        cloud.ledger_name()
+    ));
     ack(&["ack", "1", "--reason", " "], 2).complains("rbc-usage: --reason is empty\n");
     assert_eq!(due().len(), 1);
     // One that is named twice is one.
@@ -593,6 +589,8 @@ fn pending_corrections_are_seen_until_they_are_acknowledged() {
         "{:?}",
         due()
     );
-    ack(&["unack", "2"], 2)
-        .complains("rbc-usage: ledger ./usage.db: there is no acknowledged correction 2\n");
+    ack(&["unack", "2"], 2).complains(&format!(
+        "rbc-usage: {}: there is no acknowledged correction 2\n",
+        cloud.ledger_name()
+    ));
 }

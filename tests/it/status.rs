@@ -10,33 +10,31 @@ fn cloud() -> Cloud {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.run(&["initdb"]).exits(0);
     cloud.finished_until("2013-06-06 23:59:59");
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "insert into metrics values (1, 'vm_running', 'hours', 'service_offering');
-             insert into stored_resources values (1, 'service_offering', 5, 'small-uuid', 'Small');
-             insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
-             insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
-               ('2013-05-31', 'closed', 1234567, 2, '2013-06-02T00:20:00Z', '2013-06-03T00:20:00Z', '2013-06-04T00:20:00Z'),
-               ('2013-06-02', 'closed', 3, 0, '2013-06-04T00:20:00Z', null, null),
-               ('2013-06-03', 'closed', 3, 0, '2013-06-05T00:20:00Z', null, null),
-               ('2013-06-04', 'closed', 3, 0, '2013-06-06T00:20:00Z', null, null),
-               ('2013-06-05', 'open', 1, 0, '2013-06-06T12:20:00Z', null, null);
-             insert into stored_records values (2, '2013-05-31', 1, 0, 1), (2, '2013-05-31', 1, 1, 1),
-               (3, '2013-05-31', 1, 1, 1), (3, '2013-06-04', 1, 1, 1);
-             update stored_days set records = 3, accounts = 2 where day = '2013-05-31';
-             update stored_days set records = 1, accounts = 1 where day = '2013-06-04';
-             insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
-               ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
-               ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3');
-             insert into stored_refusals (day, id, reason, source_gone, since, last_seen, acknowledged_at, acknowledged_because) values
-               ('2013-06-03', 9, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
-             insert into acknowledgements values
-               ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
-             insert into imports values (1, '2013-06-06T12:20:00Z', '2013-06-06T12:20:01Z', 'needs_a_look', 1.5, 1, 1, 1, 0, null);
-             update ledgers set revision = 17",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "insert into metrics values (1, 'vm_running', 'hours', 'service_offering');
+         insert into stored_resources (id, kind, source_id, uuid, name) values (1, 'service_offering', 5, 'small-uuid', 'Small');
+         insert into stored_accounts (id, uuid, name) values (2, 'a-2', 'alice'), (3, 'a-3', 'bob');
+         insert into stored_days (day, state, source_rows, replayed_rows, imported_at, verified_at, sealed_at) values
+           ('2013-05-31', 'closed', 1234567, 2, '2013-06-02T00:20:00Z', '2013-06-03T00:20:00Z', '2013-06-04T00:20:00Z'),
+           ('2013-06-02', 'closed', 3, 0, '2013-06-04T00:20:00Z', null, null),
+           ('2013-06-03', 'closed', 3, 0, '2013-06-05T00:20:00Z', null, null),
+           ('2013-06-04', 'closed', 3, 0, '2013-06-06T00:20:00Z', null, null),
+           ('2013-06-05', 'open', 1, 0, '2013-06-06T12:20:00Z', null, null);
+         insert into stored_records values (2, '2013-05-31', 1, 0, 1), (2, '2013-05-31', 1, 1, 1),
+           (3, '2013-05-31', 1, 1, 1), (3, '2013-06-04', 1, 1, 1);
+         update stored_days set records = 3, accounts = 2 where day = '2013-05-31';
+         update stored_days set records = 1, accounts = 1 where day = '2013-06-04';
+         insert into stored_findings (day, kind, account_id, metric_id, resource, detail) values
+           ('2013-06-02', 'differs_from_source', 2, 1, 'small-uuid', 'stored 1, the source says 2'),
+           ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3');
+         insert into stored_refusals (day, id, reason, source_gone, since, last_seen, acknowledged_at, acknowledged_because) values
+           ('2013-06-03', 9, 'no rows', 1, '2013-06-05T00:20:00Z', '2013-06-05T00:20:00Z', null, null);
+         insert into acknowledgements
+           (day, kind, account_id, metric_id, resource, detail, reason, acknowledged_at) values
+           ('2013-06-04', 'differs_from_source', 3, 1, 'small-uuid', 'stored 1, the source says 3', 'credited', '2013-06-07T00:00:00Z');
+         insert into imports values (1, '2013-06-06T12:20:00Z', '2013-06-06T12:20:01Z', 'needs_a_look', 1.5, 1, 1, 1, 0, null);
+         update ledgers set revision = 17",
+    );
     cloud
 }
 
@@ -229,16 +227,14 @@ fn a_check_that_cannot_answer_is_critical() {
 #[test]
 fn a_failed_import_needs_a_look() {
     let cloud = cloud();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    let sql = "insert into imports (started_at, outcome, error)
-               values ('2013-06-07T00:20:00Z', 'error', 'read cloud_usage: gone')";
-    ledger.execute(sql, []).unwrap();
+    cloud.edit_ledger(
+        "insert into imports (started_at, outcome, error)
+         values ('2013-06-07T00:20:00Z', 'error', 'read cloud_usage: gone')",
+    );
     let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
     let line = "import_failed  –           the import of 2013-06-07T00:20:00Z ended with: read cloud_usage: gone\n";
     assert!(run.stdout.contains(line), "{run}");
-    ledger
-        .execute_batch("update imports set outcome = null, error = null")
-        .unwrap();
+    cloud.edit_ledger("update imports set outcome = null, error = null");
     let run = cloud.run(&["status", "2013-05-31", "--check"]).exits(1);
     let line = "import_unfinished  –           the import of 2013-06-07T00:20:00Z has not ended\n";
     assert!(run.stdout.contains(line), "{run}");

@@ -185,10 +185,10 @@ fn numbers_of_findings_and_refusals_are_never_given_twice() {
         ["1 | refused", "3 | replayed_rows"]
     );
     let ack = ["findings", "ack", "1", "3", "2", "--reason", "x"];
-    cloud
-        .run(&ack)
-        .exits(2)
-        .complains("rbc-usage: ledger ./usage.db: there is no finding 2\n");
+    cloud.run(&ack).exits(2).complains(&format!(
+        "rbc-usage: {}: there is no finding 2\n",
+        cloud.ledger_name()
+    ));
 }
 
 /// A server that lost its table of jobs has rows, and nothing says how far they are finished.

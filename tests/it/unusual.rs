@@ -92,7 +92,7 @@ fn day_by_day_the_same_is_found_as_in_one_run() {
         "2013-06-28 | alice | vm_running | 960 hours, usually 240: 240 to 480 on the 27 closed days before",
     ];
     assert_eq!(cloud.ledger(UNUSUAL), found);
-    std::fs::remove_file(cloud.sandbox.path("usage.db")).unwrap();
+    cloud.remove_ledger();
     cloud.run(&["initdb"]).exits(0);
     cloud.run(&["import"]).exits(0);
     assert_eq!(cloud.ledger(UNUSUAL), found);

@@ -18,7 +18,10 @@ const GIB: u64 = 1 << 30;
 /// Accounts in three domains, one of which only begins like another, and a project. 2013-05-31 to 2013-06-02 are
 /// closed, 2013-06-03 is open.
 pub fn cloud() -> Cloud {
-    let cloud = Cloud::in_sqlite(NEWEST);
+    furnished(Cloud::in_sqlite(NEWEST))
+}
+
+fn furnished(cloud: Cloud) -> Cloud {
     cloud.configure("GMT", SERVER);
     for (id, path) in [(2, "/acme/"), (3, "/acme/north/"), (4, "/acmeville/")] {
         cloud.domain(id, &format!("d-{id}"), path);

@@ -68,9 +68,8 @@ fn differences(cloud: &Cloud, code: i32) -> Vec<String> {
     rows.lines().map(unmarked).collect()
 }
 
-fn edit_ledger(cloud: &Cloud, sql: &str) {
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    assert_eq!(ledger.execute(sql, []).unwrap(), 1, "{sql}");
+fn edit_one_row(cloud: &Cloud, sql: &str) {
+    assert_eq!(cloud.edit_ledger(sql), 1, "{sql}");
 }
 
 #[test]
@@ -193,19 +192,19 @@ fn a_ledger_edited_by_hand_is_named() {
              the rows are those of the import: the ledger was changed"
         )
     };
-    edit_ledger(
+    edit_one_row(
         &cloud,
         &format!("update stored_records set quantity = 23 where {alices_address}"),
     );
     assert_eq!(differences(&cloud, 1), [edited("23.0", "24.0")]);
-    edit_ledger(
+    edit_one_row(
         &cloud,
         &format!("delete from stored_records where {alices_address}"),
     );
     assert_eq!(differences(&cloud, 1), [edited("", "24.0")]);
     cloud.run(&["import", "-s", "2013-06-01"]).exits(0);
     assert_eq!(differences(&cloud, 0), [""; 0]);
-    edit_ledger(
+    edit_one_row(
         &cloud,
         "insert into stored_records select (select id from stored_accounts where uuid = 'bob-uuid'), day, metric_id, resource_id, quantity from stored_records
          where day = '2013-06-01' and resource_id = (select id from stored_resources where kind = 'ip_address')",
@@ -220,12 +219,12 @@ fn a_ledger_edited_by_hand_is_named() {
 fn a_figure_within_the_tolerance_is_equal() {
     let cloud = cloud();
     // A part of 1e-10, then of 1e-8.
-    edit_ledger(
+    edit_one_row(
         &cloud,
         "update stored_records set quantity = 24000 * (1 + 1e-10) where day = '2013-06-01' and quantity = 24000",
     );
     assert_eq!(differences(&cloud, 0), [""; 0]);
-    edit_ledger(
+    edit_one_row(
         &cloud,
         "update stored_records set quantity = 24000 * (1 + 1e-8) where day = '2013-06-01' and quantity > 23999",
     );
@@ -244,7 +243,7 @@ fn a_figure_within_the_tolerance_is_equal() {
 fn a_purged_day_and_days_that_are_not_there_are_named() {
     let cloud = cloud();
     // Written again, the 1st is not verified any more.
-    edit_ledger(
+    edit_one_row(
         &cloud,
         "update stored_days set verified_at = null where day = '2013-06-01'",
     );
@@ -280,10 +279,8 @@ fn a_purged_day_and_days_that_are_not_there_are_named() {
 fn a_ledger_from_before_digests_is_compared_by_its_figures_and_gets_them() {
     let cloud = cloud();
     let forget = || {
-        let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-        ledger
-            .execute_batch("delete from stored_digests; update stored_days set fingerprint = null")
-            .unwrap();
+        let sql = "delete from stored_digests; update stored_days set fingerprint = null";
+        cloud.edit_ledger(sql);
     };
     forget();
     cloud.usage("update cloud_usage set raw_usage = 23 where id = 7");

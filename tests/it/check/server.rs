@@ -195,15 +195,12 @@ fn a_scope_that_lists_what_is_not_there_needs_a_look() {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.set_timezone("GMT");
     cloud.run(&["initdb"]).exits(0);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "insert into stored_accounts (id, uuid, name, domain_path, project_uuid) values
-               (1, 'a-1', 'x', '/retail/north/', null), (2, 'a-2', 'y', '/', 'p-2');
-             insert into stored_domains values (1, 'd-1', '/retail/north/', '');
-             insert into account_states (account_id, since_day, name, domain_id) values (1, '1970-01-01', 'x', 1)",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "insert into stored_accounts (id, uuid, name, domain_path, project_uuid) values
+           (1, 'a-1', 'x', '/retail/north/', null), (2, 'a-2', 'y', '/', 'p-2');
+         insert into stored_domains (id, uuid, path, lineage) values (1, 'd-1', '/retail/north/', '');
+         insert into account_states (account_id, since_day, name, domain_id) values (1, '1970-01-01', 'x', 1)",
+    );
     let jane = "jane:$2y$05$10jTmmg67BYigUmtL0JOt.WbAP56c1fIXE9krQLorUGqmOc6zg7qi\n";
     cloud.sandbox.write("users", jane);
     chmod(&cloud.sandbox.path("users"), 0o600);

@@ -74,63 +74,70 @@ fn import_says_when_the_ledger_was_not_initialised() {
     let cloud = Cloud::in_sqlite(NEWEST);
     refuses(
         cloud.run(&["import", "-s", "2013-06-01"]),
-        &["usage.db", "rbc-usage initdb"],
+        &[&cloud.ledger_name(), "rbc-usage initdb"],
     );
-    assert!(!cloud.sandbox.path("usage.db").exists());
+    assert!(!cloud.has_ledger());
 
     cloud.run(&["import", "-i"]).exits(0);
     assert_eq!(cloud.ledger(DAYS), [""; 0]);
 }
 
 #[test]
-fn initdb_makes_a_private_file_and_changes_nothing_the_second_time() {
+fn initdb_makes_a_private_file() {
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
+    cloud.run(&["initdb"]).exits(0);
+    let file = std::fs::metadata(cloud.sandbox.path("usage.db")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn initdb_changes_nothing_the_second_time() {
     let cloud = two_closed_days();
-    let mode = |name: &str| {
-        let file = std::fs::metadata(cloud.sandbox.path(name)).unwrap();
-        file.permissions().mode() & 0o777
-    };
-    assert_eq!(mode("usage.db"), 0o600);
     let before = cloud.ledger(EVERYTHING);
     cloud.run(&["initdb"]).exits(0);
     cloud.run(&["import", "--initdb"]).exits(0);
     assert_eq!(cloud.ledger(EVERYTHING), before);
 }
 
+/// Insists that nothing in the ledger's place changes, and that both commands say these words.
 #[track_caller]
-fn leaves_the_ledger_file_alone(cloud: &Cloud, words: &[&str]) {
-    let file = cloud.sandbox.path("usage.db");
-    let before = std::fs::read(&file).unwrap();
+fn is_left_alone(cloud: &Cloud, words: &[&str]) {
+    let before = cloud.ledger_bytes();
     for command in [&["initdb"][..], &["import", "-s", "2013-06-01"]] {
-        refuses(cloud.run(command), words);
-        assert!(before == std::fs::read(&file).unwrap(), "{command:?}");
+        refuses(
+            cloud.run(command),
+            &[&[&*cloud.ledger_name()], words].concat(),
+        );
+        assert!(before == cloud.ledger_bytes(), "{command:?}");
     }
 }
 
 #[test]
-fn a_file_that_is_no_ledger_is_left_alone() {
-    let cloud = Cloud::in_sqlite(NEWEST);
+fn a_file_that_is_no_database_is_left_alone() {
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
     cloud
         .sandbox
         .write("usage.db", &"precious text\n".repeat(500));
-    leaves_the_ledger_file_alone(&cloud, &["usage.db"]);
+    is_left_alone(&cloud, &["not a ledger"]);
+}
 
+#[test]
+fn a_database_that_is_no_ledger_is_left_alone() {
     let cloud = Cloud::in_sqlite(NEWEST);
-    let conn = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    conn.execute_batch("create table notes (text); pragma user_version = 1;")
-        .unwrap();
-    drop(conn);
-    leaves_the_ledger_file_alone(&cloud, &["usage.db"]);
+    cloud
+        .edit_ledger("create table notes (text varchar(9)); insert into notes values ('precious')");
+    is_left_alone(&cloud, &["not a ledger"]);
+
+    let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
+    cloud.edit_ledger("create table notes (text); pragma user_version = 1");
+    is_left_alone(&cloud, &["not a ledger"]);
 }
 
 #[test]
 fn a_ledger_of_a_newer_program_is_left_alone() {
     let cloud = two_closed_days();
-    let file = cloud.sandbox.path("usage.db");
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    conn.execute_batch("pragma user_version = 9999; pragma wal_checkpoint(truncate);")
-        .unwrap();
-    drop(conn);
-    leaves_the_ledger_file_alone(&cloud, &["usage.db", "9999"]);
+    cloud.set_schema_version(9999);
+    is_left_alone(&cloud, &["9999"]);
 }
 
 #[test]

@@ -3,12 +3,8 @@
 use super::{DAY, imported, use_things};
 use crate::cloudstack::Cloud;
 
-/// What `check` says of the ledger that is wrong, after something was done to it.
-fn faults(cloud: &Cloud, sql: &str) -> Vec<String> {
-    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
-        .unwrap()
-        .execute_batch(sql)
-        .unwrap();
+/// What `check` says of the ledger that is wrong.
+fn faults(cloud: &Cloud) -> Vec<String> {
     let run = cloud.run(&["check", "--format", "csv"]);
     let lines = run.stdout.lines();
     let of_ledger = lines.filter_map(|line| line.strip_prefix("error,ledger,"));
@@ -22,15 +18,14 @@ fn lines_add_up_to_the_records_of_their_day() {
     let cloud = imported();
     use_things(&cloud, "2013-06-02");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
-    assert_eq!(faults(&cloud, ""), [""; 0]);
+    assert_eq!(faults(&cloud), [""; 0]);
     // The last bits may differ: 24 + 24 and 48.
     let record = "update stored_records set quantity = 48.00000001 where quantity = 48 and day = '2013-06-01'";
-    assert_eq!(faults(&cloud, record), [""; 0]);
+    cloud.edit_ledger(record);
+    assert_eq!(faults(&cloud), [""; 0]);
+    cloud.edit_ledger("update stored_lines set quantity = 23 where quantity = 24 and id < 8");
     assert_eq!(
-        faults(
-            &cloud,
-            "update stored_lines set quantity = 23 where quantity = 24 and id < 8"
-        ),
+        faults(&cloud),
         [
             format!(
                 "the lines of {DAY} do not add up to its records, for 1 account: rbc-usage verify {DAY}"
@@ -45,11 +40,11 @@ const NO_SUMS: &str = "do not add up to its sums by SKU, for 1 account: rbc-usag
 #[test]
 fn lines_add_up_to_the_sums_that_are_kept_beside_them() {
     let cloud = imported();
-    let wrong = "update account_days set sku_sums = replace(sku_sums, '.0', '.5')";
+    cloud.edit_ledger("update account_days set sku_sums = replace(sku_sums, '.0', '.5')");
     let fault = format!("the lines of {DAY} {NO_SUMS} -s {DAY} -e {DAY}");
-    assert_eq!(faults(&cloud, wrong), [fault]);
+    assert_eq!(faults(&cloud), [fault]);
     cloud.run(&["import", "-f", "-s", DAY, "-e", DAY]).exits(0);
-    assert_eq!(faults(&cloud, ""), [""; 0]);
+    assert_eq!(faults(&cloud), [""; 0]);
 }
 
 #[test]
@@ -58,24 +53,17 @@ fn each_line_belongs_to_one_day() {
     use_things(&cloud, "2013-06-02");
     cloud.run(&["import", "-s", "2013-06-02"]).exits(0);
     // The 7 lines of either day.
-    let faults_of = faults(
-        &cloud,
-        "update account_days set line_count = 8 where day = '2013-06-01'",
-    );
+    cloud.edit_ledger("update account_days set line_count = 8 where day = '2013-06-01'");
     assert_eq!(
-        faults_of[..2],
+        faults(&cloud)[..2],
         [
             "lines of 2013-06-02 are those of another account's day as well",
             "there are 14 lines, and its days have 15 lines",
         ]
     );
-    let faults_of = faults(
-        &cloud,
-        "update account_days set line_count = 7; delete from stored_lines where id = 14",
-    );
-    assert_eq!(
-        faults_of[0],
-        "there are 13 lines, and its days have 14 lines"
-    );
-    assert_eq!(faults_of.len(), 3, "{faults_of:?}");
+    let line = "update account_days set line_count = 7; delete from stored_lines where id = 14";
+    cloud.edit_ledger(line);
+    let faults = faults(&cloud);
+    assert_eq!(faults[0], "there are 13 lines, and its days have 14 lines");
+    assert_eq!(faults.len(), 3, "{faults:?}");
 }

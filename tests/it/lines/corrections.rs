@@ -115,10 +115,7 @@ fn pending_corrections_of_a_day_go_on_from_each_other_and_stay_once_it_is_unseal
 fn where_lines_tell_nothing_apart_no_line_is_named() {
     let cloud = imported();
     // As a day of an older ledger is.
-    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
-        .unwrap()
-        .execute_batch("update stored_days set lines_per = 'record'")
-        .unwrap();
+    cloud.edit_ledger("update stored_days set lines_per = 'record'");
     ran(&cloud, 23);
     cloud.run(&["import", "-s", DAY, "-f"]).exits(0);
     assert_eq!(cloud.ledger("select count(*) from corrections"), ["2"]);

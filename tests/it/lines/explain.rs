@@ -192,12 +192,9 @@ fn a_name_that_two_vms_have_is_told_with_their_uuids() {
 fn a_day_whose_lines_tell_nothing_apart_is_no_difference() {
     let cloud = imported();
     // As a day of an older ledger is: a line for each record.
-    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
-        .unwrap()
-        .execute_batch(
-            "update stored_days set lines_per = 'record'; update stored_lines set resource_id = 0",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "update stored_days set lines_per = 'record'; update stored_lines set resource_id = 0",
+    );
     assert_eq!(
         explained(&cloud, &["vm_running", "vm12"], 0),
         [
@@ -215,14 +212,11 @@ fn a_folded_day_whose_source_is_gone_tells_nothing_apart() {
     cloud.run(&["import"]).exits(0);
     cloud.run(&["verify"]).exits(0);
     cloud.run(&["seal", "2013-06-01..2013-06-02"]).exits(0);
-    rusqlite::Connection::open(cloud.sandbox.path("usage.db"))
-        .unwrap()
-        .execute_batch(
-            "update stored_days set lines_per = 'sku' where day = '2013-06-01';
-             update stored_lines set resource_id = 0
-             where id < (select first_line from account_days where day = '2013-06-02')",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "update stored_days set lines_per = 'sku' where day = '2013-06-01';
+         update stored_lines set resource_id = 0
+         where id < (select first_line from account_days where day = '2013-06-02')",
+    );
     purge(&cloud);
     let silent = "vm_running sum - - - -: - - not_told_apart";
     for name in ["vm12", "vm-12", "vm:12"] {

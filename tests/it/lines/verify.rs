@@ -142,10 +142,9 @@ fn lines_of_a_sealed_day_stay_and_what_differs_can_be_acknowledged() {
 #[test]
 fn a_line_that_somebody_changed_is_found() {
     let cloud = imported();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     let line = "update stored_lines set quantity = 11 where id = (select min(l.id) from stored_lines l \
                 join skus k on k.id = l.sku_id join metrics m on m.id = k.metric_id where m.name = 'vm_running')";
-    assert_eq!(ledger.execute(line, []).unwrap(), 1);
+    assert_eq!(cloud.edit_ledger(line), 1);
     assert_eq!(
         differences(&cloud, 1),
         ["lines_differ vm_running null null: vm11 small 11.0 12.0"]

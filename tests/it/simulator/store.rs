@@ -98,8 +98,8 @@ fn usage_row(row: &Row) -> UsageRow {
 pub fn ledger(of: &cloudstack::Cloud) -> Usage {
     usage(
         of,
-        "select day, account_uuid, metric, coalesce(resource_uuid, ''), sum(quantity) \
-         from daily_usage group by 1, 2, 3, 4",
+        "select day, account_uuid, metric, coalesce(resource_uuid, ''), quantity \
+         from daily_usage order by 1, 2, 3, 4, 5",
     )
 }
 
@@ -107,7 +107,7 @@ pub fn ledger(of: &cloudstack::Cloud) -> Usage {
 pub fn lines(of: &cloudstack::Cloud) -> Usage {
     usage(
         of,
-        "select x.day, a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, sum(l.quantity) \
+        "select x.day, a.uuid, m.name, s.kind || ' ' || s.source_id || ' ' || o.uuid, l.quantity \
          from account_days x \
          join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
          join stored_accounts a on a.id = x.account_id \
@@ -115,13 +115,21 @@ pub fn lines(of: &cloudstack::Cloud) -> Usage {
          join skus k on k.id = l.sku_id \
          join metrics m on m.id = k.metric_id \
          join stored_resources o on o.id = k.offering_id \
-         group by 1, 2, 3, 4",
+         order by 1, 2, 3, 4, 5",
     )
 }
 
 /// The records that are not, to the last bit, what SQLite makes of their lines.
 pub fn records_beside_their_lines(of: &cloudstack::Cloud) -> Vec<String> {
-    of.ledger(
+    let tables = [
+        "stored_records",
+        "metrics",
+        "account_days",
+        "stored_lines",
+        "skus",
+    ];
+    of.ledger_by_sqlite(
+        &tables,
         "select r.day, m.name, r.quantity, s.quantity
          from stored_records r
          join metrics m on m.id = r.metric_id
@@ -139,14 +147,15 @@ pub fn records_beside_their_lines(of: &cloudstack::Cloud) -> Vec<String> {
 }
 
 fn usage(of: &cloudstack::Cloud, sql: &str) -> Usage {
-    let ledger = rusqlite::Connection::open(of.sandbox.path("usage.db")).expect("open the ledger");
-    let mut statement = ledger.prepare(sql).expect("a query on the ledger");
-    let rows = statement
-        .query_map([], |row| {
-            let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok((key, row.get(4)?))
-        })
-        .expect("rows of the ledger");
-    rows.collect::<Result<Usage, _>>()
-        .expect("a row of the ledger")
+    let mut usage = Usage::new();
+    for row in of.ledger(sql) {
+        let columns: Vec<&str> = row.split(" | ").collect();
+        let [day, account, metric, resource, quantity] = columns[..] else {
+            panic!("{row}");
+        };
+        let key = [day, account, metric, resource].map(str::to_owned);
+        let quantity: f64 = quantity.parse().expect("a quantity");
+        *usage.entry(key.into()).or_insert(0.0) += quantity;
+    }
+    usage
 }

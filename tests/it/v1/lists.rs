@@ -301,7 +301,6 @@ fn a_query_is_read_strictly() {
 fn the_address_of_the_next_page_holds_nothing_as_it_was_sent() {
     let cloud = cloud();
     let server = Server::start(&cloud.sandbox);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
     for (sent, name, linked) in [
         // All that may stand in a target as it is.
         (
@@ -320,9 +319,10 @@ fn the_address_of_the_next_page_holds_nothing_as_it_was_sent() {
             "%3E%3B+rel%3D%22prev%22%2C%3Ch%C3%A9",
         ),
     ] {
-        ledger
-            .execute("update stored_accounts set name = id || ?", [name])
-            .unwrap();
+        let name = name.replace('\'', "''");
+        cloud.edit_ledger(&format!(
+            "update stored_accounts set name = id || '{name}'; update ledgers set revision = revision + 1"
+        ));
         // In absolute form the name of a host comes with it.
         for host in ["", "http://elsewhere"] {
             let answer = server.get(&format!("{host}/v1/accounts?search={sent}&limit=3"));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{ask_with, cloud, json, refuses, vm};
+use super::{ask_with, cloud, furnished, json, refuses, vm};
 use crate::cloudstack::{Cloud, NEWEST};
 use crate::sandbox::Run;
 use crate::server::Server;
@@ -95,7 +95,7 @@ fn an_answer_is_not_sent_again_until_the_ledger_changes() {
 
 #[test]
 fn a_ledger_put_back_from_a_copy_has_other_tags() {
-    let cloud = cloud();
+    let cloud = furnished(Cloud::in_sqlite(NEWEST).with_file_ledger());
     let server = Server::start(&cloud.sandbox);
     let ledger = cloud.sandbox.path("usage.db");
     let copy = |from: &str, to: &str| {
@@ -243,11 +243,7 @@ fn a_ledger_that_cannot_be_read_is_503_except_for_the_description() {
     let cloud = cloud();
     let server = Server::start(&cloud.sandbox);
     let description = server.get("/openapi.json");
-    std::fs::rename(
-        cloud.sandbox.path("usage.db"),
-        cloud.sandbox.path("away.db"),
-    )
-    .unwrap();
+    cloud.take_ledger_away();
     for target in TARGETS.iter().filter(|target| target.starts_with("/v1")) {
         refuses(&server.get(target), 503, "the ledger cannot be read");
     }
@@ -257,11 +253,7 @@ fn a_ledger_that_cannot_be_read_is_503_except_for_the_description() {
         (200, &description.body)
     );
     assert_eq!(without_ledger.header("etag"), description.header("etag"));
-    std::fs::rename(
-        cloud.sandbox.path("away.db"),
-        cloud.sandbox.path("usage.db"),
-    )
-    .unwrap();
+    cloud.bring_ledger_back();
     assert_eq!(server.get(TARGETS[0]).status, 200);
 }
 
@@ -270,16 +262,13 @@ fn a_question_that_takes_too_much_is_refused() {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.configure("GMT", super::SERVER);
     cloud.run(&["initdb"]).exits(0);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "insert into stored_accounts (id, uuid, name, domain_path)
-             with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
-             select i, 'u' || i, 'n' || i, '/' from n;
-             insert into stored_domains values (1, 'root-uuid', '/', '/root-uuid/');
-             insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts;",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "insert into stored_accounts (id, uuid, name, domain_path)
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
+         select i, 'u' || i, 'n' || i, '/' from n;
+         insert into stored_domains (id, uuid, path, lineage) values (1, 'root-uuid', '/', '/root-uuid/');
+         insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts",
+    );
     let server = Server::start(&cloud.sandbox);
     // 1,000 accounts and 400 days are just allowed.
     let ask = |path: &str, end: &str| server.get(&format!("{path}?start=2012-01-01&end={end}"));
@@ -304,26 +293,29 @@ fn an_answer_that_is_too_long_is_refused_before_it_fills_the_memory() {
     let cloud = Cloud::in_sqlite(NEWEST);
     cloud.configure("GMT", super::SERVER);
     cloud.run(&["initdb"]).exits(0);
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "begin;
-             insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
-             insert into stored_accounts (id, uuid, name, domain_path)
-             values (1, 'big-uuid', 'big', '/acme/'), (2, 'small-uuid', 'small', '/acme/');
-             insert into stored_domains values (1, 'acme-uuid', '/acme/', '');
-             insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts;
-             insert into stored_resources
-             with recursive n (i) as (select 1 union all select i + 1 from n where i < 100)
-             select i, 'service_offering', i, 'offering-' || i, i || printf('%.8000c', 'x') from n;
-             insert into stored_days (day, state, source_rows, replayed_rows, imported_at)
-             with recursive n (i) as (select 0 union all select i + 1 from n where i < 365)
-             select date('2012-01-01', i || ' days'), 'closed', 100, 0, '2013-01-02T00:20:00Z' from n;
-             insert into stored_records select 1, day, 1, id, 24 from stored_days, stored_resources where id > 0;
-             insert into stored_records select 1, day, 2, 0, 24 from stored_days;
-             commit",
-        )
-        .unwrap();
+    let long = "x".repeat(8000);
+    let days: Vec<String> = (1..=366)
+        .map(|number| {
+            let day = time::Date::from_ordinal_date(2012, number).unwrap();
+            format!("('{day}', 'closed', 100, 0, '2013-01-02T00:20:00Z')")
+        })
+        .collect();
+    let days = days.join(", ");
+    cloud.edit_ledger(&format!(
+        "begin;
+         insert into metrics values (1, 'vm_running', 'hours', 'service_offering'), (2, 'vpc', 'hours', null);
+         insert into stored_accounts (id, uuid, name, domain_path)
+         values (1, 'big-uuid', 'big', '/acme/'), (2, 'small-uuid', 'small', '/acme/');
+         insert into stored_domains (id, uuid, path, lineage) values (1, 'acme-uuid', '/acme/', '');
+         insert into account_states (account_id, since_day, name, domain_id) select id, '1970-01-01', name, 1 from stored_accounts;
+         insert into stored_resources (id, kind, source_id, uuid, name)
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 100)
+         select i, 'service_offering', i, 'offering-' || i, i || '{long}' from n;
+         insert into stored_days (day, state, source_rows, replayed_rows, imported_at) values {days};
+         insert into stored_records select 1, day, 1, id, 24 from stored_days, stored_resources where id > 0;
+         insert into stored_records select 1, day, 2, 0, 24 from stored_days;
+         commit"
+    ));
     let server = Server::start(&cloud.sandbox);
     let (year, day) = ("start=2012-01-01&end=2012-12-31", "start=2012-01-01");
     for (path, form, how) in [

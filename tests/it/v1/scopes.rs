@@ -206,14 +206,11 @@ fn what_belongs_to_others_is_as_if_it_were_not_there() {
 #[test]
 fn what_belongs_to_others_is_not_told_by_the_time_it_takes() {
     let cloud = limited_cloud();
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "insert into stored_accounts (id, uuid, name, domain_path)
-             with recursive n (i) as (select 100 union all select i + 1 from n where i < 100000)
-             select i, 'u' || i, 'n' || i, '/acmeville/' from n",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "insert into stored_accounts (id, uuid, name, domain_path)
+         with recursive n (i) as (select 100 union all select i + 1 from n where i < 100000)
+         select i, 'u' || i, 'n' || i, '/acmeville/' from n",
+    );
     let server = Server::start(&cloud.sandbox);
     let mut client = server.connect();
     client.send("GET", "/healthz");
@@ -262,27 +259,24 @@ fn who_moves_is_seen_by_either_user_on_the_days_of_theirs() {
         let password = File::open(cloud.sandbox.path("password")).unwrap();
         Run::of(cloud.sandbox.command(&words).stdin(password)).exits(0);
     }
-    let ledger = rusqlite::Connection::open(cloud.sandbox.path("usage.db")).unwrap();
-    ledger
-        .execute_batch(
-            "begin;
-             insert into stored_accounts (id, uuid, name) values (90, 'dave-uuid', 'dave');
-             insert into stored_domains values (90, 'd-west', '/west/', '/root/d-west/'), (91, 'd-5', '/acmeville/', '/root/d-5/');
-             insert into account_states (account_id, since_day, name, domain_id) select id, '2013-06-02', 'bobby', 90 from stored_accounts where uuid = 'bob-uuid';
-             insert into account_states (account_id, since_day, name, domain_id) values (90, '2013-06-02', 'dave', 91);
-             insert into stored_records select a.id, '2013-06-02', r.metric_id, r.resource_id, iif(a.id = 90, 7, 9)
-               from stored_accounts a, stored_records r
-               where a.uuid in ('bob-uuid', 'dave-uuid') and r.quantity = 24
-                 and r.metric_id = (select id from metrics where name = 'vm_running');
-             insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind)
-               select '2013-06-0' || d.value, a.id, r.metric_id, r.resource_id, d.value, 9, '2013-06-08T00:00:00Z', 'overwritten'
-               from stored_accounts a, stored_records r, json_each('[1, 2]') d
-               where a.uuid = 'bob-uuid' and r.quantity = 24
-                 and r.metric_id = (select id from metrics where name = 'vm_running');
-             update ledgers set revision = revision + 1;
-             commit;",
-        )
-        .unwrap();
+    cloud.edit_ledger(
+        "begin;
+         insert into stored_accounts (id, uuid, name) values (90, 'dave-uuid', 'dave');
+         insert into stored_domains (id, uuid, path, lineage) values (90, 'd-west', '/west/', '/root/d-west/'), (91, 'd-5', '/acmeville/', '/root/d-5/');
+         insert into account_states (account_id, since_day, name, domain_id) select id, '2013-06-02', 'bobby', 90 from stored_accounts where uuid = 'bob-uuid';
+         insert into account_states (account_id, since_day, name, domain_id) values (90, '2013-06-02', 'dave', 91);
+         insert into stored_records select a.id, '2013-06-02', r.metric_id, r.resource_id, case a.id when 90 then 7 else 9 end
+           from stored_accounts a, stored_records r
+           where a.uuid in ('bob-uuid', 'dave-uuid') and r.quantity = 24
+             and r.metric_id = (select id from metrics where name = 'vm_running');
+         insert into stored_corrections (day, account_id, metric_id, resource_id, old_quantity, new_quantity, corrected_at, kind)
+           select '2013-06-0' || d.number, a.id, r.metric_id, r.resource_id, d.number, 9, '2013-06-08T00:00:00Z', 'overwritten'
+           from stored_accounts a, stored_records r, (select 1 as number union all select 2) d
+           where a.uuid = 'bob-uuid' and r.quantity = 24
+             and r.metric_id = (select id from metrics where name = 'vm_running');
+         update ledgers set revision = revision + 1;
+         commit",
+    );
     let server = Server::start(&cloud.sandbox);
     let days = "start=2013-06-01&end=2013-06-02";
     let usage = format!("/v1/usage?{days}&metric=vm_running");
