@@ -2,6 +2,7 @@ PREFIX = /usr/local
 VERSION = $$(cargo pkgid | sed 's/.*[\#@]//')-1
 MINUTES ?= 10
 ATTACK ?= 60
+TIMES ?= 20
 
 build:
 	cargo build --release --locked
@@ -50,6 +51,10 @@ hostile:
 	sh tests/install.sh tests
 	ATTACK=$(ATTACK) cargo test --locked --release --test it hostile -- --test-threads=1 --nocapture
 
+chaos:
+	sh tests/install.sh cluster
+	TIMES=$(TIMES) cargo test --locked --test it chaos -- --ignored --test-threads=1 --nocapture
+
 fuzz:
 	set -e; for target in head question users configuration; do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$$(($(MINUTES) * 60)); done
@@ -84,4 +89,4 @@ clean:
 	cargo clean
 	rm -rf demo
 
-.PHONY: build demo test lint check api-test page-test alerts-test focus-test book-test systemd-test soak hostile fuzz bench compare manual install deb deb-test clean
+.PHONY: build demo test lint check api-test page-test alerts-test focus-test book-test systemd-test soak hostile chaos fuzz bench compare manual install deb deb-test clean

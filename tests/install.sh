@@ -1,6 +1,7 @@
 #!/bin/sh
-# install.sh tests|pages|bench|alerts|focus|books|systemd|deb: makes sure that the programs these need are installed.
-# For the tests: a MariaDB server, its client, man, and what the pages of docs/ use. For the bench also nginx, which
+# install.sh tests|cluster|pages|bench|alerts|focus|books|systemd|deb: makes sure that the programs these need are installed.
+# For the tests: a MariaDB server, its client, man, and what the pages of docs/ use. For a cluster of servers also Galera and
+# what its nodes copy themselves with. For the bench also nginx, which
 # figures are compared with, and wrk, which asks both. For what a browser shows Chromium, and axe-core from npm, which
 # judges it. For the alert rules promtool. For FOCUS and workbooks what reads them, from PyPI. For systemd in a container
 # what makes and boots one; for the package also what builds and judges it. The tests and the bench start their own
@@ -13,6 +14,10 @@ packages="mariadb-server mariadb-client curl jq man-db openssl sqlite3"
 modules=
 case ${1:-} in
 tests) ;;
+cluster)
+    programs="$programs rsync socat lsof"
+    packages="$packages galera-4 rsync socat lsof"
+    ;;
 bench)
     programs="$programs nginx wrk"
     packages="$packages nginx-light wrk"
@@ -46,7 +51,7 @@ deb)
     command -v cargo-deb >/dev/null 2>&1 || cargo install --quiet --locked cargo-deb
     ;;
 *)
-    echo "usage: sh tests/install.sh tests|pages|bench|alerts|focus|books|systemd|deb" >&2
+    echo "usage: sh tests/install.sh tests|cluster|pages|bench|alerts|focus|books|systemd|deb" >&2
     exit 1
     ;;
 esac

@@ -21,6 +21,7 @@ use super::route::{self, Audience, Endpoints, Reuse, Route};
 use super::state::{State, today};
 use super::unread::NoRoom;
 use super::v1;
+use crate::db::Transient;
 
 /// Answers a request, whatever happens, and counts and logs the answer. The caller only has to send it.
 pub fn answer(state: &State, request: &Request, endpoints: Endpoints) -> Arc<Response> {
@@ -152,7 +153,14 @@ fn of_endpoint(
         prices,
     };
     let mut ledger = state.ledgers.lease(request.client, route.cost);
-    let answered = (route.answer)(&question, &mut ledger);
+    let mut answered = (route.answer)(&question, &mut ledger);
+    if let Err(err) = &answered {
+        ledger.close();
+        if Transient::of(err).is_some() {
+            // Nothing has been sent yet, and another server may have the ledger.
+            answered = (route.answer)(&question, &mut ledger);
+        }
+    }
     if answered.is_err() {
         ledger.close();
     }

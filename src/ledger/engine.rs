@@ -20,6 +20,7 @@ pub use file::{
 
 use crate::config::LedgerUri;
 use crate::db::{Connection, params};
+use cluster::CurrentServer;
 use file::FileId;
 
 /// An open ledger.
@@ -31,7 +32,7 @@ pub struct Engine {
 /// What was opened.
 enum LedgerPlace {
     File { path: PathBuf, file: FileId },
-    Cluster { name: String },
+    Cluster { name: String, server: CurrentServer },
 }
 
 impl Engine {
@@ -43,12 +44,9 @@ impl Engine {
                 let (connection, file) = file::open_to_read(path, busy_timeout)?;
                 Engine::of_file(connection, path, file)
             }
-            LedgerUri::Cluster(uris) => Engine {
-                connection: cluster::open_to_read(uris)?,
-                place: LedgerPlace::Cluster {
-                    name: ledger_at(ledger),
-                },
-            },
+            LedgerUri::Cluster(uris) => {
+                Engine::of_cluster(cluster::open_to_read(uris, busy_timeout)?, ledger)
+            }
         })
     }
 
@@ -59,12 +57,7 @@ impl Engine {
                 let (connection, file) = file::open_to_write(path)?;
                 Engine::of_file(connection, path, file)
             }
-            LedgerUri::Cluster(uris) => Engine {
-                connection: cluster::open_to_write(uris)?,
-                place: LedgerPlace::Cluster {
-                    name: ledger_at(ledger),
-                },
-            },
+            LedgerUri::Cluster(uris) => Engine::of_cluster(cluster::open_to_write(uris)?, ledger),
         })
     }
 
@@ -75,6 +68,14 @@ impl Engine {
                 path: path.to_owned(),
                 file,
             },
+        }
+    }
+
+    fn of_cluster((connection, server): (Connection, CurrentServer), ledger: &LedgerUri) -> Engine {
+        let name = ledger_at(ledger);
+        Engine {
+            connection,
+            place: LedgerPlace::Cluster { name, server },
         }
     }
 
@@ -91,7 +92,7 @@ impl Engine {
     pub fn name(&self) -> String {
         match &self.place {
             LedgerPlace::File { path, .. } => format!("ledger {}", path.display()),
-            LedgerPlace::Cluster { name } => name.clone(),
+            LedgerPlace::Cluster { name, .. } => name.clone(),
         }
     }
 
@@ -103,11 +104,12 @@ impl Engine {
         }
     }
 
-    /// Whether its path still names the file that was opened, and not another one or none. A cluster's is always the same.
+    /// Whether its path still names the file that was opened, and not another one or none; of a cluster, whether the server
+    /// that it is asked of has not failed anybody since.
     pub fn is_current(&self) -> bool {
         match &self.place {
             LedgerPlace::File { path, file } => file::is_at(path, *file),
-            LedgerPlace::Cluster { .. } => true,
+            LedgerPlace::Cluster { server, .. } => server.is_trusted(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::db::{Connection, Transient};
 use crate::zones::Zones;
 
 /// How often a transaction is begun where servers stand in for each other.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 12;
 
 /// How long the second attempt waits; each further one by as much longer.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -144,6 +144,7 @@ impl Ledger {
     ) -> anyhow::Result<T> {
         self.engine.insist_on_place()?;
         let connection = self.engine.connection();
+        self.names.reload_if_lost(connection)?;
         match self.mode {
             Mode::Import => connection.begin_write()?,
             Mode::AsAWhole => {

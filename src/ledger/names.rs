@@ -103,16 +103,32 @@ impl LedgerNames {
     }
 
     /// Reads all of it again, as a transaction that stored names was rolled back. What the source says stays. If it
-    /// cannot be read, nothing is known any more, and whoever writes a record gets an error.
+    /// cannot be read, nothing of the ledger is known any more, and whoever writes a record gets an error.
     pub fn reload(&mut self, connection: &Connection) -> anyhow::Result<()> {
         let names = std::mem::take(&mut self.cloud);
-        *self = LedgerNames {
-            is_lost: true,
-            ..LedgerNames::default()
-        };
-        *self = LedgerNames::load(connection)?;
-        self.add_names(names);
-        Ok(())
+        match LedgerNames::load(connection) {
+            Ok(loaded) => {
+                *self = loaded;
+                self.add_names(names);
+                Ok(())
+            }
+            Err(err) => {
+                *self = LedgerNames {
+                    cloud: names,
+                    is_lost: true,
+                    ..LedgerNames::default()
+                };
+                Err(err)
+            }
+        }
+    }
+
+    /// Reads it if that failed when it was last to be read again: the server may be back, or another one in its place.
+    pub fn reload_if_lost(&mut self, connection: &Connection) -> anyhow::Result<()> {
+        match self.is_lost {
+            true => self.reload(connection),
+            false => Ok(()),
+        }
     }
 
     /// Adds what the source says of ids.

@@ -19,14 +19,14 @@ use crate::sandbox::{Run, program};
 
 const FIRST: &str = "2013-06-01";
 const LAST: &str = "2013-06-10";
-const RANGE: [&str; 5] = ["import", "-s", FIRST, "-e", LAST];
+pub const RANGE: [&str; 5] = ["import", "-s", FIRST, "-e", LAST];
 
 /// One line a day: its records and their sum.
 const DAY_SUMS: &str = "select d.day, count(u.day), coalesce(sum(u.quantity), 0) from days d
                         left join daily_usage u on u.day = d.day group by d.day order by d.day";
 
 /// Ten finished days of some accounts' virtual machines, and an empty ledger.
-fn furnish(cloud: &Cloud, accounts: u64) {
+pub fn furnish(cloud: &Cloud, accounts: u64) {
     for account in 2..2 + accounts {
         cloud.account(
             account,
@@ -51,13 +51,23 @@ fn whole(day: u32, accounts: u64, hours: u64) -> String {
 }
 
 /// An import running beside the test; killed when the test ends.
-struct Background(Child);
+pub struct Background(Child);
 
 impl Background {
-    fn start(cloud: &Cloud, words: &[&str]) -> Background {
+    pub fn start(cloud: &Cloud, words: &[&str]) -> Background {
         let mut command = cloud.sandbox.command(words);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Background(command.spawn().expect("start the program"))
+    }
+
+    pub fn kill(&mut self) {
+        self.0.kill().expect("kill the program");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -s {name} {}", self.pid());
+        Run::of(Command::new("sh").args(["-c", &kill])).exits(0);
     }
 
     fn pid(&self) -> String {
@@ -65,7 +75,7 @@ impl Background {
     }
 
     /// Waits for its end.
-    fn finish(mut self) -> Run {
+    pub fn finish(mut self) -> Run {
         let mut run = Run {
             command: "an import in the background".to_owned(),
             code: None,
@@ -130,7 +140,7 @@ fn killed_at_any_moment_each_day_is_old_or_new() {
         cloud.usage(&format!("update cloud_usage set raw_usage = {new}"));
         let mut import = Background::start(&cloud, &force);
         std::thread::sleep(took * (round + 1) / 9);
-        import.0.kill().unwrap();
+        import.kill();
         import.0.wait().unwrap();
         cloud.release_ledger();
 

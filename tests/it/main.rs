@@ -4,6 +4,7 @@ mod arguments;
 mod auth;
 mod backup;
 mod browser;
+mod chaos;
 mod check;
 mod config;
 mod coverage;

@@ -393,10 +393,11 @@ fn each_file_says_what_it_owns_and_stays_short() {
     nothing(problems);
 }
 
+/// But for those that `make chaos` runs, on a cluster of servers.
 #[test]
 fn no_test_is_left_out() {
     let mark = ["#[ig", "nore"].concat();
-    let marked = |file: &File| file.text.contains(&mark);
+    let marked = |file: &File| file.text.contains(&mark) && file.name != "chaos.rs";
     let problems = files("src").into_iter().chain(files("tests/it"));
     nothing(problems.filter(marked).map(|file| file.name).collect());
 }

@@ -20,6 +20,10 @@ const UNKNOWN_CHARACTER_SET: u16 = 1115;
 /// Prepared statements that the driver keeps: all that the ledger has.
 const STATEMENTS: usize = 128;
 
+/// How long a host whose ledger is asked for may leave what was sent to it unconfirmed, and how often it is asked for a sign
+/// of life while it is waited for.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -40,7 +44,10 @@ pub fn connect(
         Some(path) => path.display().to_string(),
         None => format!("{}:{}", uri.host, uri.port),
     };
-    let options = options(uri, connect_timeout, read_timeout);
+    let mut options = options(uri, connect_timeout, read_timeout);
+    if purpose == Purpose::Ledger {
+        options = noticing_silence(options);
+    }
     let patience = connect_timeout.saturating_mul(count_addresses(uri));
     let connection = match within(patience, move || session(options, purpose))? {
         Some(made) => made.map_err(|err| {
@@ -83,6 +90,17 @@ fn options(uri: &MysqlUri, connect_timeout: Duration, read_timeout: Duration) ->
         .write_timeout(Some(read_timeout))
         .stmt_cache_size(STATEMENTS)
         .ssl_opts(tls_options(&uri.tls))
+}
+
+/// A host that has lost its power says nothing, and is not waited for as long as one that is thinking.
+fn noticing_silence(options: OptsBuilder) -> OptsBuilder {
+    let milliseconds = u32::try_from(SILENCE.as_millis()).ok();
+    let seconds = u32::try_from(SILENCE.as_secs()).ok();
+    options
+        .tcp_keepalive_time_ms(milliseconds)
+        .tcp_keepalive_probe_interval_secs(seconds)
+        .tcp_keepalive_probe_count(Some(2))
+        .tcp_user_timeout_ms(milliseconds)
 }
 
 /// The driver tries one address after the other, and each has its time.

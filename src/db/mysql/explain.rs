@@ -14,9 +14,9 @@ use crate::plural::plural;
 /// write set that another node of the cluster was quicker than.
 const CONFLICTS: [u16; 2] = [1205, 1213];
 
-/// Its errors where it cannot serve for a while: a node outside the cluster's majority, a server that is being shut down or that
-/// may not write.
-const UNREADY: [u16; 5] = [1047, 1053, 1290, 1927, 3032];
+/// Its errors where it cannot serve for a while: a node outside the cluster's majority, or one that has left it during a
+/// commit, a server that is being shut down or that may not write.
+const UNREADY: [u16; 6] = [1047, 1053, 1180, 1290, 1927, 3032];
 
 /// The input or output error behind a driver's error, if that is what it is.
 pub fn io_kind(err: &mysql::Error) -> Option<ErrorKind> {

@@ -1,6 +1,6 @@
 //! A ledger in a database that servers of MySQL's protocol have in common: which of them is asked, and how long for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -14,64 +14,109 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for the next row of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The same for whom it is an error to wait.
+const SHORT_READ_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The same while writing: a day is committed by all servers.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// For how long a server that was not to be had comes last.
+/// For how long a server that was lost or not to be had comes last.
 const AVOIDED: Duration = Duration::from_secs(10);
 
-/// Servers that were not to be had, and when.
-static FAILED: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+/// Servers that were lost or not to be had, and when last.
+static FAILURES: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 
-/// Opens it by a connection that cannot write. It turns to another server when the one it has is lost.
-pub fn open_to_read(uris: &[MysqlUri]) -> anyhow::Result<Connection> {
-    let uris = uris.to_vec();
-    Connection::reopening(move || {
-        let connection = connect_to_first(&uris, READ_TIMEOUT)?;
+/// The server that a connection is to at the moment, and since when.
+#[derive(Clone, Default)]
+pub struct CurrentServer(Arc<Mutex<Option<(String, Instant)>>>);
+
+impl CurrentServer {
+    /// Whether nobody has lost this server since the connection was opened: whoever asks a server that is frozen or cut off
+    /// finds that out by waiting, once for all connections.
+    pub fn is_trusted(&self) -> bool {
+        let current = self.lock();
+        let Some((server, since)) = current.as_ref() else {
+            return true;
+        };
+        let failures = failures();
+        let failed = |(name, at): &(String, Instant)| name == server && at >= since;
+        !failures.iter().any(failed)
+    }
+
+    /// Opens a connection, to another server than the one that was lost if there is one.
+    fn reopen(&self, uris: &[MysqlUri], read_timeout: Duration) -> anyhow::Result<Connection> {
+        if let Some((lost, _)) = self.lock().take() {
+            note_failure(&lost);
+        }
+        let (server, connection) = connect_to_first(uris, read_timeout)?;
+        *self.lock() = Some((server, Instant::now()));
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(String, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens it by a connection that cannot write. It turns to another server when the one it has is lost. `patience` is zero for
+/// whom it is an error to wait.
+pub fn open_to_read(
+    uris: &[MysqlUri],
+    patience: Duration,
+) -> anyhow::Result<(Connection, CurrentServer)> {
+    let read_timeout = match patience.is_zero() {
+        true => SHORT_READ_TIMEOUT,
+        false => READ_TIMEOUT,
+    };
+    let (uris, current) = (uris.to_vec(), CurrentServer::default());
+    let server = current.clone();
+    let connection = Connection::reopening(move || {
+        let connection = server.reopen(&uris, read_timeout)?;
         connection.run("set session transaction read only")?;
         Ok(connection)
-    })
+    })?;
+    Ok((connection, current))
 }
 
 /// Opens it to write, by such a connection. It may still have to become a ledger.
-pub fn open_to_write(uris: &[MysqlUri]) -> anyhow::Result<Connection> {
-    let uris = uris.to_vec();
-    Connection::reopening(move || {
-        let connection = connect_to_first(&uris, WRITE_TIMEOUT)?;
+pub fn open_to_write(uris: &[MysqlUri]) -> anyhow::Result<(Connection, CurrentServer)> {
+    let (uris, current) = (uris.to_vec(), CurrentServer::default());
+    let server = current.clone();
+    let connection = Connection::reopening(move || {
+        let connection = server.reopen(&uris, WRITE_TIMEOUT)?;
         if is_on(&connection, "show session variables like 'wsrep_on'")? == Some(true) {
             // What another server has committed is seen, even if this one is behind.
             connection.run("set session wsrep_sync_wait = 1")?;
         }
         Ok(connection)
-    })
+    })?;
+    Ok((connection, current))
 }
 
-/// The first server of the list that can serve.
-fn connect_to_first(uris: &[MysqlUri], read_timeout: Duration) -> anyhow::Result<Connection> {
-    let mut failures = Vec::new();
+/// A connection to the first server of the list that can serve, and its name.
+fn connect_to_first(
+    uris: &[MysqlUri],
+    read_timeout: Duration,
+) -> anyhow::Result<(String, Connection)> {
+    let mut errors = Vec::new();
     for uri in in_order(uris) {
         match connect(uri, read_timeout) {
-            Ok(connection) => {
-                failed().retain(|(server, _)| *server != uri.to_string());
-                return Ok(connection);
-            }
+            Ok(connection) => return Ok((uri.to_string(), connection)),
             Err(err) => {
-                let mut failed = failed();
-                failed.retain(|(server, _)| *server != uri.to_string());
-                failed.push((uri.to_string(), Instant::now()));
-                failures.push(format!("{err:#}"));
+                note_failure(&uri.to_string());
+                errors.push(format!("{err:#}"));
             }
         }
     }
-    bail!("{}", failures.join("; "))
+    bail!("{}", errors.join("; "))
 }
 
-/// As they are listed, but those last that were not to be had a moment ago.
+/// As they are listed, but those last that have failed a moment ago.
 fn in_order(uris: &[MysqlUri]) -> Vec<&MysqlUri> {
-    let failed = failed();
+    let failures = failures();
     let is_avoided = |uri: &&MysqlUri| {
         let server = uri.to_string();
-        let mut recent = failed.iter().filter(|(_, at)| at.elapsed() < AVOIDED);
+        let mut recent = failures.iter().filter(|(_, at)| at.elapsed() < AVOIDED);
         recent.any(|(name, _)| *name == server)
     };
     let (last, mut first): (Vec<&MysqlUri>, Vec<&MysqlUri>) = uris.iter().partition(is_avoided);
@@ -79,8 +124,14 @@ fn in_order(uris: &[MysqlUri]) -> Vec<&MysqlUri> {
     first
 }
 
-fn failed() -> std::sync::MutexGuard<'static, Vec<(String, Instant)>> {
-    FAILED.lock().unwrap_or_else(PoisonError::into_inner)
+fn note_failure(server: &str) {
+    let mut failures = failures();
+    failures.retain(|(name, _)| name != server);
+    failures.push((server.to_owned(), Instant::now()));
+}
+
+fn failures() -> MutexGuard<'static, Vec<(String, Instant)>> {
+    FAILURES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn connect(uri: &MysqlUri, read_timeout: Duration) -> anyhow::Result<Connection> {

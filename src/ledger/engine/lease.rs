@@ -25,6 +25,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How often one who waits for it looks again.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often a lost server is left for another one when the right is renewed or given back.
+const ATTEMPTS: u32 = 5;
+
 /// Of the table that `initdb` makes first.
 const TABLE: &str = "create table if not exists leases ( \
        only_one bigint primary key, \
@@ -94,7 +97,7 @@ impl Drop for WriteLease {
 }
 
 fn open(uris: &[MysqlUri]) -> anyhow::Result<Connection> {
-    let connection = cluster::open_to_write(uris)?;
+    let (connection, _) = cluster::open_to_write(uris)?;
     if connection.columns("leases")?.is_empty() {
         connection.run(TABLE)?;
     }
@@ -130,14 +133,26 @@ fn renew(connection: &Connection) -> anyhow::Result<()> {
     let sql =
         "update leases set expires_at = unix_timestamp(now(6)) + :seconds where token = :token";
     let values = params! {":token": ours(), ":seconds": SECONDS};
-    connection.execute(sql, values)?;
-    Ok(())
+    persist(|| connection.execute(sql, values))
 }
 
 fn release(connection: &Connection) -> anyhow::Result<()> {
     let sql = "update leases set token = 0, expires_at = 0 where token = :token";
-    connection.execute(sql, params! {":token": ours()})?;
-    Ok(())
+    persist(|| connection.execute(sql, params! {":token": ours()}))
+}
+
+/// Does what may be done twice, until a server has done it.
+fn persist(act: impl Fn() -> anyhow::Result<u64>) -> anyhow::Result<()> {
+    let mut attempts = 1;
+    loop {
+        match act() {
+            Err(err) if Transient::of(&err).is_some() && attempts < ATTEMPTS => {
+                attempts += 1;
+                std::thread::sleep(LOOK);
+            }
+            done => return done.map(drop),
+        }
+    }
 }
 
 /// How many transactions have been committed by those who had the right; an error if this process does not have it.

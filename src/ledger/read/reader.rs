@@ -81,7 +81,8 @@ impl Reader {
         open().with_context(|| ledger_at(ledger))
     }
 
-    /// The reader, if its path still names the file that was opened, and not another one or none.
+    /// The reader, if its path still names the file that was opened, and not another one or none, or if its server has not
+    /// failed anybody since.
     pub fn if_current(self) -> Option<Reader> {
         if self.engine.is_current() {
             return Some(self);
