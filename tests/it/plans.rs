@@ -4,14 +4,16 @@
 //! The statements are the literals of `src/ledger`. One that is put together at run time, or that SQLite does not
 //! take, fails as well, so that none can slip by.
 
+mod on_server;
+mod statements;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::sandbox::Sandbox;
+use statements::{Literal, literals, one_line, statement, texts};
 
 /// The tables that have more rows every day, each with the columns that bound a search in it.
 const GROWING: &[(&str, &[&str])] = &[
@@ -120,123 +122,7 @@ const MAY_WALK: [(&str, &str, &str); 13] = [
     ("select r.day, k.id, iif(m.per = 'ip_address'", "r", UPGRADE),
 ];
 
-/// What reads and writes whole tables, or asks a server about itself.
-const WHOLE: [&str; 5] = [
-    "ledger/copy.rs",
-    "ledger/engine/cluster.rs",
-    "ledger/engine/lease.rs",
-    "ledger/references.rs",
-    "ledger/schema/cluster.rs",
-];
-
 const UPGRADE: &str = "once, of all there is";
-
-/// Where a statement begins.
-const VERBS: [&str; 8] = [
-    "select", "insert", "update", "delete", "with", "replace", "create", "drop",
-];
-
-/// A text in the source, with its place.
-struct Literal {
-    place: String,
-    text: String,
-}
-
-fn source_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            source_files(&path, files);
-        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
-            files.push(path);
-        }
-    }
-}
-
-/// Every text of `src/ledger` outside tests.
-fn literals() -> Vec<Literal> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = vec![src.join("ledger.rs")];
-    source_files(&src.join("ledger"), &mut files);
-    files.sort();
-    let mut literals = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        let code = text.split("\n#[cfg(test)]\n").next().unwrap();
-        let name = file.strip_prefix(&src).unwrap().display().to_string();
-        if WHOLE.contains(&name.as_str()) {
-            continue;
-        }
-        literals.extend(texts(code).into_iter().map(|(line, text)| Literal {
-            place: format!("src/{name}:{line}"),
-            text,
-        }));
-    }
-    literals
-}
-
-/// The texts of a piece of Rust, each with its line. Knows comments, characters, escapes and raw texts.
-fn texts(code: &str) -> Vec<(usize, String)> {
-    let chars: Vec<char> = code.chars().collect();
-    let mut found = Vec::new();
-    let (mut at, mut line) = (0, 1);
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    while at < chars.len() {
-        let next = chars.get(at + 1).copied();
-        match (chars[at], next) {
-            ('/', Some('/')) => {
-                while at < chars.len() && chars[at] != '\n' {
-                    at += 1;
-                }
-                continue;
-            }
-            ('\'', Some('\\')) => at += 3,
-            ('\'', Some(_)) if chars.get(at + 2) == Some(&'\'') => at += 2,
-            ('r', Some('"' | '#')) if at == 0 || !is_word(chars[at - 1]) => {
-                let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
-                if chars.get(at + 1 + hashes) == Some(&'"') {
-                    let end: String = format!("\"{}", "#".repeat(hashes));
-                    let rest: String = chars[at + 2 + hashes..].iter().collect();
-                    let text = &rest[..rest.find(&end).unwrap()];
-                    found.push((line, text.to_owned()));
-                    line += text.matches('\n').count();
-                    at += 1 + hashes + text.chars().count() + end.len();
-                }
-            }
-            ('"', _) => {
-                let began = line;
-                let mut text = String::new();
-                at += 1;
-                while chars[at] != '"' {
-                    match (chars[at], chars[at + 1]) {
-                        ('\\', '\n') => {
-                            line += 1;
-                            at += 2;
-                            while chars[at].is_whitespace() {
-                                line += usize::from(chars[at] == '\n');
-                                at += 1;
-                            }
-                        }
-                        ('\\', escaped) => {
-                            text.push(if escaped == 'n' { '\n' } else { escaped });
-                            at += 2;
-                        }
-                        (c, _) => {
-                            line += usize::from(c == '\n');
-                            text.push(c);
-                            at += 1;
-                        }
-                    }
-                }
-                found.push((began, text));
-            }
-            ('\n', _) => line += 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    found
-}
 
 /// The words of SQL: names, and everything else as single characters.
 fn words(sql: &str) -> Vec<String> {
@@ -366,10 +252,6 @@ fn ledger() -> (Sandbox, Connection) {
     (sandbox, ledger)
 }
 
-fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// What `analyze` finds in a ledger of ten years, whoever ran it: rows, and rows for each value of an index's columns.
 const STATISTICS: &str = "
     analyze;
@@ -400,9 +282,7 @@ fn insist_on_no_walk(ledger: &Connection) {
     let mut unused: Vec<_> = MAY_WALK.iter().collect();
     for Literal { place, text } in literals() {
         let sql = one_line(&text);
-        let verb = sql.split(' ').next().unwrap_or("");
-        let schema_change = sql.starts_with("--");
-        if schema_change || !VERBS.contains(&verb) {
+        if statement(&sql).is_none() {
             let names_table = words(&sql).windows(2).any(|pair| {
                 ["from", "join", "into"].contains(&pair[0].as_str())
                     && (schema.tables.contains(&pair[1]) || schema.views.contains_key(&pair[1]))
