@@ -123,6 +123,14 @@ impl Engine {
         Ok(())
     }
 
+    /// To be called before a transaction within which the source is read: a server takes one who is silent for dead.
+    pub fn allow_pauses(&self) -> anyhow::Result<()> {
+        match self.place {
+            LedgerPlace::File { .. } => Ok(()),
+            LedgerPlace::Cluster { .. } => cluster::allow_pauses(&self.connection),
+        }
+    }
+
     /// How often those who had the right to write a cluster's ledger have committed; an error if this process does not have
     /// it. 0 for a file, which never fails to say whether it has committed.
     pub fn count_commits(&self) -> anyhow::Result<i64> {

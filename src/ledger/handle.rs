@@ -69,6 +69,7 @@ impl Ledger {
             let connection = engine.connection();
             insist_on_ledger(&engine)?;
             if mode == Mode::AsAWhole {
+                engine.allow_pauses()?;
                 connection.begin_write()?;
             }
             Ok(Ledger {
@@ -131,10 +132,21 @@ impl Ledger {
             };
             let again = Transient::of(&err).is_some() && self.mode == Mode::Import;
             if !again || attempts == ATTEMPTS {
-                return Err(err).with_context(|| self.engine.name());
+                return Err(self.cause_of(err)).with_context(|| self.engine.name());
             }
             std::thread::sleep(PAUSE * attempts);
             attempts += 1;
+        }
+    }
+
+    /// Whoever has lost the right to write finds the ledger changed under his hands, in whatever way.
+    fn cause_of(&self, err: anyhow::Error) -> anyhow::Error {
+        if self.is_as_a_whole() || Transient::of(&err).is_some() {
+            return err;
+        }
+        match self.engine.count_commits() {
+            Ok(_) => err,
+            Err(lost) => lost,
         }
     }
 

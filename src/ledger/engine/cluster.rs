@@ -20,6 +20,16 @@ const SHORT_READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// The same while writing: a day is committed by all servers.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long a writer waits for what another one has locked, before it begins anew.
+const LOCK_SECONDS: u32 = 10;
+
+/// How long a writer may say nothing before its server rolls back what it has begun: what a host without power has locked
+/// is free before its right to write has ended.
+const IDLE_SECONDS: u32 = 30;
+
+/// The same where one transaction is everything, and the source is read meanwhile.
+const PATIENT_IDLE_SECONDS: u32 = 3600;
+
 /// For how long a server that was lost or not to be had comes last.
 const AVOIDED: Duration = Duration::from_secs(10);
 
@@ -84,6 +94,10 @@ pub fn open_to_write(uris: &[MysqlUri]) -> anyhow::Result<(Connection, CurrentSe
     let server = current.clone();
     let connection = Connection::reopening(move || {
         let connection = server.reopen(&uris, WRITE_TIMEOUT)?;
+        connection.run(&format!(
+            "set session innodb_lock_wait_timeout = {LOCK_SECONDS}"
+        ))?;
+        limit_idleness(&connection, IDLE_SECONDS)?;
         if is_on(&connection, "show session variables like 'wsrep_on'")? == Some(true) {
             // What another server has committed is seen, even if this one is behind.
             connection.run("set session wsrep_sync_wait = 1")?;
@@ -91,6 +105,15 @@ pub fn open_to_write(uris: &[MysqlUri]) -> anyhow::Result<(Connection, CurrentSe
         Ok(connection)
     })?;
     Ok((connection, current))
+}
+
+/// Lets a writer be silent for longer, as one who reads the source within its transaction.
+pub fn allow_pauses(connection: &Connection) -> anyhow::Result<()> {
+    limit_idleness(connection, PATIENT_IDLE_SECONDS)
+}
+
+fn limit_idleness(connection: &Connection, seconds: u32) -> anyhow::Result<()> {
+    connection.run(&format!("set session wait_timeout = {seconds}"))
 }
 
 /// A connection to the first server of the list that can serve, and its name.
