@@ -13,6 +13,7 @@ demo: build
 test:
 	sh tests/install.sh tests
 	cargo test --locked
+	ENGINE=mariadb cargo test --locked --test it
 
 lint:
 	cargo fmt --check

@@ -2,6 +2,7 @@
 //! or met by another import. Each day must be wholly old or wholly new, and the next import completes it.
 
 mod connection;
+mod lease;
 mod proof;
 
 use std::io::Read;

@@ -378,6 +378,7 @@ fn a_move_that_is_killed_changes_nothing() {
         if child.wait().unwrap().code().is_some() {
             break;
         }
+        cloud.release_ledger();
         killed += 1;
         if cloud.ledger(state) == old {
             assert_eq!(cloud.ledger(HOURS), figures);
