@@ -258,7 +258,7 @@ fn check_ledger(config: &Config, quick: bool) -> Vec<CheckLine> {
             lines.extend(file.and_then(|path| others_read(what, path)));
         }
     }
-    if let Some(path) = file {
+    if let LedgerUri::File(path) = ledger {
         lines.extend(readers::check_readers(path));
         lines.push(check_room(path, bytes.unwrap_or(0)));
     }
@@ -291,7 +291,7 @@ fn read_ledger(what: &'static str, ledger: &LedgerUri, what_it_is: &str) -> Vec<
 /// What is wrong with the database, in sentences. A server looks after its pages itself.
 fn find_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     match ledger.file() {
-        Some(path) => ledger::backup::check(path, on_step),
+        Some(_) => ledger::backup::check(ledger, on_step),
         None => ledger::references::list_orphans(ledger, on_step),
     }
 }

@@ -45,6 +45,9 @@ pub fn parse_source(text: &str, folder: &Path) -> anyhow::Result<SourceUri> {
 pub enum LedgerUri {
     /// A SQLite file.
     File(PathBuf),
+    /// A SQLite file that nobody writes to, in a place that perhaps cannot be written: a copy, which another one may be
+    /// moved over.
+    ReadOnlyFile(PathBuf),
     /// A database that these servers have in common, in the order in which they are tried; at least one.
     Cluster(Vec<MysqlUri>),
 }
@@ -53,7 +56,7 @@ impl LedgerUri {
     /// The file, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
-            LedgerUri::File(path) => Some(path),
+            LedgerUri::File(path) | LedgerUri::ReadOnlyFile(path) => Some(path),
             LedgerUri::Cluster(_) => None,
         }
     }
@@ -75,7 +78,9 @@ impl fmt::Display for LedgerUri {
     /// The path, or `user@host:port, user@host:port/database`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uris = match self {
-            LedgerUri::File(path) => return path.display().fmt(f),
+            LedgerUri::File(path) | LedgerUri::ReadOnlyFile(path) => {
+                return path.display().fmt(f);
+            }
             LedgerUri::Cluster(uris) => uris,
         };
         for (place, uri) in uris.iter().enumerate() {
@@ -86,11 +91,17 @@ impl fmt::Display for LedgerUri {
     }
 }
 
+/// The one parameter that a ledger in a file may have, by SQLite's name for it.
+const READ_ONLY: &str = "?immutable=1";
+
 /// Reads the URI of the ledger. A relative path starts from `folder`.
 pub fn parse_ledger(text: &str, folder: &Path) -> anyhow::Result<LedgerUri> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
     match scheme.split('+').next() {
-        Some("sqlite") => Ok(LedgerUri::File(parse_sqlite(rest, folder)?)),
+        Some("sqlite") => Ok(match rest.strip_suffix(READ_ONLY) {
+            Some(rest) => LedgerUri::ReadOnlyFile(parse_sqlite(rest, folder)?),
+            None => LedgerUri::File(parse_sqlite(rest, folder)?),
+        }),
         Some("mysql" | "mariadb") => parse_cluster(rest, folder),
         Some(_) | None => bail!(
             "not a ledger: write sqlite:////var/lib/rbc-usage/usage.db or \
@@ -119,7 +130,7 @@ fn parse_sqlite(rest: &str, folder: &Path) -> anyhow::Result<PathBuf> {
         .context("write sqlite:///relative/file.db or sqlite:////absolute/file.db")?;
     ensure!(
         !path.contains('?'),
-        "an SQLite file takes no parameters (write a ? in its name as %3F)"
+        "an SQLite file takes no parameters but ?immutable=1 where a ledger is only read (write a ? in its name as %3F)"
     );
     ensure!(
         !path.contains([' ', '\t']),

@@ -48,7 +48,9 @@ pub fn backup(
     };
     let new = folder.join(dotted(name));
     let copied = match ledger {
-        LedgerUri::File(path) => copy_pages(&open_to_read(path)?, &new, on_step),
+        LedgerUri::File(_) | LedgerUri::ReadOnlyFile(_) => {
+            copy_pages(&open_to_read(ledger)?, &new, on_step)
+        }
         LedgerUri::Cluster(_) => copy_rows(ledger, &new, now, on_step),
     };
     let made = copied.and_then(|file| {
@@ -131,7 +133,7 @@ fn copy_pages(
 }
 
 /// What is wrong with a ledger; the first few faults.
-pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
+pub fn check(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     let connection = open_to_read(ledger)?;
     let mut look = || -> anyhow::Result<Vec<String>> {
         on_step(Step::of_unknown("checking pages"));
@@ -140,16 +142,22 @@ pub fn check(ledger: &Path, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec
         faults.extend(list_orphans(&connection)?);
         Ok(faults)
     };
-    look().with_context(|| ledger_at(&ledger.into()))
+    look().with_context(|| ledger_at(ledger))
 }
 
-fn open_to_read(ledger: &Path) -> anyhow::Result<Connection> {
+/// A connection to the file itself.
+fn open_to_read(ledger: &LedgerUri) -> anyhow::Result<Connection> {
     let look = || -> anyhow::Result<Connection> {
-        let engine = Engine::open_to_read(&ledger.into(), WRITERS_BUSY_TIMEOUT)?;
+        let engine = Engine::open_to_read(ledger, WRITERS_BUSY_TIMEOUT)?;
         insist_on_current(&engine)?;
-        open_file(ledger, Access::Read, WRITERS_BUSY_TIMEOUT)
+        let access = match ledger {
+            LedgerUri::ReadOnlyFile(_) => Access::ReadImmutable,
+            LedgerUri::File(_) | LedgerUri::Cluster(_) => Access::Read,
+        };
+        let path = ledger.file().context("it is no file")?;
+        open_file(path, access, WRITERS_BUSY_TIMEOUT)
     };
-    look().with_context(|| ledger_at(&ledger.into()))
+    look().with_context(|| ledger_at(ledger))
 }
 
 fn list_faults(connection: &Connection, pragma: &str) -> anyhow::Result<Vec<String>> {

@@ -8,10 +8,9 @@ mod file;
 mod lease;
 pub mod lock;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 pub use access::{Access, explained, shared_files};
 pub use file::{
@@ -21,7 +20,11 @@ pub use file::{
 use crate::config::LedgerUri;
 use crate::db::{Connection, params};
 use cluster::CurrentServer;
-use file::FileId;
+use file::{FileId, OpenedFile};
+
+/// The error of whoever wants to write to a copy.
+pub const READ_ONLY: &str =
+    "its address says immutable=1: it is a copy to read, and nothing is written to it";
 
 /// An open ledger.
 pub struct Engine {
@@ -31,7 +34,7 @@ pub struct Engine {
 
 /// What was opened.
 enum LedgerPlace {
-    File { path: PathBuf, file: FileId },
+    File(OpenedFile),
     Cluster { name: String, server: CurrentServer },
 }
 
@@ -41,8 +44,11 @@ impl Engine {
     pub fn open_to_read(ledger: &LedgerUri, busy_timeout: Duration) -> anyhow::Result<Engine> {
         Ok(match ledger {
             LedgerUri::File(path) => {
-                let (connection, file) = file::open_to_read(path, busy_timeout)?;
-                Engine::of_file(connection, path, file)
+                Engine::of_file(file::open_to_read(path, Access::Read, busy_timeout)?)
+            }
+            LedgerUri::ReadOnlyFile(path) => {
+                let access = Access::ReadImmutable;
+                Engine::of_file(file::open_to_read(path, access, busy_timeout)?)
             }
             LedgerUri::Cluster(uris) => {
                 Engine::of_cluster(cluster::open_to_read(uris, busy_timeout)?, ledger)
@@ -53,21 +59,16 @@ impl Engine {
     /// Opens one to write it. It may still have to become a ledger.
     pub fn open_to_write(ledger: &LedgerUri) -> anyhow::Result<Engine> {
         Ok(match ledger {
-            LedgerUri::File(path) => {
-                let (connection, file) = file::open_to_write(path)?;
-                Engine::of_file(connection, path, file)
-            }
+            LedgerUri::File(path) => Engine::of_file(file::open_to_write(path)?),
+            LedgerUri::ReadOnlyFile(_) => bail!(READ_ONLY),
             LedgerUri::Cluster(uris) => Engine::of_cluster(cluster::open_to_write(uris)?, ledger),
         })
     }
 
-    fn of_file(connection: rusqlite::Connection, path: &Path, file: FileId) -> Engine {
+    fn of_file((connection, file): (rusqlite::Connection, OpenedFile)) -> Engine {
         Engine {
             connection: connection.into(),
-            place: LedgerPlace::File {
-                path: path.to_owned(),
-                file,
-            },
+            place: LedgerPlace::File(file),
         }
     }
 
@@ -85,21 +86,21 @@ impl Engine {
 
     /// Whether it is a file, and no cluster's.
     pub fn is_file(&self) -> bool {
-        matches!(self.place, LedgerPlace::File { .. })
+        matches!(self.place, LedgerPlace::File(_))
     }
 
     /// Goes before every error of this ledger.
     pub fn name(&self) -> String {
         match &self.place {
-            LedgerPlace::File { path, .. } => format!("ledger {}", path.display()),
+            LedgerPlace::File(file) => format!("ledger {}", file.path().display()),
             LedgerPlace::Cluster { name, .. } => name.clone(),
         }
     }
 
     /// Tells this ledger from another one in its place: device and inode of the file that was opened.
     pub fn file(&self) -> FileId {
-        match self.place {
-            LedgerPlace::File { file, .. } => file,
+        match &self.place {
+            LedgerPlace::File(file) => file.id(),
             LedgerPlace::Cluster { .. } => (0, 0),
         }
     }
@@ -108,8 +109,16 @@ impl Engine {
     /// that it is asked of has not failed anybody since.
     pub fn is_current(&self) -> bool {
         match &self.place {
-            LedgerPlace::File { path, file } => file::is_at(path, *file),
+            LedgerPlace::File(file) => file.is_in_place(),
             LedgerPlace::Cluster { server, .. } => server.is_trusted(),
+        }
+    }
+
+    /// To be called after an answer was read from it: an error if the answer may be torn.
+    pub fn insist_on_unchanged(&self) -> anyhow::Result<()> {
+        match &self.place {
+            LedgerPlace::File(file) => file.insist_on_unchanged(),
+            LedgerPlace::Cluster { .. } => Ok(()),
         }
     }
 
@@ -126,7 +135,7 @@ impl Engine {
     /// To be called before a transaction within which the source is read: a server takes one who is silent for dead.
     pub fn allow_pauses(&self) -> anyhow::Result<()> {
         match self.place {
-            LedgerPlace::File { .. } => Ok(()),
+            LedgerPlace::File(_) => Ok(()),
             LedgerPlace::Cluster { .. } => cluster::allow_pauses(&self.connection),
         }
     }
@@ -135,7 +144,7 @@ impl Engine {
     /// it. 0 for a file, which never fails to say whether it has committed.
     pub fn count_commits(&self) -> anyhow::Result<i64> {
         match self.place {
-            LedgerPlace::File { .. } => Ok(0),
+            LedgerPlace::File(_) => Ok(0),
             LedgerPlace::Cluster { .. } => lease::count_writes(&self.connection),
         }
     }
@@ -144,7 +153,7 @@ impl Engine {
     /// to a cluster's ledger is a lease, which is renewed by the transaction itself.
     pub fn commit(&self) -> anyhow::Result<()> {
         match self.place {
-            LedgerPlace::File { .. } => self.connection.commit(),
+            LedgerPlace::File(_) => self.connection.commit(),
             LedgerPlace::Cluster { .. } => lease::commit(&self.connection),
         }
     }
@@ -153,7 +162,7 @@ impl Engine {
     /// program takes back nothing. A server waits as it is set to.
     pub fn stop_waiting_for_the_disk(&self) -> anyhow::Result<()> {
         match self.place {
-            LedgerPlace::File { .. } => self.connection.run("pragma synchronous = normal"),
+            LedgerPlace::File(_) => self.connection.run("pragma synchronous = normal"),
             LedgerPlace::Cluster { .. } => Ok(()),
         }
     }
@@ -162,7 +171,7 @@ impl Engine {
     /// left in the files beside it. Readers in the middle of an answer may leave some of it for the next time.
     pub fn checkpoint(&self) -> anyhow::Result<()> {
         match self.place {
-            LedgerPlace::File { .. } => self.connection.run("pragma wal_checkpoint(truncate)"),
+            LedgerPlace::File(_) => self.connection.run("pragma wal_checkpoint(truncate)"),
             LedgerPlace::Cluster { .. } => Ok(()),
         }
     }
@@ -171,8 +180,8 @@ impl Engine {
     /// connection.
     pub fn changes(&self) -> anyhow::Result<i64> {
         let sql = match self.place {
-            LedgerPlace::File { .. } => "pragma data_version",
-            LedgerPlace::Cluster { .. } => "select revision from ledgers",
+            LedgerPlace::File(_) => "pragma data_version",
+            LedgerPlace::Cluster { .. } => "select writes from leases",
         };
         self.connection.one(sql, params! {}, |row| row.get(0))
     }

@@ -29,14 +29,12 @@ impl Ledger {
     /// Until it is finished, no write waits for the disk: a power cut can take back the newest days, each of them
     /// wholly, and the next run does them again. Whatever ends the program takes back nothing.
     pub fn begin_run(&mut self, now: &str) -> anyhow::Result<i64> {
-        let begin = || {
-            if !self.is_as_a_whole() {
-                self.engine.stop_waiting_for_the_disk()?;
-            }
-            let sql = "insert into imports (started_at) values (:now)";
-            self.connection().insert(sql, params! {":now": now})
-        };
-        begin().with_context(|| self.engine.name())
+        if !self.is_as_a_whole() {
+            let stopped = self.engine.stop_waiting_for_the_disk();
+            stopped.with_context(|| self.engine.name())?;
+        }
+        let sql = "insert into imports (started_at) values (:now)";
+        self.transaction(|connection, _| connection.insert(sql, params! {":now": now}))
     }
 
     /// Records how it ended, and brings what was written into the file; `error` is the line that was printed.
@@ -68,13 +66,10 @@ impl Ledger {
             ":overwritten": total.records_overwritten,
             ":error": error,
         };
-        let finish = || {
-            self.connection().execute(sql, values)?;
-            match self.is_as_a_whole() {
-                true => Ok(()),
-                false => self.engine.checkpoint(),
-            }
-        };
-        finish().with_context(|| self.engine.name())
+        self.transaction(|connection, _| connection.execute(sql, values).map(drop))?;
+        match self.is_as_a_whole() {
+            true => Ok(()),
+            false => self.engine.checkpoint().with_context(|| self.engine.name()),
+        }
     }
 }

@@ -7,10 +7,10 @@ mod version;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::carry_over::make_lines_of_records;
-use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, explained, ledger_at};
+use super::engine::{APPLICATION_ID, Engine, NOT_A_LEDGER, READ_ONLY, explained, ledger_at};
 use super::step::Step;
 use super::timezones;
 use crate::config::LedgerUri;
@@ -49,6 +49,7 @@ pub fn initialise(
     let mut initialise = || -> anyhow::Result<Initialised> {
         let path = match ledger {
             LedgerUri::File(path) => path,
+            LedgerUri::ReadOnlyFile(_) => bail!(READ_ONLY),
             LedgerUri::Cluster(_) => return cluster::initialise(ledger, timezone, now),
         };
         let mut options = OpenOptions::new();
@@ -144,7 +145,9 @@ pub(super) fn has_tables(ledger: &LedgerUri) -> anyhow::Result<bool> {
     }
     let engine = Engine::open_to_write(ledger)?;
     let made = match ledger {
-        LedgerUri::File(_) => find_version(engine.connection())?.is_some(),
+        LedgerUri::File(_) | LedgerUri::ReadOnlyFile(_) => {
+            find_version(engine.connection())?.is_some()
+        }
         LedgerUri::Cluster(_) => cluster::find_version(engine.connection())?.is_some(),
     };
     if made {

@@ -29,6 +29,7 @@ mod packaging;
 mod pages;
 mod passwd;
 mod plans;
+mod read_only;
 mod readers;
 mod real;
 mod report;

@@ -81,6 +81,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "config/uri/decoded.rs",
             "config/uri/mysql.rs",
+            "ledger/engine/file.rs",
             "http",
             "scope",
         ],

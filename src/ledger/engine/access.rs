@@ -17,6 +17,8 @@ use crate::owners::user_name;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
+    /// A file that nobody writes to, neither this process nor another one.
+    ReadImmutable,
     Write,
 }
 
@@ -24,7 +26,7 @@ pub enum Access {
 /// that: closing it would take away the locks that SQLite has on it elsewhere in this process.
 pub fn insist_on_access(path: &Path, access: Access) -> anyhow::Result<()> {
     let wanted = match access {
-        Access::Read => rustix::fs::Access::READ_OK,
+        Access::Read | Access::ReadImmutable => rustix::fs::Access::READ_OK,
         Access::Write => rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK,
     };
     match rustix::fs::accessat(rustix::fs::CWD, path, wanted, AtFlags::EACCESS) {
@@ -38,8 +40,12 @@ const SHARED: u64 = 32 << 10;
 
 /// An error of the first look into a ledger. Where SQLite could not make the file that its users share, it says why.
 pub fn explained_by_place(err: rusqlite::Error, path: &Path) -> anyhow::Error {
-    let unwritable =
-        || anyhow!("its folder must be writable: SQLite keeps there what its users share");
+    let unwritable = || {
+        anyhow!(
+            "its folder must be writable: SQLite keeps there what its users share; if it is a copy that nobody writes \
+                 to, say so by ?immutable=1 behind its name in main.rbc_usage_uri"
+        )
+    };
     let code = err.sqlite_error_code();
     if let (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen), Some(shared)) =
         (code, find_unusable(path))

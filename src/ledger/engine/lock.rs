@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::lease::WriteLease;
-use super::{explained, ledger_at};
+use super::{READ_ONLY, explained, ledger_at};
 use crate::config::LedgerUri;
 use crate::plural::plural;
 
@@ -35,6 +35,7 @@ impl ImportLock {
             LedgerUri::File(path) => HeldRight::File {
                 _locked: lock_file(path, timeout, now)?,
             },
+            LedgerUri::ReadOnlyFile(_) => bail!("{}: {READ_ONLY}", ledger_at(ledger)),
             LedgerUri::Cluster(uris) => HeldRight::Lease {
                 _held: WriteLease::acquire(uris, timeout, now)
                     .with_context(|| ledger_at(ledger))?,

@@ -113,7 +113,9 @@ impl Reader {
     ) -> anyhow::Result<T> {
         let answer = Snapshot::begin(self.engine.connection()).and_then(|snapshot| {
             insist_on_current(&self.engine)?;
-            question(&snapshot)
+            let answer = question(&snapshot)?;
+            self.engine.insist_on_unchanged()?;
+            Ok(answer)
         });
         answer.with_context(|| self.engine.name())
     }
