@@ -208,7 +208,7 @@ fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow
         return Ok(*id);
     }
     let sql = "insert into skus (metric_id, offering_id, zone_id, vcpus, mhz, memory_mib) \
-               values (:metric_id, :offering_id, :zone_id, :vcpus, :mhz, :memory_mib) returning id";
+               values (:metric_id, :offering_id, :zone_id, :vcpus, :mhz, :memory_mib)";
     let values = params! {
         ":metric_id": stored.metric_id,
         ":offering_id": stored.offering_id,
@@ -217,7 +217,7 @@ fn sku_id(connection: &Connection, names: &mut LedgerNames, sku: &Sku) -> anyhow
         ":mhz": stored.mhz,
         ":memory_mib": stored.memory_mib,
     };
-    let id = connection.one(sql, values, |row| row.get(0))?;
+    let id = connection.insert(sql, values)?;
     names.lines.skus.insert(stored, id);
     Ok(id)
 }
