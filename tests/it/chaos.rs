@@ -81,7 +81,7 @@ impl Theatre {
         ] {
             connection.query_drop(sql).expect("make a database");
         }
-        let cloud = Cloud::in_sqlite(NEWEST);
+        let cloud = Cloud::in_sqlite(NEWEST).with_file_ledger();
         furnish(&cloud, ACCOUNTS);
         let file = std::fs::read_to_string(cloud.sandbox.path("cloudusage.cfg")).unwrap();
         let uri = format!("mysql://rbc_usage:s3cret@{}/rbc_usage", cluster.hosts());
