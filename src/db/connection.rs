@@ -87,13 +87,16 @@ impl Connection {
         write(&self.driver.borrow())
     }
 
+    /// Whether the same may be asked again, of another connection. A node of a cluster that cannot catch up with the others
+    /// calls that a conflict, even if nothing is written.
     fn reopen_after(&self, err: &anyhow::Error) -> anyhow::Result<bool> {
-        let lost = Transient::of(err) == Some(Transient::Loss);
-        if !lost || self.reopen.is_none() || self.in_transaction.get() {
-            return Ok(false);
+        match &self.reopen {
+            Some(reopen) if Transient::of(err).is_some() && !self.in_transaction.get() => {
+                self.driver.replace(reopen()?.driver.into_inner());
+                Ok(true)
+            }
+            Some(_) | None => Ok(false),
         }
-        self.reopen_if_lost()?;
-        Ok(true)
     }
 
     fn reopen_if_lost(&self) -> anyhow::Result<()> {

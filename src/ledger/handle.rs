@@ -15,7 +15,7 @@ use crate::db::{Connection, Transient};
 use crate::zones::Zones;
 
 /// How often a transaction is begun where servers stand in for each other.
-const ATTEMPTS: u32 = 12;
+const ATTEMPTS: u32 = 8;
 
 /// How long the second attempt waits; each further one by as much longer.
 const PAUSE: Duration = Duration::from_millis(300);

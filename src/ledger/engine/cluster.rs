@@ -20,6 +20,10 @@ const SHORT_READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// The same while writing: a day is committed by all servers.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long a writer whose server was lost looks for another one, and how often.
+const WRITERS_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(500);
+
 /// How long a writer waits for what another one has locked, before it begins anew.
 const LOCK_SECONDS: u32 = 10;
 
@@ -53,12 +57,25 @@ impl CurrentServer {
         !failures.iter().any(failed)
     }
 
-    /// Opens a connection, to another server than the one that was lost if there is one.
-    fn reopen(&self, uris: &[MysqlUri], read_timeout: Duration) -> anyhow::Result<Connection> {
-        if let Some((lost, _)) = self.lock().take() {
-            note_failure(&lost);
+    /// Opens a connection, to another server than the one that was lost if there is one. Where one was lost, the others are
+    /// given so long to agree on how to go on.
+    fn reopen(
+        &self,
+        uris: &[MysqlUri],
+        read_timeout: Duration,
+        patience: Duration,
+    ) -> anyhow::Result<Connection> {
+        let lost = self.lock().take();
+        if let Some((lost, _)) = &lost {
+            note_failure(lost);
         }
-        let (server, connection) = connect_to_first(uris, read_timeout)?;
+        let deadline = Instant::now() + lost.map_or(Duration::ZERO, |_| patience);
+        let (server, connection) = loop {
+            match connect_to_first(uris, read_timeout) {
+                Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK),
+                connected => break connected?,
+            }
+        };
         *self.lock() = Some((server, Instant::now()));
         Ok(connection)
     }
@@ -81,7 +98,7 @@ pub fn open_to_read(
     let (uris, current) = (uris.to_vec(), CurrentServer::default());
     let server = current.clone();
     let connection = Connection::reopening(move || {
-        let connection = server.reopen(&uris, read_timeout)?;
+        let connection = server.reopen(&uris, read_timeout, Duration::ZERO)?;
         connection.run("set session transaction read only")?;
         Ok(connection)
     })?;
@@ -93,7 +110,7 @@ pub fn open_to_write(uris: &[MysqlUri]) -> anyhow::Result<(Connection, CurrentSe
     let (uris, current) = (uris.to_vec(), CurrentServer::default());
     let server = current.clone();
     let connection = Connection::reopening(move || {
-        let connection = server.reopen(&uris, WRITE_TIMEOUT)?;
+        let connection = server.reopen(&uris, WRITE_TIMEOUT, WRITERS_PATIENCE)?;
         connection.run(&format!(
             "set session innodb_lock_wait_timeout = {LOCK_SECONDS}"
         ))?;
