@@ -45,7 +45,7 @@ files() {
         -o -path '/etc/*-' -o -path /etc/.pwd.lock \) -prune -o -print | sort
 }
 nothing_runs() {
-    for unit in rbc-usage.service rbc-usage-import.service rbc-usage-import.timer; do
+    for unit in rbc-usage.service rbc-usage-import.service rbc-usage-import.timer rbc-usage-backup.timer; do
         [ "$(state "$unit")" = inactive ]
     done
 }

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 
 mkdir -p target/deb
 rm -f target/deb/*.*
-for file in rbc-usage.service rbc-usage-import.service rbc-usage-import.timer supervisor.conf; do
+for file in rbc-usage.service rbc-usage-import.service rbc-usage-import.timer rbc-usage-backup.service \
+    rbc-usage-backup.timer supervisor.conf; do
     sed 's|/usr/local/bin/|/usr/bin/|' "packaging/$file" >"target/deb/$file"
 done
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' Cargo.toml)
