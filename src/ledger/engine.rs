@@ -179,11 +179,13 @@ impl Engine {
     /// A number that is another one after anybody else has written to the ledger. A file's means nothing to another
     /// connection.
     pub fn changes(&self) -> anyhow::Result<i64> {
-        let sql = match self.place {
-            LedgerPlace::File(_) => "pragma data_version",
-            LedgerPlace::Cluster { .. } => "select writes from leases",
-        };
-        self.connection.one(sql, params! {}, |row| row.get(0))
+        match self.place {
+            LedgerPlace::File(_) => {
+                let sql = "pragma data_version";
+                self.connection.one(sql, params! {}, |row| row.get(0))
+            }
+            LedgerPlace::Cluster { .. } => lease::count_all_writes(&self.connection),
+        }
     }
 
     /// Never closes the connection to a file. Beside the ledger lies a file of shared memory, and a new ledger finds that of

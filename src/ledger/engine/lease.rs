@@ -155,7 +155,12 @@ fn persist(act: impl Fn() -> anyhow::Result<u64>) -> anyhow::Result<()> {
     }
 }
 
-/// How many transactions have been committed by those who had the right; an error if this process does not have it.
+/// How many transactions have been committed by anybody.
+pub fn count_all_writes(connection: &Connection) -> anyhow::Result<i64> {
+    connection.one("select writes from leases", params! {}, |row| row.get(0))
+}
+
+/// The same, for whoever has the right to write; an error if this process does not have it.
 pub fn count_writes(connection: &Connection) -> anyhow::Result<i64> {
     let sql = "select writes from leases where token = :token";
     let writes = connection.find(sql, params! {":token": ours()}, |row| row.get(0))?;
