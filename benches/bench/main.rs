@@ -1,11 +1,13 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
 //! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
 //! reports alone, `BENCH=lines` questions about lines, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself,
-//! `BENCH=pages` the pages for a browser, `BENCH=history` what a ledger of ten years costs.
+//! `BENCH=pages` the pages for a browser, `BENCH=history` what a ledger of ten years costs,
+//! `BENCH=engines` one in a file beside those on servers.
 //!
 //! The baselines are what anybody has: the `mariadb` client letting the server do the sums, and the same
 //! client fetching the very rows that the importer reads and throwing them away.
 
+mod engines;
 mod history;
 mod lines;
 mod pages;
@@ -56,6 +58,9 @@ fn main() {
         let cloud = BenchCloud::build(&database, Size::M);
         run("import", &cloud, Size::M);
         return pages::run(&cloud);
+    }
+    if std::env::var("BENCH").is_ok_and(|part| part == "engines") {
+        return engines::run(&BenchCloud::build(&database, Size::M));
     }
     if std::env::var("BENCH").is_ok_and(|part| part == "history") {
         return history::run(&BenchCloud::build(&database, Size::M));
@@ -148,8 +153,20 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
+/// The middle one and one of the longest, in words.
+fn shown(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
+    format!("p50 {:.3} ms, p99 {:.3} ms", at(0.5), at(0.99))
+}
+
 /// Runs an import or the like of the whole month, and looks at its memory while it runs.
 fn run(command: &str, cloud: &BenchCloud, size: Size) -> Cost {
+    run_with(command, cloud, size, &[])
+}
+
+/// The same, with more words behind it.
+fn run_with(command: &str, cloud: &BenchCloud, size: Size, more: &[&str]) -> Cost {
     let last = format!("2013-06-{:02}", size.days().min(30));
     let last = if size.days() == 31 {
         "2013-07-01"
@@ -159,7 +176,7 @@ fn run(command: &str, cloud: &BenchCloud, size: Size) -> Cost {
     let mut command = cloud
         .cloud
         .sandbox
-        .command(&[command, "-s", "2013-06-01", "-e", last]);
+        .command(&[&[command, "-s", "2013-06-01", "-e", last], more].concat());
     let began = Instant::now();
     let mut child = command
         .stdout(Stdio::null())
@@ -201,12 +218,9 @@ fn read_account_months(cloud: &BenchCloud, size: Size) {
             let usage = usage.expect("read the ledger").expect("the account");
             assert!(!usage.totals.is_empty());
         }
-        times.sort();
-        let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
         println!(
-            "      one account's {what} from the ledger: p50 {:.3} ms, p99 {:.3} ms",
-            at(0.5),
-            at(0.99)
+            "      one account's {what} from the ledger: {}",
+            shown(times)
         );
     }
 }

@@ -22,7 +22,7 @@ use crate::config::MysqlUri;
 use crate::instant::Utc;
 
 /// Rows that one statement inserts; more would need a packet that not every server takes.
-const ROWS_A_STATEMENT: usize = 500;
+const ROWS_A_STATEMENT: usize = 1_000;
 
 /// The server's error for a statement it cannot parse.
 const PARSE_ERROR: u16 = 1064;

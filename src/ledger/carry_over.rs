@@ -37,7 +37,7 @@ pub fn make_lines_of_records(
             writer.insert(of_day[0].0, account_id, &lines)?;
         }
     }
-    Ok(())
+    writer.finish()
 }
 
 /// An address is what is used, and no part of the SKU.

@@ -79,17 +79,28 @@ pub fn set_lines_per(connection: &Connection, day: Day, per: LinesPer) -> anyhow
     Ok(())
 }
 
-/// Appends lines, an account's day at a time.
+/// Lines that are held back until there are so many: a server of its own is asked as seldom as that is worth.
+const HELD: usize = 4_000;
+
+/// Appends lines, an account's day at a time. What it holds back at last, `finish` writes.
+#[must_use = "what is held back is written by finish"]
 pub struct LineWriter<'a> {
     connection: &'a Connection,
     next: i64,
+    lines: Vec<[SqlValue<'static>; 4]>,
+    pieces: Vec<[SqlValue<'static>; 5]>,
 }
 
 impl<'a> LineWriter<'a> {
     pub fn new(connection: &'a Connection) -> anyhow::Result<LineWriter<'a>> {
         let sql = "select coalesce(max(id), 0) + 1 from stored_lines";
         let next = connection.one(sql, params! {}, |row| row.get(0))?;
-        Ok(LineWriter { connection, next })
+        Ok(LineWriter {
+            connection,
+            next,
+            lines: Vec::new(),
+            pieces: Vec::new(),
+        })
     }
 
     /// All lines, sorted by SKU and resource, that an account gets on a day on which it has none.
@@ -102,8 +113,6 @@ impl<'a> LineWriter<'a> {
         if lines.is_empty() {
             return Ok(());
         }
-        let sql = "insert into stored_lines (id, sku_id, resource_id, quantity) \
-                   values (:id, :sku_id, :resource_id, :quantity)";
         let rows = (self.next..).zip(lines).map(|(id, line)| {
             [
                 SqlValue::from(id),
@@ -112,21 +121,35 @@ impl<'a> LineWriter<'a> {
                 SqlValue::from(line.quantity),
             ]
         });
-        self.connection.insert_many(sql, rows)?;
+        self.lines.extend(rows);
         let count = i64::try_from(lines.len())?;
         let sums = sku_sums::add_up(lines.iter().map(|line| (line.sku_id, line.quantity)));
+        self.pieces.push([
+            SqlValue::from(account_id),
+            SqlValue::from(day),
+            SqlValue::from(self.next),
+            SqlValue::from(count),
+            SqlValue::from(sums),
+        ]);
+        self.next += count;
+        match self.lines.len() < HELD {
+            true => Ok(()),
+            false => self.write(),
+        }
+    }
+
+    /// Writes what is left.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.write()
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        let sql = "insert into stored_lines (id, sku_id, resource_id, quantity) \
+                   values (:id, :sku_id, :resource_id, :quantity)";
+        self.connection.insert_many(sql, self.lines.drain(..))?;
         let sql = "insert into account_days (account_id, day, first_line, line_count, sku_sums) \
                    values (:account_id, :day, :first_line, :line_count, :sku_sums)";
-        let values = params! {
-            ":account_id": account_id,
-            ":day": day,
-            ":first_line": self.next,
-            ":line_count": count,
-            ":sku_sums": &sums,
-        };
-        self.connection.execute(sql, values)?;
-        self.next += count;
-        Ok(())
+        self.connection.insert_many(sql, self.pieces.drain(..))
     }
 }
 

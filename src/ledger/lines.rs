@@ -38,6 +38,7 @@ pub(super) fn replace_lines(
         line_table::merge(&mut of_account);
         writer.insert(day, account_id, &of_account)?;
     }
+    writer.finish()?;
     line_table::set_lines_per(connection, day, new.lines_per)
 }
 
@@ -65,7 +66,9 @@ pub(super) fn add_lines(
         }
         added.extend(line_table::take(connection, day, account_id)?);
         line_table::merge(&mut added);
-        LineWriter::new(connection)?.insert(day, account_id, &added)?;
+        let mut writer = LineWriter::new(connection)?;
+        writer.insert(day, account_id, &added)?;
+        writer.finish()?;
     }
     Ok(())
 }

@@ -82,6 +82,7 @@ fn fold_day(connection: &Connection, day: Day) -> anyhow::Result<Folded> {
     for (account_id, lines) in accounts {
         writer.insert(day, account_id, &lines)?;
     }
+    writer.finish()?;
     line_table::set_lines_per(connection, day, LinesPer::Sku)?;
     count_revision(connection)?;
     Ok(folded)
