@@ -28,6 +28,11 @@ impl Transient {
         TransientError { kind, message }.into()
     }
 
+    /// The error as one that may be gone when it is tried again on another connection.
+    pub fn as_loss(err: &anyhow::Error) -> anyhow::Error {
+        Transient::loss(format!("{err:#}"))
+    }
+
     /// `None`: trying again would not help.
     pub fn of(err: &anyhow::Error) -> Option<Transient> {
         let mut causes = err.chain();

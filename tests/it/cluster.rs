@@ -165,6 +165,23 @@ fn an_import_outlives_a_restart_of_its_server() {
     }
 }
 
+/// A while without any server, longer than one is looked for at a time: the day in hand is begun again and again.
+#[test]
+fn an_import_waits_for_a_server_that_is_away() {
+    let server = Mariadb::start_durable();
+    let cloud = cloud_with_ledger_on(&server, str::to_owned);
+    run(&cloud, &RANGE);
+    cloud.usage("update cloud_usage set raw_usage = 23");
+    let running = import(&cloud);
+    std::thread::sleep(Duration::from_millis(150));
+    let gone = server.stop();
+    std::thread::sleep(Duration::from_secs(15));
+    let server = gone.restart();
+    let ended = running.finish();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert_eq!(sums(&server), whole(23));
+}
+
 #[test]
 fn answers_go_on_after_a_restart_of_their_server() {
     let mut server = Mariadb::start_durable();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::config::MysqlUri;
-use crate::db::{Connection, connect_ledger, params};
+use crate::db::{Connection, Transient, connect_ledger, params};
 
 /// How long one server may take to let somebody in before the next one is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -65,14 +65,17 @@ impl CurrentServer {
         read_timeout: Duration,
         patience: Duration,
     ) -> anyhow::Result<Connection> {
-        let lost = self.lock().take();
+        let lost = self.lock().clone();
         if let Some((lost, _)) = &lost {
             note_failure(lost);
         }
-        let deadline = Instant::now() + lost.map_or(Duration::ZERO, |_| patience);
+        let had_one = lost.is_some();
+        let deadline = Instant::now() + if had_one { patience } else { Duration::ZERO };
         let (server, connection) = loop {
             match connect_to_first(uris, read_timeout) {
-                Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK),
+                Err(_) if had_one && Instant::now() < deadline => std::thread::sleep(LOOK),
+                // It may be back later.
+                Err(err) if had_one => return Err(Transient::as_loss(&err)),
                 connected => break connected?,
             }
         };
