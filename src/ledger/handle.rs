@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::engine::{Engine, ledger_at};
 use super::names::LedgerNames;
@@ -184,15 +184,29 @@ impl Ledger {
     /// Commits. A server that is lost before it answers may have done so: another one knows.
     fn commit(&self) -> anyhow::Result<()> {
         let before = self.engine.count_commits()?;
-        let committed = self.engine.commit();
-        match committed {
+        match self.engine.commit() {
             Err(err) if Transient::of(&err) == Some(Transient::Loss) => {
-                match self.engine.count_commits()? == before + 1 {
+                // With its server the transaction has ended, perhaps before it was to be committed.
+                let _ = self.engine.connection().rollback();
+                match self.look_up_commits()? == before + 1 {
                     true => Ok(()),
                     false => Err(err),
                 }
             }
             committed => committed,
+        }
+    }
+
+    /// How many commits there are, from any server that can tell. Where none can, the error is not one to begin anew after:
+    /// what is perhaps stored would be stored twice.
+    fn look_up_commits(&self) -> anyhow::Result<i64> {
+        let mut attempts = 1;
+        loop {
+            match self.engine.count_commits() {
+                Err(err) if Transient::of(&err).is_some() && attempts < ATTEMPTS => attempts += 1,
+                Err(err) => bail!("{err:#}: nobody knows whether the last commit was made"),
+                Ok(commits) => return Ok(commits),
+            }
         }
     }
 
