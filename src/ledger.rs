@@ -36,6 +36,7 @@ pub mod references;
 pub mod refusals;
 mod resolution;
 mod rezone;
+mod running_sums;
 pub mod runs;
 mod schema;
 mod seals;

@@ -309,7 +309,7 @@ impl Connection {
         })
     }
 
-    /// Inserts many rows by one statement that ends in ` values (:a, :b …)`; in SQLite it may say what to do on a conflict.
+    /// Inserts many rows by one statement with ` values (:a, :b …)`, which may go on with what to do on a conflict.
     /// Within a transaction: where it fails, some may be in. The values of each row are in the order in which the statement names them.
     pub fn insert_many<'v, R: AsRef<[SqlValue<'v>]>>(
         &self,

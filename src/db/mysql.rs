@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
@@ -166,13 +166,11 @@ impl Mysql {
         sql: &str,
         rows: impl IntoIterator<Item = R>,
     ) -> anyhow::Result<()> {
-        let (head, _) = sql
-            .rsplit_once(" values ")
+        let sql = respelled(sql, &[]);
+        let (head, rest) = sql
+            .rsplit_once(" values (")
             .context("a statement without values")?;
-        ensure!(
-            sql.ends_with(')'),
-            "a statement that goes on after its values: {sql}"
-        );
+        let (_, tail) = rest.split_once(')').context("values without an end")?;
         let mut rows = rows.into_iter();
         loop {
             let (mut count, mut values) = (0, Vec::new());
@@ -188,7 +186,7 @@ impl Mysql {
             let one = format!("({})", vec!["?"; values.len() / count].join(", "));
             let all = vec![one.as_str(); count].join(", ");
             let result = self.connection.borrow_mut().exec_drop(
-                format!("{head} values {all}"),
+                format!("{head} values {all}{tail}"),
                 mysql::Params::Positional(values),
             );
             result.map_err(|err| self.explain(err))?;

@@ -1,11 +1,13 @@
 //! Which guest OS each VM was counted under, day by day: what a VM purged upstream still falls on when a day is read
 //! again, and what one that was given another OS since had on its earlier days.
 
-use std::collections::hash_map::Entry;
+use std::collections::BTreeSet;
+
+use anyhow::Context;
 
 use super::since::Since;
 use crate::day::Day;
-use crate::db::{Connection, params};
+use crate::db::{Connection, SqlValue, params};
 use crate::id_map::IdMap;
 
 /// The guest OS that a VM's hours are counted under.
@@ -22,65 +24,72 @@ pub struct GuestOs {
 pub(super) struct GuestOses(IdMap<u64, Since<GuestOs>>);
 
 impl GuestOses {
-    /// What a VM was counted under on a day.
-    pub fn find(
+    /// Reads those of VMs that were not asked for before, all at once.
+    pub fn read(
         &mut self,
         connection: &Connection,
-        vm_id: u64,
-        day: Day,
-    ) -> anyhow::Result<Option<GuestOs>> {
-        Ok(self.of_vm(connection, vm_id)?.find(day).copied())
+        vm_ids: impl Iterator<Item = u64>,
+    ) -> anyhow::Result<()> {
+        let new: BTreeSet<u64> = vm_ids.filter(|id| !self.0.contains_key(id)).collect();
+        let ids: Vec<i64> = new
+            .iter()
+            .map(|id| i64::try_from(*id).with_context(|| format!("VM {id} of CloudStack")))
+            .collect::<anyhow::Result<_>>()?;
+        for ids in ids.chunks(VMS_AT_ONCE) {
+            connection.each(OF_VMS, params! {":ids": ids}, |row| {
+                let guest_os = GuestOs {
+                    id: row.get(2)?,
+                    guessed: row.get(3)?,
+                };
+                let of_vm = self.0.entry(row.get(0)?).or_default();
+                of_vm.set(row.get(1)?, guest_os);
+                Ok(())
+            })?;
+        }
+        for id in new {
+            self.0.entry(id).or_default();
+        }
+        Ok(())
     }
 
-    fn of_vm(
-        &mut self,
-        connection: &Connection,
-        vm_id: u64,
-    ) -> anyhow::Result<&mut Since<GuestOs>> {
-        Ok(match self.0.entry(vm_id) {
-            Entry::Occupied(of_vm) => of_vm.into_mut(),
-            Entry::Vacant(place) => place.insert(list_of_vm(connection, vm_id)?),
-        })
+    /// What a VM that was read was counted under on a day.
+    pub fn find(&self, vm_id: u64, day: Day) -> Option<GuestOs> {
+        self.0.get(&vm_id)?.find(day).copied()
     }
 
-    /// Freezes what a VM was counted under on a day. Later days, if there are any in the ledger, keep what they
+    /// Freezes what VMs were counted under on a day. Later days, if there are any in the ledger, keep what they
     /// had.
     pub fn freeze(
         &mut self,
         connection: &Connection,
-        vm_id: u64,
+        vms: impl Iterator<Item = (u64, GuestOs)>,
         day: Day,
-        guest_os: GuestOs,
         later_days: bool,
     ) -> anyhow::Result<()> {
+        let mut rows = Vec::new();
         // A row that names no VM says nothing of another such row.
-        if vm_id == 0 {
-            return Ok(());
+        for (vm_id, guest_os) in vms.filter(|(vm_id, _)| *vm_id != 0) {
+            let of_vm = self.0.entry(vm_id).or_default();
+            for (first, guest_os) in of_vm.freeze(day, guest_os, later_days) {
+                rows.push([
+                    SqlValue::from(vm_id),
+                    SqlValue::from(first),
+                    SqlValue::from(guest_os.id),
+                    SqlValue::from(guest_os.guessed),
+                ]);
+            }
         }
-        let of_vm = self.of_vm(connection, vm_id)?;
-        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) values (:vm_id, :since_day, :guest_os_id, :guessed) \
+        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) \
+                   values (:vm_id, :since_day, :guest_os_id, :guessed) \
                    on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
-        for (first, guest_os) in of_vm.freeze(day, guest_os, later_days) {
-            let values = params! {
-                ":vm_id": vm_id,
-                ":since_day": first,
-                ":guest_os_id": guest_os.id,
-                ":guessed": guest_os.guessed,
-            };
-            connection.execute(sql, values)?;
-        }
-        Ok(())
+        connection.insert_many(sql, rows)
     }
 }
 
-fn list_of_vm(connection: &Connection, vm_id: u64) -> anyhow::Result<Since<GuestOs>> {
-    let sql = "select since_day, guest_os_id, guessed from vm_guest_oses where vm_id = :vm_id order by since_day";
-    let list = connection.list(sql, params! {":vm_id": vm_id}, |row| {
-        let guest_os = GuestOs {
-            id: row.get(1)?,
-            guessed: row.get(2)?,
-        };
-        Ok((row.get(0)?, guest_os))
-    })?;
-    Ok(list.into_iter().collect())
-}
+/// In one statement.
+const VMS_AT_ONCE: usize = 10_000;
+
+const OF_VMS: &str = "select vm_id, since_day, guest_os_id, guessed
+     from vm_guest_oses
+     where vm_id in rarray(:ids)
+     order by vm_id, since_day";

@@ -1,8 +1,6 @@
 //! What an aggregation has to know of a day's VMs and accounts before it starts: the guest OS that each VM's hours are
 //! counted under, and what was removed when.
 
-use std::collections::hash_map::Entry;
-
 use anyhow::Context;
 
 use super::day::Policy;
@@ -11,7 +9,7 @@ use super::names::LedgerNames;
 use crate::cloud::Names;
 use crate::day::Day;
 use crate::db::Connection;
-use crate::id_map::IdMap;
+use crate::id_map::{IdMap, IdSet};
 
 /// Of the VMs of one day, and of every account.
 pub struct KnownVms<'a> {
@@ -42,13 +40,14 @@ impl<'a> KnownVms<'a> {
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
     ) -> anyhow::Result<KnownVms<'a>> {
-        let mut guest_oses = IdMap::default();
-        for (vm, template) in vms {
-            if let Entry::Vacant(unknown) = guest_oses.entry((vm, template)) {
-                let guest_os = names.guest_os(connection, vm, template, day, policy)?;
-                unknown.insert(guest_os.id);
-            }
-        }
+        let vms: IdSet<(u64, u64)> = vms.collect();
+        let ids = vms.iter().map(|(vm, _)| *vm);
+        names.guest_oses.read(connection, ids)?;
+        let guest_os = |(vm, template): (u64, u64)| {
+            let guest_os = names.guest_os(vm, template, day, policy);
+            ((vm, template), guest_os.id)
+        };
+        let guest_oses = vms.into_iter().map(guest_os).collect();
         Ok(KnownVms {
             guest_oses,
             names: &names.cloud,

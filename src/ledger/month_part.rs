@@ -2,18 +2,25 @@
 //! the whole month and these hold, else from its days. Either is the same to the last bit.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use super::running_sums::RunningSums;
 use super::sku_sums;
 use crate::day::DayRange;
-use crate::db::{Connection, params};
+use crate::db::{Connection, SqlValue, params};
 use crate::month::{Month, months_of};
-use crate::sum::CompensatedSum;
 
 /// What an account used of one metric and one resource, by their ids; in the metric's unit.
 pub type MonthSum = ((i64, i64), f64);
 
 /// What an account used under one SKU, by its id; in the unit of the SKU's metric.
 pub type SkuSum = (i64, f64);
+
+/// Sums of accounts, by the accounts' ids. Whoever used nothing is not among them.
+pub type OfAccounts<S> = BTreeMap<i64, Vec<S>>;
+
+/// So many accounts are asked for at once: a server is not asked for each.
+pub const ACCOUNTS_AT_ONCE: usize = 500;
 
 /// What a range of days has of one month. Days are as the ledger writes them.
 #[derive(Clone)]
@@ -99,141 +106,162 @@ impl MonthPart {
         &self.last
     }
 
-    /// What an account used in these days, sorted by metric, then resource.
+    /// What accounts used in these days, each sorted by metric, then resource.
     pub fn list_sums(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<MonthSum>> {
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<MonthSum>> {
         match self.availability {
-            Availability::Nowhere => Ok(Vec::new()),
-            Availability::InDays => self.add_up(connection, account_id),
-            Availability::InSums => self.read_sums(connection, account_id),
+            Availability::Nowhere => Ok(OfAccounts::new()),
+            Availability::InDays => self.add_up(connection, account_ids),
+            Availability::InSums => self.read_sums(connection, account_ids),
         }
     }
 
     pub(super) fn read_sums(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<MonthSum>> {
-        let sql = "select metric_id, resource_id, quantity
-             from month_sums
-             where account_id = :account and month = :month
-             order by metric_id, resource_id";
-        let values = params! {":account": account_id, ":month": &self.month};
-        connection.list(sql, values, |row| {
-            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
-        })
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<MonthSum>> {
+        let values = params! {":ids": account_ids, ":month": &self.month};
+        let mut sums: ByAccount<Vec<MonthSum>> = ByAccount::default();
+        connection.each(SUMS, values, |row| {
+            let of_account = sums.of(row.get(0)?);
+            of_account.push(((row.get(1)?, row.get(2)?), row.get(3)?));
+            Ok(())
+        })?;
+        Ok(sums.finish(|sums| sums))
     }
 
     /// The same by SKU: of each, the sum of its lines.
     pub fn list_sku_sums(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<SkuSum>> {
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<SkuSum>> {
         match self.availability {
-            Availability::Nowhere => Ok(Vec::new()),
-            Availability::InDays => self.add_up_lines(connection, account_id),
-            Availability::InSums => self.read_sku_sums(connection, account_id),
+            Availability::Nowhere => Ok(OfAccounts::new()),
+            Availability::InDays => self.add_up_lines(connection, account_ids),
+            Availability::InSums => self.read_sku_sums(connection, account_ids),
         }
     }
 
     pub(super) fn read_sku_sums(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<SkuSum>> {
-        let sql = "select sku_id, quantity
-             from month_sku_sums
-             where account_id = :account and month = :month
-             order by sku_id";
-        let values = params! {":account": account_id, ":month": &self.month};
-        connection.list(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<SkuSum>> {
+        let values = params! {":ids": account_ids, ":month": &self.month};
+        let mut sums: ByAccount<Vec<SkuSum>> = ByAccount::default();
+        connection.each(SKU_SUMS, values, |row| {
+            sums.of(row.get(0)?).push((row.get(1)?, row.get(2)?));
+            Ok(())
+        })?;
+        Ok(sums.finish(|sums| sums))
     }
 
     /// Each day's lines of a SKU first, then the days: so that nothing changes where the lines of a day are folded.
     pub(super) fn add_up_lines(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<SkuSum>> {
-        let mut sums: Vec<(i64, CompensatedSum)> = Vec::new();
-        let mut next = 0;
-        self.each_day_of_skus(connection, account_id, |_, of_day| {
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<SkuSum>> {
+        let mut sums: ByAccount<RunningSums<i64>> = ByAccount::default();
+        self.each_day_of_skus(connection, account_ids, |account_id, _, of_day| {
+            let sums = sums.of(account_id);
+            sums.begin_day();
             sku_sums::each(of_day, |sku_id, quantity| {
-                next = place_among(&mut sums, next, sku_id);
-                sums[next].1.add(quantity);
-                next += 1;
+                sums.add(sku_id, quantity);
                 Ok(())
             })
         })?;
-        let sums = sums.into_iter().map(|(sku_id, sum)| (sku_id, sum.value()));
-        Ok(sums.collect())
+        Ok(sums.finish(RunningSums::finish))
     }
 
-    /// Hands over each of these days on which an account used anything, with the text of its sums by SKU.
+    /// Hands over each of these days on which an account used anything, with the text of its sums by SKU; account by
+    /// account.
     pub fn each_day_of_skus(
         &self,
         connection: &Connection,
-        account_id: i64,
-        mut on_day: impl FnMut(&str, &str) -> anyhow::Result<()>,
+        account_ids: &[i64],
+        mut on_day: impl FnMut(i64, &str, &str) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let values = params! {
-            ":account": account_id,
-            ":first": &self.first,
-            ":last": &self.last,
-        };
-        connection.each(SKU_DAYS, values, |row| on_day(row.get(0)?, row.get(1)?))
+        connection.each(SKU_DAYS, &self.days_of(account_ids), |row| {
+            on_day(row.get(0)?, row.get(1)?, row.get(2)?)
+        })
     }
 
-    /// The records are added up here and not in SQL: one walk along the account's stretch of the table, without the
+    /// The records are added up here and not in SQL: one walk along the accounts' stretches of the table, without the
     /// sorting that `group by` would need, in about half the time.
     pub(super) fn add_up(
         &self,
         connection: &Connection,
-        account_id: i64,
-    ) -> anyhow::Result<Vec<MonthSum>> {
-        let values = params! {
-            ":account": account_id,
-            ":first": &self.first,
-            ":last": &self.last,
-        };
-        let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
-        let mut next = 0;
-        connection.each(RECORDS, values, |row| {
-            next = place_among(&mut sums, next, (row.get(0)?, row.get(1)?));
-            sums[next].1.add(row.get(2)?);
-            next += 1;
+        account_ids: &[i64],
+    ) -> anyhow::Result<OfAccounts<MonthSum>> {
+        let mut sums: ByAccount<RunningSums<(i64, i64)>> = ByAccount::default();
+        connection.each(RECORDS, &self.days_of(account_ids), |row| {
+            let sums = sums.of(row.get(0)?);
+            sums.add((row.get(1)?, row.get(2)?), row.get(3)?);
             Ok(())
         })?;
-        let sums = sums.into_iter().map(|(key, sum)| (key, sum.value()));
-        Ok(sums.collect())
+        Ok(sums.finish(RunningSums::finish))
+    }
+
+    fn days_of<'a>(&'a self, account_ids: &'a [i64]) -> [(&'static str, SqlValue<'a>); 3] {
+        [
+            (":ids", account_ids.into()),
+            (":first", (&self.first).into()),
+            (":last", (&self.last).into()),
+        ]
     }
 }
 
-pub(super) const RECORDS: &str = "select metric_id, resource_id, quantity
+pub(super) const RECORDS: &str = "select account_id, metric_id, resource_id, quantity
      from stored_records
-     where account_id = :account and day between :first and :last
-     order by day, metric_id, resource_id";
+     where account_id in rarray(:ids) and day between :first and :last
+     order by account_id, day, metric_id, resource_id";
 
-const SKU_DAYS: &str = "select day, sku_sums
+const SKU_DAYS: &str = "select account_id, day, sku_sums
      from account_days
-     where account_id = :account and day between :first and :last
-     order by day";
+     where account_id in rarray(:ids) and day between :first and :last
+     order by account_id, day";
 
-/// Where the sum of a key is among sums in order; a new one if there is none. What a day has comes in the order of the
-/// sums, and most days have what the day before them had: `next` is looked at first.
-fn place_among<K: Copy + Ord>(sums: &mut Vec<(K, CompensatedSum)>, next: usize, key: K) -> usize {
-    if sums.get(next).is_some_and(|(had, _)| *had == key) {
-        return next;
+const SUMS: &str = "select account_id, metric_id, resource_id, quantity
+     from month_sums
+     where account_id in rarray(:ids) and month = :month
+     order by account_id, metric_id, resource_id";
+
+const SKU_SUMS: &str = "select account_id, sku_id, quantity
+     from month_sku_sums
+     where account_id in rarray(:ids) and month = :month
+     order by account_id, sku_id";
+
+/// What is made of rows that come account by account.
+struct ByAccount<T>(Vec<(i64, T)>);
+
+impl<T> Default for ByAccount<T> {
+    fn default() -> ByAccount<T> {
+        ByAccount(Vec::new())
     }
-    let found = sums.binary_search_by_key(&key, |(had, _)| *had);
-    found.unwrap_or_else(|place| {
-        sums.insert(place, (key, CompensatedSum::default()));
-        place
-    })
+}
+
+impl<T: Default> ByAccount<T> {
+    fn of(&mut self, account_id: i64) -> &mut T {
+        let accounts = &mut self.0;
+        if accounts.last().is_none_or(|(last, _)| *last != account_id) {
+            accounts.push((account_id, T::default()));
+        }
+        let last = accounts.len() - 1;
+        &mut accounts[last].1
+    }
+
+    fn finish<S>(self, finish: impl Fn(T) -> Vec<S>) -> OfAccounts<S> {
+        let accounts = self.0.into_iter();
+        accounts
+            .map(|(id, of_account)| (id, finish(of_account)))
+            .collect()
+    }
 }
 
 pub(super) fn is_summed(connection: &Connection, month: &str) -> anyhow::Result<bool> {

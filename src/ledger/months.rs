@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
 use super::handle::Ledger;
-use super::month_part::{MonthPart, is_summed};
+use super::month_part::{ACCOUNTS_AT_ONCE, MonthPart, OfAccounts, is_summed};
 use super::schema::insist_on_current;
 use super::statements::count_revision;
 use super::step::Step;
@@ -111,30 +111,22 @@ fn list_months(connection: &Connection, sql: &'static str) -> anyhow::Result<Vec
 
 fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
     let (text, part) = (month.to_string(), MonthPart::of_month(month));
-    let delete = "delete from month_sums where account_id = :account_id and month = :month";
-    let insert = "insert into month_sums (account_id, month, metric_id, resource_id, quantity) \
-                  values (:account_id, :month, :metric_id, :resource_id, :quantity)";
-    let delete_skus =
-        "delete from month_sku_sums where account_id = :account_id and month = :month";
-    let insert_sku = "insert into month_sku_sums (account_id, month, sku_id, quantity) \
-                      values (:account_id, :month, :sku_id, :quantity)";
-    for account_id in list_accounts(connection)? {
-        connection.execute(delete, params! {":account_id": account_id, ":month": &text})?;
-        connection.execute(
-            delete_skus,
-            params! {":account_id": account_id, ":month": &text},
-        )?;
-        let sums = part.add_up(connection, account_id)?;
-        let sku_sums = part.add_up_lines(connection, account_id)?;
-        let mut quantities = sums
-            .iter()
-            .map(|sum| sum.1)
-            .chain(sku_sums.iter().map(|sum| sum.1));
+    for accounts in list_accounts(connection)?.chunks(ACCOUNTS_AT_ONCE) {
+        for delete in [
+            "delete from month_sums where account_id in rarray(:ids) and month = :month",
+            "delete from month_sku_sums where account_id in rarray(:ids) and month = :month",
+        ] {
+            connection.execute(delete, params! {":ids": accounts, ":month": &text})?;
+        }
+        let sums = part.add_up(connection, accounts)?;
+        let sku_sums = part.add_up_lines(connection, accounts)?;
+        let mut quantities = (sums.values().flatten().map(|sum| sum.1))
+            .chain(sku_sums.values().flatten().map(|sum| sum.1));
         if quantities.any(|quantity| !quantity.is_finite()) {
             // It has no sums then, and a question about it gets an error.
             return Ok(());
         }
-        let rows = sums.iter().map(|((metric_id, resource_id), quantity)| {
+        let rows = all_of(&sums).map(|(account_id, ((metric_id, resource_id), quantity))| {
             [
                 SqlValue::from(account_id),
                 SqlValue::from(&text),
@@ -143,8 +135,10 @@ fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
                 SqlValue::from(*quantity),
             ]
         });
+        let insert = "insert into month_sums (account_id, month, metric_id, resource_id, quantity) \
+                      values (:account_id, :month, :metric_id, :resource_id, :quantity)";
         connection.insert_many(insert, rows)?;
-        let rows = sku_sums.iter().map(|(sku_id, quantity)| {
+        let rows = all_of(&sku_sums).map(|(account_id, (sku_id, quantity))| {
             [
                 SqlValue::from(account_id),
                 SqlValue::from(&text),
@@ -152,15 +146,23 @@ fn sum_month(connection: &Connection, month: Month) -> anyhow::Result<()> {
                 SqlValue::from(*quantity),
             ]
         });
-        connection.insert_many(insert_sku, rows)?;
+        let insert = "insert into month_sku_sums (account_id, month, sku_id, quantity) \
+                      values (:account_id, :month, :sku_id, :quantity)";
+        connection.insert_many(insert, rows)?;
     }
     let sql = "insert into summed_months (month) values (:month)";
     connection.execute(sql, params! {":month": &text})?;
     Ok(())
 }
 
+/// With the account of each.
+fn all_of<S>(sums: &OfAccounts<S>) -> impl Iterator<Item = (i64, &S)> {
+    sums.iter()
+        .flat_map(|(id, sums)| sums.iter().map(|sum| (*id, sum)))
+}
+
 fn list_accounts(connection: &Connection) -> anyhow::Result<Vec<i64>> {
-    let sql = "select id from stored_accounts";
+    let sql = "select id from stored_accounts order by id";
     connection.list(sql, params! {}, |row| row.get(0))
 }
 
@@ -195,13 +197,15 @@ pub fn list_wrong(
 fn find_wrong(connection: &Connection, month: Month) -> anyhow::Result<Option<WrongMonth>> {
     let part = MonthPart::of_month(month);
     let mut accounts: u64 = 0;
-    for account_id in list_accounts(connection)? {
-        let sums = part.read_sums(connection, account_id)?;
-        let sku_sums = part.read_sku_sums(connection, account_id)?;
-        accounts += u64::from(
-            sums != part.add_up(connection, account_id)?
-                || sku_sums != part.add_up_lines(connection, account_id)?,
-        );
+    for ids in list_accounts(connection)?.chunks(ACCOUNTS_AT_ONCE) {
+        let sums = part.read_sums(connection, ids)?;
+        let sku_sums = part.read_sku_sums(connection, ids)?;
+        let of_days = part.add_up(connection, ids)?;
+        let sku_sums_of_days = part.add_up_lines(connection, ids)?;
+        let differs = |id: &&i64| {
+            sums.get(id) != of_days.get(id) || sku_sums.get(id) != sku_sums_of_days.get(id)
+        };
+        accounts += ids.iter().filter(differs).count() as u64;
     }
     Ok((accounts > 0).then_some(WrongMonth {
         month,

@@ -154,17 +154,10 @@ impl LedgerNames {
         self.cloud.used.shrink_to_fit();
     }
 
-    /// The guest OS a VM's hours of a day are counted under. On a day that was counted before it is the one of then,
+    /// The guest OS that the hours of a VM, which was read, are counted under on a day. On a day that was counted before it is the one of then,
     /// else the VM's own, else the one it had before, else its template's.
-    pub fn guest_os(
-        &mut self,
-        connection: &Connection,
-        vm_id: u64,
-        template_id: u64,
-        day: Day,
-        policy: Policy,
-    ) -> anyhow::Result<GuestOs> {
-        let frozen = self.guest_oses.find(connection, vm_id, day)?;
+    pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, policy: Policy) -> GuestOs {
+        let frozen = self.guest_oses.find(vm_id, day);
         let known = frozen.filter(|frozen| frozen.id != 0);
         let own = self.cloud.vms.get(&vm_id).map(|vm| GuestOs {
             id: vm.guest_os_id,
@@ -182,10 +175,10 @@ impl LedgerNames {
                 known.filter(|known| !known.guessed).or(own).or(known)
             }
         };
-        Ok(found.unwrap_or_else(|| GuestOs {
+        found.unwrap_or_else(|| GuestOs {
             id: self.cloud.templates.get(&template_id).copied().unwrap_or(0),
             guessed: true,
-        }))
+        })
     }
 
     /// The metric's id in the ledger.

@@ -11,6 +11,7 @@ use super::day::{
     ClosedDay, Completion, Correction, FigureDifference, NewDay, NewFinding, NewRecord, OldRecord,
     Policy, RecordKey, StoredDay, Written,
 };
+use super::guest_oses::GuestOs;
 use super::handle::Ledger;
 use super::held::find_day;
 use super::line_reader::LinesOf;
@@ -363,13 +364,18 @@ impl<'a> DayWriter<'a> {
             Policy::Closed(_) | Policy::Sealed => Keep::Former,
         };
         keep_states(self.connection, self.names, day, self.new.usage, keep)?;
-        for (vm, template) in self.new.vms {
-            let names = &mut *self.names;
-            let guest_os = names.guest_os(self.connection, *vm, *template, day, self.policy)?;
-            let oses = &mut names.guest_oses;
-            oses.freeze(self.connection, *vm, day, guest_os, later_days)?;
-        }
-        Ok(())
+        let vms = self.new.vms;
+        let oses = &mut self.names.guest_oses;
+        oses.read(self.connection, vms.iter().map(|(vm, _)| *vm))?;
+        let counted: Vec<(u64, GuestOs)> = vms
+            .iter()
+            .map(|(vm, template)| {
+                let guest_os = self.names.guest_os(*vm, *template, day, self.policy);
+                (*vm, guest_os)
+            })
+            .collect();
+        let oses = &mut self.names.guest_oses;
+        oses.freeze(self.connection, counted.into_iter(), day, later_days)
     }
 
     /// Puts the findings in place of the day's former ones. Where the source has not changed the former ones

@@ -19,7 +19,7 @@ const SUMS: &str = "select d.day, count(u.day), sum(u.quantity) from rbc_usage.d
                     join rbc_usage.daily_usage u on u.day = d.day group by d.day order by d.day";
 
 /// A cloud in files, and an empty database on a server of its own; `hosts` gets the server's address.
-fn cloud_with_ledger_on(server: &Mariadb, hosts: impl Fn(&str) -> String) -> Cloud {
+pub fn cloud_with_ledger_on(server: &Mariadb, hosts: impl Fn(&str) -> String) -> Cloud {
     let mut root = server.connect();
     for sql in [
         "create database rbc_usage",
@@ -52,13 +52,13 @@ fn write_config(cloud: &Cloud, name: &str, hosts: &str) {
         .write(name, &(config + "[server]\nbind = 127.0.0.1:0\n"));
 }
 
-fn run(cloud: &Cloud, words: &[&str]) {
+pub fn run(cloud: &Cloud, words: &[&str]) {
     cloud
         .run(&[&["--config", "cluster.cfg"], words].concat())
         .exits(0);
 }
 
-fn import(cloud: &Cloud) -> Background {
+pub fn import(cloud: &Cloud) -> Background {
     Background::start(
         cloud,
         &[&["--config", "cluster.cfg"], &RANGE[..], &["-f"]].concat(),
@@ -69,13 +69,27 @@ fn serve(cloud: &Cloud, config: &str) -> Server {
     Server::of(&mut cloud.sandbox.command(&["--config", config, "serve"]))
 }
 
+/// Until an import has the right to write.
+fn wait_for_lease(root: &mut mysql::Conn, import: &Background) {
+    let held = format!(
+        "select count(*) from rbc_usage.leases \
+         where holder like 'process {} %' and expires_at > unix_timestamp(now(6))",
+        import.pid()
+    );
+    let begun = Instant::now();
+    while root.query_first::<u32, _>(&held).unwrap() != Some(1) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no lease");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Each day's records and their sum, as the server has them.
-fn sums(server: &Mariadb) -> Vec<(String, u64, f64)> {
+pub fn sums(server: &Mariadb) -> Vec<(String, u64, f64)> {
     server.connect().query(SUMS).unwrap()
 }
 
 /// What `sums` says of ten whole days: five VMs an account for so many hours each.
-fn whole(hours: u32) -> Vec<(String, u64, f64)> {
+pub fn whole(hours: u32) -> Vec<(String, u64, f64)> {
     let days = (1..=10).map(|day| format!("2013-06-{day:02}"));
     days.map(|day| (day, 60, f64::from(60 * 5 * hours)))
         .collect()
@@ -215,8 +229,9 @@ fn an_importer_that_was_overtaken_writes_nothing() {
             23 - round
         ));
         let running = import(&cloud);
-        std::thread::sleep(Duration::from_millis(40 + 30 * round));
         let mut root = server.connect();
+        wait_for_lease(&mut root, &running);
+        std::thread::sleep(Duration::from_millis(30 * round));
         root.query_drop(
             "update rbc_usage.leases set token = 7, holder = 'a test', \
              expires_at = unix_timestamp(now(6)) + 600",

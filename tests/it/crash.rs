@@ -71,7 +71,7 @@ impl Background {
         Run::of(Command::new("sh").args(["-c", &kill])).exits(0);
     }
 
-    fn pid(&self) -> String {
+    pub fn pid(&self) -> String {
         self.0.id().to_string()
     }
 

@@ -78,11 +78,12 @@ fn list_totals(
     };
     let mut months: Vec<Vec<MonthSum>> = Vec::new();
     let mut skus: Vec<Vec<SkuSum>> = Vec::new();
+    let id = [seen.account.id];
     for part in list_parts(connection, range)? {
         for days in &all {
             if let Some(part) = part.within(*days)? {
-                months.push(part.list_sums(connection, seen.account.id)?);
-                skus.push(part.list_sku_sums(connection, seen.account.id)?);
+                months.extend(part.list_sums(connection, &id)?.into_values());
+                skus.extend(part.list_sku_sums(connection, &id)?.into_values());
             }
         }
     }

@@ -7,6 +7,7 @@ use anyhow::ensure;
 
 use crate::db::{Connection, params};
 use crate::ledger::month_part::MonthPart;
+use crate::ledger::running_sums::RunningSums;
 use crate::ledger::sku_sums;
 use crate::sum::CompensatedSum;
 
@@ -47,32 +48,18 @@ pub struct LineSum {
 
 /// The sums of all the days, sorted by SKU, then resource.
 pub fn add_up(connection: &Connection, filter: LineFilter) -> anyhow::Result<Vec<LineSum>> {
-    let mut sums: Vec<((i64, i64), CompensatedSum)> = Vec::new();
-    let mut next: usize = 0;
+    let mut sums = RunningSums::default();
     each(connection, filter, |_, key, quantity| {
-        // A day's lines come in the order of the sums, and most days have what the day before them had.
-        let same = next.checked_sub(1).filter(|place| sums[*place].0 == key);
-        let place = match same {
-            Some(place) => place,
-            None if sums.get(next).is_some_and(|(had, _)| *had == key) => next,
-            None => sums
-                .binary_search_by_key(&key, |(had, _)| *had)
-                .unwrap_or_else(|place| {
-                    sums.insert(place, (key, CompensatedSum::default()));
-                    place
-                }),
-        };
-        sums[place].1.add(quantity);
-        next = place + 1;
+        sums.add(key, quantity);
         ensure!(sums.len() <= filter.most, TooManySums);
         Ok(())
     })?;
-    let sum = |((sku_id, resource_id), sum): ((i64, i64), CompensatedSum)| LineSum {
+    let sum = |((sku_id, resource_id), quantity): ((i64, i64), f64)| LineSum {
         sku_id,
         resource_id,
-        quantity: sum.value(),
+        quantity,
     };
-    Ok(sums.into_iter().map(sum).collect())
+    Ok(sums.finish().into_iter().map(sum).collect())
 }
 
 /// The sums of each day, with the day's slot, day by day.
@@ -119,7 +106,7 @@ pub fn list_sku_days(
 ) -> anyhow::Result<Vec<(usize, LineSum)>> {
     let mut sums = Vec::new();
     let (part, account_id) = (filter.part, filter.account_id);
-    part.each_day_of_skus(connection, account_id, |day, of_day| {
+    part.each_day_of_skus(connection, &[account_id], |_, day, of_day| {
         let slot = slot_of(day)?;
         sku_sums::each(of_day, |sku_id, quantity| {
             let sum = LineSum {

@@ -77,55 +77,15 @@ pub fn list_totals<'a>(
     let connection = snapshot.connection();
     let mut names = TotalsNames::load(connection)?;
     let calendar = Calendar::of(question.range, question.by.time);
-    let everybody = Everybody {
+    let mut whose = Whose::of(Everybody {
         accounts: question.accounts,
         stretches: question.stretches,
         range: question.range,
         by_account: question.by.account,
         by_domain: question.by.domain,
         by_project: question.by.project,
-    };
-    let mut whose = Whose::of(everybody);
-    let reading = QuantityReader::of(question, &calendar);
-    let parts = list_parts(connection, question.range)?;
-    let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
-    for (account, share) in everybody.list_shares()? {
-        let who = whose.place(account, share.domain);
-        for (slot, part) in (0..).zip(&parts) {
-            let Some(part) = &part.within(share.days)? else {
-                continue;
-            };
-            // A month at a time, so that no more is held than sums may be.
-            let month = (slot, part.as_ref());
-            let most = question.most_sums;
-            let quantities = reading.list(connection, &mut names, account.id, month, most)?;
-            let ids = quantities
-                .iter()
-                .flat_map(|one| [one.zone_id, one.offering_id, one.resource_id]);
-            names.add(connection, ids)?;
-            for one in quantities {
-                let resource = names.place_of(one.resource_id)?;
-                let is_of_kind = question
-                    .only
-                    .kind
-                    .is_none_or(|kind| names.is_of_kind(resource, kind.name()));
-                if !is_of_kind {
-                    continue;
-                }
-                let place = Place {
-                    who,
-                    slot: one.slot,
-                    metric: one.metric,
-                    zone: names.place_of(one.zone_id)?,
-                    offering: names.place_of(one.offering_id)?,
-                    size: one.size,
-                    resource,
-                };
-                sums.entry(place).or_default().add(one.quantity);
-                ensure!(sums.len() <= question.most_sums, TooManySums);
-            }
-        }
-    }
+    });
+    let sums = add_up(snapshot, question, &calendar, &mut names, &mut whose)?;
     let mut totals: BTreeMap<Place, (CompensatedSum, CompensatedSum)> = BTreeMap::new();
     for (place, sum) in sums {
         let slot = match question.by.time {
@@ -167,6 +127,64 @@ pub fn list_totals<'a>(
     }
     figures.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(figures)
+}
+
+/// The sums of all accounts, each of one slot.
+fn add_up<'a>(
+    snapshot: &Snapshot,
+    question: &TotalsQuery<'a>,
+    calendar: &Calendar,
+    names: &mut TotalsNames,
+    whose: &mut Whose<'a>,
+) -> anyhow::Result<BTreeMap<Place, CompensatedSum>> {
+    let connection = snapshot.connection();
+    let reading = QuantityReader::of(question, calendar);
+    let parts = list_parts(connection, question.range)?;
+    let mut sums: BTreeMap<Place, CompensatedSum> = BTreeMap::new();
+    let shares = whose.everybody.list_shares()?;
+    let same_days = shares.chunk_by(|(_, one), (_, other)| one.days == other.days);
+    for together in same_days.flat_map(|shares| shares.chunks(reading.accounts_at_once())) {
+        let account_ids: Vec<i64> = together.iter().map(|(account, _)| account.id).collect();
+        for (slot, part) in (0..).zip(&parts) {
+            let Some(part) = &part.within(together[0].1.days)? else {
+                continue;
+            };
+            // A month at a time, so that no more is held than sums may be.
+            let month = (slot, part.as_ref());
+            let most = question.most_sums;
+            let quantities = reading.list(connection, names, &account_ids, month, most)?;
+            let ids = quantities
+                .iter()
+                .flatten()
+                .flat_map(|one| [one.zone_id, one.offering_id, one.resource_id]);
+            names.add(connection, ids)?;
+            for ((account, share), quantities) in together.iter().zip(quantities) {
+                let who = whose.place(account, share.domain);
+                for one in quantities {
+                    let resource = names.place_of(one.resource_id)?;
+                    let is_of_kind = question
+                        .only
+                        .kind
+                        .is_none_or(|kind| names.is_of_kind(resource, kind.name()));
+                    if !is_of_kind {
+                        continue;
+                    }
+                    let place = Place {
+                        who,
+                        slot: one.slot,
+                        metric: one.metric,
+                        zone: names.place_of(one.zone_id)?,
+                        offering: names.place_of(one.offering_id)?,
+                        size: one.size,
+                        resource,
+                    };
+                    sums.entry(place).or_default().add(one.quantity);
+                    ensure!(sums.len() <= question.most_sums, TooManySums);
+                }
+            }
+        }
+    }
+    Ok(sums)
 }
 
 /// The order of the answer.

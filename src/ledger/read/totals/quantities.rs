@@ -6,7 +6,7 @@ use super::names::{MetricFacts, MetricKey, TotalsNames};
 use super::question::{Granularity, TotalsQuery};
 use crate::db::{Connection, params};
 use crate::ledger::line_ids::StoredSku;
-use crate::ledger::month_part::MonthPart;
+use crate::ledger::month_part::{ACCOUNTS_AT_ONCE, MonthPart, OfAccounts};
 use crate::ledger::read::lines::{self, LineFilter, LineSum};
 use crate::metric::{Breakdown, Metric};
 use crate::sku::{DerivedMetric, VmSize, offering_of};
@@ -56,44 +56,100 @@ impl<'q, 'a> QuantityReader<'q, 'a> {
         }
     }
 
-    /// What an account used in a part of a month, whose number is its slot unless figures are grouped by day. `room` is
-    /// for so many sums.
+    /// How many accounts are asked for at once: one, where there is a lot of each.
+    pub fn accounts_at_once(&self) -> usize {
+        match self.question.by.time == Granularity::Day || self.is_by_resource() {
+            true => 1,
+            false => ACCOUNTS_AT_ONCE,
+        }
+    }
+
+    fn is_by_resource(&self) -> bool {
+        self.apart || self.question.only.resources.is_some()
+    }
+
+    /// What each of these accounts used in a part of a month, whose number is its slot unless figures are grouped by
+    /// day. `room` is for so many sums of an account.
     pub fn list(
         &self,
         connection: &Connection,
         names: &mut TotalsNames,
-        account_id: i64,
-        (slot, part): (usize, &MonthPart),
+        account_ids: &[i64],
+        month: (usize, &MonthPart),
         room: usize,
-    ) -> anyhow::Result<Vec<Quantity>> {
-        let mut quantities = Vec::new();
-        let by_day = self.question.by.time == Granularity::Day;
+    ) -> anyhow::Result<Vec<Vec<Quantity>>> {
+        let mut quantities: Vec<Vec<Quantity>> = account_ids.iter().map(|_| Vec::new()).collect();
         if self.stored && !self.by_line {
-            let records = match by_day {
-                true => list_records(connection, account_id, part, self.calendar)?,
-                false => list_sums(connection, account_id, part, slot)?,
-            };
-            quantities.reserve(records.len());
-            for record in records {
-                let metric = names.metric(MetricKey::Stored(record.metric_id))?;
-                if self.is_asked_for(metric) {
-                    quantities.push(self.of_record(&record));
+            let records = self.list_records(connection, account_ids, month)?;
+            for (records, quantities) in records.into_iter().zip(&mut quantities) {
+                quantities.reserve(records.len());
+                for record in records {
+                    let metric = names.metric(MetricKey::Stored(record.metric_id))?;
+                    if self.is_asked_for(metric) {
+                        quantities.push(self.of_record(&record));
+                    }
                 }
             }
         }
         if self.derived || self.stored && self.by_line {
-            let sums = self.list_lines(connection, account_id, (slot, part), room)?;
-            names
-                .skus
-                .add(connection, sums.iter().map(|(_, sum)| sum.sku_id))?;
-            for (slot, sum) in sums {
-                self.add_line(names, slot, sum, &mut quantities)?;
+            let lines = self.list_lines(connection, account_ids, month, room)?;
+            let skus = lines.iter().flatten().map(|(_, sum)| sum.sku_id);
+            names.skus.add(connection, skus)?;
+            for (lines, quantities) in lines.into_iter().zip(&mut quantities) {
+                for (slot, sum) in lines {
+                    self.add_line(names, slot, sum, quantities)?;
+                }
             }
         }
         Ok(quantities)
     }
 
+    fn list_records(
+        &self,
+        connection: &Connection,
+        account_ids: &[i64],
+        (slot, part): (usize, &MonthPart),
+    ) -> anyhow::Result<Vec<Vec<RecordSum>>> {
+        if self.question.by.time == Granularity::Day {
+            let list = |id: &i64| list_records(connection, *id, part, self.calendar);
+            return account_ids.iter().map(list).collect();
+        }
+        let sums = part.list_sums(connection, account_ids)?;
+        let record = |((metric_id, offering_id), quantity)| RecordSum {
+            slot,
+            metric_id,
+            offering_id,
+            quantity,
+        };
+        Ok(of_each(account_ids, sums, record))
+    }
+
     fn list_lines(
+        &self,
+        connection: &Connection,
+        account_ids: &[i64],
+        month: (usize, &MonthPart),
+        room: usize,
+    ) -> anyhow::Result<Vec<Vec<(usize, LineSum)>>> {
+        let (slot, part) = month;
+        if self.question.by.time == Granularity::Day || self.is_by_resource() {
+            let list = |id: &i64| self.list_lines_of(connection, *id, month, room);
+            return account_ids.iter().map(list).collect();
+        }
+        let sums = part.list_sku_sums(connection, account_ids)?;
+        let sum = |(sku_id, quantity)| {
+            let sum = LineSum {
+                sku_id,
+                resource_id: 0,
+                quantity,
+            };
+            (slot, sum)
+        };
+        Ok(of_each(account_ids, sums, sum))
+    }
+
+    /// By day or resource.
+    fn list_lines_of(
         &self,
         connection: &Connection,
         account_id: i64,
@@ -108,22 +164,17 @@ impl<'q, 'a> QuantityReader<'q, 'a> {
             most: room,
         };
         let slot_of = |day: &str| self.calendar.slot_of(day.parse()?);
-        let by_day = self.question.by.time == Granularity::Day;
-        let sums = match (by_day, filter.apart || filter.resources.is_some()) {
-            (true, true) => return lines::list_by_day(connection, filter, slot_of),
-            (true, false) => return lines::list_sku_days(connection, filter, slot_of),
-            (false, true) => lines::add_up(connection, filter)?,
-            (false, false) => {
-                let sums = part.list_sku_sums(connection, account_id)?;
-                let sum = |(sku_id, quantity)| LineSum {
-                    sku_id,
-                    resource_id: 0,
-                    quantity,
-                };
-                sums.into_iter().map(sum).collect()
+        match (
+            self.question.by.time == Granularity::Day,
+            self.is_by_resource(),
+        ) {
+            (true, true) => lines::list_by_day(connection, filter, slot_of),
+            (true, false) => lines::list_sku_days(connection, filter, slot_of),
+            (false, _) => {
+                let sums = lines::add_up(connection, filter)?.into_iter();
+                Ok(sums.map(|sum| (slot, sum)).collect())
             }
-        };
-        Ok(sums.into_iter().map(|sum| (slot, sum)).collect())
+        }
     }
 
     fn is_asked_for(&self, metric: &MetricFacts) -> bool {
@@ -221,21 +272,10 @@ struct RecordSum {
     quantity: f64,
 }
 
-/// What an account used in a month, whose number is its slot, of each metric and offering.
-fn list_sums(
-    connection: &Connection,
-    account_id: i64,
-    part: &MonthPart,
-    slot: usize,
-) -> anyhow::Result<Vec<RecordSum>> {
-    let sums = part.list_sums(connection, account_id)?;
-    let record = |((metric_id, offering_id), quantity)| RecordSum {
-        slot,
-        metric_id,
-        offering_id,
-        quantity,
-    };
-    Ok(sums.into_iter().map(record).collect())
+/// In the order of the accounts.
+fn of_each<S, T>(ids: &[i64], mut sums: OfAccounts<S>, make: impl Fn(S) -> T) -> Vec<Vec<T>> {
+    let mut of = |id| sums.remove(id).unwrap_or_default().into_iter();
+    ids.iter().map(|id| of(id).map(&make).collect()).collect()
 }
 
 /// What an account used on each day of a month.

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::ledger::initialise;
+use crate::ledger::month_part::RECORDS;
 use crate::ledger::read::accounts::{AccountFilter, find_accounts, list_accounts};
 use crate::ledger::read::stretches::list_stretches;
 use crate::ledger::read::{Page, Reader};
@@ -334,7 +335,7 @@ fn months_add_up_to_the_total_to_the_last_bit() {
 }
 
 #[test]
-fn the_names_of_an_accounts_figures_are_asked_for_at_once() {
+fn accounts_and_names_are_asked_for_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut reader = reader(&folder);
     let zones = Zones::from(Zone::parse("Europe/Stockholm").unwrap());
@@ -358,7 +359,8 @@ fn the_names_of_an_accounts_figures_are_asked_for_at_once() {
         Ok(list_totals(snapshot, &question)?.len())
     });
     assert_eq!(count.unwrap(), 4);
-    // zoe has four resources; bob has none, and the project only one of hers. The project comes first.
-    let runs = reader.connection().count_runs(super::names::RESOURCES);
-    assert_eq!(runs.unwrap().0, 2);
+    let connection = reader.connection();
+    // Three accounts in two months; all resources are among those of October.
+    assert_eq!(connection.count_runs(RECORDS).unwrap().0, 2);
+    assert_eq!(connection.count_runs(super::names::RESOURCES).unwrap().0, 1);
 }

@@ -84,7 +84,7 @@ impl<'a> Everybody<'a> {
 /// Everybody that figures are grouped by, each with a place.
 pub struct Whose<'a> {
     pub list: Vec<Who<'a>>,
-    everybody: Everybody<'a>,
+    pub everybody: Everybody<'a>,
     places: BTreeMap<[Option<&'a str>; 3], usize>,
     /// By the uuids of domains.
     paths: BTreeMap<&'a str, Option<&'a str>>,
