@@ -145,8 +145,8 @@ impl Ledger {
             return err;
         }
         match self.engine.count_commits() {
-            Ok(_) => err,
-            Err(lost) => lost,
+            Err(lost) if Transient::of(&lost).is_none() => lost,
+            Ok(_) | Err(_) => err,
         }
     }
 

@@ -4,6 +4,8 @@
 //!
 //! It takes its time and needs more than other tests: `make chaos`. `TIMES` says how often each thing happens.
 
+mod commit;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

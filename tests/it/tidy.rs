@@ -398,7 +398,7 @@ fn each_file_says_what_it_owns_and_stays_short() {
 #[test]
 fn no_test_is_left_out() {
     let mark = ["#[ig", "nore"].concat();
-    let marked = |file: &File| file.text.contains(&mark) && file.name != "chaos.rs";
+    let marked = |file: &File| file.text.contains(&mark) && !file.name.starts_with("chaos");
     let problems = files("src").into_iter().chain(files("tests/it"));
     nothing(problems.filter(marked).map(|file| file.name).collect());
 }

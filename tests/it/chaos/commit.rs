@@ -1,0 +1,148 @@
+//! A commit whose answer never comes: it may have been made, and is never made twice.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mysql::prelude::Queryable;
+
+use crate::cluster::{cloud_with_ledger_on, import, run, sums, whole};
+use crate::crash::RANGE;
+use crate::mariadb::Server as Mariadb;
+
+/// A request of the protocol that is a query, without its length.
+const COMMIT: &[u8] = b"\x03commit";
+
+/// What becomes of one commit and its connection.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// The server never hears of it.
+    Unheard,
+    /// The server makes it, and its answer is lost.
+    Unanswered,
+    /// The same, and from then on nobody gets through to the server.
+    UnansweredForGood,
+}
+
+/// Stands between the program and its server.
+struct Proxy {
+    port: u16,
+    /// How many commits there will be before the one that meets its fate; not below zero.
+    before: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    fn start(server: u16, fate: Fate) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let before = Arc::new(AtomicUsize::new(usize::MAX));
+        let left = Arc::clone(&before);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let is_over = left.load(Ordering::SeqCst) == 0;
+                if matches!(fate, Fate::UnansweredForGood) && is_over {
+                    continue;
+                }
+                let left = Arc::clone(&left);
+                let upstream = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                std::thread::spawn(move || pass_on(client, upstream, fate, &left));
+            }
+        });
+        Proxy { port, before }
+    }
+}
+
+fn pass_on(mut client: TcpStream, mut server: TcpStream, fate: Fate, left: &AtomicUsize) {
+    let (mut answers, mut asker) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    let mut buffer = vec![0; 1 << 16];
+    let backwards = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut answers, &mut asker);
+        let _ = asker.shutdown(Shutdown::Both);
+    });
+    loop {
+        let count = client.read(&mut buffer).unwrap_or(0);
+        let is_chosen = buffer[..count].ends_with(COMMIT) && is_next(left);
+        if count == 0 || is_chosen && matches!(fate, Fate::Unheard) {
+            break;
+        }
+        if is_chosen {
+            let _ = client.shutdown(Shutdown::Write);
+        }
+        if server.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = server.shutdown(Shutdown::Write);
+    let _ = backwards.join();
+}
+
+/// Counts a commit, and whether it is the one.
+fn is_next(left: &AtomicUsize) -> bool {
+    let counted = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    });
+    counted == Ok(1)
+}
+
+fn count_runs(server: &Mariadb) -> u64 {
+    let sql = "select count(*) from rbc_usage.imports";
+    server.connect().query_first(sql).unwrap().unwrap()
+}
+
+/// Imports with one commit after the other being the one; returns whether there are so many.
+fn lose(commits: &[usize]) -> bool {
+    let mut is_over = false;
+    for fate in [Fate::Unheard, Fate::Unanswered] {
+        let server = Mariadb::start();
+        let proxy = Proxy::start(server.port, fate);
+        let cloud = cloud_with_ledger_on(&server, |_| format!("127.0.0.1:{}", proxy.port));
+        run(&cloud, &RANGE);
+        for commit in commits.iter().copied() {
+            let (hours, runs) = (24 - commit as u32 % 24, count_runs(&server));
+            cloud.usage(&format!("update cloud_usage set raw_usage = {hours}"));
+            proxy.before.store(commit, Ordering::SeqCst);
+            let ended = import(&cloud).finish();
+            is_over = proxy.before.load(Ordering::SeqCst) > 0;
+            assert_eq!(ended.code, Some(0), "{fate:?} {commit}: {ended}");
+            assert_eq!(sums(&server), whole(hours), "{fate:?} {commit}");
+            assert_eq!(count_runs(&server), runs + 1, "{fate:?} {commit}");
+        }
+    }
+    is_over
+}
+
+#[test]
+fn a_commit_without_an_answer_is_made_once() {
+    // The right to write, the run, the first day, and the last.
+    assert!(!lose(&[1, 2, 3, 12]));
+}
+
+#[test]
+#[ignore = "make chaos"]
+fn no_commit_without_an_answer_is_made_twice() {
+    let all: Vec<usize> = (1..20).collect();
+    assert!(lose(&all), "there are more");
+}
+
+#[test]
+#[ignore = "make chaos"]
+fn a_commit_that_nobody_can_tell_of_ends_the_import() {
+    let server = Mariadb::start();
+    let proxy = Proxy::start(server.port, Fate::UnansweredForGood);
+    let cloud = cloud_with_ledger_on(&server, |_| format!("127.0.0.1:{}", proxy.port));
+    run(&cloud, &RANGE);
+    cloud.usage("update cloud_usage set raw_usage = 23");
+    proxy.before.store(4, Ordering::SeqCst);
+    let ended = import(&cloud).finish();
+    assert_eq!(ended.code, Some(2), "{ended}");
+    let unknown = "nobody knows whether the last commit was made";
+    assert!(ended.stderr.contains(unknown), "{ended}");
+    // What was committed before it, and it: each day whole.
+    let found = sums(&server);
+    let (new, old) = (whole(23), whole(24));
+    let changed = (0..10).take_while(|day| found[*day] == new[*day]).count();
+    assert_eq!(found[changed..], old[changed..]);
+    assert_eq!(changed, 2);
+}
