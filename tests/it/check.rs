@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::cloudstack::{Cloud, NEWEST, Version};
+use crate::demo::{CONFIG, imported};
+use crate::golden::is_golden;
 use crate::mariadb;
 use crate::sandbox::Run;
 
@@ -82,6 +84,17 @@ fn a_quick_check_leaves_out_what_reads_a_whole_ledger() {
         "ledger",
         "of this version, not read completely",
     );
+}
+
+#[test]
+fn at_eighty_columns_sentences_wrap_within_their_column() {
+    let sandbox = imported();
+    let run = sandbox.run_at(80, &[&["check", "--quick"], &CONFIG[..]].concat());
+    assert_eq!(run.code, Some(0), "{run}");
+    // How large the ledger is, and how much room there is, differs.
+    let same = |line: &&str| !line.starts_with("ok     ledger") && !line.starts_with("ok     disk");
+    let lines: Vec<&str> = run.stdout.lines().filter(same).collect();
+    is_golden("narrow/check.txt", &(lines.join("\n") + "\n"));
 }
 
 fn chmod(path: &Path, mode: u32) {
