@@ -6,7 +6,7 @@ use super::*;
 use crate::day::DayRange;
 use crate::ledger::carry_over::make_lines_of_records;
 use crate::ledger::initialise;
-use crate::ledger::month_part::{RECORDS, SkuSum, list_parts};
+use crate::ledger::month_part::{ACCOUNTS_AT_ONCE, RECORDS, SkuSum, list_parts};
 use crate::ledger::read::accounts::{AccountFilter, list_accounts};
 use crate::ledger::read::totals::{
     Dimensions, Figure, Granularity, LineChoice, TotalsQuery, list_totals,
@@ -21,6 +21,11 @@ const NOW: &str = "2013-09-01T00:20:00Z";
 /// April to August of 2013, but for 3 May, and 9 July is open. Two accounts with three resources, of which two have
 /// one uuid, and quantities whose sums have to be rounded.
 fn fill(folder: &tempfile::TempDir) -> PathBuf {
+    fill_with(folder, 0)
+}
+
+/// With so many more accounts, that use in June what the first one does.
+fn fill_with(folder: &tempfile::TempDir, more: u32) -> PathBuf {
     let path = folder.path().join("usage.db");
     initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
     let ledger = rusqlite::Connection::open(&path).unwrap();
@@ -41,6 +46,15 @@ fn fill(folder: &tempfile::TempDir) -> PathBuf {
              -- A resource has its new name from 10 June.
              where not (r.id = 1 and d.day >= '2013-06-10') and not (r.id = 3 and d.day < '2013-06-10');",
         )
+        .unwrap();
+    ledger
+        .execute_batch(&format!(
+            "with recursive ids (id) as (select 4 union all select id + 1 from ids)
+             insert into stored_accounts (id, uuid, name) select id, 'a-' || id, 'no. ' || id from ids limit {more};
+             insert into stored_records
+             select a.id, r.day, r.metric_id, r.resource_id, r.quantity from stored_accounts a, stored_records r
+             where a.id > 3 and r.account_id = 2 and r.day like '2013-06-%'"
+        ))
         .unwrap();
     drop(ledger);
     let engine = Engine::open_to_write(&(&path).into()).unwrap();
@@ -164,6 +178,32 @@ fn sums_change_no_bit_of_an_answer() {
     // Twice is once.
     ledger.sum_months().unwrap();
     assert_eq!(answers(&path), before);
+}
+
+#[test]
+fn more_accounts_than_are_asked_for_at_once_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = 2 * ACCOUNTS_AT_ONCE + 1;
+    let path = fill_with(&folder, more.try_into().unwrap());
+    let june = range("2013-06-01", "2013-06-30");
+    let mut reader = Reader::open(&(&path).into()).unwrap();
+    let before = totals(&mut reader, june, Granularity::Total);
+    // Two metrics, and two resources of one of them; the same of everybody but bob.
+    assert_eq!(before.len(), (more + 2) * 3);
+    let of = |account: &str| -> Vec<String> {
+        let lines = before.iter().filter_map(|line| line.strip_prefix(account));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(of("a-2 "), of("a-1003 "));
+    assert_eq!(of("a-2 ").len(), 3);
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
+    ledger.sum_months().unwrap();
+    assert_eq!(totals(&mut reader, june, Granularity::Total), before);
+    assert_eq!(list_wrong(&(&path).into(), &mut |_| {}).unwrap(), []);
+    let change = "update month_sums set quantity = 1 where account_id in (7, 507, 1004)";
+    ledger.connection().run(change).unwrap();
+    let wrong = list_wrong(&(&path).into(), &mut |_| {}).unwrap();
+    assert_eq!((wrong.len(), wrong[0].accounts), (1, 3));
 }
 
 #[test]
