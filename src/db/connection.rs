@@ -255,12 +255,19 @@ impl Connection {
         params: Params,
         mut read: impl FnMut(&Row) -> anyhow::Result<T>,
     ) -> anyhow::Result<Vec<T>> {
-        let mut list = Vec::new();
-        self.each(sql, params, |row| {
-            list.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(list)
+        let mut ask = || {
+            let mut list = Vec::new();
+            self.each(sql, params, |row| {
+                list.push(read(row)?);
+                Ok(())
+            })?;
+            Ok(list)
+        };
+        match ask() {
+            // Nobody has seen the rows that came before the server was lost.
+            Err(err) if self.reopen_after(&err)? => ask(),
+            asked => asked,
+        }
     }
 
     /// The first row, read by `read`, if there is any.

@@ -24,7 +24,7 @@ pub struct GuestOs {
 pub(super) struct GuestOses(IdMap<u64, Since<GuestOs>>);
 
 impl GuestOses {
-    /// Reads those of VMs that were not asked for before, all at once.
+    /// Reads those of VMs that were not read before, all at once.
     pub fn read(
         &mut self,
         connection: &Connection,
@@ -35,55 +35,69 @@ impl GuestOses {
             .iter()
             .map(|id| i64::try_from(*id).with_context(|| format!("VM {id} of CloudStack")))
             .collect::<anyhow::Result<_>>()?;
+        let mut read = Vec::new();
         for ids in ids.chunks(VMS_AT_ONCE) {
-            connection.each(OF_VMS, params! {":ids": ids}, |row| {
+            read.extend(connection.list(OF_VMS, params! {":ids": ids}, |row| {
                 let guest_os = GuestOs {
                     id: row.get(2)?,
                     guessed: row.get(3)?,
                 };
-                let of_vm = self.0.entry(row.get(0)?).or_default();
-                of_vm.set(row.get(1)?, guest_os);
-                Ok(())
-            })?;
+                Ok((row.get(0)?, row.get(1)?, guest_os))
+            })?);
         }
         for id in new {
             self.0.entry(id).or_default();
         }
+        for (vm_id, since, guest_os) in read {
+            self.0.entry(vm_id).or_default().set(since, guest_os);
+        }
         Ok(())
     }
 
-    /// What a VM that was read was counted under on a day.
+    /// What a VM was counted under on a day. The VM must have been read.
     pub fn find(&self, vm_id: u64, day: Day) -> Option<GuestOs> {
+        debug_assert!(self.0.contains_key(&vm_id), "VM {vm_id} was not read");
         self.0.get(&vm_id)?.find(day).copied()
     }
 
-    /// Freezes what VMs were counted under on a day. Later days, if there are any in the ledger, keep what they
-    /// had.
+    /// Freezes what a VM was counted under on a day. Later days, if there are any in the ledger, keep what they
+    /// had. Returns what is to be stored.
     pub fn freeze(
         &mut self,
-        connection: &Connection,
-        vms: impl Iterator<Item = (u64, GuestOs)>,
+        vm_id: u64,
         day: Day,
+        guest_os: GuestOs,
         later_days: bool,
-    ) -> anyhow::Result<()> {
-        let mut rows = Vec::new();
+    ) -> Vec<FrozenOs> {
         // A row that names no VM says nothing of another such row.
-        for (vm_id, guest_os) in vms.filter(|(vm_id, _)| *vm_id != 0) {
-            let of_vm = self.0.entry(vm_id).or_default();
-            for (first, guest_os) in of_vm.freeze(day, guest_os, later_days) {
-                rows.push([
-                    SqlValue::from(vm_id),
-                    SqlValue::from(first),
-                    SqlValue::from(guest_os.id),
-                    SqlValue::from(guest_os.guessed),
-                ]);
-            }
+        if vm_id == 0 {
+            return Vec::new();
         }
-        let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) \
-                   values (:vm_id, :since_day, :guest_os_id, :guessed) \
-                   on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
-        connection.insert_many(sql, rows)
+        let of_vm = self.0.entry(vm_id).or_default();
+        let changes = of_vm.freeze(day, guest_os, later_days).into_iter();
+        changes
+            .map(|(first, guest_os)| (vm_id, first, guest_os))
+            .collect()
     }
+}
+
+/// A VM, and what it is counted under from a day on.
+pub(super) type FrozenOs = (u64, Day, GuestOs);
+
+/// Stores what was frozen; of two of one VM and day the later one holds.
+pub(super) fn store(connection: &Connection, frozen: &[FrozenOs]) -> anyhow::Result<()> {
+    let sql = "insert into vm_guest_oses (vm_id, since_day, guest_os_id, guessed) \
+               values (:vm_id, :since_day, :guest_os_id, :guessed) \
+               on conflict do update set guest_os_id = excluded.guest_os_id, guessed = excluded.guessed";
+    let rows = frozen.iter().map(|(vm_id, first, guest_os)| {
+        [
+            SqlValue::from(*vm_id),
+            SqlValue::from(*first),
+            SqlValue::from(guest_os.id),
+            SqlValue::from(guest_os.guessed),
+        ]
+    });
+    connection.insert_many(sql, rows)
 }
 
 /// In one statement.

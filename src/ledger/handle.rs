@@ -145,7 +145,7 @@ impl Ledger {
             return err;
         }
         match self.engine.count_commits() {
-            Err(lost) if Transient::of(&lost).is_none() => lost,
+            Err(lost) if Transient::of(&lost).is_none() && !says(&err, &lost) => lost,
             Ok(_) | Err(_) => err,
         }
     }
@@ -220,6 +220,11 @@ impl Ledger {
                 .and_then(|()| connection.run("release savepoint one_change")),
         };
     }
+}
+
+/// Whether an error has another one's words in it.
+fn says(err: &anyhow::Error, other: &anyhow::Error) -> bool {
+    format!("{err:#}").contains(&format!("{other:#}"))
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub type SkuSum = (i64, f64);
 /// Sums of accounts, by the accounts' ids. Whoever used nothing is not among them.
 pub type OfAccounts<S> = BTreeMap<i64, Vec<S>>;
 
-/// So many accounts are asked for at once: a server is not asked for each.
-pub const ACCOUNTS_AT_ONCE: usize = 500;
+/// So many accounts are asked for at once: a server is not asked for each, and what is held of them stays small.
+pub const ACCOUNTS_AT_ONCE: usize = 100;
 
 /// What a range of days has of one month. Days are as the ledger writes them.
 #[derive(Clone)]

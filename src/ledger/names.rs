@@ -154,7 +154,7 @@ impl LedgerNames {
         self.cloud.used.shrink_to_fit();
     }
 
-    /// The guest OS that the hours of a VM, which was read, are counted under on a day. On a day that was counted before it is the one of then,
+    /// The guest OS under which a VM's hours are counted on a day; the VM must have been read. On a day that was counted before it is the one of then,
     /// else the VM's own, else the one it had before, else its template's.
     pub fn guest_os(&self, vm_id: u64, template_id: u64, day: Day, policy: Policy) -> GuestOs {
         let frozen = self.guest_oses.find(vm_id, day);

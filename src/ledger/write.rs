@@ -11,7 +11,7 @@ use super::day::{
     ClosedDay, Completion, Correction, FigureDifference, NewDay, NewFinding, NewRecord, OldRecord,
     Policy, RecordKey, StoredDay, Written,
 };
-use super::guest_oses::GuestOs;
+use super::guest_oses;
 use super::handle::Ledger;
 use super::held::find_day;
 use super::line_reader::LinesOf;
@@ -367,15 +367,14 @@ impl<'a> DayWriter<'a> {
         let vms = self.new.vms;
         let oses = &mut self.names.guest_oses;
         oses.read(self.connection, vms.iter().map(|(vm, _)| *vm))?;
-        let counted: Vec<(u64, GuestOs)> = vms
-            .iter()
-            .map(|(vm, template)| {
-                let guest_os = self.names.guest_os(*vm, *template, day, self.policy);
-                (*vm, guest_os)
-            })
-            .collect();
-        let oses = &mut self.names.guest_oses;
-        oses.freeze(self.connection, counted.into_iter(), day, later_days)
+        let mut frozen = Vec::new();
+        // One after the other: what a VM has been given holds for another row of it.
+        for (vm, template) in vms {
+            let guest_os = self.names.guest_os(*vm, *template, day, self.policy);
+            let oses = &mut self.names.guest_oses;
+            frozen.extend(oses.freeze(*vm, day, guest_os, later_days));
+        }
+        guest_oses::store(self.connection, &frozen)
     }
 
     /// Puts the findings in place of the day's former ones. Where the source has not changed the former ones

@@ -17,7 +17,7 @@ use crate::plural::plural;
 /// The server's error for a character set that it does not know.
 const UNKNOWN_CHARACTER_SET: u16 = 1115;
 
-/// Prepared statements that the driver keeps: all that the ledger has.
+/// Prepared statements that the driver keeps: all that the ledger has, but for those with ids written into them.
 const STATEMENTS: usize = 128;
 
 /// How long a host whose ledger is asked for may leave what was sent to it unconfirmed, and how often it is asked for a sign

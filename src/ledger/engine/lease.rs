@@ -160,9 +160,10 @@ pub fn count_all_writes(connection: &Connection) -> anyhow::Result<i64> {
     connection.one("select writes from leases", params! {}, |row| row.get(0))
 }
 
-/// The same, for whoever has the right to write; an error if this process does not have it.
+/// The same, for whoever has the right to write; an error if this process does not have it. Waits for a commit that is
+/// being made on the same server.
 pub fn count_writes(connection: &Connection) -> anyhow::Result<i64> {
-    let sql = "select writes from leases where token = :token";
+    let sql = "select writes from leases where token = :token for update";
     let writes = connection.find(sql, params! {":token": ours()}, |row| row.get(0))?;
     let Some(writes) = writes else {
         bail!("another process has taken over");

@@ -30,6 +30,10 @@ fn names() -> Names {
 }
 
 fn write(ledger: &mut Ledger, day: &str) -> anyhow::Result<Written> {
+    write_vms(ledger, day, &[(11, 1)])
+}
+
+fn write_vms(ledger: &mut Ledger, day: &str, vms: &[(u64, u64)]) -> anyhow::Result<Written> {
     let usage = DayUsage {
         records: vec![Record {
             account_id: 2,
@@ -44,7 +48,7 @@ fn write(ledger: &mut Ledger, day: &str) -> anyhow::Result<Written> {
         day: day.parse::<Day>()?,
         completion: Completion::Closed,
         usage: &usage,
-        vms: &[(11, 1)],
+        vms,
         fingerprint: &Fingerprint {
             rows: 1,
             first: 1,
@@ -92,6 +96,24 @@ fn what_a_failed_day_stored_is_stored_again_by_the_next() {
             .unwrap();
         assert_eq!(frozen, 1);
     }
+}
+
+#[test]
+fn a_purged_vm_that_was_installed_anew_keeps_the_os_of_its_first_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usage.db");
+    initialise(&(&path).into(), "GMT", NOW, &mut |_| ()).unwrap();
+    let mut ledger = Ledger::open(&(&path).into(), "GMT", false).unwrap();
+    let mut names = names();
+    names.templates.extend([(1, 10), (2, 20)]);
+    ledger.add_names(names);
+    write_vms(&mut ledger, "2013-06-01", &[(11, 1), (11, 2), (12, 2)]).unwrap();
+    let sql = "select vm_id, since_day, guest_os_id, guessed from vm_guest_oses order by vm_id";
+    let row = |row: &crate::db::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let frozen: Vec<(i64, String, i64, bool)> =
+        ledger.connection().list(sql, params! {}, row).unwrap();
+    let day = "2013-06-01".to_owned();
+    assert_eq!(frozen, [(11, day.clone(), 10, true), (12, day, 20, true)]);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn add_up<'a>(
             let Some(part) = &part.within(together[0].1.days)? else {
                 continue;
             };
-            // A month at a time, so that no more is held than sums may be.
+            // A month at a time, and of one account where there is a lot of each, so that not much is held beside the sums.
             let month = (slot, part.as_ref());
             let most = question.most_sums;
             let quantities = reading.list(connection, names, &account_ids, month, most)?;

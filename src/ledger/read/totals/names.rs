@@ -1,4 +1,4 @@
-//! What the ledger calls the metrics and resources of the figures: those of an account are asked for at once, and none
+//! What the ledger calls the metrics and resources of the figures: those of many accounts are asked for at once, and none
 //! twice in a question.
 
 use std::collections::btree_map::Entry;
