@@ -7,6 +7,25 @@ alter table resources rename to stored_resources;
 create index stored_resources_by_uuid on stored_resources (uuid);
 create index stored_resources_by_name on stored_resources (name);
 
+-- Records lay by account, then day. Now a day is one piece of the table, behind those before it, so that writing it
+-- touches few pages, however many accounts there are. Without references, which would be looked up for each of the very
+-- many records; `check` does so.
+alter table stored_records rename to records_by_account;
+create table stored_records (
+  account_id integer not null,            -- of stored_accounts
+  day text not null,                      -- of stored_days
+  metric_id integer not null,             -- of metrics
+  resource_id integer not null,           -- of stored_resources
+  quantity real not null,                 -- in the metric's unit
+  primary key (day, account_id, metric_id, resource_id)
+) strict, without rowid;
+insert into stored_records (account_id, day, metric_id, resource_id, quantity)
+select account_id, day, metric_id, resource_id, quantity
+from records_by_account
+order by day, account_id, metric_id, resource_id;
+drop view daily_usage;
+drop table records_by_account;
+
 -- What a price list has a row for. An address is no part of it, but what is used.
 create table skus (
   id integer primary key,
@@ -20,7 +39,7 @@ create table skus (
 ) strict;
 
 -- Appended to, an account's day in one piece; whose and of which day a line is, account_days says. Without references,
--- which would be looked up for each of the very many lines.
+-- like records.
 create table stored_lines (
   id integer primary key,
   sku_id integer not null,                -- of skus
@@ -35,7 +54,7 @@ create table account_days (
   first_line integer not null,            -- of stored_lines
   line_count integer not null,            -- that many, with ids one after the other; at least one
   sku_sums text not null,                 -- kept for speed: '3:24.0 7:0.125', each SKU with the sum of its lines
-  primary key (account_id, day)
+  primary key (day, account_id)
 ) strict, without rowid;
 
 -- What the day's lines tell apart. 'resource': each VM, volume, address; 'sku': all that is priced alike is one line, of
@@ -110,18 +129,19 @@ select s.account_id, s.since_day,
 from account_states s
 left join stored_domains h on h.id = s.domain_id;
 
-drop view daily_usage;
+-- The order of tables is such that a question about some days, or an account, reads no others.
 create view daily_usage as
 select r.day, a.uuid as account_uuid, s.name as account_name, s.domain_path, a.project_uuid,
        m.name as metric, m.unit, nullif(o.uuid, '') as resource_uuid,
        case when o.id = 0 then null else o.name end as resource_name, r.quantity, s.domain_uuid
 from stored_accounts a
 cross join account_stretches s on s.account_id = a.id
-cross join stored_records r on r.account_id = a.id and r.day >= s.since_day and r.day < s.until_day
+cross join stored_days d on d.day >= s.since_day and d.day < s.until_day
+cross join stored_records r on r.day = d.day and r.account_id = a.id
 join metrics m on m.id = r.metric_id
 join stored_resources o on o.id = r.resource_id;
 
--- The order of tables is such that a question about some days, or an account, reads no other lines.
+-- As above.
 create view daily_lines as
 select x.day, a.uuid as account_uuid, s.name as account_name, s.domain_uuid, s.domain_path, a.project_uuid,
        nullif(z.uuid, '') as zone_uuid, nullif(z.name, '') as zone_name, m.name as metric, m.unit,

@@ -138,17 +138,13 @@ fn forget(path: &Path, day: &str) {
 }
 
 const FORGET: &str = "
-    delete from stored_records
-    where (account_id, day, metric_id, resource_id) in (
-      select r.account_id, r.day, r.metric_id, r.resource_id
-      from stored_accounts a
-      cross join stored_records r on r.account_id = a.id and r.day = 'DAY');
+    delete from stored_records where day = 'DAY';
     delete from stored_lines
     where id in (
-      select l.id from stored_accounts a
-      cross join account_days x on x.account_id = a.id and x.day = 'DAY'
-      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1);
-    delete from account_days where account_id in (select id from stored_accounts) and day = 'DAY';
+      select l.id from account_days x
+      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
+      where x.day = 'DAY');
+    delete from account_days where day = 'DAY';
     delete from stored_digests where day = 'DAY';
     delete from stored_findings where day = 'DAY';
     delete from stored_days where day = 'DAY';";
@@ -178,14 +174,13 @@ const TEN_YEARS: &str = "
         select '2003-07-01' union all select date(day, '+1 day') from days where day < '2013-06-30')
       select day, substr(day, 1, 7), '2013-06-' || min(substr(day, 9), '30') from days;
     create temp table month_of_records as select * from stored_records;
-    create index temp.month_of_records_by_day on month_of_records (account_id, day, metric_id, resource_id, quantity);
+    create index temp.month_of_records_by_day on month_of_records (day, account_id, metric_id, resource_id, quantity);
     delete from stored_records;
     insert into stored_records (account_id, day, metric_id, resource_id, quantity)
-      select a.id, c.day, r.metric_id, r.resource_id, r.quantity
-      from stored_accounts a
-      cross join calendar c
-      cross join month_of_records r on r.account_id = a.id and r.day = c.model
-      order by a.id, c.day, r.metric_id, r.resource_id;
+      select r.account_id, c.day, r.metric_id, r.resource_id, r.quantity
+      from calendar c
+      cross join month_of_records r on r.day = c.model
+      order by c.day, r.account_id, r.metric_id, r.resource_id;
     insert into stored_days (day, state, source_rows, replayed_rows, imported_at, fingerprint, verified_at, sealed_at,
                              records, accounts)
       select c.day, d.state, d.source_rows, d.replayed_rows, c.day || 'T00:20:00Z', '0 rows, ids 0 to 0, sum 0',
@@ -209,7 +204,7 @@ const TEN_YEARS: &str = "
       cross join stored_lines l on l.id between p.model_line and p.model_line + p.line_count - 1
       order by p.day, p.account_id;
     insert into account_days (account_id, day, first_line, line_count, sku_sums)
-      select account_id, day, first_line, line_count, sku_sums from places order by account_id, day;
+      select account_id, day, first_line, line_count, sku_sums from places order by day, account_id;
     insert into stored_digests (day, usage_type, source_rows, digest)
       select c.day, d.usage_type, d.source_rows, d.digest
       from calendar c

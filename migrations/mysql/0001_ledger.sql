@@ -121,7 +121,7 @@ create table if not exists stored_records (
   metric_id bigint not null,
   resource_id bigint not null,
   quantity double not null,
-  primary key (account_id, day, metric_id, resource_id)
+  primary key (day, account_id, metric_id, resource_id)
 ) engine = innodb default charset = utf8mb4 collate = {collation};
 
 create table if not exists stored_lines (
@@ -137,7 +137,7 @@ create table if not exists account_days (
   first_line bigint not null,
   line_count bigint not null,
   sku_sums mediumtext character set ascii not null,
-  primary key (account_id, day)
+  primary key (day, account_id)
 ) engine = innodb default charset = utf8mb4 collate = {collation};
 
 create table if not exists stored_digests (
@@ -276,7 +276,8 @@ select r.day, a.uuid as account_uuid, s.name as account_name, s.domain_path, a.p
        case when o.id = 0 then null else o.name end as resource_name, r.quantity, s.domain_uuid
 from stored_accounts a
 join account_stretches s on s.account_id = a.id
-join stored_records r on r.account_id = a.id and r.day >= s.since_day and r.day < s.until_day
+join stored_days d on d.day >= s.since_day and d.day < s.until_day
+join stored_records r on r.day = d.day and r.account_id = a.id
 join metrics m on m.id = r.metric_id
 join stored_resources o on o.id = r.resource_id;
 
@@ -288,7 +289,8 @@ select x.day, a.uuid as account_uuid, s.name as account_name, s.domain_uuid, s.d
        nullif(k.vcpus, 0) as vcpus, nullif(k.mhz, 0) as mhz, nullif(k.memory_mib, 0) as memory_mib, l.quantity
 from stored_accounts a
 join account_stretches s on s.account_id = a.id
-join account_days x on x.account_id = a.id and x.day >= s.since_day and x.day < s.until_day
+join stored_days d on d.day >= s.since_day and d.day < s.until_day
+join account_days x on x.day = d.day and x.account_id = a.id
 join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
 join skus k on k.id = l.sku_id
 join metrics m on m.id = k.metric_id

@@ -290,10 +290,13 @@ fn read_ledger(what: &'static str, ledger: &LedgerUri, what_it_is: &str) -> Vec<
 
 /// What is wrong with the database, in sentences. A server looks after its pages itself.
 fn find_faults(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
-    match ledger.file() {
-        Some(_) => ledger::backup::check(ledger, on_step),
-        None => ledger::references::list_orphans(ledger, on_step),
+    if ledger.file().is_some() {
+        let faults = ledger::backup::check(ledger, on_step)?;
+        if !faults.is_empty() {
+            return Ok(faults);
+        }
     }
+    ledger::references::list_orphans(ledger, on_step)
 }
 
 /// A line for each month whose sums are not those of its days.

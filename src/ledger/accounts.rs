@@ -343,8 +343,9 @@ fn update_account(connection: &Connection, id: i64, account: &CloudAccount) -> a
 
 /// The last closed day with usage of an account.
 fn last_closed_day(connection: &Connection, account_id: i64) -> anyhow::Result<Option<Day>> {
-    let sql = "select r.day from stored_records r cross join stored_days d on d.day = r.day and d.state = 'closed' \
-               where r.account_id = :account_id order by r.account_id desc, r.day desc limit 1";
+    let sql = "select r.day from stored_days d \
+               cross join stored_records r on r.day = d.day and r.account_id = :account_id \
+               where d.state = 'closed' order by d.day desc limit 1";
     connection.find(sql, params! {":account_id": account_id}, |row| row.get(0))
 }
 

@@ -13,7 +13,6 @@ use tempfile::TempPath;
 
 use super::copy::copy;
 use super::engine::{APPLICATION_ID, Access, Engine, WRITERS_BUSY_TIMEOUT, ledger_at, open_file};
-use super::references::orphaned;
 use super::schema::insist_on_current;
 use super::step::Step;
 use crate::config::LedgerUri;
@@ -132,17 +131,11 @@ fn copy_pages(
     Ok(file)
 }
 
-/// What is wrong with a ledger; the first few faults.
+/// What is wrong with the pages of a ledger's file; the first few faults.
 pub fn check(ledger: &LedgerUri, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Vec<String>> {
     let connection = open_to_read(ledger)?;
-    let mut look = || -> anyhow::Result<Vec<String>> {
-        on_step(Step::of_unknown("checking pages"));
-        let mut faults = list_faults(&connection, "pragma quick_check")?;
-        on_step(Step::of_unknown("checking references"));
-        faults.extend(list_orphans(&connection)?);
-        Ok(faults)
-    };
-    look().with_context(|| ledger_at(ledger))
+    on_step(Step::of_unknown("checking pages"));
+    list_faults(&connection, "pragma quick_check").with_context(|| ledger_at(ledger))
 }
 
 /// A connection to the file itself.
@@ -165,17 +158,6 @@ fn list_faults(connection: &Connection, pragma: &str) -> anyhow::Result<Vec<Stri
     let faults = statement.query_map([], |row| row.get::<_, String>(0))?;
     let faults: Vec<String> = faults.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?;
     Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
-}
-
-fn list_orphans(connection: &Connection) -> anyhow::Result<Vec<String>> {
-    let mut statement = connection.prepare(
-        "select \"table\", parent, count(*) from pragma_foreign_key_check group by 1, 2 order by 1, 2",
-    )?;
-    let orphans = statement.query_map([], |row| {
-        let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(orphaned(count, &table, &parent))
-    })?;
-    Ok(orphans.take(MOST_FAULTS).collect::<rusqlite::Result<_>>()?)
 }
 
 /// The ledger and what belongs to it must never be written over, nor a file of somebody else.

@@ -133,23 +133,21 @@ fn list_sums(connection: &Connection, sql: &'static str, day: Day) -> anyhow::Re
 }
 
 const OF_LINES: &str = "select x.account_id, k.metric_id, sum(l.quantity)
-     from stored_accounts a
-     cross join account_days x on x.account_id = a.id and x.day = :day
+     from account_days x
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      cross join skus k on k.id = l.sku_id
+     where x.day = :day
      group by x.account_id, k.metric_id";
 
 const OF_SKUS: &str = "select x.account_id, l.sku_id, sum(l.quantity)
-     from stored_accounts a
-     cross join account_days x on x.account_id = a.id and x.day = :day
+     from account_days x
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
+     where x.day = :day
      group by x.account_id, l.sku_id";
 
-const SKU_SUMS: &str = "select x.account_id, x.sku_sums
-     from stored_accounts a
-     cross join account_days x on x.account_id = a.id and x.day = :day";
+const SKU_SUMS: &str = "select account_id, sku_sums from account_days where day = :day";
 
-const OF_RECORDS: &str = "select r.account_id, r.metric_id, sum(r.quantity)
-     from stored_accounts a
-     cross join stored_records r on r.account_id = a.id and r.day = :day
-     group by r.account_id, r.metric_id";
+const OF_RECORDS: &str = "select account_id, metric_id, sum(quantity)
+     from stored_records
+     where day = :day
+     group by account_id, metric_id";

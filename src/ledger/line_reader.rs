@@ -86,10 +86,10 @@ fn held_line(
 }
 
 const OF_ALL: &str = "select x.account_id, l.sku_id, l.resource_id, l.quantity, u.kind, u.source_id
-     from stored_accounts a
-     cross join account_days x on x.account_id = a.id and x.day = :day
+     from account_days x
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
      cross join stored_resources u on u.id = l.resource_id
+     where x.day = :day
      order by x.account_id, l.id";
 
 const OF_SOME: &str =

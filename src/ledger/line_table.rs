@@ -179,9 +179,8 @@ pub fn take(connection: &Connection, day: Day, account_id: i64) -> anyhow::Resul
 
 /// Deletes all lines of a day. An import wrote them in one piece.
 pub fn delete_day(connection: &Connection, day: Day) -> anyhow::Result<()> {
-    let sql = "select x.first_line, x.line_count from stored_accounts a \
-               cross join account_days x on x.account_id = a.id and x.day = :day \
-               order by x.first_line";
+    let sql =
+        "select first_line, line_count from account_days where day = :day order by first_line";
     let mut pieces: Vec<(i64, i64)> = Vec::new();
     connection.each(sql, params! {":day": day}, |row| {
         let (first, count): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -194,8 +193,7 @@ pub fn delete_day(connection: &Connection, day: Day) -> anyhow::Result<()> {
     for (first, count) in pieces {
         delete_lines(connection, first, count)?;
     }
-    let sql = "delete from account_days \
-               where account_id in (select id from stored_accounts) and day = :day";
+    let sql = "delete from account_days where day = :day";
     connection.execute(sql, params! {":day": day})?;
     Ok(())
 }

@@ -165,11 +165,10 @@ fn list_frozen(
     connection: &Connection,
     day: Day,
 ) -> anyhow::Result<IdMap<(ResourceKind, u64), i64>> {
-    let sql = "select distinct s.kind, s.source_id, s.id from stored_accounts a \
-               cross join account_days x on x.account_id = a.id and x.day = :day \
+    let sql = "select distinct s.kind, s.source_id, s.id from account_days x \
                cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
                cross join stored_resources s on s.id = l.resource_id \
-               where s.uuid <> s.kind || ':' || s.source_id order by s.id";
+               where x.day = :day and s.uuid <> s.kind || ':' || s.source_id order by s.id";
     let mut frozen = IdMap::default();
     connection.each(sql, params! {":day": day}, |row| {
         let name: &str = row.get(0)?;

@@ -217,15 +217,19 @@ impl MonthPart {
     }
 }
 
-pub(super) const RECORDS: &str = "select account_id, metric_id, resource_id, quantity
-     from stored_records
-     where account_id in rarray(:ids) and day between :first and :last
-     order by account_id, day, metric_id, resource_id";
+pub(super) const RECORDS: &str = "select a.id, r.metric_id, r.resource_id, r.quantity
+     from stored_accounts a
+     cross join stored_days d
+     cross join stored_records r on r.day = d.day and r.account_id = a.id
+     where a.id in rarray(:ids) and d.day between :first and :last
+     order by a.id, d.day, r.metric_id, r.resource_id";
 
-const SKU_DAYS: &str = "select account_id, day, sku_sums
-     from account_days
-     where account_id in rarray(:ids) and day between :first and :last
-     order by account_id, day";
+const SKU_DAYS: &str = "select a.id, d.day, x.sku_sums
+     from stored_accounts a
+     cross join stored_days d
+     cross join account_days x on x.day = d.day and x.account_id = a.id
+     where a.id in rarray(:ids) and d.day between :first and :last
+     order by a.id, d.day";
 
 const SUMS: &str = "select account_id, metric_id, resource_id, quantity
      from month_sums

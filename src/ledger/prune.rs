@@ -57,9 +57,7 @@ impl Ledger {
 
 /// The sums by SKU become the lines, so that no figure changes by a bit.
 fn fold_day(connection: &Connection, day: Day) -> anyhow::Result<Folded> {
-    let sql = "select x.account_id, x.line_count, x.sku_sums from stored_accounts a \
-               cross join account_days x on x.account_id = a.id and x.day = :day \
-               order by x.account_id";
+    let sql = "select account_id, line_count, sku_sums from account_days where day = :day order by account_id";
     let mut folded = Folded::default();
     let accounts: Vec<(i64, Vec<StoredLine>)> =
         connection.list(sql, params! {":day": day}, |row| {

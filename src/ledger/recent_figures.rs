@@ -92,7 +92,6 @@ impl RecentFigures {
         self.read(connection, &BTreeSet::from([day]), zones)
     }
 
-    /// An account's days lie side by side, so each account is one look into the table.
     fn read(
         &mut self,
         connection: &Connection,
@@ -186,9 +185,8 @@ fn day_hours(day: Day, zones: &Zones) -> f64 {
     DayBounds::of(day, zones).hours()
 }
 
-const RECORDS: &str = "select r.account_id, r.day, r.metric_id, r.quantity \
-     from stored_accounts a \
-     cross join stored_records r on r.account_id = a.id and r.day between :first and :last";
+const RECORDS: &str = "select account_id, day, metric_id, quantity from stored_records \
+     where day between :first and :last order by day, account_id, metric_id";
 
 /// Days that follow one another have places of their own.
 fn place(day: Day) -> usize {

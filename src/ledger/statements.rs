@@ -31,12 +31,9 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// The day's records and pending corrections, sorted by key. One look into the table for each account: `cross join`
-    /// keeps SQLite from walking along all records, which are many times more than accounts.
+    /// The day's records and pending corrections, sorted by key.
     pub fn list_records(&self, names: &LedgerNames) -> anyhow::Result<Vec<OldRecord>> {
-        let sql = "select r.account_id, r.metric_id, r.resource_id, r.quantity \
-                   from stored_accounts a \
-                   cross join stored_records r on r.account_id = a.id and r.day = :day";
+        let sql = "select account_id, metric_id, resource_id, quantity from stored_records where day = :day";
         let mut pending = self.list_pending(names)?;
         let mut records = self
             .connection
@@ -249,7 +246,7 @@ impl<'a> Statements<'a> {
         quantity: f64,
     ) -> anyhow::Result<()> {
         let sql = "update stored_records set quantity = :quantity \
-                   where account_id = :account_id and day = :day and metric_id = :metric_id \
+                   where day = :day and account_id = :account_id and metric_id = :metric_id \
                      and resource_id = :resource_id";
         let values = params! {
             ":account_id": key.0,
@@ -264,7 +261,7 @@ impl<'a> Statements<'a> {
 
     pub fn delete_record(&self, key: RecordKey, resource_id: i64) -> anyhow::Result<()> {
         let sql = "delete from stored_records \
-                   where account_id = :account_id and day = :day and metric_id = :metric_id \
+                   where day = :day and account_id = :account_id and metric_id = :metric_id \
                      and resource_id = :resource_id";
         let values = params! {
             ":account_id": key.0,

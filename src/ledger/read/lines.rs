@@ -147,8 +147,9 @@ fn each(
     })
 }
 
-const LINES: &str = "select x.day, l.sku_id, l.resource_id, l.quantity \
-     from account_days x \
+const LINES: &str = "select d.day, l.sku_id, l.resource_id, l.quantity \
+     from stored_days d \
+     cross join account_days x on x.day = d.day and x.account_id = :account \
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1 \
-     where x.account_id = :account and x.day between :first and :last \
-     order by x.day, l.id";
+     where d.day between :first and :last \
+     order by d.day, l.id";

@@ -221,8 +221,7 @@ pub fn list_users(
 }
 
 const USERS: &str = "select distinct l.resource_id, x.account_id
-     from stored_accounts a
-     cross join account_days x on x.account_id = a.id and x.day = :day
+     from account_days x
      cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
-     where l.resource_id in rarray(:ids)
+     where x.day = :day and l.resource_id in rarray(:ids)
      order by 1, 2";

@@ -285,10 +285,11 @@ fn list_records(
     part: &MonthPart,
     calendar: &Calendar,
 ) -> anyhow::Result<Vec<RecordSum>> {
-    let sql = "select day, metric_id, resource_id, quantity
-         from stored_records
-         where account_id = :account and day between :first and :last
-         order by day, metric_id, resource_id";
+    let sql = "select r.day, r.metric_id, r.resource_id, r.quantity
+         from stored_days d
+         cross join stored_records r on r.day = d.day and r.account_id = :account
+         where d.day between :first and :last
+         order by d.day, r.metric_id, r.resource_id";
     let values = params! {
         ":account": account_id,
         ":first": part.first(),
