@@ -13,6 +13,7 @@ pub mod zone_fit;
 
 use std::collections::BTreeMap;
 
+use crate::cloud::Removals;
 use crate::finding::Finding;
 use crate::instant::hours;
 use crate::metric::{Measure, Metric};
@@ -23,9 +24,9 @@ use finding_collector::FindingCollector;
 pub use lines::UsageLine;
 use lines::{Added, Parts};
 use pieces::{Piece, Pieces, Replay, shares_of_overlapping};
-pub use record::{Record, VmFacts};
-use row_trace::{Figures, RowOutcome, RowTrace};
-use runs::Rewinds;
+pub use record::Record;
+use row_trace::{RowFigure, RowOutcome, RowTrace};
+use runs::{Rewind, Rewinds};
 use window::{DayBounds, part_of_day};
 
 /// A day's figures, sorted by account, metric and source id; lines of one record by resource and SKU.
@@ -47,49 +48,84 @@ pub struct DayUsage {
     pub digests: BTreeMap<Option<u32>, Digest>,
 }
 
-/// Adds up one day. `rows` are all rows whose windows touch the day, and those of the runs around it that these depend
-/// on, in any order; they are sorted in place. `on_row` gets each row that touches the day, and what became of it.
-pub fn aggregate(
+/// A day whose rows have gone by: all that its figures are made of but the guest OS of each VM.
+pub struct CountedRows {
+    /// Without figures.
+    usage: DayUsage,
+    parts: Parts,
+    /// The newest run, if it wrote the day again, and what there had been before it.
+    before: Option<(Rewind, Parts)>,
+}
+
+/// Counts the rows of one day. `rows` are all rows whose windows touch the day, and those of the runs around it that these
+/// depend on, in any order; they are sorted in place. `on_row` gets each row that touches the day, and what became of it.
+pub fn count(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,
     zone: &Zones,
-    facts: &VmFacts,
+    removals: &Removals,
     on_row: &mut dyn FnMut(&RowTrace),
-) -> anyhow::Result<DayUsage> {
+) -> anyhow::Result<CountedRows> {
     // What the newest run has changed is the difference to what had been written before it.
     let before = match rewinds.newest_of_all(day) {
         Some(newest) => {
             rows.sort_unstable_by_key(|row| row.id);
             let earlier = rows.partition_point(|row| row.id < newest.first_id);
             let (earlier, rewinds) = (&mut rows[..earlier], rewinds.before_run(newest));
-            let usage = add_up_day(earlier, &rewinds, day, zone, facts, &mut |_| ())?;
-            Some((newest, usage.records))
+            let counted = count_rows(earlier, &rewinds, day, zone, removals, &mut |_| ())?;
+            Some((*newest, counted.parts))
         }
         None => None,
     };
-    let mut usage = add_up_day(rows, rewinds, day, zone, facts, on_row)?;
+    let mut counted = count_rows(rows, rewinds, day, zone, removals, on_row)?;
     for job in &rewinds.disordered {
-        usage.findings.push(finding_collector::disordered(*job));
+        let findings = &mut counted.usage.findings;
+        findings.push(finding_collector::disordered(*job));
     }
-    if let Some((newest, before)) = before {
-        usage.findings.extend(finding_collector::rewritten(
-            newest,
-            &before,
-            &usage.records,
-        )?);
-    }
-    Ok(usage)
+    Ok(CountedRows { before, ..counted })
 }
 
-fn add_up_day(
+impl CountedRows {
+    /// The VMs whose running counts, or counted before the newest run, each with its template, in the order of the rows. One
+    /// may come several times.
+    pub fn running_vms(&self) -> impl Iterator<Item = (u64, u64)> {
+        let before = self
+            .before
+            .iter()
+            .flat_map(|(_, parts)| parts.running_vms());
+        self.parts.running_vms().chain(before)
+    }
+
+    /// Adds up the day. `guest_os` has the guest OS of a VM and template by their ids; 0: unknown.
+    pub fn add_up(self, guest_os: &dyn Fn(u64, u64) -> u64) -> anyhow::Result<DayUsage> {
+        let mut usage = self.usage;
+        let before = match self.before {
+            Some((newest, parts)) => Some((newest, parts.add_up(guest_os)?.records)),
+            None => None,
+        };
+        let Added {
+            records,
+            lines,
+            skus,
+        } = self.parts.add_up(guest_os)?;
+        (usage.records, usage.lines, usage.skus) = (records, lines, skus);
+        if let Some((newest, before)) = before {
+            let rewritten = finding_collector::rewritten(&newest, &before, &usage.records)?;
+            usage.findings.extend(rewritten);
+        }
+        Ok(usage)
+    }
+}
+
+fn count_rows(
     rows: &mut [UsageRow],
     rewinds: &Rewinds,
     day: DayBounds,
     zone: &Zones,
-    facts: &VmFacts,
+    removals: &Removals,
     on_row: &mut dyn FnMut(&RowTrace),
-) -> anyhow::Result<DayUsage> {
+) -> anyhow::Result<CountedRows> {
     let pieces = Pieces::of(rows, rewinds);
     let overlapping = shares_of_overlapping(rows, &pieces, day, zone)?;
     let mut sums = Sums::of(rows.len());
@@ -121,7 +157,7 @@ fn add_up_day(
         if let Some(replay) = replay_of(outcome, &piece) {
             sums.doubts.replayed(row, replay);
         }
-        let mut figures = Figures::of(row, facts);
+        let mut figure = RowFigure::of(row);
         match outcome {
             RowOutcome::Repeats(Replay::OwnRow) => sums.usage.per_vm_volume_rows += 1,
             RowOutcome::Repeats(_) => sums.usage.replayed_rows += 1,
@@ -133,12 +169,12 @@ fn add_up_day(
             | RowOutcome::Excess
             | RowOutcome::Beside => {
                 let size = piece.size_of.map_or(row.size(), |place| rows[place].size());
-                sums.count(row, size, share, &mut figures)?;
+                sums.count(row, size, share, &mut figure)?;
                 if part.to - part.from < part.of_seconds {
                     sums.doubts.spans_midnight();
                 }
-                sums.doubts.used(row, figures.metric, share, day);
-                sums.doubts.used_after_removal(row, figures.metric, facts);
+                sums.doubts.used(row, figure.metric, share, day);
+                sums.doubts.used_after_removal(row, figure.metric, removals);
             }
         }
         let of = beside.map_or(piece.of, |beside| beside.of.or(piece.of));
@@ -154,7 +190,7 @@ fn add_up_day(
                 }
                 _ => None,
             },
-            figures,
+            figure,
         });
     }
     drop((pieces, overlapping));
@@ -163,14 +199,12 @@ fn add_up_day(
         parts,
         doubts,
     } = sums;
-    let Added {
-        records,
-        lines,
-        skus,
-    } = parts.add_up()?;
-    (usage.records, usage.lines, usage.skus) = (records, lines, skus);
     usage.findings = doubts.into_findings(day);
-    Ok(usage)
+    Ok(CountedRows {
+        usage,
+        parts,
+        before: None,
+    })
 }
 
 /// What a day comes to while its rows go by.
@@ -207,25 +241,22 @@ impl Sums {
         Ok(())
     }
 
-    /// Adds a share of a row to its figures.
+    /// Adds a share of a row to its figure.
     fn count(
         &mut self,
         row: &UsageRow,
         size: Option<u64>,
         share: f64,
-        figures: &mut Figures,
+        figure: &mut RowFigure,
     ) -> anyhow::Result<()> {
-        let metric = figures.metric;
-        figures.quantity = measure(row, size, metric, &mut self.doubts) * share;
-        if !figures.quantity.is_finite() {
+        let metric = figure.metric;
+        figure.quantity = measure(row, size, metric, &mut self.doubts) * share;
+        if !figure.quantity.is_finite() {
             let wrong = format!("{} is too large to be a number", metric.name());
             return Err(bad_row(row, &wrong));
         }
         self.parts.note_domain(row);
-        for (metric, source_id) in figures.keys() {
-            self.parts.add(row, metric, source_id, figures.quantity)?;
-        }
-        Ok(())
+        self.parts.add(row, metric, figure.quantity)
     }
 }
 

@@ -73,6 +73,23 @@ pub struct Names {
     pub offering_sizes: HashMap<u64, VmSize>,
 }
 
+/// When VMs and accounts were removed, by their ids, in seconds since 1970 UTC.
+#[derive(Clone, Debug, Default)]
+pub struct Removals {
+    pub vms: IdMap<u64, i64>,
+    pub accounts: IdMap<u64, i64>,
+}
+
+impl Removals {
+    /// Adds what is known of more ids.
+    pub fn add(&mut self, names: &Names) {
+        let vms = names.vms.iter();
+        self.vms
+            .extend(vms.filter_map(|(id, vm)| Some((*id, vm.removed?))));
+        self.accounts.extend(&names.removed_accounts);
+    }
+}
+
 /// The rows that end on a day, by count and ids: found by a walk along the index on dates alone. No row is
 /// added or deleted without a change in it. And the runs that wrote parts of the day again, as one may void rows
 /// without having any.

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
+use crate::aggregate::count;
 use crate::aggregate::row_trace::RowTrace;
 use crate::aggregate::window::DayBounds;
 use crate::config::LedgerUri;
 use crate::coverage::{Coverage, find_coverage};
 use crate::day::{Day, DayRange};
-use crate::import::{add_up, rows_gone, running_vms};
+use crate::import::rows_gone;
 use crate::ledger::account_lines::NamedLine;
 use crate::ledger::day::{ClosedDay, Completion, LinesPer, Policy};
 use crate::ledger::day_reader::DayReader;
@@ -141,6 +142,7 @@ fn explain_day(
         mut rows,
         rewinds,
         names,
+        removals,
         fingerprint,
         oldest,
         lowest_id,
@@ -155,17 +157,29 @@ fn explain_day(
     let gone = stored
         .and_then(|stored| rows_gone(stored, fingerprint.rows, oldest, lowest_id, bounds))
         .is_some();
-    let mut figures: BTreeMap<(Metric, u64), FigureParts> = BTreeMap::new();
+    let mut steps = Vec::new();
     let mut note = |step: &RowTrace| {
-        for key in step.figures.keys() {
-            let row = explained_row(step, descriptions);
-            figures.entry(key).or_default().rows.push(row);
-        }
+        let key = (step.figure.metric, step.figure.source_id);
+        steps.push((key, explained_row(step, descriptions)));
     };
+    let counted = count(&mut rows, &rewinds, bounds, &zones, &removals, &mut note)?;
     let policy = Policy::of(stored, ClosedDay::ReportOnly);
-    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
-    let usage = add_up(&mut rows, &rewinds, bounds, &zones, &known, &mut note)?;
-    for record in usage.records {
+    let running = steps
+        .iter()
+        .filter(|((metric, _), _)| *metric == Metric::VmRunning);
+    let vms = running.map(|(_, step)| (step.row.usage_id, step.row.template_id));
+    let known = ledger.known_vms(day, policy, vms)?;
+    let mut figures: BTreeMap<(Metric, u64), FigureParts> = BTreeMap::new();
+    for (key, step) in steps {
+        // A running VM counts for its guest OS as well.
+        if key.0 == Metric::VmRunning {
+            let guest_os = known.guest_os(step.row.usage_id, step.row.template_id);
+            let figure = figures.entry((Metric::OsUsage, guest_os));
+            figure.or_default().rows.push(step.clone());
+        }
+        figures.entry(key).or_default().rows.push(step);
+    }
+    for record in known.add_up(counted)?.records {
         let figure = figures.entry((record.metric, record.source_id));
         // Several ids in CloudStack may mean the account.
         let sum = &mut figure.or_default().sum;
@@ -227,7 +241,7 @@ fn explained_row(step: &RowTrace, descriptions: &Descriptions) -> ExplainedRow {
         outcome: step.outcome,
         repeats: step.repeats,
         rewind: step.rewind,
-        quantity: step.figures.quantity,
+        quantity: step.figure.quantity,
     }
 }
 

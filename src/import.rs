@@ -1,9 +1,9 @@
 //! The import: imports the days that are due, looks at closed days again, and keeps how the run ended. What it has to
 //! say on the way it hands to its caller, who prints it.
 
-mod add_up;
 mod advice;
 mod closed;
+mod counted_day;
 mod due;
 mod notices;
 mod one_day;
@@ -24,7 +24,6 @@ use crate::ledger::day::{ClosedDay, LinesPer};
 use crate::ledger::runs::RunOutcome;
 use crate::source::{Source, Watermark};
 use crate::unusual::UnusualRule;
-pub use add_up::{add_up, running_vms};
 pub use advice::{Advice, advise};
 use due::due_days;
 use one_day::{Cut, ImportRules, Misfits, import_days};

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
+use crate::aggregate::count;
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::Day;
 use crate::finding::FindingKind;
-use crate::import::{add_up, purged, running_vms};
+use crate::import::purged;
 use crate::ledger::Ledger;
 use crate::ledger::day::{ClosedDay, NewFinding, Policy};
 use crate::ledger::refusals::Cause;
@@ -65,7 +66,8 @@ pub fn verify(
     on_day: &mut dyn FnMut(DayVerdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut reported = BTreeSet::new();
-    source.prefetch_days(days, rules.zones, "verify", &mut |day, read| {
+    let whole = |_, read| Ok(read);
+    source.prefetch_days(days, rules.zones, "verify", &whole, &mut |day, read| {
         let verified = match read {
             Ok(read) => verify_day(day, rules, read, ledger, &mut reported),
             Err(bad) => Err(bad.into()),
@@ -135,6 +137,7 @@ fn verify_day(
     let SourceDay {
         mut rows,
         names,
+        removals,
         fingerprint,
         oldest,
         lowest_id,
@@ -145,15 +148,15 @@ fn verify_day(
     ledger.add_names(names);
     let stored = ledger.find_day(day)?;
     let policy = Policy::of(stored, ClosedDay::ReportOnly);
-    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
-    let usage = add_up(
+    let counted = count(
         &mut rows,
         &rewinds,
         bounds,
         rules.zones,
-        &known,
+        &removals,
         &mut |_| (),
     )?;
+    let usage = ledger.add_up(day, policy, counted)?;
     let figures = ledger.day_figures(day)?;
     let purged = stored.and_then(|stored| purged(stored, &usage, oldest, lowest_id, bounds));
     let verdict_of = |verdict, differences| DayVerdict {

@@ -1,5 +1,5 @@
 //! `make bench`: what an import costs, as ratios to baselines measured in the same run, on a private MariaDB
-//! server. Prints and judges nothing. `BENCH=L` adds the size that takes minutes to build, `BENCH=report` measures
+//! server. Prints and judges nothing. `BENCH=L` puts the size that takes minutes to build beside the one before it, `BENCH=report` measures
 //! reports alone, `BENCH=lines` questions about lines, `BENCH=server` the server, with `OLD=PROGRAM` beside another version of itself,
 //! `BENCH=pages` the pages for a browser, `BENCH=history` what a ledger of ten years costs,
 //! `BENCH=engines` one in a file beside those on servers.
@@ -59,6 +59,9 @@ fn main() {
         run("import", &cloud, Size::M);
         return pages::run(&cloud);
     }
+    if std::env::var("BENCH").is_ok_and(|part| part == "L") {
+        return compare_large(&database);
+    }
     if std::env::var("BENCH").is_ok_and(|part| part == "engines") {
         return engines::run(&BenchCloud::build(&database, Size::M));
     }
@@ -111,20 +114,34 @@ fn main() {
             server::run(&cloud, size);
         }
     }
-    if std::env::var("BENCH").is_ok_and(|size| size == "L") {
-        let cloud = BenchCloud::build(&database, Size::L);
-        let fetch = timed(cloud.client(FETCH)).as_secs_f64();
-        let cost = run("import", &cloud, Size::L);
-        let first = cost.time.as_secs_f64();
+}
+
+/// The size that takes minutes to build, beside the one before it.
+fn compare_large(database: &mariadb::Server) {
+    let mut of_a_row = Vec::new();
+    for size in [Size::M, Size::L] {
+        let cloud = BenchCloud::build(database, size);
+        let (mut fetch, mut first) = (Vec::new(), Vec::new());
+        let mut peak = 0f64;
+        for _ in 0..ROUNDS {
+            fetch.push(timed(cloud.client(FETCH)));
+            cloud.forget_ledger();
+            let cost = run("import", &cloud, size);
+            first.push(cost.time);
+            peak = peak.max(cost.peak);
+        }
+        let [fetch, first] = [fetch, first].map(median);
+        let row = first * 1e6 / cloud.rows as f64;
         println!(
-            "L     {:>9} {first:>7.2} s              – {fetch:>8.2} s          – {:>9.2}                 –              – {:>8.0}",
+            "{}: {} rows, import {first:.2} s, {:.2} x fetch, {row:.2} µs a row, peak {peak:.0} MB",
+            size.name(),
             cloud.rows,
             first / fetch,
-            cost.peak
         );
-        println!("      per row: {:.2} µs", first * 1e6 / cloud.rows as f64);
-        read_account_months(&cloud, Size::L);
+        of_a_row.push(row);
+        read_account_months(&cloud, size);
     }
+    println!("a row of L / a row of M: {:.2}", of_a_row[1] / of_a_row[0]);
 }
 
 const GROUP_BY: &str = "select account_id, date(start_date), usage_type, offering_id, sum(raw_usage), \

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::pieces::{Replay, resource_of};
-use super::record::{Record, VmFacts};
+use super::record::Record;
 use super::runs::Rewind;
 use super::window::DayBounds;
+use crate::cloud::Removals;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Utc;
 use crate::metric::{Bound, Metric, hours_bound, resource_of_usage_type};
@@ -91,20 +92,20 @@ impl FindingCollector {
     }
 
     /// Use of what `cloud` says had been removed when the window began.
-    pub fn used_after_removal(&mut self, row: &UsageRow, metric: Metric, facts: &VmFacts) {
-        let before = |removed: Option<i64>| removed.is_some_and(|removed| removed < row.start);
+    pub fn used_after_removal(&mut self, row: &UsageRow, metric: Metric, removals: &Removals) {
+        let before = |removed: Option<&i64>| removed.is_some_and(|removed| *removed < row.start);
         let vm = match row.usage_type {
             Some(1 | 2) => row.usage_id,
             _ => row.vm_id,
         };
-        if vm != 0 && before((facts.removed)(vm)) {
+        if vm != 0 && before(removals.vms.get(&vm)) {
             let detail = match row.usage_type {
                 Some(1 | 2 | 28) => "the VM was removed before".to_owned(),
                 _ => format!("its VM, vm:{vm}, was removed before"),
             };
             self.about_row(FindingKind::UsedAfterRemoval, row, metric, &detail);
         }
-        if before((facts.account_removed)(row.account_id)) {
+        if before(removals.accounts.get(&row.account_id)) {
             let key = (row.account_id, row.usage_type, metric);
             *self.removed_accounts.entry(key).or_default() += 1;
         }

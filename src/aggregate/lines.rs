@@ -47,9 +47,18 @@ impl UsageLine {
 /// Lines in the making.
 pub(super) struct Parts {
     parts: Vec<UsageLine>,
+    running: Vec<RunningPart>,
     skus: IdMap<Sku, u32>,
     /// Domain of each account, with the id of the row that says so.
     domains: IdMap<u64, (u64, u32)>,
+}
+
+/// A part of a VM that ran, which counts for its guest OS as well.
+struct RunningPart {
+    /// Its place.
+    part: u32,
+    zone_id: u32,
+    template_id: u64,
 }
 
 /// What a day's parts add up to.
@@ -66,6 +75,7 @@ impl Parts {
         Parts {
             // A running VM counts for its guest OS as well.
             parts: Vec::with_capacity(rows + rows / 8),
+            running: Vec::new(),
             skus: IdMap::default(),
             domains: IdMap::default(),
         }
@@ -77,16 +87,16 @@ impl Parts {
         *newest = (row.id, row.domain_id).max(*newest);
     }
 
-    /// What a row adds to a metric that is kept per `source_id`, if it is kept per anything.
-    pub fn add(
-        &mut self,
-        row: &UsageRow,
-        metric: Metric,
-        source_id: u64,
-        quantity: f64,
-    ) -> anyhow::Result<()> {
-        let next = u32::try_from(self.skus.len())?;
-        let sku = *self.skus.entry(sku(row, metric, source_id)).or_insert(next);
+    /// What a row adds to its metric.
+    pub fn add(&mut self, row: &UsageRow, metric: Metric, quantity: f64) -> anyhow::Result<()> {
+        let sku = self.place_of(sku(row, metric))?;
+        if metric == Metric::VmRunning {
+            self.running.push(RunningPart {
+                part: u32::try_from(self.parts.len())?,
+                zone_id: row.zone_id,
+                template_id: row.template_id,
+            });
+        }
         self.parts.push(UsageLine {
             account_id: row.account_id,
             resource: row.resource(),
@@ -97,9 +107,37 @@ impl Parts {
         Ok(())
     }
 
+    fn place_of(&mut self, sku: Sku) -> anyhow::Result<u32> {
+        let next = u32::try_from(self.skus.len())?;
+        Ok(*self.skus.entry(sku).or_insert(next))
+    }
+
+    /// The VMs that ran, each with its template, one or more times, in the order of the rows.
+    pub fn running_vms(&self) -> impl Iterator<Item = (u64, u64)> {
+        let vm = |running: &RunningPart| {
+            (
+                self.parts[running.part as usize].resource.1,
+                running.template_id,
+            )
+        };
+        self.running.iter().map(vm)
+    }
+
+    /// Lets running VMs count for their guest OSes.
+    fn add_guest_oses(&mut self, guest_os: &dyn Fn(u64, u64) -> u64) -> anyhow::Result<()> {
+        for running in std::mem::take(&mut self.running) {
+            let part = self.parts[running.part as usize];
+            let id = guest_os(part.resource.1, running.template_id);
+            let sku = self.place_of(guest_os_sku(running.zone_id, id))?;
+            self.parts.push(UsageLine { sku, ..part });
+        }
+        Ok(())
+    }
+
     /// Adds up the parts of each line, and the lines of each record. Both in order, so that the order of the rows cannot
-    /// change a last bit of a sum.
-    pub fn add_up(mut self) -> anyhow::Result<Added> {
+    /// change a last bit of a sum. `guest_os` has the guest OS of a VM and template by their ids; 0: unknown.
+    pub fn add_up(mut self, guest_os: &dyn Fn(u64, u64) -> u64) -> anyhow::Result<Added> {
+        self.add_guest_oses(guest_os)?;
         let skus = self.sort_skus();
         let groups = group_by_record(&skus);
         let mut parts = self.parts;
@@ -208,11 +246,8 @@ fn line(parts: &[UsageLine]) -> (UsageLine, usize) {
     (UsageLine { quantity, ..first }, count)
 }
 
-fn sku(row: &UsageRow, metric: Metric, source_id: u64) -> Sku {
-    let offering = offering_of(metric).map(|kind| match kind {
-        Breakdown::GuestOs => (kind, source_id),
-        _ => (kind, row.offering_id),
-    });
+fn sku(row: &UsageRow, metric: Metric) -> Sku {
+    let offering = offering_of(metric).map(|kind| (kind, row.offering_id));
     Sku {
         metric,
         offering: offering.filter(|(_, id)| *id != 0),
@@ -221,6 +256,15 @@ fn sku(row: &UsageRow, metric: Metric, source_id: u64) -> Sku {
             Metric::VmRunning | Metric::VmAllocated => row.vm_size(),
             _ => VmSize::default(),
         },
+    }
+}
+
+fn guest_os_sku(zone_id: u32, guest_os_id: u64) -> Sku {
+    Sku {
+        metric: Metric::OsUsage,
+        offering: (guest_os_id != 0).then_some((Breakdown::GuestOs, guest_os_id)),
+        zone_id,
+        size: VmSize::default(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What becomes of one row on its way into a day's figures, for callers that report it.
 
 use super::pieces::{Piece, Replay};
-use super::record::VmFacts;
 use super::runs::Rewind;
 use super::window::Part;
 use crate::metric::{Breakdown, Metric};
@@ -19,7 +18,7 @@ pub struct RowTrace<'a> {
     pub repeats: Option<u64>,
     /// The later run that voids it, or the end of its window.
     pub rewind: Option<Rewind>,
-    pub figures: Figures,
+    pub figure: RowFigure,
 }
 
 /// Why the share is what it is, or why the row does not count.
@@ -43,13 +42,11 @@ pub enum RowOutcome {
     Hidden,
 }
 
-/// The figures that a row belongs to. What it adds to each is the same.
+/// The figure that a row belongs to. A running VM counts as much for its guest OS.
 #[derive(Clone, Copy, Debug)]
-pub struct Figures {
+pub struct RowFigure {
     pub metric: Metric,
     pub source_id: u64,
-    /// A running VM counts for its guest OS as well.
-    pub guest_os_id: Option<u64>,
     /// In the metric's unit; 0 for a row that does not count.
     pub quantity: f64,
 }
@@ -105,8 +102,8 @@ impl RowOutcome {
     }
 }
 
-impl Figures {
-    pub(super) fn of(row: &UsageRow, vms: &VmFacts) -> Figures {
+impl RowFigure {
+    pub(super) fn of(row: &UsageRow) -> RowFigure {
         let metric = match Metric::of_usage_type(row.usage_type).0 {
             Metric::BackupByteHours if !row.raw_is_hours => Metric::UsageType(28),
             metric => metric,
@@ -119,18 +116,10 @@ impl Figures {
             // Guest OS hours are booked beside the VM's, where its OS is known.
             Some(Breakdown::GuestOs | Breakdown::DiskOffering) | None => 0,
         };
-        let runs = metric == Metric::VmRunning;
-        Figures {
+        RowFigure {
             metric,
             source_id,
-            guest_os_id: runs.then(|| (vms.guest_os)(row.usage_id, row.template_id)),
             quantity: 0.0,
         }
-    }
-
-    /// Metric, and id in CloudStack of what it is kept per.
-    pub fn keys(self) -> impl Iterator<Item = (Metric, u64)> {
-        let guest_os = self.guest_os_id.map(|id| (Metric::OsUsage, id));
-        [(self.metric, self.source_id)].into_iter().chain(guest_os)
     }
 }

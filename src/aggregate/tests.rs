@@ -77,17 +77,13 @@ fn aggregate(
     rewinds: &Rewinds,
     day: DayBounds,
     zone: &Zones,
-    facts: &VmFacts,
+    removals: &Removals,
+    guest_os: &dyn Fn(u64, u64) -> u64,
 ) -> anyhow::Result<DayUsage> {
-    super::aggregate(rows, rewinds, day, zone, facts, &mut |_| ())
+    count(rows, rewinds, day, zone, removals, &mut |_| ())?.add_up(guest_os)
 }
 
 fn day_of(rows: Vec<UsageRow>) -> DayUsage {
-    let vms = VmFacts {
-        guest_os: &|vm, template| if vm == 404 { template } else { 50 },
-        removed: &|_| None,
-        account_removed: &|_| None,
-    };
     let mut rows = identified(rows);
     let rewinds = Rewinds::of(&Runs::default(), &mut rows);
     aggregate(
@@ -95,7 +91,8 @@ fn day_of(rows: Vec<UsageRow>) -> DayUsage {
         &rewinds,
         DAY,
         &Zones::from(Zone::parse("GMT").unwrap()),
-        &vms,
+        &Removals::default(),
+        &|vm, template| if vm == 404 { template } else { 50 },
     )
     .unwrap()
 }

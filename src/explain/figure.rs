@@ -49,7 +49,7 @@ pub enum Agreement {
 }
 
 /// One source row and its part in a figure.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExplainedRow {
     pub row: UsageRow,
     /// What was used, as lines name it.

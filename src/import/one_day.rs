@@ -2,11 +2,10 @@
 
 use anyhow::Context;
 
-use super::add_up::{add_up, running_vms};
 use super::closed::is_closed;
-use super::purge::{before_the_source, begins_within, purged, without_rows};
+use super::counted_day::CountedDay;
+use super::purge::{before_the_source, purged, without_rows};
 use crate::aggregate::window::DayBounds;
-use crate::aggregate::zone_fit::{misfit, windows_of};
 use crate::day::{Day, DayRange};
 use crate::finding::{Finding, FindingKind};
 use crate::ledger::Ledger;
@@ -14,8 +13,8 @@ use crate::ledger::day::{
     ClosedDay, Completion, FigureDifference, LinesPer, NewDay, Policy, StoredDay, Written,
 };
 use crate::ledger::refusals::Cause;
-use crate::row::{BadRow, UsageRow};
-use crate::source::{Source, SourceDay};
+use crate::row::BadRow;
+use crate::source::Source;
 use crate::unusual::UnusualRule;
 use crate::zones::Zones;
 
@@ -94,7 +93,8 @@ pub fn import_days(
     ledger: &mut Ledger,
     on_day: &mut dyn FnMut(DayReport) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    source.prefetch_days(days, rules.zones, "import", &mut |day, read| {
+    let count = |day, read| CountedDay::of(day, rules.zones, read);
+    source.prefetch_days(days, rules.zones, "import", &count, &mut |day, read| {
         let imported = match read {
             Ok(read) => import_day(day, rules, read, ledger),
             Err(bad) => Err(bad.into()),
@@ -137,43 +137,32 @@ fn leave(day: Day, outcome: Outcome, ledger: &Ledger) -> anyhow::Result<DayRepor
 fn import_day(
     day: Day,
     rules: &ImportRules,
-    read: SourceDay,
+    read: CountedDay,
     ledger: &mut Ledger,
 ) -> anyhow::Result<DayReport> {
-    let SourceDay {
-        mut rows,
+    let CountedDay {
+        counted,
+        findings,
+        misfit: wrong_zone,
+        reaches_back_to,
         names,
         fingerprint,
         watermark,
         oldest,
         lowest_id,
-        stuck_since,
-        rewinds,
     } = read;
     let bounds = DayBounds::of(day, rules.zones);
-    let reaches_back_to = reaches_back_to(&rows, bounds, rules.zones)?;
-    let stored = ledger.find_day(day)?;
     ledger.add_names(names);
+    let counted = counted?;
+    let stored = ledger.find_day(day)?;
     let closed_day = match stored {
         Some(_) => rules.closed_day_of(day),
         None => rules.closed_day,
     };
+    let vms: Vec<(u64, u64)> = counted.running_vms().collect();
     let policy = Policy::of(stored, closed_day);
-    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
-    let mut usage = add_up(
-        &mut rows,
-        &rewinds,
-        bounds,
-        rules.zones,
-        &known,
-        &mut |_| (),
-    )?;
-    if let Some(since) = stuck_since.filter(|since| *since < bounds.start) {
-        usage.findings.push(stuck(rules.zones.day_at(since)?));
-    }
-    usage.findings.extend(begins_within(&rows, oldest, bounds));
-    let windows = windows_of(rows.iter().map(|row| (row.start, row.end)), bounds);
-    let wrong_zone = misfit(&windows, day, rules.zones).map(|misfit| misfit.to_string());
+    let mut usage = ledger.add_up(day, policy, counted)?;
+    usage.findings.extend(findings);
     if let (Misfits::Stored, Some(misfit)) = (rules.misfits, &wrong_zone) {
         usage.findings.push(of_another_zone(misfit.clone()));
     }
@@ -210,9 +199,6 @@ fn import_day(
         let before = ledger.find_day(day.previous())?;
         usage.findings.extend(without_rows(&usage, before));
     }
-    // The next day is read meanwhile, and two days of rows are more than there should be.
-    let vms = counted_vms(&rows, bounds);
-    drop(rows);
     let written = ledger.write_day(&NewDay {
         day,
         completion,
@@ -237,47 +223,9 @@ fn import_day(
     })
 }
 
-/// The VMs whose running was counted, each with its template.
-fn counted_vms(rows: &[UsageRow], day: DayBounds) -> Vec<(u64, u64)> {
-    let touches = |row: &&UsageRow| row.start < day.end && row.end > day.start;
-    let running = rows
-        .iter()
-        .filter(touches)
-        .filter(|row| row.usage_type == Some(1));
-    running.map(|row| (row.usage_id, row.template_id)).collect()
-}
-
-/// The day of the earliest start among the rows that end on this day, if that is before it.
-fn reaches_back_to(
-    rows: &[UsageRow],
-    day: DayBounds,
-    zones: &Zones,
-) -> anyhow::Result<Option<Day>> {
-    let ends_here = |row: &&UsageRow| row.end > day.start && row.end <= day.end;
-    let earliest = rows.iter().filter(ends_here).map(|row| row.start).min();
-    match earliest {
-        Some(start) if start < day.start => Ok(Some(zones.day_at(start)?)),
-        Some(_) | None => Ok(None),
-    }
-}
-
 fn of_another_zone(detail: String) -> Finding {
     Finding {
         kind: FindingKind::WrongZone,
-        account_id: None,
-        metric: None,
-        resource: None,
-        detail,
-    }
-}
-
-fn stuck(since: Day) -> Finding {
-    let detail = format!(
-        "the newest usage jobs all start on {since}: a usage event cannot be processed and every run writes the days \
-         since then again"
-    );
-    Finding {
-        kind: FindingKind::UsageJobStuck,
         account_id: None,
         metric: None,
         resource: None,

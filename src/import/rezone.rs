@@ -4,10 +4,10 @@
 
 use anyhow::{Context, anyhow, bail};
 
-use super::add_up::{add_up, running_vms};
 use super::closed::is_closed;
 use super::one_day::{Cut, DayReport, ImportRules, Misfits, Outcome, import_days};
 use super::purge::purged;
+use crate::aggregate::count;
 use crate::aggregate::window::DayBounds;
 use crate::day::Day;
 use crate::ledger::Ledger;
@@ -133,7 +133,8 @@ fn last_gone(
     ledger: &mut Ledger,
 ) -> anyhow::Result<Option<Day>> {
     let mut last = None;
-    source.prefetch_days(days, zones, "rezone", &mut |day, read| {
+    let whole = |_, read| Ok(read);
+    source.prefetch_days(days, zones, "rezone", &whole, &mut |day, read| {
         let read = read.map_err(|bad| anyhow!("{day} cannot be read: {bad}: repair it first"))?;
         if is_gone(day, read, zones, ledger).with_context(|| format!("{day}"))? {
             last = Some(day);
@@ -150,6 +151,7 @@ fn is_gone(day: Day, read: SourceDay, zones: &Zones, ledger: &mut Ledger) -> any
     let SourceDay {
         mut rows,
         names,
+        removals,
         oldest,
         lowest_id,
         rewinds,
@@ -158,7 +160,7 @@ fn is_gone(day: Day, read: SourceDay, zones: &Zones, ledger: &mut Ledger) -> any
     let bounds = DayBounds::of(day, zones);
     ledger.add_names(names);
     let policy = Policy::of(Some(stored), ClosedDay::ReportOnly);
-    let known = ledger.known_vms(day, policy, running_vms(&rows))?;
-    let usage = add_up(&mut rows, &rewinds, bounds, zones, &known, &mut |_| ())?;
+    let counted = count(&mut rows, &rewinds, bounds, zones, &removals, &mut |_| ())?;
+    let usage = ledger.add_up(day, policy, counted)?;
     Ok(purged(stored, &usage, oldest, lowest_id, bounds).is_some())
 }

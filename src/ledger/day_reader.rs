@@ -55,13 +55,14 @@ impl<'a> DayReader<'a> {
         find_day(self.connection, day)
     }
 
-    /// See `Ledger::known_vms`.
+    /// What source and ledger know of VMs on a day; `vms` are ids of VMs, each with its template's. `policy` is what is going
+    /// to be done to the day.
     pub fn known_vms(
         &mut self,
         day: Day,
         policy: Policy,
         vms: impl Iterator<Item = (u64, u64)>,
-    ) -> anyhow::Result<KnownVms<'_>> {
+    ) -> anyhow::Result<KnownVms> {
         KnownVms::of(self.connection, &mut self.names, day, policy, vms)
     }
 

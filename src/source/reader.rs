@@ -11,7 +11,7 @@ use super::{domains, line_names, names, probe, runs, usage, windows};
 use crate::aggregate::runs::{Rewinds, Runs};
 use crate::aggregate::window::DayBounds;
 use crate::aggregate::zone_fit::Window;
-use crate::cloud::{CloudIdentity, Fingerprint, Names};
+use crate::cloud::{CloudIdentity, Fingerprint, Names, Removals};
 use crate::config::SourceUri;
 use crate::db::{self, Connection};
 use crate::row::UsageRow;
@@ -25,6 +25,8 @@ pub struct Source {
     pub(super) names: names::NameReader,
     line_names: line_names::LineNameReader,
     domains: domains::DomainReader,
+    /// Of all that was read so far.
+    removals: Removals,
 }
 
 /// What CloudStack has for one day, all of one state.
@@ -35,6 +37,8 @@ pub struct SourceDay {
     pub rewinds: Rewinds,
     /// Names for ids that no earlier day of this run has brought.
     pub names: Names,
+    /// Of the VMs and accounts of this day, and of earlier days of this run.
+    pub removals: Removals,
     /// The rows that end on the day.
     pub fingerprint: Fingerprint,
     /// How far the usage server had got.
@@ -81,6 +85,7 @@ impl Source {
             names,
             line_names,
             domains,
+            removals: Removals::default(),
         })
     }
 
@@ -182,10 +187,12 @@ impl Source {
         self.names
             .read_lost_accounts(&self.cloud_usage, &rows, &mut names)
             .context("read cloud_usage")?;
+        self.removals.add(&names);
         Ok(SourceDay {
             rows,
             rewinds,
             names,
+            removals: self.removals.clone(),
             fingerprint,
             watermark,
             oldest,

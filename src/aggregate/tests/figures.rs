@@ -224,10 +224,9 @@ fn a_size_that_can_hardly_be_is_reported() {
 
 #[test]
 fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
-    let facts = VmFacts {
-        guest_os: &|_, _| 50,
-        removed: &|_| None,
-        account_removed: &|account| (account == 7).then_some(TENTH - 1),
+    let removals = Removals {
+        accounts: [(7, TENTH - 1)].into_iter().collect(),
+        ..Removals::default()
     };
     let volume = |id, usage_id| UsageRow {
         usage_id,
@@ -236,7 +235,15 @@ fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
     };
     let mut rows = identified(vec![volume(1, 1), volume(2, 2), row(3, 14, 24.0)]);
     let zone = Zones::from(Zone::parse("GMT").unwrap());
-    let usage = aggregate(&mut rows, &Rewinds::default(), DAY, &zone, &facts).unwrap();
+    let usage = aggregate(
+        &mut rows,
+        &Rewinds::default(),
+        DAY,
+        &zone,
+        &removals,
+        &|_, _| 50,
+    )
+    .unwrap();
     assert_eq!(kinds(&usage), ["used_after_removal", "used_after_removal"]);
     assert_eq!(
         usage.findings[0].detail,
@@ -281,10 +288,9 @@ fn unknown_types_and_backups_without_hours_are_kept_as_they_are() {
 
 #[test]
 fn use_after_removal_is_reported() {
-    let vms = VmFacts {
-        guest_os: &|_, _| 50,
-        removed: &|_| Some(TENTH - 1),
-        account_removed: &|_| None,
+    let removals = Removals {
+        vms: [(3, TENTH - 1)].into_iter().collect(),
+        ..Removals::default()
     };
     let mut rows = vec![UsageRow {
         usage_id: 3,
@@ -295,7 +301,8 @@ fn use_after_removal_is_reported() {
         &Rewinds::default(),
         DAY,
         &Zones::from(Zone::parse("GMT").unwrap()),
-        &vms,
+        &removals,
+        &|_, _| 50,
     )
     .unwrap();
     assert_eq!(kinds(&usage), ["used_after_removal"]);
@@ -304,18 +311,14 @@ fn use_after_removal_is_reported() {
 
 #[test]
 fn a_value_that_is_no_amount_fails_the_day_by_name() {
-    let vms = VmFacts {
-        guest_os: &|_, _| 0,
-        removed: &|_| None,
-        account_removed: &|_| None,
-    };
     let mut rows = vec![row(17, 1, f64::NAN)];
     let err = aggregate(
         &mut rows,
         &Rewinds::default(),
         DAY,
         &Zones::from(Zone::parse("GMT").unwrap()),
-        &vms,
+        &Removals::default(),
+        &|_, _| 0,
     )
     .unwrap_err();
     assert_eq!(err.to_string(), "cloud_usage row 17: raw_usage is NaN");

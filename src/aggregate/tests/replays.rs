@@ -143,11 +143,6 @@ fn a_replay_over_the_change_to_summer_time_counts_once() {
         vm(4, end - 48 * hour, end - 24 * hour, 24.0),
         vm(5, end - 24 * hour, end, 24.0),
     ]);
-    let vms = VmFacts {
-        guest_os: &|_, _| 0,
-        removed: &|_| None,
-        account_removed: &|_| None,
-    };
     let hours_of = |day: &str| {
         let bounds = DayBounds {
             start: midnight(day),
@@ -157,7 +152,15 @@ fn a_replay_over_the_change_to_summer_time_counts_once() {
         let touches = |row: &&UsageRow| row.start < bounds.end && row.end > bounds.start;
         let mut touching: Vec<UsageRow> = rows.iter().filter(touches).cloned().collect();
         let rewinds = Rewinds::of(&Runs::default(), &mut touching);
-        aggregate(&mut touching, &rewinds, bounds, &stockholm, &vms).unwrap()
+        aggregate(
+            &mut touching,
+            &rewinds,
+            bounds,
+            &stockholm,
+            &Removals::default(),
+            &|_, _| 0,
+        )
+        .unwrap()
     };
     let days = ["2025-03-28", "2025-03-29", "2025-03-30"].map(hours_of);
     assert_eq!(

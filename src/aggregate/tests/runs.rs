@@ -31,15 +31,11 @@ fn again(id: u64, since: i64, row: UsageRow) -> UsageRow {
 }
 
 fn day_with(runs: &Runs, rows: Vec<UsageRow>) -> DayUsage {
-    let facts = VmFacts {
-        guest_os: &|_, _| 50,
-        removed: &|_| None,
-        account_removed: &|_| None,
-    };
+    let removals = Removals::default();
     let zone = Zones::from(Zone::parse("GMT").unwrap());
     let mut rows = identified(rows);
     let rewinds = Rewinds::of(runs, &mut rows);
-    aggregate(&mut rows, &rewinds, DAY, &zone, &facts).unwrap()
+    aggregate(&mut rows, &rewinds, DAY, &zone, &removals, &|_, _| 50).unwrap()
 }
 
 fn quantities(usage: &DayUsage) -> Vec<f64> {
