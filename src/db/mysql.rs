@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
@@ -167,10 +167,7 @@ impl Mysql {
         rows: impl IntoIterator<Item = R>,
     ) -> anyhow::Result<()> {
         let sql = respelled(sql, &[]);
-        let (head, rest) = sql
-            .rsplit_once(" values (")
-            .context("a statement without values")?;
-        let (_, tail) = rest.split_once(')').context("values without an end")?;
+        let (head, tail) = around_values(&sql)?;
         let mut rows = rows.into_iter();
         loop {
             let (mut count, mut values) = (0, Vec::new());
@@ -203,6 +200,23 @@ impl Mysql {
     }
 }
 
+/// What stands before and behind the values of an insert, which are names and nothing else.
+fn around_values(sql: &str) -> anyhow::Result<(&str, &str)> {
+    let around = sql
+        .rsplit_once(" values (")
+        .and_then(|(head, rest)| Some((head, rest.split_once(')')?)));
+    let (head, (values, tail)) = around.with_context(|| format!("no values in {sql}"))?;
+    let is_name = |value: &str| {
+        let name = value.strip_prefix(':');
+        name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    ensure!(
+        values.split(", ").all(is_name),
+        "something else than names among the values of {sql}"
+    );
+    Ok((head, tail))
+}
+
 fn bind(params: Params) -> anyhow::Result<mysql::Params> {
     // Lists of ids are in the statement itself.
     let single = params
@@ -229,4 +243,23 @@ fn mysql_value(value: &SqlValue) -> anyhow::Result<mysql::Value> {
         SqlValue::Moment(moment) => mysql::Value::from(Utc::at(*moment)?.sql()),
         SqlValue::Ids(_) => bail!("a list of ids in a row"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_many_rows_are_names() {
+        let sql = "insert into a (b, c) values (:b, :c) on duplicate key update b = values(b)";
+        let around = (
+            "insert into a (b, c)",
+            " on duplicate key update b = values(b)",
+        );
+        assert_eq!(around_values(sql).unwrap(), around);
+        for values in ["(:b, unhex(:c))", "(:b, 1)", "(:b"] {
+            let sql = format!("insert into a (b, c) values {values}");
+            around_values(&sql).unwrap_err();
+        }
+    }
 }

@@ -285,16 +285,19 @@ fn store_used(
     for (kind, mut ids) in new {
         ids.sort_unstable();
         ids.dedup();
-        let frozen: Vec<NewName> = ids
-            .iter()
-            .map(|id| used_name(&names.cloud, kind, *id))
-            .collect();
-        let stored = store_all(connection, kind.name(), &frozen)?;
-        let stored = stored.into_iter().map(|(id, stored)| ((kind, id), stored));
-        names.lines.used.extend(stored);
+        for ids in ids.chunks(NAMES_AT_ONCE) {
+            let frozen = ids.iter().map(|id| used_name(&names.cloud, kind, *id));
+            let frozen: Vec<NewName> = frozen.collect();
+            let stored = store_all(connection, kind.name(), &frozen)?;
+            let stored = stored.into_iter().map(|(id, stored)| ((kind, id), stored));
+            names.lines.used.extend(stored);
+        }
     }
     Ok(())
 }
+
+/// The first import of a large cloud names very many things.
+const NAMES_AT_ONCE: usize = 10_000;
 
 /// What is to be stored of a name. Where `cloud` does not know it, `is_stand_in`: then what the ledger knows goes first.
 struct NewName {

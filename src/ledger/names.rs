@@ -141,7 +141,11 @@ impl LedgerNames {
         self.cloud.vms.extend(names.vms);
         self.cloud.templates.extend(names.templates);
         self.cloud.addresses.extend(names.addresses);
-        self.cloud.used.extend(names.used);
+        // Of the first day there are very many, and an extended map is a second one for a while.
+        match self.cloud.used.is_empty() {
+            true => self.cloud.used = names.used,
+            false => self.cloud.used.extend(names.used),
+        }
         self.cloud.zones.extend(names.zones);
         self.cloud.domains.extend(names.domains);
         self.cloud.offering_sizes.extend(names.offering_sizes);

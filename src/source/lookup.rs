@@ -1,5 +1,7 @@
 //! Looks up ids in `cloud`: in batches, and each once a run.
 
+use std::collections::HashMap;
+
 use crate::cloud::CloudName;
 use crate::db::{Connection, Row};
 use crate::id_map::IdSet;
@@ -25,17 +27,18 @@ pub enum Asked {
 
 /// Which ids have been asked for.
 #[derive(Default)]
-pub struct AskedIds(IdSet<(Asked, u64)>);
+pub struct AskedIds(HashMap<Asked, IdSet<u64>>);
 
 impl AskedIds {
     /// Whether an id is asked for now for the first time. 0 is none.
     pub fn is_new(&mut self, asked: Asked, id: u64) -> bool {
-        id != 0 && self.0.insert((asked, id))
+        id != 0 && self.0.entry(asked).or_default().insert(id)
     }
 
     /// Those of the ids that are asked for now for the first time, in order.
     pub fn new_ids(&mut self, asked: Asked, ids: impl Iterator<Item = u64>) -> Vec<u64> {
-        let mut new: Vec<u64> = ids.filter(|id| self.is_new(asked, *id)).collect();
+        let known = self.0.entry(asked).or_default();
+        let mut new: Vec<u64> = ids.filter(|id| *id != 0 && known.insert(*id)).collect();
         new.sort_unstable();
         new
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use rbc_usage::config::{MysqlTls, MysqlUri, Password, SourceUri};
-use rbc_usage::db::{Connection, SqlValue, connect, params};
+use rbc_usage::db::{Connection, Row, SqlValue, connect, params};
 
 use crate::mariadb;
 
@@ -19,6 +19,11 @@ fn on_each(check: impl Fn(&Connection)) {
     let folder = tempfile::tempdir().unwrap();
     let file = rusqlite::Connection::open(folder.path().join("things.db")).unwrap();
     check_on(&file.into(), &check);
+    check_on(&open(&database()).unwrap(), &check);
+}
+
+/// An empty one on a server.
+fn database() -> SourceUri {
     static DATABASES: AtomicUsize = AtomicUsize::new(0);
     let name = format!("things_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let server = mariadb::shared();
@@ -30,7 +35,7 @@ fn on_each(check: impl Fn(&Connection)) {
     ] {
         root.query_drop(sql).unwrap();
     }
-    let uri = MysqlUri {
+    SourceUri::Mysql(MysqlUri {
         host: "localhost".to_owned(),
         port: 3306,
         socket: Some(server.path("socket")),
@@ -38,10 +43,12 @@ fn on_each(check: impl Fn(&Connection)) {
         password: Password("a".to_owned()),
         database: name,
         tls: MysqlTls::Off,
-    };
+    })
+}
+
+fn open(uri: &SourceUri) -> anyhow::Result<Connection> {
     let patience = Duration::from_secs(30);
-    let server = connect(&SourceUri::Mysql(uri), patience, patience).unwrap();
-    check_on(&server, &check);
+    connect(uri, patience, patience)
 }
 
 fn check_on(connection: &Connection, check: &impl Fn(&Connection)) {
@@ -145,4 +152,37 @@ fn names_and_values_have_to_be_the_same() {
         assert!(connection.exists(sql, params! {":other": 1i64}).is_err());
         assert!(!connection.exists(sql, params! {":id": 1i64}).unwrap());
     });
+}
+
+/// Rows that no buffer on their way holds.
+const LONG: &str = "select id, repeat('x', 1000000), connection_id() from things order by id";
+
+#[test]
+fn a_list_whose_server_is_lost_is_asked_for_anew() {
+    let uri = database();
+    let connection = Connection::reopening(move || open(&uri)).unwrap();
+    connection.run(THINGS).unwrap();
+    insert(&connection, 0..60);
+    let mut killed = Vec::new();
+    let mut read = |row: &Row| {
+        let id: i64 = row.get(0)?;
+        if id == 0 && killed.is_empty() {
+            let by_it: i64 = row.get(2)?;
+            killed.push(by_it);
+            let kill = format!("kill {by_it}");
+            mariadb::shared().connect().query_drop(kill)?;
+        }
+        Ok(id)
+    };
+    let ids = connection.list(LONG, params! {}, &mut read).unwrap();
+    assert_eq!(ids, Vec::from_iter(0..60));
+    // Within a transaction what came before is lost as well, and nothing is repeated by itself.
+    connection.begin_snapshot().unwrap();
+    let mut read = |row: &Row| {
+        let kill = format!("kill {}", row.get::<i64>(2)?);
+        // From the second row on there is nobody to be killed.
+        let _ = mariadb::shared().connect().query_drop(kill);
+        Ok(())
+    };
+    connection.list(LONG, params! {}, &mut read).unwrap_err();
 }
