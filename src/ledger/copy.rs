@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use anyhow::{Context, ensure};
 
 use super::engine::{Engine, READERS_BUSY_TIMEOUT, ledger_at};
-use super::schema::{self, initialise, insist_on_current};
+use super::schema::{has_tables, insist_on_current, make_tables};
 use super::step::Step;
 use super::timezones::find_zones;
 use crate::config::LedgerUri;
@@ -257,8 +257,8 @@ pub fn copy(
 
 /// Makes the tables, with nothing in them: not even the row that makes them a ledger.
 fn make(to: &LedgerUri, now: &str) -> anyhow::Result<Engine> {
-    if !schema::has_tables(to)? {
-        initialise(to, "GMT", now, &mut |_| ())?;
+    if !has_tables(to)? {
+        make_tables(to, now)?;
     }
     let target = Engine::open_to_write(to)?;
     let connection = target.connection();
@@ -392,6 +392,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::ledger::schema::initialise;
 
     #[test]
     fn every_table_is_copied_with_all_its_columns() {

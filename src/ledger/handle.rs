@@ -38,6 +38,12 @@ enum Mode {
     AsAWhole,
 }
 
+/// A transaction whose commit got no answer, and was not made when another server was asked. It may still be.
+struct Unanswered<T> {
+    commits_before: i64,
+    done: T,
+}
+
 impl Ledger {
     /// Opens an initialised ledger for an import. A dry run does everything and keeps nothing.
     pub fn open(ledger: &LedgerUri, timezone: &str, dry_run: bool) -> anyhow::Result<Ledger> {
@@ -125,8 +131,9 @@ impl Ledger {
         mut act: impl FnMut(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let mut attempts = 1;
+        let mut unanswered = None;
         loop {
-            let err = match self.try_transaction(&mut act) {
+            let err = match self.try_transaction(&mut act, &mut unanswered) {
                 Ok(done) => return Ok(done),
                 Err(err) => err,
             };
@@ -153,20 +160,27 @@ impl Ledger {
     fn try_transaction<T>(
         &mut self,
         act: &mut impl FnMut(&Connection, &mut LedgerNames) -> anyhow::Result<T>,
+        unanswered: &mut Option<Unanswered<T>>,
     ) -> anyhow::Result<T> {
         self.engine.insist_on_place()?;
+        self.names.reload_if_lost(self.engine.connection())?;
         let connection = self.engine.connection();
-        self.names.reload_if_lost(connection)?;
         match self.mode {
-            Mode::Import => connection.begin_write()?,
+            Mode::Import => {
+                connection.begin_write()?;
+                if let Some(done) = self.find_made(unanswered)? {
+                    return Ok(done);
+                }
+            }
             Mode::AsAWhole => {
                 self.insist_on_transaction()?;
                 connection.run("savepoint one_change")?;
             }
         }
+        let connection = self.engine.connection();
         let done = act(connection, &mut self.names);
         let kept = done.and_then(|done| match self.mode {
-            Mode::Import => self.commit().map(|()| done),
+            Mode::Import => self.commit(done, unanswered),
             Mode::AsAWhole => connection
                 .run("release savepoint one_change")
                 .map(|()| done),
@@ -182,19 +196,46 @@ impl Ledger {
     }
 
     /// Commits. A server that is lost before it answers may have done so: another one knows.
-    fn commit(&self) -> anyhow::Result<()> {
-        let before = self.engine.count_commits()?;
+    fn commit<T>(&self, done: T, unanswered: &mut Option<Unanswered<T>>) -> anyhow::Result<T> {
+        let commits_before = self.engine.count_commits()?;
         match self.engine.commit() {
             Err(err) if Transient::of(&err) == Some(Transient::Loss) => {
                 // With its server the transaction has ended, perhaps before it was to be committed.
                 let _ = self.engine.connection().rollback();
-                match self.look_up_commits()? == before + 1 {
-                    true => Ok(()),
-                    false => Err(err),
+                if self.look_up_commits()? > commits_before {
+                    return Ok(done);
                 }
+                *unanswered = Some(Unanswered {
+                    commits_before,
+                    done,
+                });
+                Err(err)
             }
-            committed => committed,
+            committed => committed.map(|()| done),
         }
+    }
+
+    /// What an earlier attempt has done, if its commit was made after all: its server was still at it when another one was
+    /// asked. From here on it cannot be any more, as both write the row that is locked now.
+    fn find_made<T>(
+        &mut self,
+        unanswered: &mut Option<Unanswered<T>>,
+    ) -> anyhow::Result<Option<T>> {
+        let Some(earlier) = unanswered else {
+            return Ok(None);
+        };
+        let commits_before = earlier.commits_before;
+        let is_made = self
+            .engine
+            .count_commits()
+            .map(|commits| commits > commits_before);
+        if matches!(is_made, Ok(false)) {
+            return Ok(None);
+        }
+        self.roll_back();
+        is_made?;
+        self.names.reload(self.engine.connection())?;
+        Ok(unanswered.take().map(|earlier| earlier.done))
     }
 
     /// How many commits there are, from any server that can tell. Where none can, the error is not one to begin anew after:

@@ -46,11 +46,26 @@ pub fn initialise(
     now: &str,
     on_step: &mut dyn FnMut(Step),
 ) -> anyhow::Result<Initialised> {
+    bring_up_to_date(ledger, Some(timezone), now, on_step)
+}
+
+/// Makes the tables of a ledger, which is none without a zone.
+pub(super) fn make_tables(ledger: &LedgerUri, now: &str) -> anyhow::Result<()> {
+    bring_up_to_date(ledger, None, now, &mut |_| ())?;
+    Ok(())
+}
+
+fn bring_up_to_date(
+    ledger: &LedgerUri,
+    timezone: Option<&str>,
+    now: &str,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Initialised> {
     let mut initialise = || -> anyhow::Result<Initialised> {
         let path = match ledger {
             LedgerUri::File(path) => path,
             LedgerUri::ReadOnlyFile(_) => bail!(READ_ONLY),
-            LedgerUri::Cluster(_) => return cluster::initialise(ledger, timezone, now),
+            LedgerUri::Cluster(_) => return cluster::bring_up_to_date(ledger, timezone, now),
         };
         let mut options = OpenOptions::new();
         options
@@ -64,7 +79,9 @@ pub fn initialise(
         let engine = Engine::open_to_write(ledger)?;
         let found = find_version(engine.connection())?;
         if found == Some(SCHEMA_VERSION) {
-            timezones::agree_on_zones(engine.connection(), timezone)?;
+            if let Some(timezone) = timezone {
+                timezones::agree_on_zones(engine.connection(), timezone)?;
+            }
             return Ok(Initialised::Current);
         }
         let from = found.unwrap_or(0);
@@ -86,7 +103,7 @@ pub fn initialise(
 fn migrate(
     connection: &Connection,
     from: i64,
-    timezone: &str,
+    timezone: Option<&str>,
     now: &str,
     on_step: &mut dyn FnMut(Step),
 ) -> anyhow::Result<()> {
@@ -108,8 +125,10 @@ fn migrate(
     }
     connection.run(&format!("pragma user_version = {SCHEMA_VERSION}"))?;
     connection.run(&format!("pragma application_id = {APPLICATION_ID}"))?;
-    let sql = "insert into ledgers (only, timezone, created_at) values (1, :timezone, :now) on conflict do nothing";
-    connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
+    if let Some(timezone) = timezone {
+        let sql = "insert into ledgers (only, timezone, created_at) values (1, :timezone, :now) on conflict do nothing";
+        connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
+    }
     connection.commit()
 }
 

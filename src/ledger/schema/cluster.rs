@@ -21,13 +21,19 @@ const NO_LEDGER: &str = "no ledger yet: run rbc-usage initdb";
 /// Asks which version a ledger is of.
 pub const VERSION: &str = "select max(version) from schema_versions";
 
-/// Creates the tables, or brings them to this program's schema.
-pub fn initialise(ledger: &LedgerUri, timezone: &str, now: &str) -> anyhow::Result<Initialised> {
+/// Creates the tables, or brings them to this program's schema. Without a zone they are no ledger yet.
+pub fn bring_up_to_date(
+    ledger: &LedgerUri,
+    timezone: Option<&str>,
+    now: &str,
+) -> anyhow::Result<Initialised> {
     let engine = Engine::open_to_write(ledger)?;
     let connection = engine.connection();
     let found = find_version(connection)?;
     if found == Some(SCHEMA_VERSION) {
-        timezones::agree_on_zones(connection, timezone)?;
+        if let Some(timezone) = timezone {
+            timezones::agree_on_zones(connection, timezone)?;
+        }
         return Ok(Initialised::Current);
     }
     let collation = find_collation(connection)?;
@@ -71,13 +77,19 @@ fn statements(migration: &str) -> Vec<String> {
         .collect()
 }
 
-fn insert_constants(connection: &Connection, timezone: &str, now: &str) -> anyhow::Result<()> {
+fn insert_constants(
+    connection: &Connection,
+    timezone: Option<&str>,
+    now: &str,
+) -> anyhow::Result<()> {
     let sql = "insert into stored_resources (id, kind, source_id, uuid, name) values (0, 'none', 0, '', '') \
                on conflict do update set kind = 'none'";
     connection.execute(sql, params! {})?;
-    let sql = "insert into ledgers (only_one, timezone, created_at) values (1, :timezone, :now) \
-               on conflict do update set only_one = 1";
-    connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
+    if let Some(timezone) = timezone {
+        let sql = "insert into ledgers (only_one, timezone, created_at) values (1, :timezone, :now) \
+                   on conflict do update set only_one = 1";
+        connection.execute(sql, params! {":timezone": timezone, ":now": now})?;
+    }
     Ok(())
 }
 

@@ -4,9 +4,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use mysql::Conn;
 use mysql::prelude::Queryable;
 
+use super::{Theatre, times};
 use crate::cluster::{cloud_with_ledger_on, import, run, sums, whole};
 use crate::crash::RANGE;
 use crate::mariadb::Server as Mariadb;
@@ -23,6 +26,8 @@ enum Fate {
     Unanswered,
     /// The same, and from then on nobody gets through to the server.
     UnansweredForGood,
+    /// The server hears of it so many milliseconds after the client was lost.
+    Late(u64),
 }
 
 /// Stands between the program and its server.
@@ -79,6 +84,10 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, fate: Fate, left: &Atom
         if is_chosen {
             is_muted.store(true, Ordering::SeqCst);
         }
+        if let (true, Fate::Late(milliseconds)) = (is_chosen, fate) {
+            let _ = client.shutdown(Shutdown::Both);
+            std::thread::sleep(Duration::from_millis(milliseconds));
+        }
         if server.write_all(&buffer[..count]).is_err() {
             break;
         }
@@ -96,9 +105,9 @@ fn is_next(left: &AtomicUsize) -> bool {
     counted == Ok(1)
 }
 
-fn count_runs(server: &Mariadb) -> u64 {
+fn count_runs(mut connection: Conn) -> u64 {
     let sql = "select count(*) from rbc_usage.imports";
-    server.connect().query_first(sql).unwrap().unwrap()
+    connection.query_first(sql).unwrap().unwrap()
 }
 
 /// Imports, each time with another commit meeting its fate; returns how many there were of these.
@@ -110,14 +119,14 @@ fn lose(commits: &[usize]) -> usize {
         let cloud = cloud_with_ledger_on(&server, |_| format!("127.0.0.1:{}", proxy.port));
         run(&cloud, &RANGE);
         for commit in commits.iter().copied() {
-            let (hours, runs) = (24 - commit as u32 % 24, count_runs(&server));
+            let (hours, runs) = (24 - commit as u32 % 24, count_runs(server.connect()));
             cloud.usage(&format!("update cloud_usage set raw_usage = {hours}"));
             proxy.before.store(commit, Ordering::SeqCst);
             let ended = import(&cloud).finish();
             lost += usize::from(proxy.before.load(Ordering::SeqCst) == 0);
             assert_eq!(ended.code, Some(0), "{fate:?} {commit}: {ended}");
             assert_eq!(sums(&server), whole(hours), "{fate:?} {commit}");
-            assert_eq!(count_runs(&server), runs + 1, "{fate:?} {commit}");
+            assert_eq!(count_runs(server.connect()), runs + 1, "{fate:?} {commit}");
         }
     }
     lost
@@ -135,6 +144,38 @@ fn no_commit_without_an_answer_is_made_twice() {
     let all: Vec<usize> = (1..20).collect();
     let lost = lose(&all);
     assert!((24..38).contains(&lost), "{lost}: are there more?");
+}
+
+/// A server is still at a commit when another one is asked whether it was made.
+#[test]
+#[ignore = "make chaos"]
+fn a_commit_that_comes_late_is_made_once() {
+    let mut theatre = Theatre::open();
+    theatre.run(&RANGE).exits(0);
+    let config = std::fs::read_to_string(theatre.cloud.sandbox.path("cluster.cfg")).unwrap();
+    let first = theatre.cluster.hosts();
+    let first = first.split(',').next().unwrap();
+    let port: u16 = first.rsplit(':').next().unwrap().parse().unwrap();
+    for round in 0..times() {
+        let late = u64::from(round * round % 120);
+        let proxy = Proxy::start(port, Fate::Late(late));
+        let through = config.replace(first, &format!("127.0.0.1:{}", proxy.port));
+        theatre.cloud.sandbox.write("late.cfg", &through);
+        let runs = count_runs(theatre.cluster.connect(1));
+        theatre.change_source();
+        // The run, and days.
+        proxy.before.store(2 + round as usize % 6, Ordering::SeqCst);
+        let ended = theatre.import("late.cfg").finish();
+        assert_eq!(ended.code, Some(0), "{late} ms: {ended}");
+        assert_eq!(proxy.before.load(Ordering::SeqCst), 0, "{late} ms");
+        let new = (1..=10).map(|day| Theatre::whole(day, theatre.hours));
+        assert_eq!(theatre.days(1), Vec::from_iter(new), "{late} ms");
+        assert_eq!(
+            count_runs(theatre.cluster.connect(1)),
+            runs + 1,
+            "{late} ms"
+        );
+    }
 }
 
 #[test]
