@@ -9,8 +9,10 @@ create index stored_resources_by_name on stored_resources (name);
 
 -- Records lay by account, then day. Now a day is one piece of the table, behind those before it, so that writing it
 -- touches few pages, however many accounts there are. Without references, which would be looked up for each of the very
--- many records; `check` does so.
+-- many records; `check` does so. What else names the table is to mean the new one.
+pragma legacy_alter_table = on;
 alter table stored_records rename to records_by_account;
+pragma legacy_alter_table = off;
 create table stored_records (
   account_id integer not null,            -- of stored_accounts
   day text not null,                      -- of stored_days
@@ -20,10 +22,11 @@ create table stored_records (
   primary key (day, account_id, metric_id, resource_id)
 ) strict, without rowid;
 insert into stored_records (account_id, day, metric_id, resource_id, quantity)
-select account_id, day, metric_id, resource_id, quantity
-from records_by_account
-order by day, account_id, metric_id, resource_id;
-drop view daily_usage;
+select r.account_id, r.day, r.metric_id, r.resource_id, r.quantity
+from stored_days d
+cross join stored_accounts a
+cross join records_by_account r on r.account_id = a.id and r.day = d.day
+order by d.day, a.id, r.metric_id, r.resource_id;
 drop table records_by_account;
 
 -- What a price list has a row for. An address is no part of it, but what is used.
@@ -129,28 +132,37 @@ select s.account_id, s.since_day,
 from account_states s
 left join stored_domains h on h.id = s.domain_id;
 
--- The order of tables is such that a question about some days, or an account, reads no others.
+-- The order of tables is such that a question about some days, or an account, reads no others. An account's states are
+-- looked up: those of all accounts would be walked along for each account.
+drop view daily_usage;
 create view daily_usage as
-select r.day, a.uuid as account_uuid, s.name as account_name, s.domain_path, a.project_uuid,
+select r.day, a.uuid as account_uuid, s.name as account_name, nullif(h.path, '') as domain_path, a.project_uuid,
        m.name as metric, m.unit, nullif(o.uuid, '') as resource_uuid,
-       case when o.id = 0 then null else o.name end as resource_name, r.quantity, s.domain_uuid
+       case when o.id = 0 then null else o.name end as resource_name, r.quantity, h.uuid as domain_uuid
 from stored_accounts a
-cross join account_stretches s on s.account_id = a.id
-cross join stored_days d on d.day >= s.since_day and d.day < s.until_day
+cross join account_states s on s.account_id = a.id
+left join stored_domains h on h.id = s.domain_id
+cross join stored_days d on d.day >= s.since_day and d.day < coalesce(
+  (select n.since_day from account_states n
+   where n.account_id = s.account_id and n.since_day > s.since_day order by n.since_day limit 1), '9999-12-32')
 cross join stored_records r on r.day = d.day and r.account_id = a.id
 join metrics m on m.id = r.metric_id
 join stored_resources o on o.id = r.resource_id;
 
 -- As above.
 create view daily_lines as
-select x.day, a.uuid as account_uuid, s.name as account_name, s.domain_uuid, s.domain_path, a.project_uuid,
+select x.day, a.uuid as account_uuid, s.name as account_name, h.uuid as domain_uuid,
+       nullif(h.path, '') as domain_path, a.project_uuid,
        nullif(z.uuid, '') as zone_uuid, nullif(z.name, '') as zone_name, m.name as metric, m.unit,
        case when u.id = 0 then null else u.kind end as resource_kind, nullif(u.uuid, '') as resource_uuid,
        nullif(u.name, '') as resource_name, nullif(o.uuid, '') as offering_uuid, nullif(o.name, '') as offering_name,
        nullif(k.vcpus, 0) as vcpus, nullif(k.mhz, 0) as mhz, nullif(k.memory_mib, 0) as memory_mib, l.quantity
 from stored_accounts a
-cross join account_stretches s on s.account_id = a.id
-cross join stored_days d on d.day >= s.since_day and d.day < s.until_day
+cross join account_states s on s.account_id = a.id
+left join stored_domains h on h.id = s.domain_id
+cross join stored_days d on d.day >= s.since_day and d.day < coalesce(
+  (select n.since_day from account_states n
+   where n.account_id = s.account_id and n.since_day > s.since_day order by n.since_day limit 1), '9999-12-32')
 cross join account_days x on x.day = d.day and x.account_id = a.id
 cross join stored_lines l on l.id between x.first_line and x.first_line + x.line_count - 1
 join skus k on k.id = l.sku_id

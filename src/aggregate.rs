@@ -53,6 +53,7 @@ pub struct CountedRows {
     /// Without figures.
     usage: DayUsage,
     parts: Parts,
+    running_vms: Vec<(u64, u64)>,
     /// The newest run, if it wrote the day again, and what there had been before it.
     before: Option<(Rewind, Parts)>,
 }
@@ -87,14 +88,9 @@ pub fn count(
 }
 
 impl CountedRows {
-    /// The VMs whose running counts, or counted before the newest run, each with its template, in the order of the rows. One
-    /// may come several times.
+    /// The VMs that ran on the day by any row, each with its template, in the order of the rows. One may come several times.
     pub fn running_vms(&self) -> impl Iterator<Item = (u64, u64)> {
-        let before = self
-            .before
-            .iter()
-            .flat_map(|(_, parts)| parts.running_vms());
-        self.parts.running_vms().chain(before)
+        self.running_vms.iter().copied()
     }
 
     /// Adds up the day. `guest_os` has the guest OS of a VM and template by their ids; 0: unknown.
@@ -129,6 +125,7 @@ fn count_rows(
     let pieces = Pieces::of(rows, rewinds);
     let overlapping = shares_of_overlapping(rows, &pieces, day, zone)?;
     let mut sums = Sums::of(rows.len());
+    let mut running_vms = Vec::new();
     for (place, row) in rows.iter().enumerate() {
         let part_of = |from, to| {
             part_of_day(from, to, day, zone).map_err(|err| bad_row(row, &format!("{err:#}")))
@@ -137,6 +134,9 @@ fn count_rows(
             continue;
         };
         sums.note(row)?;
+        if row.usage_type == Some(1) {
+            running_vms.push((row.usage_id, row.template_id));
+        }
         let piece = pieces.at(rows, place);
         let part = match piece.counts() {
             // What counts of it may be another day's.
@@ -203,6 +203,7 @@ fn count_rows(
     Ok(CountedRows {
         usage,
         parts,
+        running_vms,
         before: None,
     })
 }

@@ -58,6 +58,7 @@ struct RunningPart {
     /// Its place.
     part: u32,
     zone_id: u32,
+    vm_id: u64,
     template_id: u64,
 }
 
@@ -94,6 +95,7 @@ impl Parts {
             self.running.push(RunningPart {
                 part: u32::try_from(self.parts.len())?,
                 zone_id: row.zone_id,
+                vm_id: row.usage_id,
                 template_id: row.template_id,
             });
         }
@@ -112,22 +114,11 @@ impl Parts {
         Ok(*self.skus.entry(sku).or_insert(next))
     }
 
-    /// The VMs that ran, each with its template, one or more times, in the order of the rows.
-    pub fn running_vms(&self) -> impl Iterator<Item = (u64, u64)> {
-        let vm = |running: &RunningPart| {
-            (
-                self.parts[running.part as usize].resource.1,
-                running.template_id,
-            )
-        };
-        self.running.iter().map(vm)
-    }
-
     /// Lets running VMs count for their guest OSes.
     fn add_guest_oses(&mut self, guest_os: &dyn Fn(u64, u64) -> u64) -> anyhow::Result<()> {
         for running in std::mem::take(&mut self.running) {
             let part = self.parts[running.part as usize];
-            let id = guest_os(part.resource.1, running.template_id);
+            let id = guest_os(running.vm_id, running.template_id);
             let sku = self.place_of(guest_os_sku(running.zone_id, id))?;
             self.parts.push(UsageLine { sku, ..part });
         }

@@ -84,7 +84,7 @@ pub struct NewDay<'a> {
     pub day: Day,
     pub completion: Completion,
     pub usage: &'a DayUsage,
-    /// The VMs whose running was counted, each with its template.
+    /// The VMs that ran by any row, each with its template.
     pub vms: &'a [(u64, u64)],
     pub fingerprint: &'a Fingerprint,
     pub closed_day: ClosedDay,

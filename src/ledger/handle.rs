@@ -20,6 +20,9 @@ const ATTEMPTS: u32 = 8;
 /// How long the second attempt waits; each further one by as much longer.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// Or which of two, where both got no answer.
+const NOBODY_KNOWS: &str = "nobody knows whether the last commit was made";
+
 /// A ledger open for writing.
 pub struct Ledger {
     pub(super) engine: Engine,
@@ -177,11 +180,10 @@ impl Ledger {
                 connection.run("savepoint one_change")?;
             }
         }
-        let connection = self.engine.connection();
-        let done = act(connection, &mut self.names);
+        let done = act(self.engine.connection(), &mut self.names);
         let kept = done.and_then(|done| match self.mode {
             Mode::Import => self.commit(done, unanswered),
-            Mode::AsAWhole => connection
+            Mode::AsAWhole => (self.engine.connection())
                 .run("release savepoint one_change")
                 .map(|()| done),
         });
@@ -203,6 +205,7 @@ impl Ledger {
                 // With its server the transaction has ended, perhaps before it was to be committed.
                 let _ = self.engine.connection().rollback();
                 if self.look_up_commits()? > commits_before {
+                    ensure!(unanswered.is_none(), "{err:#}: {NOBODY_KNOWS}");
                     return Ok(done);
                 }
                 *unanswered = Some(Unanswered {
@@ -245,7 +248,7 @@ impl Ledger {
         loop {
             match self.engine.count_commits() {
                 Err(err) if Transient::of(&err).is_some() && attempts < ATTEMPTS => attempts += 1,
-                Err(err) => bail!("{err:#}: nobody knows whether the last commit was made"),
+                Err(err) => bail!("{err:#}: {NOBODY_KNOWS}"),
                 Ok(commits) => return Ok(commits),
             }
         }

@@ -192,8 +192,7 @@ impl MonthPart {
         })
     }
 
-    /// The records are added up here and not in SQL: one walk along the accounts' stretches of the table, without the
-    /// sorting that `group by` would need, in about half the time.
+    /// The records are added up here and not in SQL, whose `group by` would sort them: in about half the time.
     pub(super) fn add_up(
         &self,
         connection: &Connection,

@@ -14,7 +14,8 @@ use crate::zones::{ZoneChange, Zones};
 pub(super) fn find_zones(connection: &Connection) -> anyhow::Result<Zones> {
     let sql = "select timezone from ledgers";
     let first: Option<String> = connection.find(sql, params! {}, |row| row.get(0))?;
-    let first = first.context("it has no timezone: run rbc-usage initdb")?;
+    let first = first
+        .context("it has no timezone, as a copy that did not come to its end: copy it again")?;
     let parse = |name: &str| Zone::parse(name).context("the ledger's timezone");
     let mut zones = Zones::from(parse(&first)?);
     let sql = "select since_day, timezone, begins_at from timezones order by since_day";

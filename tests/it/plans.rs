@@ -353,6 +353,23 @@ fn a_day_in_a_view_is_looked_up() {
     }
 }
 
+/// Of some days of everybody, the accounts alone are walked along, and once.
+#[test]
+fn days_in_a_view_walk_along_the_accounts_alone() {
+    let (_sandbox, ledger) = ledger();
+    for view in ["daily_usage", "daily_lines"] {
+        let sql = format!(
+            "explain query plan select * from {view} where day between '2013-06-01' and '2013-06-30'"
+        );
+        let mut statement = ledger.prepare(&sql).unwrap();
+        let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+        let walks = steps
+            .map(Result::unwrap)
+            .filter(|step| step.starts_with("SCAN"));
+        assert_eq!(walks.collect::<Vec<_>>(), ["SCAN a"], "{view}");
+    }
+}
+
 /// The test itself: what was wrong once is seen.
 #[test]
 fn walks_are_seen() {

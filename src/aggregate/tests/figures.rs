@@ -223,6 +223,28 @@ fn a_size_that_can_hardly_be_is_reported() {
 }
 
 #[test]
+fn a_running_vm_without_an_id_counts_for_the_os_of_its_template() {
+    let unnamed = UsageRow {
+        vm_id: 11,
+        template_id: 5,
+        ..row(1, 1, 24.0)
+    };
+    let mut rows = identified(vec![unnamed]);
+    let zone = Zones::from(Zone::parse("GMT").unwrap());
+    let (rewinds, removals) = (Rewinds::default(), Removals::default());
+    let counted = count(&mut rows, &rewinds, DAY, &zone, &removals, &mut |_| ()).unwrap();
+    assert_eq!(Vec::from_iter(counted.running_vms()), [(0, 5)]);
+    let guest_os = |vm, template| if vm == 0 { template } else { 50 };
+    let usage = counted.add_up(&guest_os).unwrap();
+    let oses = usage
+        .records
+        .iter()
+        .filter(|record| record.metric == Metric::OsUsage);
+    assert_eq!(Vec::from_iter(oses.map(|record| record.source_id)), [5]);
+    assert!(usage.lines.iter().all(|line| line.resource.1 == 11));
+}
+
+#[test]
 fn use_of_a_removed_account_is_reported_once_for_each_usage_type() {
     let removals = Removals {
         accounts: [(7, TENTH - 1)].into_iter().collect(),
