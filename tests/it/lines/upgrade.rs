@@ -18,12 +18,16 @@ fn lines_are_filled_from_the_source_and_no_figure_changes() {
     use_things(&cloud, "2013-06-01");
     use_things(&cloud, "2013-06-02");
     cloud.edit_ledger(OF_1_0_0);
+    // Somebody's own.
+    cloud.edit_ledger("create view everything as select sum(quantity) from stored_records");
     let before = cloud.ledger(FIGURES);
+    let everything = cloud.ledger("select * from everything");
     assert_eq!(before.len(), 8);
     let run = cloud.run(&["initdb"]).exits(0);
     let says = "upgraded from schema 2\n2013-06-01 to 2013-06-02: lines without resource, zone and size; rbc-usage import ";
     assert!(run.stdout.contains(says), "{run}");
     assert_eq!(cloud.ledger(FIGURES), before);
+    assert_eq!(cloud.ledger("select * from everything"), everything);
     let sums = "select day, account_name, metric, offering_name, quantity from daily_lines order by 1, 2, 3, 4";
     assert_eq!(cloud.ledger(sums), before);
     // Until then a day shows its records, of no resource.
