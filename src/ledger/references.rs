@@ -57,7 +57,9 @@ pub fn list_orphans(
             let count = count_orphans(engine.connection(), (table, column, parent))?;
             if count > 0 {
                 let rows = plural(count.unsigned_abs(), "row");
-                orphans.push(format!("{rows} of {table} without its row in {parent}"));
+                orphans.push(format!(
+                    "{rows} of {table} whose {column} is not in {parent}"
+                ));
             }
         }
         Ok(orphans)

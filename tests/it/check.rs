@@ -324,14 +324,16 @@ fn rows_that_belong_to_nothing_are_an_error() {
     cloud.edit_ledger(DAY);
     cloud.edit_ledger(
         "insert into metrics values (1, 'vm_running', 'hours', null);
-         insert into stored_records values (7, '2013-06-01', 1, 0, 1.0), (8, '2013-06-01', 1, 0, 1.0)",
+         insert into stored_records values (7, '2013-06-01', 1, 0, 1.0), (8, '2013-06-01', 1, 0, 1.0);
+         insert into stored_lines values (1, 9, 0, 1.0)",
     );
     let run = cloud.run(&["check"]).exits(2);
     says(
         &run,
         "error",
         "ledger",
-        "damaged: 2 rows of stored_records without its row in stored_accounts: restore",
+        "damaged: 1 row of stored_lines whose sku_id is not in skus; \
+         2 rows of stored_records whose account_id is not in stored_accounts: restore",
     );
 }
 
