@@ -1,5 +1,6 @@
 //! CloudStack's two databases, opened together and read day by day, each day of one state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,7 +27,7 @@ pub struct Source {
     line_names: line_names::LineNameReader,
     domains: domains::DomainReader,
     /// Of all that was read so far.
-    removals: Removals,
+    removals: Arc<Removals>,
 }
 
 /// What CloudStack has for one day, all of one state.
@@ -38,7 +39,7 @@ pub struct SourceDay {
     /// Names for ids that no earlier day of this run has brought.
     pub names: Names,
     /// Of the VMs and accounts of this day, and of earlier days of this run.
-    pub removals: Removals,
+    pub removals: Arc<Removals>,
     /// The rows that end on the day.
     pub fingerprint: Fingerprint,
     /// How far the usage server had got.
@@ -85,7 +86,7 @@ impl Source {
             names,
             line_names,
             domains,
-            removals: Removals::default(),
+            removals: Arc::default(),
         })
     }
 
@@ -187,12 +188,12 @@ impl Source {
         self.names
             .read_lost_accounts(&self.cloud_usage, &rows, &mut names)
             .context("read cloud_usage")?;
-        self.removals.add(&names);
+        Arc::make_mut(&mut self.removals).add(&names);
         Ok(SourceDay {
             rows,
             rewinds,
             names,
-            removals: self.removals.clone(),
+            removals: Arc::clone(&self.removals),
             fingerprint,
             watermark,
             oldest,
