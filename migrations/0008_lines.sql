@@ -27,6 +27,11 @@ from stored_days d
 cross join stored_accounts a
 cross join records_by_account r on r.account_id = a.id and r.day = d.day
 order by d.day, a.id, r.metric_id, r.resource_id;
+-- What belongs to no day or account is damage, and stays for `check` to tell.
+insert into stored_records (account_id, day, metric_id, resource_id, quantity)
+select account_id, day, metric_id, resource_id, quantity
+from records_by_account
+where day not in (select day from stored_days) or account_id not in (select id from stored_accounts);
 drop table records_by_account;
 
 -- What a price list has a row for. An address is no part of it, but what is used.

@@ -47,6 +47,7 @@ const SKUS: &str = "insert or ignore into skus (metric_id, offering_id, zone_id,
 
 const LINES: &str = "select r.account_id, k.id, iif(m.per = 'ip_address', r.resource_id, 0), r.quantity \
      from stored_records r \
+     join stored_accounts a on a.id = r.account_id \
      join metrics m on m.id = r.metric_id \
      join skus k on k.metric_id = r.metric_id and k.offering_id = iif(m.per = 'ip_address', 0, r.resource_id) \
        and k.zone_id = 0 and k.vcpus = 0 and k.mhz = 0 and k.memory_mib = 0 \

@@ -133,3 +133,18 @@ fn an_upgrade_that_is_killed_is_done_by_the_next() {
     }
     assert!(interrupted > 0, "no kill came before the end");
 }
+
+#[test]
+fn a_record_of_no_account_is_not_lost_by_an_upgrade() {
+    let cloud = cloud().with_file_ledger();
+    cloud.edit_ledger(OF_1_0_0);
+    cloud.edit_ledger(
+        "pragma foreign_keys = off; insert into stored_records values (99, '2013-06-01', 1, 1, 7.0)",
+    );
+    let records = cloud.ledger(RECORDS);
+    cloud.run(&["initdb"]).exits(0);
+    assert_eq!(cloud.ledger(RECORDS), records);
+    let run = cloud.run(&["check"]);
+    let told = "1 row of stored_records whose account_id is not in stored_accounts";
+    assert!(run.stdout.contains(told), "{run}");
+}
